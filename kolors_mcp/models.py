@@ -1,0 +1,106 @@
+"""What the layers hand to each other: a try-on, a page of them, and a picture on its way to Kling."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Model = Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]
+"""The vendor's model names (the page's enum); `v1` is Kling's default."""
+
+V1: Model = "kolors-virtual-try-on-v1"
+V1_5: Model = "kolors-virtual-try-on-v1-5"
+
+Status = Literal["submitted", "processing", "succeed", "failed"]
+"""The vendor's status words. Newer pages write `succeeded`; it is shown as `succeed`."""
+
+
+class Answer(BaseModel):
+    """Base of everything that is handed to a caller: immutable, nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResultImage(Answer):
+    """One finished picture of a try-on."""
+
+    index: Annotated[int, Field(description="Number of the picture within its try-on, from 0.")]
+    url: Annotated[str, Field(description="Signed link to the picture. Use it whole: the query is its signature.")]
+    expires_at: Annotated[
+        datetime | None, Field(description="When Kling removes the picture: 30 days after the result (UTC).")
+    ] = None
+    saved_to: Annotated[str | None, Field(description="Where this server kept a copy, if KOLORS_SAVE_DIR is set.")] = (
+        None
+    )
+    resource_uri: Annotated[str | None, Field(description="The picture as a resource of this server.")] = None
+
+
+class TryOn(Answer):
+    """A person dressed in a garment: one task at Kling, and what came of it."""
+
+    task_id: Annotated[str, Field(description="Kling's id of the task. Pass it to get_try_on and view_try_on.")]
+    reference: Annotated[
+        str | None, Field(description="Our own id of the request (k-...). get_try_on takes it too.")
+    ] = None
+    status: Annotated[
+        Status, Field(description="submitted or processing: not finished. succeed: see images. failed: final.")
+    ]
+    status_message: Annotated[str | None, Field(description="Why it failed, in Kling's words, or what is odd.")] = None
+    created_at: Annotated[datetime | None, Field(description="When Kling accepted the task (UTC).")] = None
+    updated_at: Annotated[datetime | None, Field(description="When the status last changed (UTC).")] = None
+    model_name: Annotated[str | None, Field(description="The model that was asked for; none: Kling's default.")] = None
+    images: Annotated[
+        tuple[ResultImage, ...], Field(description="The finished pictures; empty until status is succeed.")
+    ] = ()
+    reused: Annotated[
+        bool, Field(description="True if the same request was already made and nothing new was paid.")
+    ] = False
+    notes: Annotated[tuple[str, ...], Field(description="What was done to the pictures, one line each.")] = ()
+    sandbox: Annotated[
+        bool, Field(description="True if a simulated Kling answered: no account, no cost, no real picture.")
+    ] = False
+    next_step: Annotated[str | None, Field(description="What to do now.")] = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the status will not change any more."""
+        return self.status in ("succeed", "failed")
+
+
+class TryOnPage(Answer):
+    """One page of an account's try-ons, newest first as Kling lists them."""
+
+    page_num: Annotated[int, Field(description="Number of this page, from 1.")]
+    page_size: Annotated[int, Field(description="Most try-ons on a page.")]
+    has_more: Annotated[bool, Field(description="True if this page is full, so that the next may hold more.")]
+    try_ons: Annotated[tuple[TryOn, ...], Field(description="The try-ons of this page.")]
+
+
+class Picture(Protocol):
+    """A picture that Kling takes: a JPEG or PNG within the limits, nothing but picture data in it.
+
+    Its bytes are handed out in blocks, so that a large file is never held whole.
+    """
+
+    media_type: Literal["image/jpeg", "image/png"]
+    width: int
+    height: int
+    size: int
+    """Bytes of the picture; exactly what `blocks` adds up to."""
+    notes: tuple[str, ...]
+    """What was done to make it fit, one plain line each; empty if nothing was."""
+    label: str
+    """Where it came from, fit for people: a file name or a host, never content, never a query."""
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        """Yield the bytes in order. Can be called again to start over.
+
+        Raises:
+            PictureRefusedError: The file behind it changed since it was checked.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the file behind it, if there is one."""
+        ...

@@ -1,0 +1,168 @@
+"""What the environment says, read once, checked, and frozen. Nothing here touches the network or the disk."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.models import Model
+from kolors_mcp.wording import quoted
+
+DEFAULT_API_BASE = "https://api-singapore.klingai.com"
+"""Kling's origin for everywhere but China (vendor); `https://api-beijing.klingai.com` is China's."""
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+class Credentials(BaseModel):
+    """Either a static API key, or the pair of keys that signs a JWT. The key wins where both are given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_key: SecretStr | None = None
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> "Credentials | None":
+        """Read the three `KLING_*KEY` variables; none if neither kind is there.
+
+        Raises:
+            NotConfiguredError: Only one half of the pair is set, or a key has characters no header can carry.
+        """
+        api_key = _secret(environment, "KLING_API_KEY")
+        access_key = _secret(environment, "KLING_ACCESS_KEY")
+        secret_key = _secret(environment, "KLING_SECRET_KEY")
+        if api_key is not None:
+            return cls(api_key=api_key)
+        if access_key is None and secret_key is None:
+            return None
+        if access_key is None or secret_key is None:
+            missing = "KLING_ACCESS_KEY" if access_key is None else "KLING_SECRET_KEY"
+            raise NotConfiguredError(
+                f"{missing} is not set, but its other half is. Set both KLING_ACCESS_KEY and KLING_SECRET_KEY, "
+                "or KLING_API_KEY alone."
+            )
+        return cls(access_key=access_key, secret_key=secret_key)
+
+
+class Settings(BaseModel):
+    """Everything that can be set, with its default. See the README's table of variables."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_base: str = DEFAULT_API_BASE
+    sandbox: bool = False
+    model: Model | None = None
+    image_dirs: tuple[Path, ...] = ()
+    allowed_hosts: frozenset[str] = frozenset()
+    """`host` (any port) or `host:port`, lower case, that may be fetched although private or on another port."""
+    save_dir: Path | None = None
+    ledger: str | None = None
+    daily_limit: Annotated[int | None, Field(ge=1)] = None
+    log_level: LogLevel = "WARNING"
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the variables. Blank counts as absent; values are trimmed.
+
+        Raises:
+            NotConfiguredError: A value that cannot be used; the text names the variable and what it takes.
+        """
+        model = _value(environment, "KOLORS_MODEL")
+        if model is not None and model not in get_args(Model):
+            raise NotConfiguredError(f"KOLORS_MODEL is {quoted(model)}; it takes {' or '.join(get_args(Model))}.")
+        level = (_value(environment, "KOLORS_LOG_LEVEL") or "WARNING").upper()
+        if level not in get_args(LogLevel):
+            raise NotConfiguredError(f"KOLORS_LOG_LEVEL is {quoted(level)}; it takes {', '.join(get_args(LogLevel))}.")
+        save_dir = _value(environment, "KOLORS_SAVE_DIR")
+        limit = _value(environment, "KOLORS_DAILY_LIMIT")
+        if limit is not None and not (limit.isascii() and limit.isdigit() and int(limit) > 0):
+            raise NotConfiguredError(f"KOLORS_DAILY_LIMIT is {quoted(limit)}; it takes a whole number above 0.")
+        folders = _value(environment, "KOLORS_IMAGE_DIRS")
+        return cls.model_validate(
+            {
+                "api_base": _origin(_value(environment, "KLING_API_BASE") or DEFAULT_API_BASE),
+                "sandbox": _switch(environment, "KOLORS_SANDBOX"),
+                "model": model,
+                "image_dirs": desktop_folders() if folders is None else _folders(folders),
+                "allowed_hosts": _hosts(_value(environment, "KOLORS_ALLOWED_HOSTS")),
+                "save_dir": None if save_dir is None else _folder(save_dir),
+                "ledger": _value(environment, "KOLORS_LEDGER"),
+                "daily_limit": None if limit is None else int(limit),
+                "log_level": level,
+            }
+        )
+
+
+def desktop_folders() -> tuple[Path, ...]:
+    """Return where a person keeps pictures: four folders of the home, the working and the temporary folder."""
+    import tempfile  # noqa: PLC0415  (used once, and not at every start)
+
+    home = Path("~").expanduser()
+    return (
+        *(home / name for name in ("Pictures", "Downloads", "Desktop", "Documents")),
+        Path.cwd(),
+        Path(tempfile.gettempdir()),
+    )
+
+
+def _value(environment: Mapping[str, str], name: str) -> str | None:
+    return environment.get(name, "").strip() or None
+
+
+def _secret(environment: Mapping[str, str], name: str) -> SecretStr | None:
+    value = _value(environment, name)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        # The value itself is never shown.
+        raise NotConfiguredError(f"{name} has a blank or a character inside that no key has. Copy it again.")
+    return SecretStr(value)
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    value = _value(environment, name)
+    if value is None or value.lower() in ("0", "false", "no", "off"):
+        return False
+    if value.lower() in ("1", "true", "yes", "on"):
+        return True
+    raise NotConfiguredError(f"{name} is {quoted(value)}; it takes 1 or 0.")
+
+
+def _origin(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        parts, port = None, None
+    if (
+        parts is None
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username is not None
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+        or port == 0
+    ):
+        raise NotConfiguredError(
+            f"KLING_API_BASE is not an origin such as {DEFAULT_API_BASE}. Give scheme and host, without a path."
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _folder(value: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111  (no link is followed yet)
+
+
+def _folders(value: str) -> tuple[Path, ...]:
+    return tuple(_folder(part.strip()) for part in value.split(os.pathsep) if part.strip())
+
+
+def _hosts(value: str | None) -> frozenset[str]:
+    return frozenset(part.strip().lower() for part in (value or "").split(",") if part.strip())

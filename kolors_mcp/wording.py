@@ -1,0 +1,27 @@
+"""How text that is not ours is shown: as data, on one line, capped, between quotes."""
+
+import unicodedata
+
+# Control, format (bidi and zero-width), surrogate, private-use and unassigned characters, and the line and
+# paragraph separators. None of them belongs in a sentence; all of them can disguise one.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def plain(text: str, limit: int = 200) -> str:
+    """Return `text` as one line of at most `limit` visible characters.
+
+    Hidden characters become blanks, runs of white space become one blank, and a cut is marked with an ellipsis.
+    """
+    # Four times the limit is enough to fill the line, whatever is dropped; megabytes need not be looked at.
+    visible = "".join(
+        " " if unicodedata.category(character) in _HIDDEN else character for character in text[: limit * 4]
+    )
+    line = " ".join(visible.split())
+    if len(line) > limit or len(text) > limit * 4:
+        return line[: limit - 1].rstrip() + "…"
+    return line
+
+
+def quoted(text: str, limit: int = 200) -> str:
+    """Return `plain(text)` between double quotes; double quotes inside become single ones."""
+    return '"' + plain(text, limit).replace('"', "'") + '"'
