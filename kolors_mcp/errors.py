@@ -1,7 +1,5 @@
 """The one error hierarchy: each error knows what happened, whether anything was created, and what to do next."""
 
-from typing import ClassVar
-
 
 class KolorsError(Exception):
     """Base of everything this package raises on purpose; its text is written for an assistant and its user."""
