@@ -1,8 +1,18 @@
 """The one error hierarchy: each error knows what happened, whether anything was created, and what to do next."""
 
+from collections.abc import Iterable
+from typing import ClassVar
+
+from kolors_mcp.wording import quoted
+
 
 class KolorsError(Exception):
-    """Base of everything this package raises on purpose; its text is written for an assistant and its user."""
+    """Base of everything this package raises on purpose; its text is written for an assistant and its user.
+
+    `retryable` says whether the same request can succeed later without any change.
+    """
+
+    retryable: ClassVar[bool] = False
 
 
 class NotConfiguredError(KolorsError):
@@ -19,3 +29,142 @@ class PictureRefusedError(KolorsError):
 
 class ResultUnavailableError(KolorsError):
     """A finished picture that cannot be shown: not finished yet, no such index, link expired."""
+
+
+class KlingError(KolorsError):
+    """Something between us and Kling: a refusal, a fault, or a doubt.
+
+    `created` is False where nothing was created, None where that is not known.
+    """
+
+    created: ClassVar[bool | None] = False
+
+    def __init__(
+        self,
+        what: str,
+        remedy: str,
+        *,
+        creating: bool = False,
+        code: int | None = None,
+        detail: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """Compose the text: what happened (code, Kling's words), whether a task was created, what to do."""
+        known = [
+            f"code {code}" if code is not None else None,
+            f"Kling says {quoted(detail)}" if detail else None,
+            f"request id {quoted(request_id, 64)}" if request_id else None,
+        ]
+        facts = "; ".join(fact for fact in known if fact)
+        outcome = "No task was created." if creating and self.created is False else None
+        super().__init__(_sentences((f"{what} ({facts})." if facts else f"{what}.", outcome, remedy)))
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+
+class RefusedError(KlingError):
+    """Kling answered with a code of refusal (1xxx): it did not do what was asked."""
+
+
+class AuthenticationError(RefusedError):
+    """1000, 1001, 1002: Kling does not accept the credentials."""
+
+
+class ClockSkewError(RefusedError):
+    """1003, 1004: Kling judges the signed token not valid yet, or expired, though it was signed anew."""
+
+
+class AccountBlockedError(RefusedError):
+    """1100, 1101: the account is abnormal or in arrears."""
+
+
+class OutOfUnitsError(RefusedError):
+    """1102: the account's try-on pack is used up or expired."""
+
+
+class NotPermittedError(RefusedError):
+    """1103: the account has no permission for this API or model."""
+
+
+class RequestRefusedError(RefusedError):
+    """1200, 1201: a parameter that Kling does not accept."""
+
+
+class NoSuchResourceError(RefusedError):
+    """1202, 1203: a method or resource that does not exist."""
+
+
+class PolicyRefusedError(RefusedError):
+    """1300, 1301: the pictures are against the platform's or the content policy."""
+
+
+class TooFastError(RefusedError):
+    """1302: more requests a second than the account may make."""
+
+    retryable = True
+
+
+class AllSlotsBusyError(RefusedError):
+    """1303: as many tasks run already as the account may run at once."""
+
+    retryable = True
+
+
+class AddressNotAllowedError(RefusedError):
+    """1304: this machine's IP address is not on the account's list."""
+
+
+class UnknownRefusalError(RefusedError):
+    """A code of the 1xxx family that the vendor's table does not have."""
+
+
+class TaskNotFoundError(KlingError):
+    """Kling does not know the id, or does not know it yet."""
+
+
+class UnreachableError(KlingError):
+    """No connection to Kling came about: nothing left this machine."""
+
+    retryable = True
+
+
+class UnavailableError(KlingError):
+    """5000, 5001, 5002: Kling failed inside. What was asked may have been done all the same."""
+
+    created = None
+    retryable = True
+
+
+class ConnectionLostError(KlingError):
+    """The request left, and no answer came back."""
+
+    created = None
+    retryable = True
+
+
+class UnexpectedAnswerError(KlingError):
+    """An answer that is not what the vendor's page describes."""
+
+    created = None
+    retryable = True
+
+
+class UnconfirmedCreateError(KlingError):
+    """A create was sent and its outcome is not known: the task may exist and be billed."""
+
+    created = None
+
+    def __init__(self, reference: str, cause: str) -> None:
+        """Name the reference under which the task can be looked for, and why there is a doubt."""
+        super().__init__(
+            "Kling did not confirm the start",
+            f"{cause} The task may exist and be billed: call get_try_on with task_id {quoted(reference)}, "
+            "or list_try_ons, before creating again.",
+        )
+        self.reference = reference
+
+
+def _sentences(parts: Iterable[str | None]) -> str:
+    return " ".join(part for part in parts if part)

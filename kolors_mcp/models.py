@@ -83,15 +83,35 @@ class Picture(Protocol):
     Its bytes are handed out in blocks, so that a large file is never held whole.
     """
 
-    media_type: Literal["image/jpeg", "image/png"]
-    width: int
-    height: int
-    size: int
-    """Bytes of the picture; exactly what `blocks` adds up to."""
-    notes: tuple[str, ...]
-    """What was done to make it fit, one plain line each; empty if nothing was."""
-    label: str
-    """Where it came from, fit for people: a file name or a host, never content, never a query."""
+    @property
+    def media_type(self) -> Literal["image/jpeg", "image/png"]:
+        """What it is, judged by its content."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes; exactly what `blocks` adds up to."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to make it fit, one plain line each; empty if nothing was."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Where it came from, fit for people: a file name or a host, never content, never a query."""
+        ...
 
     def blocks(self) -> Iterator[bytes | memoryview]:
         """Yield the bytes in order. Can be called again to start over.

@@ -1,0 +1,69 @@
+"""The command line. With no arguments it serves stdio, as desktop hosts start it; each command loads only its own."""
+
+import argparse
+import gc
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code."""
+    parsed = _parser().parse_args(arguments)
+    match parsed.command:
+        case "demo":
+            from kolors_mcp.cli import demo  # noqa: PLC0415  (a start as a server must not pay for the other commands)
+
+            return demo.run(
+                demo.Choice(parsed.human, parsed.cloth, parsed.lower_cloth, parsed.save_dir, real=parsed.real)
+            )
+        case "doctor":
+            from kolors_mcp.cli import doctor  # noqa: PLC0415
+
+            return doctor.run()
+        case "sandbox":
+            from kolors_mcp.cli import sandbox  # noqa: PLC0415
+
+            return sandbox.run(parsed.port)
+        case _:
+            # Nothing that imports make is garbage; collecting while importing costs a tenth of the start.
+            gc.disable()
+            from kolors_mcp.cli import serve  # noqa: PLC0415
+
+            gc.freeze()
+            gc.enable()
+            return serve.run_stdio()
+
+
+def _parser() -> argparse.ArgumentParser:
+    from kolors_mcp import __version__  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        prog="kolors-mcp",
+        description="An MCP server with which AI assistants dress a person in a garment (Kling's Kolors Virtual "
+        "Try-On). Without a command it serves MCP over standard input and output.",
+    )
+    parser.add_argument("--version", action="version", version=f"kolors-mcp {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    commands.add_parser("serve", help="serve MCP over standard input and output (the default)")
+    demo = commands.add_parser("demo", help="make a try-on with a real MCP client, in the sandbox unless --real")
+    demo.add_argument("--human", metavar="PICTURE", help="the person's photo: URL or file (default: a sample)")
+    demo.add_argument("--cloth", metavar="PICTURE", help="the garment's photo: URL or file (default: a sample)")
+    demo.add_argument("--lower-cloth", metavar="PICTURE", help="a lower garment to wear with an upper one")
+    demo.add_argument(
+        "--save-dir",
+        metavar="FOLDER",
+        type=Path,
+        default=Path("kolors-pictures"),
+        help="where the finished picture is saved (default: ./kolors-pictures)",
+    )
+    demo.add_argument("--real", action="store_true", help="use the Kling account of the environment; this costs money")
+    commands.add_parser("doctor", help="check credentials, clock, network, units and folders")
+    sandbox = commands.add_parser("sandbox", help="run the simulated Kling alone")
+    sandbox.add_argument("--port", type=int, default=8787, help="port on 127.0.0.1 (default: 8787; 0: any free one)")
+    return parser
+
+
+def complain(text: str) -> None:
+    """Write a line for the person at the terminal, where no protocol is spoken."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,58 @@
+"""The simulated Kling: embedded in the server with KOLORS_SANDBOX=1, or alone with `kolors-mcp sandbox`."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from kolors_mcp.cli import complain
+from kolors_mcp.server import Upstream
+from kolors_mcp.settings import Credentials
+
+if TYPE_CHECKING:
+    from kolors_mcp.sandbox.running import RunningSandbox
+
+
+@asynccontextmanager
+async def open_sandbox() -> AsyncGenerator[Upstream]:
+    """Run a simulated Kling for the length of the block, on a free loopback port."""
+    place = await asyncio.to_thread(_running)
+    sandbox = await asyncio.to_thread(place.__enter__)
+    try:
+        yield _upstream(sandbox)
+    finally:
+        await asyncio.to_thread(place.__exit__, None, None, None)
+
+
+def run(port: int) -> int:
+    """Serve a simulated Kling until it is interrupted."""
+    from kolors_mcp.sandbox.running import serve_forever  # noqa: PLC0415  (a whole web server, only where it runs)
+
+    try:
+        serve_forever(port, listening=_introduce)
+    except OSError as error:
+        complain(f"Port {port} cannot be used ({error.strerror}). Choose another with --port; 0 takes a free one.")
+        return 1
+    return 0
+
+
+def _running():  # noqa: ANN202  (a context manager of the sandbox)
+    from kolors_mcp.sandbox.kling import SandboxKling  # noqa: PLC0415  (Pillow and a web server, on first use)
+    from kolors_mcp.sandbox.running import running  # noqa: PLC0415
+
+    return running(SandboxKling(remember=0))
+
+
+def _upstream(place: "RunningSandbox") -> Upstream:
+    credentials = Credentials(api_key=SecretStr(place.sandbox.api_key))
+    return Upstream(place.origin, lambda: credentials, frozenset({urlsplit(place.origin).netloc}))
+
+
+def _introduce(place: "RunningSandbox") -> None:
+    print(f"A simulated Kling listens at {place.origin}. Everything is forgotten when it ends. Use it with:")
+    print(f"  KLING_API_BASE={place.origin}")
+    print(f"  KLING_API_KEY={place.sandbox.api_key}")
+    print(f"  KOLORS_ALLOWED_HOSTS={urlsplit(place.origin).netloc}", flush=True)

@@ -1,0 +1,1 @@
+"""Everything that speaks Kling: credentials, requests, answers, refusals."""

@@ -1,0 +1,114 @@
+"""The Authorization header: an API key as it is, or a JWT signed with the pair of keys."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import jwt
+from jwt.warnings import InsecureKeyLengthWarning
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.settings import Credentials
+
+LIFETIME = 1800
+"""Seconds a token lives (vendor: `exp` is now + 1800)."""
+BACKDATED = 5
+"""Seconds by which `nbf` lies in the past (vendor)."""
+RENEWED_BEFORE = 180
+"""Seconds before its end from which a token is not used any more."""
+NEWLY_SIGNED = 30
+"""Seconds during which a token counts as new, so that signing another one would change nothing."""
+NOT_VALID_YET, EXPIRED = 1003, 1004
+
+MISSING = (
+    "No Kling credentials are set. Set KLING_API_KEY, or KLING_ACCESS_KEY and KLING_SECRET_KEY, in this server's "
+    "environment and restart it; or set KOLORS_SANDBOX=1 to try it without an account. Nothing was sent."
+)
+
+
+@dataclass(frozen=True)
+class _Token:
+    credentials: Credentials
+    text: str
+    not_before: float
+    renew_at: float
+
+
+def skew_of(date: str | None, clock: Clock) -> float | None:
+    """Return the seconds by which an answer's `Date` header is ahead of our clock; none if it cannot be read."""
+    try:
+        return parsedate_to_datetime(date or "").timestamp() - clock.wall()
+    except ValueError:
+        return None
+
+
+class Authorization:
+    """Hands out the header's value; signs, reuses and renews tokens.
+
+    Credentials are asked for each time, so that keys rotated in the running process are used from the next request on.
+    """
+
+    def __init__(self, credentials: Callable[[], Credentials | None], clock: Clock) -> None:
+        self._credentials = credentials
+        self._clock = clock
+        self._token: _Token | None = None
+        self._skew = 0.0
+
+    @property
+    def skew(self) -> float:
+        """Seconds by which Kling's clock was found to be ahead of ours; 0 until a token was refused for it."""
+        return self._skew
+
+    def header(self) -> str:
+        """Return `Bearer ...`.
+
+        Raises:
+            NotConfiguredError: There are no credentials.
+        """
+        credentials = self._credentials()
+        if credentials is None:
+            raise NotConfiguredError(MISSING)
+        if credentials.api_key is not None:
+            return f"Bearer {credentials.api_key.get_secret_value()}"
+        now = self._clock.wall() + self._skew
+        token = self._token
+        # A token from the future means that the local clock was set back: it must not be trusted to be fresh.
+        if token is None or token.credentials != credentials or not token.not_before <= now < token.renew_at:
+            token = self._token = self._sign(credentials, now)
+        return f"Bearer {token.text}"
+
+    def renew_after(self, code: int, date: str | None) -> bool:
+        """Forget the token that was refused with `code`; correct the clock by the answer's `Date` header.
+
+        Returns whether a newly signed token can fare better: for a clock code, or if the token was an old one;
+        never for an API key.
+        """
+        token, self._token = self._token, None
+        if token is None:
+            return False
+        if code in (NOT_VALID_YET, EXPIRED):
+            measured = skew_of(date, self._clock)
+            # Without a readable Date: half a token's life is right for any clock up to a quarter of an hour fast,
+            # a whole one for a clock half an hour slow, which is the least that makes a new token look expired.
+            guessed = -LIFETIME / 2 if code == NOT_VALID_YET else LIFETIME
+            self._skew = self._skew + guessed if measured is None else measured
+            return True
+        # A token that was accepted before may have been revoked with the others of its time; a new one was not.
+        return self._clock.wall() + self._skew - token.not_before > NEWLY_SIGNED
+
+    def _sign(self, credentials: Credentials, now: float) -> _Token:
+        assert credentials.access_key is not None
+        assert credentials.secret_key is not None
+        issued = int(now)
+        claims = {
+            "iss": credentials.access_key.get_secret_value(),
+            "exp": issued + LIFETIME,
+            "nbf": issued - BACKDATED,
+        }
+        with warnings.catch_warnings():
+            # The vendor chooses the key's length, not we.
+            warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+            text = jwt.encode(claims, credentials.secret_key.get_secret_value(), algorithm="HS256")
+        return _Token(credentials, text, issued - BACKDATED, issued + LIFETIME - RENEWED_BEFORE)

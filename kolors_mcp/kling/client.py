@@ -1,0 +1,338 @@
+"""The client of Kling's try-on API: create one, read one, read a page, and what is left on the account."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
+
+import anyio
+import httpx
+from pydantic import ValidationError
+
+from kolors_mcp import errors
+from kolors_mcp.clock import Clock
+from kolors_mcp.kling.auth import Authorization, skew_of
+from kolors_mcp.kling.refusals import MEANINGS, Verdict, error_for
+from kolors_mcp.kling.wire import (
+    COSTS_PATH,
+    PACKS,
+    TASK,
+    TRY_ON_PATH,
+    Body,
+    CreateRequest,
+    Envelope,
+    KlingTask,
+    ResourcePack,
+    tasks_of,
+)
+from kolors_mcp.settings import Credentials
+
+CREATE_SECONDS = 150.0
+"""Longest a create may take: up to 27 MB go up, and Kling reads them."""
+READ_SECONDS = 20.0
+"""Longest a read may take, retries included, where the caller sets no other deadline."""
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes of an answer; a page of 500 try-ons has less than one million."""
+FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
+RATE_WAIT = 1.0
+"""Seconds of the least wait after 1302 (vendor: at least 1 s)."""
+LONGEST_RETRY_AFTER = 30.0
+COSTS_WINDOW = 400 * 24 * 3600
+"""Seconds: the costs query filters by the time of purchase, so it has to look far back."""
+
+AUTHENTICATION_CODES = range(1000, 1005)
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Reply:
+    """An answer with a readable envelope."""
+
+    envelope: Envelope
+    verdict: Verdict | None
+    date: str | None
+
+
+class KlingClient:
+    """Speaks with one Kling region for one account, over one pool of connections.
+
+    Every method raises `NotConfiguredError` without credentials and otherwise only `KlingError`s.
+    """
+
+    def __init__(
+        self,
+        api_base: str,
+        credentials: Callable[[], Credentials | None],
+        *,
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Prepare the pool; nothing is connected before the first request.
+
+        Args:
+            api_base: Origin of the API, such as `https://api-singapore.klingai.com`.
+            credentials: Asked at every request, so that rotated keys are taken up.
+            clock: Time, sleep and jitter.
+            transport: What carries the requests; for tests.
+        """
+        self._clock = clock or Clock()
+        self.authorization = Authorization(credentials, self._clock)
+        self._knows_external_ids = True
+        self.observed_skew: float | None = None
+        """Seconds by which Kling's clock was ahead of ours at its latest answer."""
+        self._http = httpx.AsyncClient(
+            base_url=api_base,
+            transport=transport,
+            follow_redirects=False,
+            # A proxy of the environment may stand before Kling, never before a server on this machine.
+            trust_env=api_base.startswith("https://"),
+            timeout=httpx.Timeout(60.0, connect=10.0),
+            limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def create(self, request: CreateRequest) -> KlingTask:
+        """Start a try-on. It costs money and is sent once.
+
+        Raises:
+            RefusedError: Kling refused; nothing was created.
+            UnreachableError: Nothing left this machine; nothing was created.
+            PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
+            UnconfirmedCreateError: The request left and the outcome is not known.
+        """
+        if not self._knows_external_ids:
+            request = _without_reference(request)
+        try:
+            reply = await self._post_signed(request.body())
+            if self._refuses_reference(reply, request):
+                # Refused by name, so nothing was created: an upstream that follows the page to the letter.
+                self._knows_external_ids = False
+                reply = await self._post_signed(_without_reference(request).body())
+            if reply.verdict is not None:
+                raise error_for(reply.verdict, creating=True)
+            return _task(reply)
+        except errors.KlingError as error:
+            if error.created is None:
+                raise errors.UnconfirmedCreateError(request.external_task_id or "", str(error)) from error
+            raise
+
+    async def read(self, task_id: str, *, seconds: float = READ_SECONDS) -> KlingTask:
+        """Read one task by Kling's id or by the `external_task_id` it was created with.
+
+        Raises:
+            TaskNotFoundError: Kling does not know the id, which soon after a create proves nothing.
+        """
+        try:
+            task = await self._read(f"{TRY_ON_PATH}/{_path_segment(task_id)}", {}, _task, seconds)
+        except errors.NoSuchResourceError as error:
+            raise _unknown(task_id, error.code) from error
+        if _says_not_found(task):
+            raise _unknown(task_id, None)
+        return task
+
+    async def page(self, page_num: int, page_size: int, *, seconds: float = READ_SECONDS) -> list[KlingTask]:
+        """Read one page of the account's tasks: number 1 to 1000, size 1 to 500 (vendor)."""
+        return await self._read(TRY_ON_PATH, {"pageNum": page_num, "pageSize": page_size}, _tasks, seconds)
+
+    async def packs(self, *, seconds: float = READ_SECONDS) -> list[ResourcePack]:
+        """Read the account's packs of units; free, at most once a second, up to 12 h late (vendor)."""
+        now = int(self._clock.wall())
+        window = {"start_time": (now - COSTS_WINDOW) * 1000, "end_time": now * 1000}
+        return await self._read(COSTS_PATH, window, _packs, seconds)
+
+    async def _post_signed(self, body: Body) -> _Reply:
+        with anyio.move_on_after(CREATE_SECONDS):
+            reply = await self._exchange("POST", TRY_ON_PATH, body=body)
+            if self._worth_signing_again(reply):
+                reply = await self._exchange("POST", TRY_ON_PATH, body=body)
+            return reply
+        raise errors.ConnectionLostError(f"Kling did not answer within {CREATE_SECONDS:.0f} seconds", "")
+
+    async def _read(self, path: str, query: Mapping[str, int], parse: Callable[[_Reply], T], seconds: float) -> T:
+        """Read with retries: full jitter, Kling's own `Retry-After` within reason, never beyond `seconds`."""
+        until = self._clock.monotonic() + seconds
+        signed_again = False
+        attempt = 0
+        while True:
+            try:
+                with anyio.move_on_after(max(0.0, until - self._clock.monotonic())):
+                    reply = await self._exchange("GET", path, query=query)
+                    if not signed_again and self._worth_signing_again(reply):
+                        signed_again = True
+                        continue
+                    if reply.verdict is not None:
+                        raise error_for(reply.verdict, creating=False)
+                    return parse(reply)
+                raise errors.ConnectionLostError(f"Kling did not answer within {seconds:.0f} seconds", "Try again.")
+            except errors.KlingError as error:
+                wait = self._wait_after(error, attempt)
+                if not error.retryable or self._clock.monotonic() + wait >= until:
+                    raise
+            attempt += 1
+            await self._clock.sleep(wait)
+
+    def _wait_after(self, error: errors.KlingError, attempt: int) -> float:
+        least = RATE_WAIT if isinstance(error, errors.TooFastError) else 0.0
+        if error.retry_after is not None:
+            least = max(least, min(error.retry_after, LONGEST_RETRY_AFTER))
+        return least + self._clock.jitter() * min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
+
+    def _worth_signing_again(self, reply: _Reply) -> bool:
+        return (
+            reply.verdict is not None
+            and reply.verdict.code in AUTHENTICATION_CODES
+            and self.authorization.renew_after(reply.verdict.code, reply.date)
+        )
+
+    def _refuses_reference(self, reply: _Reply, request: CreateRequest) -> bool:
+        return (
+            request.external_task_id is not None
+            and reply.verdict is not None
+            and MEANINGS.get(reply.verdict.code, MEANINGS[5000]).error is errors.RequestRefusedError
+            and "external_task_id" in (reply.verdict.message or "")
+        )
+
+    async def _exchange(
+        self, method: str, path: str, *, query: Mapping[str, int] | None = None, body: Body | None = None
+    ) -> _Reply:
+        """Send one request and read its envelope.
+
+        Raises:
+            UnreachableError: Nothing left.
+            ConnectionLostError: Something left and no whole answer came.
+            UnexpectedAnswerError: The answer is no envelope.
+        """
+        creating = method == "POST"
+        left = False
+
+        async def trace(event: str, _info: Mapping[str, Any]) -> None:
+            # The exception's type cannot tell "not sent" from "accepted"; only this event can.
+            nonlocal left
+            if event.endswith("send_request_headers.started"):
+                left = True
+
+        headers = {"Authorization": self.authorization.header(), "Content-Type": "application/json"}
+        if body is not None:
+            headers["Content-Length"] = str(body.length)
+        request = self._http.build_request(
+            method,
+            path,
+            params=query or None,
+            headers=headers,
+            content=None if body is None else _asynchronous(body),
+            extensions={"trace": trace},
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+            self.observed_skew = skew_of(response.headers.get("date"), self._clock)
+            try:
+                content = await _capped(response)
+            finally:
+                await response.aclose()
+        except (httpx.HTTPError, OSError) as error:
+            kind = type(error).__name__
+            if not left:
+                raise errors.UnreachableError(
+                    f"Kling at {self._http.base_url.host} cannot be reached ({kind})",
+                    "Check the network and KLING_API_BASE, then try again.",
+                    creating=creating,
+                ) from error
+            raise errors.ConnectionLostError(f"The connection to Kling broke ({kind})", "Try again.") from error
+        return _reply(response, content)
+
+
+async def _asynchronous(body: Body) -> AsyncIterator[bytes]:
+    for part in body:
+        yield part
+
+
+async def _capped(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > LARGEST_ANSWER:
+            _unexpected(response, "an answer that is too large")
+    return bytes(content)
+
+
+def _reply(response: httpx.Response, content: bytes) -> _Reply:
+    try:
+        envelope = Envelope.model_validate(json.loads(content))
+    except (ValueError, RecursionError):
+        _unexpected(response, "something that is not its JSON envelope")
+    verdict = None
+    if envelope.code != 0:
+        verdict = Verdict(envelope.code, envelope.message, envelope.request_id, _retry_after(response))
+    elif not response.is_success:
+        _unexpected(response, "success in the body and an error in the status")
+    return _Reply(envelope, verdict, response.headers.get("date"))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def _unexpected(response: httpx.Response, what: str) -> NoReturn:
+    raise errors.UnexpectedAnswerError(
+        f"Kling answered HTTP {response.status_code} with {what}",
+        "Try again in a minute; if it stays, check KLING_API_BASE.",
+    )
+
+
+def _without_data() -> errors.UnexpectedAnswerError:
+    return errors.UnexpectedAnswerError("Kling answered success without readable data", "Try again in a minute.")
+
+
+def _task(reply: _Reply) -> KlingTask:
+    try:
+        return TASK.validate_python(reply.envelope.data)
+    except ValidationError:
+        # Pydantic's own text would show the data.
+        raise _without_data() from None
+
+
+def _tasks(reply: _Reply) -> list[KlingTask]:
+    tasks = tasks_of(reply.envelope.data)
+    if tasks is None:
+        raise _without_data()
+    return tasks
+
+
+def _packs(reply: _Reply) -> list[ResourcePack]:
+    data = reply.envelope.data
+    try:
+        return PACKS.validate_python(data["resource_pack_subscribe_infos"])
+    except (TypeError, LookupError, ValidationError):
+        raise _without_data() from None
+
+
+def _path_segment(task_id: str) -> str:
+    segment = quote(task_id, safe="")
+    if segment.strip(".") == "":
+        raise errors.ArgumentError("task_id is not an id. Take it from create_try_on or list_try_ons.")
+    return segment
+
+
+def _unknown(task_id: str, code: int | None) -> errors.TaskNotFoundError:
+    return errors.TaskNotFoundError(
+        f"Kling knows no try-on {errors.quoted(task_id, 80)}",
+        "If it was created a moment ago, call get_try_on again in some seconds. Otherwise check the id with "
+        "list_try_ons: ids belong to one account and region, and results are kept for 30 days.",
+        code=code,
+    )
+
+
+def _says_not_found(task: KlingTask) -> bool:
+    # Seen right after a good create: HTTP 200, code 0, "failed". It proves nothing, least of all a failure.
+    return task.task_status == "failed" and "not found" in (task.task_status_msg or "").lower() and not task.images
+
+
+def _without_reference(request: CreateRequest) -> CreateRequest:
+    return CreateRequest(request.human_image, request.cloth_image, request.model_name, request.callback_url)

@@ -1,0 +1,231 @@
+"""What goes over the wire to Kling and what comes back, exactly as the vendor's page names it.
+
+Requests are written strictly. Answers are read leniently: whatever is odd in them, a task id that was paid for
+is never lost over it.
+"""
+
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, cast
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from kolors_mcp.models import Picture
+
+TRY_ON_PATH = "/v1/images/kolors-virtual-try-on"
+"""Create, list, and with `/{id}` read one. The page's `/v1images/...` in its single query is a misprint."""
+COSTS_PATH = "/account/costs"
+
+_SLICE = 3 * 64 * 1024
+"""Bytes encoded at a time; a multiple of three, so that the slices join without padding."""
+
+_LINK = re.compile(r"https?://[!-~]{3,4000}", re.IGNORECASE)
+"""What a result's link must look like before it is shown to anyone: a web address in visible ASCII."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+Lenient = WrapValidator(_or_none)
+"""A field that is not worth an error: what cannot be read counts as absent."""
+
+
+def _text_of_id(value: Any) -> Any:
+    # Newer ids are 18 digits, above 2^53, and have been seen as JSON numbers.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=value)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _readable_images(value: Any) -> Any:
+    if not isinstance(value, list):
+        return []
+    rows = cast("list[dict[str, Any]]", [row for row in cast("list[Any]", value) if isinstance(row, dict)])
+    return [row for row in rows if isinstance(row.get("url"), str) and _LINK.fullmatch(row["url"])]
+
+
+Id = Annotated[str, BeforeValidator(_text_of_id)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+"""The vendor gives Unix milliseconds."""
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class KlingImage(_Answer):
+    """One picture of `task_result.images`."""
+
+    index: Annotated[int | None, Lenient] = None
+    url: str
+
+
+class KlingResult(_Answer):
+    """`task_result`."""
+
+    images: Annotated[list[KlingImage], BeforeValidator(_readable_images)] = []
+
+
+class KlingInfo(_Answer):
+    """`task_info`; one copy of the vendor's page leaves it out."""
+
+    external_task_id: Annotated[Id | None, Lenient] = None
+
+
+class KlingTask(_Answer):
+    """One task, as create, query and list return it."""
+
+    task_id: Id
+    task_status: Annotated[str | None, Lenient] = None
+    task_status_msg: Annotated[str | None, Lenient] = None
+    created_at: Moment = None
+    updated_at: Moment = None
+    task_info: Annotated[KlingInfo | None, Lenient] = None
+    task_result: Annotated[KlingResult | None, Lenient] = None
+
+    @property
+    def reference(self) -> str | None:
+        """The `external_task_id` it was created with, where the answer carries it."""
+        return self.task_info.external_task_id if self.task_info else None
+
+    @property
+    def images(self) -> list[KlingImage]:
+        """The finished pictures."""
+        return self.task_result.images if self.task_result else []
+
+
+class ResourcePack(_Answer):
+    """One pack of units of `GET /account/costs`."""
+
+    resource_pack_name: str = ""
+    status: str = ""
+    remaining_quantity: Annotated[float | None, Lenient] = None
+    total_quantity: Annotated[float | None, Lenient] = None
+
+
+class Envelope(_Answer):
+    """What every answer is wrapped in. `code` 0 is success; gateways sometimes send it as text."""
+
+    code: int
+    message: Annotated[str | None, Lenient] = None
+    request_id: Annotated[Id | None, Lenient] = None
+    data: Any = None
+
+
+TASK = TypeAdapter(KlingTask)
+PACKS = TypeAdapter(list[ResourcePack])
+
+
+def tasks_of(data: Any) -> list[KlingTask] | None:
+    """Read the rows of a list; rows without an id are left out. None if it is no list at all."""
+    if not isinstance(data, list):
+        return None
+    rows: list[KlingTask] = []
+    for row in cast("list[Any]", data):
+        try:
+            rows.append(TASK.validate_python(row))
+        except ValidationError:
+            continue  # a row without an id can be neither shown nor asked for
+    return rows
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """A try-on to be made."""
+
+    human_image: Picture
+    cloth_image: Picture
+    model_name: str | None = None
+    callback_url: str | None = None
+    external_task_id: str | None = None
+
+    def body(self) -> "Body":
+        """Return the JSON body: the page's fields, and no others."""
+        return Body(
+            {
+                "model_name": self.model_name,
+                "human_image": self.human_image,
+                "cloth_image": self.cloth_image,
+                "callback_url": self.callback_url,
+                "external_task_id": self.external_task_id,
+            }
+        )
+
+
+class Body:
+    """A JSON object whose pictures are base64-encoded while they are sent, so that they are never held whole."""
+
+    def __init__(self, fields: dict[str, str | Picture | None]) -> None:
+        """Leave out the fields that are None."""
+        self._parts: list[bytes | Picture] = []
+        frame = "{"
+        for number, (name, value) in enumerate((name, value) for name, value in fields.items() if value is not None):
+            frame += ("," if number else "") + json.dumps(name) + ":"
+            if isinstance(value, str):
+                frame += json.dumps(value)
+            else:
+                # The base64 alphabet has nothing that JSON would escape.
+                self._parts += [(frame + '"').encode(), value]
+                frame = '"'
+        self._parts.append((frame + "}").encode())
+        self.length = sum(len(part) if isinstance(part, bytes) else base64_length(part.size) for part in self._parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the body in slices; can be called again to start over."""
+        for part in self._parts:
+            if isinstance(part, bytes):
+                yield part
+            else:
+                yield from base64_slices(part)
+
+
+def base64_length(size: int) -> int:
+    """Return how many characters base64 makes of `size` bytes."""
+    return (size + 2) // 3 * 4
+
+
+def base64_slices(picture: Picture) -> Iterator[bytes]:
+    """Yield the picture as bare base64: no prefix, no line breaks."""
+    rest = b""
+    for block in picture.blocks():
+        view = memoryview(block)
+        if rest:
+            missing = 3 - len(rest)
+            rest, view = rest + bytes(view[:missing]), view[missing:]
+            if len(rest) < 3:  # noqa: PLR2004  (base64 works on groups of three bytes)
+                continue
+            yield binascii.b2a_base64(rest, newline=False)
+            rest = b""
+        whole = len(view) - len(view) % 3
+        for start in range(0, whole, _SLICE):
+            yield binascii.b2a_base64(view[start : min(start + _SLICE, whole)], newline=False)
+        rest = bytes(view[whole:])
+    if rest:
+        yield binascii.b2a_base64(rest, newline=False)

@@ -1,0 +1,93 @@
+"""What a host gets: text and structured part, each complete, because hosts show their model only one of them."""
+
+import base64
+
+from mcp_types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+
+from kolors_mcp.models import Answer, ResultImage, TryOn, TryOnPage
+
+_SIMULATED = "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made."
+
+
+def to_result(answer: Answer) -> CallToolResult:
+    """Write an answer as a tool result."""
+    if isinstance(answer, TryOnPage):
+        content: list[ContentBlock] = [TextContent(type="text", text=_page_text(answer))]
+    else:
+        assert isinstance(answer, TryOn)
+        content = [TextContent(type="text", text=_text(answer)), *(_link(answer, image) for image in answer.images)]
+    return CallToolResult(content=content, structured_content=answer.model_dump(mode="json"))
+
+
+def picture_content(jpeg: bytes, image: ResultImage, try_on: TryOn) -> list[ContentBlock]:
+    """Write a small picture and, in one line, where the full one is."""
+    until = f" (until {image.expires_at:%Y-%m-%d})" if image.expires_at else ""
+    simulated = " Simulated by the sandbox." if try_on.sandbox else ""
+    return [
+        ImageContent(type="image", data=base64.b64encode(jpeg).decode(), mime_type="image/jpeg"),
+        TextContent(
+            type="text",
+            text=f"Picture {image.index} of try-on {try_on.task_id}; in full: {image.url}{until}.{simulated}",
+        ),
+    ]
+
+
+def _text(try_on: TryOn) -> str:
+    lines = [f"Try-on {try_on.task_id}: {try_on.status}"]
+    if try_on.status_message:
+        lines.append(f"Message: {try_on.status_message}")
+    if try_on.reference:
+        lines.append(f"Reference: {try_on.reference}")
+    if try_on.model_name:
+        lines.append(f"Model: {try_on.model_name}")
+    lines += [
+        f"{label}: {moment:%Y-%m-%dT%H:%M:%SZ}"
+        for label, moment in (("Created", try_on.created_at), ("Updated", try_on.updated_at))
+        if moment
+    ]
+    if try_on.reused:
+        lines.append("Reused: the same request was made before; nothing new was paid.")
+    for image in try_on.images:
+        until = f" (kept until {image.expires_at:%Y-%m-%d})" if image.expires_at else ""
+        lines.append(f"Picture {image.index}: {image.url}{until}")
+        if image.saved_to:
+            lines.append(f"Saved to: {image.saved_to}")
+        if image.resource_uri:
+            lines.append(f"Resource: {image.resource_uri}")
+    lines += [f"Note: {note}" for note in try_on.notes]
+    if try_on.sandbox:
+        lines.append(_SIMULATED)
+    if try_on.next_step:
+        lines.append(f"Next: {try_on.next_step}")
+    return "\n".join(lines)
+
+
+def _page_text(page: TryOnPage) -> str:
+    found = f"{len(page.try_ons)} try-on{'' if len(page.try_ons) == 1 else 's'}" if page.try_ons else "No try-ons"
+    lines = [f"Page {page.page_num} (page_size {page.page_size}): {found}"]
+    for try_on in page.try_ons:
+        parts = [try_on.task_id, try_on.status]
+        if try_on.created_at:
+            parts.append(f"created {try_on.created_at:%Y-%m-%dT%H:%M:%SZ}")
+        if try_on.reference:
+            parts.append(f"reference {try_on.reference}")
+        if try_on.status_message:
+            parts.append(f"message: {try_on.status_message}")
+        parts += [f"picture {image.index}: {image.url}" for image in try_on.images]
+        lines.append("- " + ", ".join(parts))
+    if any(try_on.sandbox for try_on in page.try_ons):
+        lines.append(_SIMULATED)
+    if page.has_more:
+        lines.append(f"Next: call list_try_ons with page_num {page.page_num + 1} for more.")
+    return "\n".join(lines)
+
+
+def _link(try_on: TryOn, image: ResultImage) -> ResourceLink:
+    return ResourceLink(
+        type="resource_link",
+        uri=image.url,
+        name=f"try-on-{try_on.task_id}-{image.index}",
+        title=f"Try-on, picture {image.index}",
+        description="The finished picture; Kling removes it after 30 days.",
+        annotations=Annotations(audience=["user", "assistant"]),
+    )

@@ -1,0 +1,67 @@
+"""Puts the server together: who it is, what it offers, and what lives as long as it does."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from mcp.server.mcpserver import MCPServer
+from mcp_types import Icon
+
+from kolors_mcp import __version__
+from kolors_mcp.server.service import OpenUpstream, Service, Upstream
+from kolors_mcp.server.tools import all_tools
+from kolors_mcp.settings import Credentials, Settings
+
+INSTRUCTIONS = """\
+Dress a person in a garment with Kling's Kolors Virtual Try-On.
+1. create_try_on with the person's and the garment's picture (links, files, data: URIs or base64). It costs money: \
+create each try-on once, and only when the user wants it.
+2. get_try_on with its task_id until the status is succeed or failed, usually 20 to 60 seconds.
+3. Give the user the links whole; view_try_on shows a picture here. Links live 30 days.
+If an answer says that a create is in doubt, look with get_try_on or list_try_ons before creating again.
+"""
+
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 48 48'%3E%3Crect width='48' height='48' "
+    "rx='10' fill='%235b3df5'/%3E%3Cpath d='M17 11l-9 6 4 8 4-2v15h16V23l4 2 4-8-9-6c-1 4-4 6-7 6s-6-2-7-6z' "
+    "fill='%23fff'/%3E%3C/svg%3E"
+)
+
+
+def build_server(
+    settings: Settings,
+    credentials: Callable[[], Credentials | None] = lambda: None,
+    *,
+    open_upstream: OpenUpstream | None = None,
+) -> MCPServer[Service]:
+    """Build the server. Nothing is opened before the first tool call.
+
+    Args:
+        settings: What can be set.
+        credentials: Asked at every request to Kling, so that keys can be rotated without a restart.
+        open_upstream: How to come by a Kling; left out, it is the one at `settings.api_base`.
+    """
+
+    @asynccontextmanager
+    async def kling() -> AsyncGenerator[Upstream]:
+        yield Upstream(settings.api_base, credentials)
+
+    @asynccontextmanager
+    async def lifespan(_server: MCPServer[Service]) -> AsyncGenerator[Service]:
+        service = Service(settings, open_upstream or kling)
+        try:
+            yield service
+        finally:
+            await service.aclose()
+
+    icons = [Icon(src=_ICON, mime_type="image/svg+xml", sizes=["any"])]
+    return MCPServer[Service](
+        name="kolors-mcp",
+        title="Kling Kolors Virtual Try-On",
+        description="Dresses a person in a garment: two pictures in, pictures of the person wearing it out.",
+        instructions=INSTRUCTIONS,
+        version=__version__,
+        icons=icons,
+        tools=all_tools(icons),
+        log_level=settings.log_level,
+        lifespan=lifespan,
+    )

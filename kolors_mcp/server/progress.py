@@ -1,0 +1,45 @@
+"""Tells a waiting host at once and then at least every five seconds what is going on."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+BEAT_SECONDS = 5.0
+"""Longest silence; hosts cut calls that say nothing for 45 to 60 seconds."""
+
+Report = Callable[[float, float | None, str], Awaitable[None]]
+"""Takes the seconds elapsed, the seconds expected if known, and a line of text."""
+
+
+@asynccontextmanager
+async def heartbeat(report: Report, expected_seconds: float) -> AsyncGenerator[Callable[[str], None]]:
+    """Report while the body runs; yields the function with which the body says what it is doing."""
+    started = time.monotonic()
+    line = "starting"
+    changed = asyncio.Event()
+
+    def say(text: str) -> None:
+        nonlocal line
+        line = text
+        changed.set()
+
+    async def tell() -> None:
+        changed.clear()
+        elapsed = time.monotonic() - started
+        expected = expected_seconds if elapsed < expected_seconds else None
+        await report(elapsed, expected, f"{line} ({elapsed:.0f} s)")
+
+    async def beat() -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), BEAT_SECONDS)
+            await tell()
+
+    await tell()
+    beating = asyncio.create_task(beat())
+    try:
+        yield say
+    finally:
+        beating.cancel()
+        await asyncio.wait((beating,))

@@ -1,0 +1,67 @@
+"""Opens what a call needs at the first call, and closes it with the server: listing tools needs none of it."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+
+from kolors_mcp.settings import Credentials, Settings
+from kolors_mcp.try_ons import TryOns
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A Kling to talk to."""
+
+    api_base: str
+    credentials: Callable[[], Credentials | None]
+    allowed_hosts: frozenset[str] = frozenset()
+    """Hosts of its result links that are neither public nor in the settings: a Kling on this machine."""
+
+
+OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
+
+
+class Service:
+    """One account's try-ons, made on first use."""
+
+    def __init__(self, settings: Settings, open_upstream: OpenUpstream) -> None:
+        """Remember how to open; open nothing."""
+        self._settings = settings
+        self._open_upstream = open_upstream
+        self._resources = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._try_ons: TryOns | None = None
+
+    async def try_ons(self) -> TryOns:
+        """Return the try-ons, opening the client and, where one is embedded, the simulated Kling."""
+        async with self._opening:
+            if self._try_ons is None:
+                self._try_ons = await self._opened()
+            return self._try_ons
+
+    async def _opened(self) -> TryOns:
+        # Imported here, and off the event loop: the HTTP client takes longer to load than the tools take to be listed.
+        client, pictures = await asyncio.to_thread(_heavy_modules)
+        upstream = await self._resources.enter_async_context(self._open_upstream())
+        made = TryOns(
+            client.KlingClient(upstream.api_base, upstream.credentials),
+            pictures.Pictures(
+                folders=self._settings.image_dirs,
+                allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
+            ),
+            self._settings,
+        )
+        self._resources.push_async_callback(made.aclose)
+        return made
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        await self._resources.aclose()
+
+
+def _heavy_modules():  # noqa: ANN202  (two modules; pyright infers which)
+    from kolors_mcp.images import pictures  # noqa: PLC0415  (see `_opened`)
+    from kolors_mcp.kling import client  # noqa: PLC0415
+
+    return client, pictures

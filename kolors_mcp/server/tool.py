@@ -1,0 +1,116 @@
+"""One tool, as this server means it: every refusal is one readable sentence, every result is complete.
+
+The SDK drops unknown arguments in silence, shows validation errors as Pydantic prints them, hides other errors behind
+a bare "Error executing tool", and prefixes the rest with that. All of it is mended here, once, for all tools.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, Icon, ToolAnnotations
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from kolors_mcp.errors import KolorsError
+from kolors_mcp.models import Answer
+from kolors_mcp.server.answers import to_result
+from kolors_mcp.wording import quoted
+
+logger = logging.getLogger(__name__)
+
+MOST_COMPLAINTS = 5
+"""Wrong arguments named in one answer."""
+LARGEST_SHOWN = 64
+"""Bits of a whole number that is worth printing."""
+
+
+class TryOnTool(Tool):
+    """A tool whose function returns an `Answer` or content blocks and raises `KolorsError`."""
+
+    @classmethod
+    def of(
+        cls, fn: Callable[..., Any], *, title: str, description: str, annotations: ToolAnnotations, icons: list[Icon]
+    ) -> "TryOnTool":
+        """Make a tool of a function; its schema says that nothing else is taken."""
+        tool = cls.from_function(fn, title=title, description=description, annotations=annotations, icons=icons)
+        assert isinstance(tool, TryOnTool)
+        tool.parameters["additionalProperties"] = False
+        return tool
+
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+        """Check the arguments, call the function, and write its answer as a result.
+
+        Raises:
+            ToolError: With the text that the model reads.
+        """
+        try:
+            checked = self._checked(arguments)
+            answer = await self.fn_metadata.call_fn(
+                self.fn, self.is_async, checked, {self.context_kwarg: context} if self.context_kwarg else {}
+            )
+            result = to_result(answer) if isinstance(answer, Answer) else CallToolResult(content=answer)
+        except KolorsError as error:
+            # Some hosts show their model no error flag, so the text has to say that it is one.
+            raise ToolError(f"Error: {error}") from error
+        except MCPError:
+            raise
+        except Exception as error:
+            logger.exception("%s failed unexpectedly", self.name)
+            raise ToolError(
+                f"Error: {self.name} failed inside this server ({type(error).__name__}); its log has the details. "
+                "If a try-on was being created it may exist: call list_try_ons before creating it again."
+            ) from error
+        return result if convert_result else answer
+
+    def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        known = cast("dict[str, dict[str, Any]]", self.parameters["properties"])
+        complaints = [
+            f"{self.name} has no argument {quoted(name, 60)}; it takes {', '.join(known)}."
+            for name in arguments
+            if name not in known
+        ]
+        checked: dict[str, Any] = {}
+        try:
+            checked = self.fn_metadata.arg_model.model_validate(arguments).model_dump_one_level()
+        except ValidationError as error:
+            complaints += [_sentence(details, known) for details in error.errors(include_url=False)]
+        if complaints:
+            raise KolorsError(" ".join(dict.fromkeys(complaints[:MOST_COMPLAINTS])) + " Nothing was sent.")
+        return checked
+
+
+def _sentence(details: ErrorDetails, known: dict[str, dict[str, Any]]) -> str:
+    name = str(details["loc"][0])
+    schema = known[name]
+    if details["type"] == "missing":
+        return f"{name} is missing; it is required."
+    if details["type"] == "value_error":
+        return f"{name} {details.get('ctx', {}).get('error', 'cannot be used')}."
+    return f"{name} is {_shown(details['input'])}; it takes {_expected(schema)}."
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return quoted(value, 60)
+    if isinstance(value, int | float | bool) or value is None:
+        # Whole numbers of thousands of digits cannot even be printed.
+        return "a number out of range" if isinstance(value, int) and value.bit_length() > LARGEST_SHOWN else str(value)
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def _expected(schema: dict[str, Any]) -> str:
+    kinds = [kind for kind in cast("list[dict[str, Any]]", schema.get("anyOf", [schema])) if kind.get("type") != "null"]
+    kind = kinds[0]
+    if "enum" in kind:
+        return " or ".join(cast("list[str]", kind["enum"]))
+    name = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}.get(kind["type"], "text")
+    if "minimum" in kind:
+        return f"{name} from {kind['minimum']:g} to {kind['maximum']:g}"
+    if "minLength" in kind:
+        return f"{name} of {kind['minLength']} to {kind['maxLength']} characters"
+    return name

@@ -1,0 +1,173 @@
+"""The tools: their names, arguments and texts, and one delegating line each."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ContentBlock, Icon, ToolAnnotations
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from kolors_mcp.models import Model, TryOn, TryOnPage
+from kolors_mcp.server.answers import picture_content
+from kolors_mcp.server.progress import heartbeat
+from kolors_mcp.server.service import Service
+from kolors_mcp.server.tool import TryOnTool
+from kolors_mcp.try_ons import Patience, Say, TryOns, Wish
+
+ANSWER_WITHIN = 40.0
+"""Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
+
+T = TypeVar("T")
+Call = Context[Service, Any]
+
+
+def _no_switch(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004  (only ValueError becomes a complaint)
+    return value
+
+
+def _text_of_number(value: Any) -> Any:
+    # Kling's ids are digits, and some assistants send them as numbers.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64 else value  # noqa: PLR2004  (an id fits into 64 bits)
+
+
+def _web_address(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        sound = False
+    if not sound or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("must be an http or https address without user name, or be left out")
+    return value
+
+
+def _picture(what: str) -> Any:
+    return Field(
+        description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, or bare base64. "
+        "Any common format; each side at least 300 pixels."
+    )
+
+
+HumanImage = Annotated[str, _picture("The person's photo, one person, front view works best")]
+ClothImage = Annotated[str, _picture("The garment's photo, best on a white background; an upper, a lower or a dress")]
+LowerClothImage = Annotated[
+    str | None,
+    _picture("Optional: a lower garment to wear with an upper one in cloth_image; both use kolors-virtual-try-on-v1-5"),
+]
+ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]
+CallbackUrl = Annotated[
+    str | None,
+    AfterValidator(_web_address),
+    Field(description="Optional: an http(s) address that Kling notifies when the status changes."),
+]
+WaitSeconds = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=300,
+        allow_inf_nan=False,
+        description="How long to wait for the finished picture, 0 to 300 seconds. A deadline is not a failure: the "
+        "answer then has the task_id to go on with.",
+    ),
+    BeforeValidator(_no_switch),
+]
+NewRender = Annotated[
+    bool, Field(description="True: pay for a fresh picture even if the same request was made a moment ago.")
+]
+TaskId = Annotated[
+    str,
+    Field(min_length=1, max_length=200, description="Kling's task_id, or the reference (k-...) of a create."),
+    BeforeValidator(_text_of_number),
+]
+Index = Annotated[
+    int,
+    Field(ge=0, le=99, description="Which picture of the try-on, 0 to 99; the first is 0."),
+    BeforeValidator(_no_switch),
+]
+PageNum = Annotated[
+    int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(_no_switch)
+]
+PageSize = Annotated[
+    int, Field(ge=1, le=500, description="Most try-ons on the page, 1 to 500."), BeforeValidator(_no_switch)
+]
+
+
+async def create_try_on(
+    ctx: Call,
+    human_image: HumanImage,
+    cloth_image: ClothImage,
+    lower_cloth_image: LowerClothImage = None,
+    model_name: ModelName = None,
+    callback_url: CallbackUrl = None,
+    wait_seconds: WaitSeconds = 0,
+    new_render: NewRender = False,
+) -> TryOn:
+    """Dress the person of one photo in the garment of another with Kling's Kolors Virtual Try-On.
+
+    Use it when somebody wants to see a garment on a person; both pictures can be links, files or base64.
+    Each new try-on costs the account one unit (about 0.07 US dollars) and cannot be undone.
+    It answers with task_id, status and links once finished, usually after 20 to 60 seconds: then, or after a
+    deadline, go on with get_try_on. Never create the same try-on again because an answer took long.
+    """
+    wish = Wish(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render)
+    return await _call(ctx, wait_seconds, lambda try_ons, patience, say: try_ons.create(wish, patience, say))
+
+
+async def get_try_on(ctx: Call, task_id: TaskId, wait_seconds: WaitSeconds = 20) -> TryOn:
+    """Look at one try-on: its status and, once it has succeeded, the links to its pictures.
+
+    Use it after create_try_on until the status is succeed or failed; it waits up to wait_seconds for that.
+    It costs nothing. Links are signed and live 30 days: give them to the user whole.
+    To see the picture itself, call view_try_on.
+    """
+    return await _call(ctx, wait_seconds, lambda try_ons, patience, say: try_ons.get(task_id, patience, say))
+
+
+async def list_try_ons(ctx: Call, page_num: PageNum = 1, page_size: PageSize = 30) -> TryOnPage:
+    """List the account's try-ons with status and links, newest first.
+
+    Use it to find an earlier try-on, or one whose creation was in doubt. It costs nothing.
+    If has_more is true, the next page_num may hold more; go on with get_try_on or view_try_on.
+    """
+    return await _call(ctx, 0, lambda try_ons, _patience, _say: try_ons.list(page_num, page_size))
+
+
+async def view_try_on(ctx: Call, task_id: TaskId, index: Index = 0) -> list[ContentBlock]:
+    """Show a finished picture: a small JPEG (at most 768 pixels) to look at, and the link to the full one.
+
+    Use it when status is succeed and you or the user want to see the result here. It costs nothing.
+    """
+    return picture_content(*await _call(ctx, 0, lambda try_ons, _patience, _say: try_ons.view(task_id, index)))
+
+
+def all_tools(icons: list[Icon]) -> list[Tool]:
+    """Return the tools, each with title, text, and all four hints."""
+    look = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+    make = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+    table: list[tuple[Callable[..., Any], str, ToolAnnotations]] = [
+        (create_try_on, "Create a Kling virtual try-on", make),
+        (get_try_on, "Get a Kling virtual try-on", look),
+        (list_try_ons, "List Kling virtual try-ons", look),
+        (view_try_on, "View a Kling virtual try-on", look),
+    ]
+    return [
+        TryOnTool.of(fn, title=title, description=inspect.getdoc(fn) or "", annotations=hints, icons=icons)
+        for fn, title, hints in table
+    ]
+
+
+async def _call(ctx: Call, wait_seconds: float, work: Callable[[TryOns, Patience, Say], Awaitable[T]]) -> T:
+    """Run the work with progress, within the time that the host gives."""
+    meta = ctx.request_context.meta or {}
+    alive = meta.get("progress_token") is not None
+    patience = Patience(wait_seconds, answer_within=None if alive else ANSWER_WITHIN)
+    async with heartbeat(ctx.report_progress, wait_seconds) as say:
+        try_ons = await ctx.request_context.lifespan_context.try_ons()
+        return await work(try_ons, patience, say)
