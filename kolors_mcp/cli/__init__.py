@@ -2,7 +2,6 @@
 
 import argparse
 import gc
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,8 +61,3 @@ def _parser() -> argparse.ArgumentParser:
     sandbox = commands.add_parser("sandbox", help="run the simulated Kling alone")
     sandbox.add_argument("--port", type=int, default=8787, help="port on 127.0.0.1 (default: 8787; 0: any free one)")
     return parser
-
-
-def complain(text: str) -> None:
-    """Write a line for the person at the terminal, where no protocol is spoken."""
-    print(text, file=sys.stderr)

@@ -11,8 +11,8 @@ from mcp import Client, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 from tqdm import tqdm
 
-from kolors_mcp.cli import complain
 from kolors_mcp.cli.serve import credentials_of_process
+from kolors_mcp.cli.terminal import complain
 from kolors_mcp.errors import KolorsError
 from kolors_mcp.kling.auth import MISSING
 from kolors_mcp.models import TryOn

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from kolors_mcp.cli import complain
+from kolors_mcp.cli.terminal import complain
 from kolors_mcp.server import Upstream
 from kolors_mcp.settings import Credentials
 

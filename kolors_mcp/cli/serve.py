@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from kolors_mcp.cli import complain
+from kolors_mcp.cli.terminal import complain
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.server import build_server
 from kolors_mcp.settings import Credentials, Settings

@@ -1,0 +1,64 @@
+# Everything a contributor runs. Each target brings a fresh clone to its result.
+
+BIN := .venv/bin
+# Pinned versions for what is installed and for what builds it.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+	--constraint constraints.txt --build-constraint constraints.txt
+PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
+
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench contract lock clean
+
+help:  ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/run.stamp  ## Dress a person in the sandbox, through a real MCP client (ARGS="--help" for more)
+	@$(BIN)/kolors-mcp demo $(ARGS)
+
+test: .venv/test.stamp  ## Run the tests with branch coverage (ARGS="tests/test_x.py" for some)
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
+
+check: .venv/dev.stamp  ## Lint, types, layers, and the tests against the built wheel
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/pytest tests/test_layers.py
+	$(BIN)/python scripts/check_wheel.py
+
+bench: .venv/test.stamp  ## Measure cold start, calls and memory
+	$(BIN)/python -m benchmarks $(ARGS)
+
+contract: .venv/test.stamp  ## Write tests/contract.json anew from the tools as they are
+	$(BIN)/python tests/contract.py --write
+
+lock: .venv/dev.stamp  ## Renew constraints.txt with the newest versions that fit pyproject.toml
+	$(BIN)/python scripts/lock.py
+
+clean:  ## Remove everything that these targets made
+	rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	find $(wildcard $(PYTHON_CODE)) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment grows in steps, so that a newcomer waits only for what the target needs.
+.venv/pip.stamp: scripts/make_venv.sh constraints.txt
+	@sh scripts/make_venv.sh
+	@touch $@
+
+.venv/run.stamp: .venv/pip.stamp pyproject.toml
+	@echo "Installing kolors-mcp and its pinned dependencies."
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+.venv/test.stamp: .venv/run.stamp
+	@echo "Installing the test tools."
+	@$(PIP_INSTALL) --group test
+	@touch $@
+
+.venv/dev.stamp: .venv/test.stamp
+	@echo "Installing the linters and the build tools."
+	@$(PIP_INSTALL) --group dev
+	@touch $@

@@ -1,0 +1,98 @@
+"""Builds sdist and wheel, looks into them, and runs the tests against the installed wheel, far from this folder.
+
+The tests come out of the sdist, whose own copy of the package is removed first: only the wheel can answer.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "kolors_mcp"
+INDISPENSABLE = {f"{PACKAGE}/py.typed", f"{PACKAGE}/__main__.py"}
+SAMPLES = 4
+"""The least number of pictures in it: a person, an upper and a lower garment, a dress."""
+
+
+def main() -> None:
+    """Build, look, install, test; end with a message and status 1 at the first thing that is wrong."""
+    with tempfile.TemporaryDirectory(prefix="kolors-wheel-") as name:
+        folder = Path(name)
+        _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), cwd=ROOT, quiet=True)
+        (wheel,) = (folder / "dist").glob("*.whl")
+        (sdist,) = (folder / "dist").glob("*.tar.gz")
+        _check_contents(wheel)
+        with tarfile.open(sdist) as archive:
+            archive.extractall(folder, filter="data")
+        outside = folder / sdist.name.removesuffix(".tar.gz")
+        shutil.rmtree(outside / PACKAGE)
+        scripts = _install(wheel, folder / "venv", outside)
+        where = "import kolors_mcp, sysconfig; print(kolors_mcp.__file__, sysconfig.get_path('purelib'), sep='\\n')"
+        answer = subprocess.run(
+            [scripts / "python", "-c", where],
+            cwd=outside,
+            env=_environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        loaded, site_packages = map(Path, answer.stdout.splitlines())
+        if not loaded.is_relative_to(site_packages):
+            sys.exit(f"The tests would run against {loaded}, not against the wheel in {site_packages}.")
+        print(f"Testing the wheel in {site_packages}", flush=True)
+        _run(scripts / "pytest", cwd=outside)
+
+
+def _check_contents(wheel: Path) -> None:
+    """Compare the wheel with the files under version control (and new ones): all of the package, nothing else."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+    metadata = {name for name in names if name.split("/")[0].endswith(".dist-info")}
+    listing = ("git", "ls-files", "--cached", "--others", "--exclude-standard", PACKAGE)
+    listed = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    expected = {name for name in listed if (ROOT / name).is_file()} | INDISPENSABLE
+    faults = [f"lacks {name}" for name in sorted(expected - names)]
+    faults += [f"has {name}, which is no file of the package" for name in sorted(names - metadata - expected)]
+    if not any(name.endswith("/licenses/LICENSE") for name in metadata):
+        faults.append("lacks the licence")
+    pictures = [name for name in names if name.endswith((".jpg", ".jpeg", ".png"))]
+    if len(pictures) < SAMPLES:
+        faults.append(f"has {len(pictures)} sample pictures; there are at least {SAMPLES}")
+    if faults:
+        sys.exit(f"{wheel.name}:\n" + "\n".join(f"  {fault}" for fault in faults))
+    print(f"{wheel.name}: {len(names)} files, {wheel.stat().st_size / 1024:.0f} KB")
+
+
+def _install(wheel: Path, venv: Path, outside: Path) -> Path:
+    """Make a virtual environment with the wheel and the test tools in it; return its folder of commands."""
+    _run(sys.executable, "-m", "venv", "--without-pip", str(venv))
+    scripts = Path(sysconfig.get_path("scripts", "venv", {"base": str(venv)}))
+    pip = (sys.executable, "-m", "pip", "--python", str(scripts / "python"), "install", "--quiet", "--no-input")
+    # Dependencies are resolved from the wheel's own metadata, as they are for a user.
+    _run(*pip, "--constraint", str(ROOT / "constraints.txt"), str(wheel), "--group", "test", cwd=outside)
+    return scripts
+
+
+def _environment() -> dict[str, str]:
+    """Return this environment without what could lead back to the source folder."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE_", "VIRTUAL_"))
+    }
+
+
+def _run(*command: str | Path, cwd: Path | None = None, quiet: bool = False) -> None:
+    done = subprocess.run(command, cwd=cwd, env=_environment(), check=False, capture_output=quiet, text=True)
+    if done.returncode:
+        if quiet:
+            print(done.stdout, done.stderr, sep="\n")
+        sys.exit(f"Status {done.returncode}: {' '.join(map(str, command))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""Which module may know which: the import graph, drawn from the source, and what an import is allowed to do."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import kolors_mcp
+
+PACKAGE = Path(kolors_mcp.__file__).parent
+
+# From the top down: each may import what stands below it, never what stands above or beside it.
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"__main__"}),
+    frozenset({"cli"}),
+    frozenset({"server"}),
+    frozenset({"try_ons"}),
+    frozenset({"outcome"}),
+    frozenset({"images", "kling", "ledger"}),
+)
+# Known to all, and to each other. The package's own __init__ (its version) is written "".
+BOTTOM = frozenset({"", "settings", "errors", "models", "wording", "clock"})
+MAY_IMPORT = {
+    **{name: BOTTOM.union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for name in layer},
+    **dict.fromkeys(BOTTOM, BOTTOM),
+    # It plays Kling, so it shares nothing with the code that talks to Kling; only the command line starts it.
+    "sandbox": BOTTOM,
+}
+MAY_IMPORT["cli"] |= {"sandbox"}
+
+ANYWHERE = ("kolors_mcp",)
+WEB = ("kolors_mcp.server", "kolors_mcp.sandbox", "kolors_mcp.cli")
+HTTP_CLIENT = ("kolors_mcp.kling", "kolors_mcp.images", "kolors_mcp.sandbox", "kolors_mcp.cli")
+PIXELS = ("kolors_mcp.images", "kolors_mcp.sandbox")
+HOMES = {
+    "anyio": ANYWHERE,
+    "pydantic": ANYWHERE,
+    "pydantic_core": ANYWHERE,
+    # Only type checkers have it.
+    "_typeshed": ANYWHERE,
+    "typing_extensions": ANYWHERE,
+    # The demo is an MCP client.
+    "mcp": ("kolors_mcp.server", "kolors_mcp.cli.demo"),
+    "mcp_types": ("kolors_mcp.server", "kolors_mcp.cli.demo"),
+    "starlette": WEB,
+    "uvicorn": WEB,
+    "httpx": HTTP_CLIENT,
+    "httpcore": HTTP_CLIENT,
+    "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
+    "PIL": PIXELS,
+    "pillow_heif": PIXELS,
+    "sqlalchemy": ("kolors_mcp.ledger",),
+    "tqdm": ("kolors_mcp.cli",),
+}
+ENVIRONMENT_NAMES = frozenset({"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"})
+
+
+class Arrow(NamedTuple):
+    """One import: who, whom (a module, or a module and the name taken from it), and the line."""
+
+    source: str
+    target: str
+    line: int
+
+
+def arrows_of(module: str, text: str, *, is_package: bool = False) -> Iterator[Arrow]:
+    """Every import in a module, wherever it stands: at the top, in a function, under TYPE_CHECKING."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (Arrow(module, alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (Arrow(module, f"{origin}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def environment_lines(text: str) -> list[int]:
+    """The lines on which a module touches the process's environment variables."""
+    tree = ast.parse(text)
+    names = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name == "os"
+    }
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in names
+            and node.attr in ENVIRONMENT_NAMES
+        )
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "os"
+            and any(alias.name in ENVIRONMENT_NAMES for alias in node.names)
+        )
+    ]
+
+
+def part(module: str) -> str:
+    """The layer's name: kolors_mcp.kling.auth is in kling."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def lies_in(module: str, home: str) -> bool:
+    return module == home or module.startswith(home + ".")
+
+
+def faults_of(arrow: Arrow) -> Iterator[str]:
+    """What is wrong with an import, in words; nothing if it is allowed."""
+    shown = f"{arrow.source}:{arrow.line} imports {arrow.target}"
+    root = arrow.target.split(".")[0]
+    if root == "kolors_mcp":
+        source, target = part(arrow.source), part(arrow.target)
+        # `from kolors_mcp import __version__` reads a name, not a module.
+        target = "" if target == "__version__" else target
+        if source not in MAY_IMPORT:
+            yield f"{arrow.source} has no layer; give it its place in LAYERS"
+        elif source != target and target not in MAY_IMPORT[source]:
+            yield f"{shown}: not below it"
+    elif root not in sys.stdlib_module_names:
+        if root not in HOMES:
+            yield f"{shown}: {root} has no home; give it a line in HOMES"
+        elif not any(lies_in(arrow.source, home) for home in HOMES[root]):
+            yield f"{shown}: its home is {', '.join(HOMES[root])}"
+
+
+def read_package() -> dict[str, tuple[str, bool]]:
+    """The text of every module by its dotted name, and whether it is a package."""
+    modules: dict[str, tuple[str, bool]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        steps = ["kolors_mcp", *path.relative_to(PACKAGE).with_suffix("").parts]
+        is_package = steps[-1] == "__init__"
+        modules[".".join(steps[:-1] if is_package else steps)] = (path.read_text(encoding="utf-8"), is_package)
+    return modules
+
+
+MODULES = read_package()
+ARROWS = [
+    arrow for name, (text, is_package) in MODULES.items() for arrow in arrows_of(name, text, is_package=is_package)
+]
+
+
+def module_of(target: str) -> str:
+    """The module of ours that an arrow points at, without the name that is taken from it."""
+    return target if target in MODULES else target.rpartition(".")[0]
+
+
+def drawing() -> str:
+    """The graph between the parts, one line each."""
+    lines: list[str] = []
+    for source in sorted({part(name) for name in MODULES}):
+        ours = (
+            arrow.target for arrow in ARROWS if part(arrow.source) == source and lies_in(arrow.target, "kolors_mcp")
+        )
+        targets = {part(module_of(target)) or "kolors_mcp" for target in ours} - {source}
+        lines.append(f"  {source or 'kolors_mcp'} -> {', '.join(sorted(targets)) or 'nothing'}")
+    return "\n".join(lines)
+
+
+def test_imports_point_down_only_and_every_outside_package_has_its_home() -> None:
+    faults = list(dict.fromkeys(fault for arrow in ARROWS for fault in faults_of(arrow)))
+    assert not faults, "\n" + "\n".join(faults) + "\n\nThe graph as it is:\n" + drawing()
+
+
+def test_no_two_modules_need_each_other() -> None:
+    graph = {name: {module_of(a.target) for a in ARROWS if a.source == name} & MODULES.keys() for name in MODULES}
+    try:
+        TopologicalSorter({name: targets - {name} for name, targets in graph.items()}).prepare()
+    except CycleError as error:
+        pytest.fail("A circle of imports: " + " -> ".join(error.args[1]) + "\n\n" + drawing(), pytrace=False)
+
+
+def test_only_the_command_line_reads_environment_variables() -> None:
+    touched = {
+        f"{name}:{line}"
+        for name, (text, _) in MODULES.items()
+        if part(name) != "cli"
+        for line in environment_lines(text)
+    }
+    assert not touched
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "fault"),
+    [
+        ("kolors_mcp.kling.client", "import kolors_mcp.server", "not below it"),
+        ("kolors_mcp.kling.client", "def late():\n    from kolors_mcp.try_ons import TryOns", "not below it"),
+        ("kolors_mcp.images.fetch", "from ..kling import client", "not below it"),
+        ("kolors_mcp.images.fetch", "if TYPE_CHECKING:\n    from kolors_mcp import ledger", "not below it"),
+        ("kolors_mcp.models", "from kolors_mcp import images", "not below it"),
+        ("kolors_mcp.server.tools", "from kolors_mcp.sandbox import app", "not below it"),
+        ("kolors_mcp.sandbox.app", "from kolors_mcp.kling import auth", "not below it"),
+        ("kolors_mcp.novelty", "import json\nimport kolors_mcp.errors", "has no layer"),
+        ("kolors_mcp.try_ons", "import mcp", "its home is"),
+        ("kolors_mcp.cli.doctor", "from mcp import Client", "its home is"),
+        ("kolors_mcp.server.preview", "from PIL import Image", "its home is"),
+        ("kolors_mcp.kling.client", "import jwt", "its home is"),
+        ("kolors_mcp.kling.client", "import requests", "has no home"),
+    ],
+)
+def test_a_forbidden_import_is_caught(module: str, text: str, fault: str) -> None:
+    (found,) = (found for arrow in arrows_of(module, text) for found in faults_of(arrow))
+    assert fault in found
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("kolors_mcp.cli.demo", "import mcp.client.stdio\nfrom kolors_mcp.sandbox import app"),
+        ("kolors_mcp.server.tools", "from ..try_ons import TryOns\nfrom . import results"),
+        ("kolors_mcp.kling.auth", "import jwt\nfrom kolors_mcp import __version__, wording"),
+        ("kolors_mcp.sandbox.render", "from PIL import Image\nimport os.path"),
+    ],
+)
+def test_an_allowed_import_is_left_alone(module: str, text: str) -> None:
+    assert [fault for arrow in arrows_of(module, text) for fault in faults_of(arrow)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import os\nx = os.environ['HOME']", "import os as o\no.getenv('HOME')", "from os import environ"],
+)
+def test_a_reader_of_the_environment_is_caught(text: str) -> None:
+    assert len(environment_lines(text)) == 1
+
+
+PROBE = """
+import json, logging, sys
+deeds = []
+DEEDS = ("socket.bind", "socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen",
+         "os.system", "os.mkdir", "os.remove", "os.rename", "tempfile.mkstemp", "tempfile.mkdtemp", "sqlite3.connect")
+def watch(event, arguments):
+    if event in DEEDS or (event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")):
+        deeds.append(f"{event} {arguments}")
+sys.addaudithook(watch)
+for name in sys.argv[1:]:
+    __import__(name)
+loggers = [logging.getLogger(), *(item for key, item in logging.root.manager.loggerDict.items()
+           if key.startswith("kolors_mcp") and isinstance(item, logging.Logger))]
+handlers = [f"{item.name} logs to {handler}" for item in loggers for handler in item.handlers]
+print(json.dumps({"modules": sorted(sys.modules), "deeds": deeds + handlers}))
+"""
+
+
+def probe(*names: str) -> tuple[set[str], list[str]]:
+    """Import modules in a fresh interpreter; return what was loaded, and what was done besides."""
+    answer = subprocess.run([sys.executable, "-B", "-c", PROBE, *names], check=False, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(answer.stdout)
+    return set(result["modules"]), result["deeds"]
+
+
+HEAVY = ("PIL", "pillow_heif", "httpx", "sqlalchemy", "starlette", "uvicorn", "jwt", "tqdm", "kolors_mcp.sandbox")
+
+
+@pytest.mark.parametrize("name", ["kolors_mcp.server", "kolors_mcp.cli", "kolors_mcp.cli.serve"])
+def test_starting_the_server_loads_nothing_that_only_a_call_needs(name: str) -> None:
+    with_sdk, _ = probe("mcp.server")
+    with_ours, _ = probe(name)
+    ours = with_ours - with_sdk
+    assert name in MODULES
+    assert name in ours
+    assert sorted(module for module in ours if any(lies_in(module, heavy) for heavy in HEAVY)) == []
+
+
+def test_an_import_opens_no_connection_writes_no_file_and_configures_no_logging() -> None:
+    loaded, deeds = probe(*(name for name in MODULES if name != "kolors_mcp.__main__"))
+    assert MODULES.keys() - {"kolors_mcp.__main__"} <= loaded
+    assert deeds == []
+
+
+def test_a_deed_at_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = tmp_path / "busy.py"
+    busy.write_text("import logging\nlogging.basicConfig()\nopen('trace', 'w').close()\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    _, deeds = probe("busy")
+    assert len(deeds) == 2
