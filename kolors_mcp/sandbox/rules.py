@@ -1,0 +1,49 @@
+"""How this Kling behaves all the time: its pace, its limits, and where the real one is not documented."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+ExternalIds = Literal["refuse", "return_first", "make_second", "unknown", "ignore"]
+
+
+@dataclass
+class Rules:
+    """The standing behaviour. Every field may be changed while the sandbox runs; the next request sees it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    submitted_seconds: float = 1.0
+    """How long a new task is `submitted`."""
+    finished_seconds: float = 5.0
+    """When a task is finished, counted from its creation; `processing` before."""
+    speed: float = 1.0
+    """Divides both times: 10 is ten times as fast."""
+
+    unknown_fields: Literal["refuse", "ignore"] = "refuse"
+    """The real Kling ignores `model` in place of `model_name` in silence; a strict one shows the mistake."""
+
+    external_ids: ExternalIds = "refuse"
+    """What a create does with `external_task_id`. On a repeat: `refuse` it (1201), `return_first` answers with the
+    first task, `make_second` makes another. `unknown` refuses the field itself; `ignore` drops it in silence."""
+    shows_external_ids: bool = True
+    """Whether answers carry `task_info.external_task_id`."""
+    task_ids_as_numbers: bool = False
+    """Whether task ids arrive as JSON numbers."""
+
+    list_lag_seconds: float = 0.0
+    """How old a task must be before the list shows it."""
+    list_shows_external_ids: bool = True
+    """Whether the list carries `task_info.external_task_id`, where answers do at all."""
+    not_found_reads: int = 0
+    """The first reads of a new task that say, falsely, that it failed with "task not found"."""
+    unknown_task_code: int | None = 1203
+    """The code for an id that does not exist; none answers code 0 with a `failed` task, as has been seen."""
+
+    slots: int | None = None
+    """Most tasks of one account that may run at once; 1303 beyond."""
+    units: int = 1000
+    """Try-ons in each account's pack; 1102 when used up. A failed task costs nothing."""
+    callback_secret: str | None = None
+    """Signs callbacks: `whsec_` and the base64 of the key."""
