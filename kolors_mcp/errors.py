@@ -1,6 +1,7 @@
 """The one error hierarchy: each error knows what happened, whether anything was created, and what to do next."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import ClassVar
 
 from kolors_mcp.wording import quoted
@@ -31,6 +32,23 @@ class ResultUnavailableError(KolorsError):
     """A finished picture that cannot be shown: not finished yet, no such index, link expired."""
 
 
+class LedgerError(KolorsError):
+    """The ledger cannot be opened, read or written. Without it nothing that costs money is started."""
+
+
+class DailyLimitError(KolorsError):
+    """The user has made as many paid try-ons today as KOLORS_DAILY_LIMIT allows."""
+
+    def __init__(self, limit: int, resets_at: datetime) -> None:
+        """Say the limit, and when the next day begins (UTC)."""
+        self.limit = limit
+        self.resets_at = resets_at.isoformat().replace("+00:00", "Z")
+        super().__init__(
+            f"Today's limit of {limit} paid try-ons is reached (KOLORS_DAILY_LIMIT). No task was created. "
+            f"It resets at {self.resets_at}; create again after that."
+        )
+
+
 class KlingError(KolorsError):
     """Something between us and Kling: a refusal, a fault, or a doubt.
 
@@ -58,7 +76,8 @@ class KlingError(KolorsError):
         ]
         facts = "; ".join(fact for fact in known if fact)
         outcome = "No task was created." if creating and self.created is False else None
-        super().__init__(_sentences((f"{what} ({facts})." if facts else f"{what}.", outcome, remedy)))
+        self.happened = f"{what} ({facts})." if facts else f"{what}."
+        super().__init__(_sentences((self.happened, outcome, remedy)))
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after

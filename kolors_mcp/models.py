@@ -113,6 +113,11 @@ class Picture(Protocol):
         """Where it came from, fit for people: a file name or a host, never content, never a query."""
         ...
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the bytes. Reads them, so call it off the event loop."""
+        ...
+
     def blocks(self) -> Iterator[bytes | memoryview]:
         """Yield the bytes in order. Can be called again to start over.
 

@@ -1,7 +1,9 @@
 """What the environment says, read once, checked, and frozen. Nothing here touches the network or the disk."""
 
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
@@ -62,7 +64,8 @@ class Settings(BaseModel):
     allowed_hosts: frozenset[str] = frozenset()
     """`host` (any port) or `host:port`, lower case, that may be fetched although private or on another port."""
     save_dir: Path | None = None
-    ledger: str | None = None
+    ledger: Annotated[str | None, Field(repr=False)] = None
+    """May hold a password."""
     daily_limit: Annotated[int | None, Field(ge=1)] = None
     log_level: LogLevel = "WARNING"
 
@@ -81,7 +84,7 @@ class Settings(BaseModel):
             raise NotConfiguredError(f"KOLORS_LOG_LEVEL is {quoted(level)}; it takes {', '.join(get_args(LogLevel))}.")
         save_dir = _value(environment, "KOLORS_SAVE_DIR")
         limit = _value(environment, "KOLORS_DAILY_LIMIT")
-        if limit is not None and not (limit.isascii() and limit.isdigit() and int(limit) > 0):
+        if limit is not None and not (re.fullmatch(r"0*[1-9][0-9]{0,8}", limit)):
             raise NotConfiguredError(f"KOLORS_DAILY_LIMIT is {quoted(limit)}; it takes a whole number above 0.")
         folders = _value(environment, "KOLORS_IMAGE_DIRS")
         return cls.model_validate(
@@ -104,11 +107,12 @@ def desktop_folders() -> tuple[Path, ...]:
     import tempfile  # noqa: PLC0415  (used once, and not at every start)
 
     home = Path("~").expanduser()
-    return (
-        *(home / name for name in ("Pictures", "Downloads", "Desktop", "Documents")),
-        Path.cwd(),
-        Path(tempfile.gettempdir()),
-    )
+    folders = [home / name for name in ("Pictures", "Downloads", "Desktop", "Documents")]
+    with suppress(FileNotFoundError):  # the working folder may have been deleted
+        working = Path.cwd()
+        # Some hosts start their servers at the root, which would allow the whole disk.
+        folders += [working] if working != working.parent else []
+    return (*folders, Path(tempfile.gettempdir()))
 
 
 def _value(environment: Mapping[str, str], name: str) -> str | None:
@@ -145,6 +149,7 @@ def _origin(value: str) -> str:
         or parts.scheme not in ("http", "https")
         or not parts.hostname
         or parts.username is not None
+        or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc)
         or parts.path not in ("", "/")
         or parts.query
         or parts.fragment

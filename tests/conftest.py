@@ -7,6 +7,8 @@ import pytest
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
 
+pytest_plugins = ["postgres"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -1,10 +1,12 @@
 """Makes what tests put in: pictures, credentials, clients, and a clock that need not pass."""
 
+import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+import anyio
 from PIL import Image
 from pydantic import SecretStr
 
@@ -38,6 +40,10 @@ class BytesPicture:
     def size(self) -> int:
         return len(self.data)
 
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.data).digest()
+
     def blocks(self) -> Iterator[bytes | memoryview]:
         for start in range(0, len(self.data), self.block):
             yield self.data[start : start + self.block]
@@ -59,6 +65,14 @@ class TurnedClock:
 
     def clock(self) -> Clock:
         return Clock(wall=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep, jitter=lambda: 0.5)
+
+
+async def _hurried(seconds: float) -> None:
+    await anyio.sleep(seconds / 50)
+
+
+HURRIED = Clock(sleep=_hurried)
+"""The real clock, but for waits that are fifty times as short."""
 
 
 def api_key(kling: SandboxKling) -> Credentials:

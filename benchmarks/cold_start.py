@@ -1,0 +1,121 @@
+"""Cold start: from the spawn of the process until `tools/list` is answered, beside a bare `MCPServer`."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import IO, Any
+
+RUNS = 15
+HEAVY = ("PIL", "kolors_mcp.sandbox", "sqlalchemy", "httpx", "jwt")
+"""What must not be loaded by the time the tools are listed."""
+
+ROOT = Path(__file__).parent
+SERVERS = {
+    "bare MCPServer": [str(ROOT / "bare_server.py")],
+    "kolors-mcp": ["-m", "kolors_mcp"],
+}
+
+
+@dataclass
+class Start:
+    """One start."""
+
+    seconds: float
+    resident_mb: float
+
+
+def started(arguments: list[str]) -> Start:
+    """Start a server, list its tools in the handshake of 2025, and end it."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "KOLORS_SANDBOX": "1"},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
+    _ask(process.stdin, process.stdout, 1, "initialize", hello)
+    _tell(process.stdin, {"jsonrpc": "2.0", "method": "notifications/initialized"})
+    _ask(process.stdin, process.stdout, 2, "tools/list", {})
+    seconds = time.perf_counter() - begin
+    resident = _resident_mb(process.pid)
+    process.stdin.close()
+    process.wait(10)
+    process.stdout.close()
+    return Start(seconds, resident)
+
+
+def heavy_modules() -> list[str]:
+    """Return what of `HEAVY` a fresh process has loaded once it could list its tools."""
+    script = (
+        "import anyio, sys\n"
+        "from kolors_mcp.server import build_server\n"
+        "from kolors_mcp.settings import Settings\n"
+        "import kolors_mcp.cli.serve\n"
+        "anyio.run(build_server(Settings(sandbox=True)).list_tools)\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def main() -> dict[str, Any]:
+    """Print the rows, medians of `RUNS` starts each, taken in turns."""
+    found: dict[str, list[Start]] = {name: [] for name in SERVERS}
+    for arguments in SERVERS.values():
+        started(arguments)  # the first start writes byte-code and fills the disk's cache
+    for _ in range(RUNS):
+        for name, arguments in SERVERS.items():
+            found[name].append(started(arguments))
+    print(f"Cold start: spawn to tools/list answered, median of {RUNS} [quartiles], and memory after it")
+    floor = median(start.seconds for start in found["bare MCPServer"])
+    rows: dict[str, Any] = {}
+    for name, starts in found.items():
+        seconds = [start.seconds for start in starts]
+        low, _, high = quantiles(seconds, n=4)
+        middle = median(seconds)
+        memory = median(start.resident_mb for start in starts)
+        rows[name] = {"seconds": middle, "ratio": middle / floor, "resident_mb": memory}
+        print(
+            f"  {name:<16} {middle * 1000:6.0f} ms [{low * 1000:.0f} to {high * 1000:.0f}]"
+            f"  x{middle / floor:.2f}   {memory:6.1f} MB"
+        )
+    loaded = heavy_modules()
+    print(f"  loaded by then of {', '.join(HEAVY)}: {', '.join(loaded) or 'nothing'}")
+    rows["loaded"] = loaded
+    return rows
+
+
+def _ask(stdin: IO[bytes], stdout: IO[bytes], number: int, method: str, params: dict[str, Any]) -> None:
+    _tell(stdin, {"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+    while True:
+        answer = json.loads(stdout.readline())
+        if answer.get("id") == number:
+            assert "result" in answer, answer
+            return
+
+
+def _tell(stdin: IO[bytes], message: dict[str, Any]) -> None:
+    stdin.write(json.dumps(message).encode() + b"\n")
+    stdin.flush()
+
+
+def _resident_mb(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return float("nan")  # only Linux tells
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    main()

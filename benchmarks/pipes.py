@@ -1,0 +1,157 @@
+"""Programs under measurement: started, talked to over their pipes, and watched from outside."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+PROGRAMS = Path(__file__).parent / "programs"
+HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
+
+
+@dataclass
+class Program:
+    """A process that takes JSON lines and answers each with a line that has its id."""
+
+    process: subprocess.Popen[bytes]
+    number: int = 0
+    answers: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """Its standard input."""
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """Its standard output."""
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def send(self, message: dict[str, Any]) -> int:
+        """Send a message under the next number, and return the number."""
+        self.number += 1
+        self.stdin.write(json.dumps({**message, "id": self.number}).encode() + b"\n")
+        self.stdin.flush()
+        return self.number
+
+    def wait(self, number: int) -> dict[str, Any]:
+        """Return the answer to a number."""
+        while number not in self.answers:
+            line = self.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the program ended with {self.process.wait()}")
+            answer = json.loads(line)
+            if "id" in answer:
+                self.answers[answer["id"]] = answer
+        return self.answers.pop(number)
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_mb(self) -> float:
+        """Memory now."""
+        return self._status("VmRSS")
+
+    def peak_mb(self) -> float:
+        """The most memory since `forget_peak`."""
+        return self._status("VmHWM")
+
+    def forget_peak(self) -> None:
+        """Start the peak anew."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def _status(self, name: str) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith(name)).split()[1]) / 1024
+
+
+class Server(Program):
+    """An MCP server over stdio."""
+
+    def greet(self) -> None:
+        """Shake hands in the era of 2025."""
+        self.wait(self.send({"jsonrpc": "2.0", "method": "initialize", "params": HELLO}))
+        self.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
+        self.stdin.flush()
+
+    def call(self, name: str, arguments: dict[str, Any]) -> int:
+        """Begin a tool call."""
+        params = {"name": name, "arguments": arguments}
+        return self.send({"jsonrpc": "2.0", "method": "tools/call", "params": params})
+
+    def result(self, number: int) -> dict[str, Any]:
+        """Return the structured content of a call that must succeed."""
+        answer = self.wait(number)
+        if "result" not in answer or answer["result"].get("isError"):
+            raise RuntimeError(f"a call failed: {answer}")
+        return answer["result"].get("structuredContent", {})
+
+
+@contextmanager
+def program(*arguments: str, **environment: str) -> Generator[Program]:
+    """Run a script of `programs/`."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+    try:
+        yield Program(process)
+    finally:
+        _end(process)
+
+
+@contextmanager
+def upstream(latency: float, folder: Path) -> Generator[int]:
+    """Run the cheap Kling; yields its port."""
+    with program(str(PROGRAMS / "upstream.py"), str(latency), str(folder)) as running:
+        yield int(running.stdout.readline())
+
+
+@contextmanager
+def kolors(port: int, folder: Path, **environment: str) -> Generator[Server]:
+    """Run kolors-mcp against the cheap Kling, with a ledger of its own on disk."""
+    with tempfile.TemporaryDirectory() as state:
+        settings = {
+            "KLING_API_BASE": f"http://127.0.0.1:{port}",
+            "KLING_API_KEY": "bench",
+            "KOLORS_ALLOWED_HOSTS": f"127.0.0.1:{port}",
+            "KOLORS_IMAGE_DIRS": str(folder),
+            "KOLORS_LEDGER": f"sqlite:///{state}/ledger.sqlite3",
+            **environment,
+        }
+        with program("-m", "kolors_mcp", **settings) as running:
+            server = Server(running.process)
+            server.greet()
+            yield server
+
+
+def timed(work: Any, *arguments: Any) -> float:
+    """Return the wall seconds of a call."""
+    begin = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - begin
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()

@@ -1,0 +1,273 @@
+"""Fetches a link that somebody else chose: public hosts only, within one deadline and a number of bytes."""
+
+import re
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from urllib.parse import urljoin
+
+import anyio
+import httpcore
+import httpx
+
+from kolors_mcp import __version__
+from kolors_mcp.images import limits
+from kolors_mcp.images.addresses import literal
+from kolors_mcp.images.network import NotPublicError, PinnedBackend, is_excepted
+from kolors_mcp.images.page import main_picture
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sniff import HEAD, is_page, kind_of
+from kolors_mcp.wording import plain, quoted
+
+_PORTS = {"http": 80, "https": 443}
+_REDIRECTS = (301, 302, 303, 307, 308)
+_HEADERS = (
+    ("User-Agent", f"kolors-mcp/{__version__}"),
+    ("Accept", "image/jpeg, image/png, image/webp, image/avif, image/*;q=0.8, */*;q=0.5"),
+    # The bytes as they are: a few compressed kilobytes can inflate to any number.
+    ("Accept-Encoding", "identity"),
+)
+_LONGEST_LINK = 16_384
+# Names as DNS has them, underscores included; anything else would be read differently by different programs.
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a link led to."""
+
+    data: bytearray
+    label: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """What a fetch may cost."""
+
+    seconds: float = limits.FETCH_SECONDS
+    data_bytes: int = limits.MAX_FETCHED_BYTES
+    redirects: int = limits.MAX_REDIRECTS
+    at_once: int = limits.MAX_FETCHES
+    per_host: int = limits.MAX_FETCHES_PER_HOST
+
+
+class Fetcher:
+    """One pool of connections that carries no cookies and no credentials and knows no proxy."""
+
+    def __init__(
+        self,
+        backend: PinnedBackend,
+        allowed_hosts: frozenset[str],
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        costs: FetchLimits | None = None,
+    ) -> None:
+        self._backend = backend
+        self._allowed_hosts = allowed_hosts
+        self._ssl_context = ssl_context
+        self._limits = costs or FetchLimits()
+        self._pool: httpcore.AsyncConnectionPool | None = None
+        self._places = anyio.Semaphore(self._limits.at_once)
+        self._hosts: dict[str, tuple[anyio.Semaphore, int]] = {}
+
+    async def fetch(self, link: str, *, pages: bool = True) -> Fetched:
+        """Return the picture behind `link`.
+
+        Args:
+            link: An http or https link.
+            pages: Whether a web page stands for the picture it names as its main one.
+
+        Raises:
+            RefusalError: There is no such picture, or it may not be fetched.
+        """
+        try:
+            with anyio.fail_after(self._limits.seconds):
+                return await self._fetch(link, pages=pages)
+        except TimeoutError as error:
+            raise RefusalError(
+                f"was not delivered within {self._limits.seconds:g} seconds. Try again, or download it "
+                "and give the file.",
+                passing=True,
+            ) from error
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._pool is not None:
+            await self._pool.aclose()
+            self._pool = None
+
+    async def _fetch(self, link: str, *, pages: bool) -> Fetched:
+        url, data = await self._follow(self._checked(link))
+        head = bytes(data[:HEAD])
+        host = plain(url.host, 100)
+        if kind_of(head) is not None or not is_page(head):
+            return Fetched(data, host)
+        if not pages:
+            raise RefusalError("leads to a web page, not to a picture. Open the page and give the picture's own link.")
+        # Parsing megabytes of markup takes a while; others must not wait for it.
+        named = await anyio.to_thread.run_sync(main_picture, bytes(data[: limits.MAX_PAGE_BYTES]))
+        if named is None:
+            raise RefusalError(
+                f"leads to a web page at {quoted(url.host, 100)} that names no main picture. "
+                "Open the page and give the picture's own link."
+            )
+        target = _joined(url, named)
+        if url.scheme == "https" and target.startswith("http://"):
+            target = "https" + target.removeprefix("http")
+        fetched = await self._fetch(target, pages=False)
+        note = f"the link is a web page at {host}; the page's main picture, from {fetched.label}, was used"
+        return replace(fetched, notes=(note, *fetched.notes))
+
+    async def _follow(self, url: httpx.URL) -> tuple[httpx.URL, bytearray]:
+        """Follow redirects by hand, each hop under the same rules."""
+        for _ in range(self._limits.redirects + 1):
+            async with self._place(url), self._answer(url) as response:
+                if response.status not in _REDIRECTS:
+                    return url, await self._body(url, response)
+                location = _header(response, b"location")
+            if location is None:
+                raise RefusalError(f"is redirected by {quoted(url.host, 100)} to nowhere. Check the link.")
+            following = self._checked(_joined(url, location))
+            if url.scheme == "https" and following.scheme == "http":
+                raise RefusalError(
+                    f"is redirected by {quoted(url.host, 100)} from https to http, which is not followed. "
+                    "Download it and give the file."
+                )
+            url = following
+        raise RefusalError(f"is redirected more than {self._limits.redirects} times. Give the link it ends at.")
+
+    def _checked(self, link: str) -> httpx.URL:
+        """Return the link if its form is one that may be fetched; where it leads is judged when it is dialled."""
+        if len(link) > _LONGEST_LINK:
+            raise RefusalError("is a link too long to be one. Check it.")
+        try:
+            url = httpx.URL(link)
+            host = url.raw_host.decode("ascii")
+        except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
+            raise RefusalError("is a link that is written wrongly. Check it.") from error
+        if url.scheme not in _PORTS:
+            raise RefusalError("leads to something other than http or https. Give an https link.")
+        if not _HOST.match(host) and literal(host) is None:
+            raise RefusalError("is a link without a proper host. Check it.")
+        if url.userinfo:
+            raise RefusalError("is a link with a name or password in it; those are never sent. Give it without.")
+        port = _PORTS[url.scheme] if url.port is None else url.port
+        if port not in _PORTS.values() and not is_excepted(host, port, self._allowed_hosts):
+            raise RefusalError(
+                f"is a link to port {port}; only 80 and 443 are fetched from. A server you trust can be added to "
+                "KOLORS_ALLOWED_HOSTS."
+            )
+        return url
+
+    @asynccontextmanager
+    async def _place(self, url: httpx.URL) -> AsyncGenerator[None]:
+        """Wait for a place in line, one per host and one over all."""
+        semaphore, users = self._hosts.get(url.host) or (anyio.Semaphore(self._limits.per_host), 0)
+        self._hosts[url.host] = (semaphore, users + 1)
+        try:
+            async with semaphore, self._places:
+                yield
+        finally:
+            semaphore, users = self._hosts.pop(url.host)
+            if users > 1:
+                self._hosts[url.host] = (semaphore, users - 1)
+
+    @asynccontextmanager
+    async def _answer(self, url: httpx.URL) -> AsyncGenerator[httpcore.Response]:
+        """Ask for the link; whatever goes wrong on the way is told in our words."""
+        host = quoted(url.host, 100)
+        try:
+            pool = await self._connections()
+            async with pool.stream(
+                "GET",
+                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=[("Host", url.netloc.decode("ascii")), *_HEADERS],
+            ) as response:
+                yield response
+        except NotPublicError as error:
+            raise RefusalError(
+                f"cannot be fetched: {host} does not lead to the public internet. Check the link, or download the "
+                "picture and give the file; a server you trust can be added to KOLORS_ALLOWED_HOSTS."
+            ) from error
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            reason = "its certificate is not valid" if _is_certificate_problem(error) else "it cannot be reached"
+            raise RefusalError(
+                f"cannot be fetched from {host}: {reason}. Check the link, or try again.", passing=True
+            ) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+            raise RefusalError(
+                f"could not be fetched whole: {host} broke off or answered against the rules. Try again, "
+                "or download it and give the file.",
+                passing=True,
+            ) from error
+
+    async def _body(self, url: httpx.URL, response: httpcore.Response) -> bytearray:
+        host = quoted(url.host, 100)
+        if response.status != HTTPStatus.OK:
+            passing = (
+                response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            )
+            raise RefusalError(_status_words(response.status, host, passing=passing), passing=passing)
+        encoding = (_header(response, b"content-encoding") or "identity").strip().lower()
+        if encoding not in ("identity", ""):
+            raise RefusalError(f"was sent compressed by {host}, which is not unpacked. Download it and give the file.")
+        declared = (_header(response, b"content-length") or "").strip()
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > self._limits.data_bytes:
+            raise RefusalError(self._too_large())
+        data = bytearray()
+        async for chunk in response.aiter_stream():
+            data += chunk
+            if len(data) > self._limits.data_bytes:
+                raise RefusalError(self._too_large())
+        if not data:
+            raise RefusalError(f"is empty: {host} sent no bytes. Check the link.")
+        return data
+
+    def _too_large(self) -> str:
+        most = self._limits.data_bytes / 1_000_000
+        return f"is larger than {most:g} MB. Ask for a smaller version, or give it as a file."
+
+    async def _connections(self) -> httpcore.AsyncConnectionPool:
+        if self._ssl_context is None:
+            # Reading the certificates takes tens of milliseconds.
+            self._ssl_context = await anyio.to_thread.run_sync(httpx.create_ssl_context)
+        if self._pool is None:
+            self._pool = httpcore.AsyncConnectionPool(
+                ssl_context=self._ssl_context,
+                max_connections=self._limits.at_once,
+                max_keepalive_connections=0,
+                network_backend=self._backend,
+            )
+        return self._pool
+
+
+def _joined(url: httpx.URL, location: str) -> str:
+    try:
+        return urljoin(str(url), location.strip())
+    except ValueError as error:
+        raise RefusalError("leads to a link that is written wrongly. Give the picture's own link.") from error
+
+
+def _header(response: httpcore.Response, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
+
+
+def _is_certificate_problem(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _status_words(status: int, host: str, *, passing: bool) -> str:
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return f"is not there: {host} answered {status}. Check the link."
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
+        return f"is not given out: {host} answered {status}. Download it in a browser and give the file."
+    if passing:
+        return f"cannot be fetched now: {host} answered {status}. Try again later."
+    return f"cannot be fetched: {host} answered {status}. Check the link, or download it and give the file."

@@ -1,0 +1,216 @@
+"""Walks a JPEG from its first marker to its last, without decoding it.
+
+The marker and table rules are those of ITU-T T.81, annex B; what is accepted is what the usual decoder accepts.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from kolors_mcp.images.content import Content
+from kolors_mcp.images.exif import orientation
+from kolors_mcp.images.icc import is_srgb, joined_segments
+from kolors_mcp.images.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
+from kolors_mcp.images.limits import MAX_SCANS
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.walked import BrokenError, Kept, Walked
+
+_SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
+_APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
+_BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
+
+# Inside a scan 0xFF is followed by 0x00 (a stuffed byte) or D0 to D7 (a restart); anything else ends the scan.
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+_GOES_ON = frozenset((0x00, *range(0xD0, 0xD8)))
+
+_JFIF_PAYLOAD, _ADOBE_PAYLOAD = 14, 12
+_PLAIN_JFIF = b"\x00\x00\x01\x00\x01\x00\x00"
+"""What follows the version in a header that says nothing more: square pixels, no thumbnail."""
+_MAX_METADATA_SEGMENTS = 10_000
+
+
+def walk(content: Content) -> Walked:
+    """Return what of a JPEG is picture.
+
+    Raises:
+        BrokenError: The structure does not hold together.
+        RefusalError: It declares more picture than it brings.
+    """
+    return _Walk(content).run()
+
+
+def count_scans(content: Content) -> int:
+    """Return at most how many scans a JPEG has, however broken it is."""
+    count, carried = 0, b""
+    for _, piece in content.slices(0):
+        data = carried + bytes(piece)
+        count += data.count(b"\xff\xda")
+        carried = b"\xff" if data[-1:] == b"\xff" else b""
+    return count
+
+
+@dataclass
+class _Colours:
+    """What the markers say about how the components are colours."""
+
+    jfif: bool = False
+    adobe: int | None = None
+    icc: list[bytes] = field(default_factory=list[bytes])
+    exifs: int = 0
+    turned: bool = False
+
+
+class _Walk:
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._kept = Kept(checked=not content.fixed)
+        self._tables = Tables()
+        self._colours = _Colours()
+        self._frame: Frame | None = None
+        self._scans: list[Scan] = []
+        self._scan_bytes = 0
+
+    def run(self) -> Walked:
+        if self._content.read(0, 2) != b"\xff\xd8":
+            raise BrokenError("no start marker")
+        self._kept.span(0, b"\xff\xd8")
+        position = 2
+        for _ in range(_MAX_METADATA_SEGMENTS):
+            position, code = self._marker(position)
+            if code == _EOI:
+                return self._finish(position)
+            position = self._segment(position, code)
+        raise BrokenError("too many segments")
+
+    def _marker(self, position: int) -> tuple[int, int]:
+        """Return where a marker begins, its fill bytes skipped, and its code."""
+        head = self._content.read(position, 2)
+        while head == b"\xff\xff":
+            position += 1
+            head = self._content.read(position, 2)
+        if len(head) < 2 or head[0] != 0xFF:  # noqa: PLR2004  (every marker begins with this byte)
+            raise BrokenError("no marker where one should be")
+        return position, head[1]
+
+    def _segment(self, position: int, code: int) -> int:
+        """Keep or drop the segment at `position`; return where the next one begins."""
+        if not (_BASELINE <= code <= _PROGRESSIVE or code in (_DHT, _SOS, _DQT, _DRI, _COM) or _APP0 <= code <= _APP15):
+            # Also the rarer ways of coding: arithmetic, lossless, hierarchical, a height that comes later.
+            raise BrokenError(f"marker {code:02X}")
+        head = self._content.read(position + 2, 2)
+        length = int.from_bytes(head, "big")
+        end = position + 2 + length
+        if len(head) < 2 or length < 2 or end > self._content.size:  # noqa: PLR2004  (the length counts itself)
+            raise BrokenError("a segment is longer than the file")
+        if code == _COM or code >= _APP0:
+            self._metadata(position, code, length - 2)
+            return end
+        segment = self._content.read(position, 2 + length)
+        payload = segment[4:]
+        self._kept.span(position, segment)
+        if code == _DQT:
+            self._tables.add_quantization(payload)
+        elif code == _DHT:
+            self._tables.add_huffman(payload)
+        elif code == _DRI:
+            if len(payload) != 2:  # noqa: PLR2004  (one 16-bit number)
+                raise BrokenError("restart interval")
+        elif code == _SOS:
+            return self._scan(end, payload)
+        else:
+            if self._frame is not None:
+                raise BrokenError("two frames")
+            self._frame = read_frame(payload, progressive=code == _PROGRESSIVE)
+        return end
+
+    def _metadata(self, position: int, code: int, length: int) -> None:
+        """Note what a segment says about orientation and colour; keep only what the colours depend on."""
+        if code not in (_APP0, _APP1, _APP2, _APP14) or self._scans:
+            return
+        segment = self._content.read(position, 4 + length)
+        payload, colours = segment[4:], self._colours
+        if code == _APP0 and payload[:5] == b"JFIF\x00" and length >= _JFIF_PAYLOAD and not colours.jfif:
+            colours.jfif = True
+            if length == _JFIF_PAYLOAD and payload[7:] == _PLAIN_JFIF:
+                self._kept.span(position, segment)
+            else:  # a resolution in dots per inch, or a thumbnail
+                self._kept.literal(b"\xff\xe0\x00\x10" + payload[:7] + _PLAIN_JFIF)
+        elif code == _APP1 and payload[:6] == b"Exif\x00\x00":
+            colours.exifs += 1
+            colours.turned = colours.turned or orientation(payload) != 1
+        elif code == _APP2 and payload[:12] == b"ICC_PROFILE\x00":
+            colours.icc.append(payload[12:])
+        elif code == _APP14 and payload[:5] == b"Adobe" and length >= _ADOBE_PAYLOAD and colours.adobe is None:
+            colours.adobe = payload[11]
+            if length == _ADOBE_PAYLOAD:
+                self._kept.span(position, segment)
+            else:
+                self._kept.literal(b"\xff\xee\x00\x0e" + payload[:_ADOBE_PAYLOAD])
+
+    def _scan(self, start: int, payload: bytes) -> int:
+        """Check a scan's header and pass over its data; return where the marker behind it begins."""
+        if self._frame is None:
+            raise BrokenError("a scan before the frame")
+        self._scans.append(read_scan(payload, self._frame, self._tables))
+        end = self._end_of_scan(start)
+        self._scan_bytes += end - start
+        return end
+
+    def _end_of_scan(self, start: int) -> int:
+        open_end = False  # whether the byte before this slice was an 0xFF whose meaning this slice tells
+        for offset, piece in self._content.slices(start):
+            if open_end:
+                if piece[0] not in _GOES_ON:
+                    return offset - 1
+                self._kept.span(offset - 1, b"\xff")
+            found = _END_OF_SCAN.search(piece)
+            if found is not None:
+                self._kept.span(offset, piece[: found.start()])
+                return offset + found.start()
+            open_end = piece[-1] == 0xFF  # noqa: PLR2004  (a marker's first byte)
+            self._kept.span(offset, piece[:-1] if open_end else piece)
+        raise BrokenError("the scan has no end")
+
+    def _finish(self, position: int) -> Walked:
+        frame, scans = self._frame, self._scans
+        if frame is None or not scans:
+            raise BrokenError("no picture")
+        if {index for scan in scans if scan.first for index in scan.components} != set(range(len(frame.components))):
+            raise BrokenError("a component is missing")
+        if not frame.progressive and sum(len(scan.components) for scan in scans) != len(frame.components):
+            raise BrokenError("a component twice")
+        # A block takes a bit for its mean and, unless that comes later, one to say that nothing follows.
+        if self._scan_bytes * 8 < frame.blocks * (1 if frame.progressive else 2):
+            raise RefusalError(
+                f"is cut off: it declares {frame.width} x {frame.height} pixels and ends early. Give the whole file."
+            )
+        self._kept.span(position, b"\xff\xd9")
+        return Walked(
+            media_type="image/jpeg",
+            width=frame.width,
+            height=frame.height,
+            parts=self._kept.parts,
+            size=self._kept.size,
+            checksum=self._kept.checksum,
+            obstacle=self._obstacle(frame),
+            scans=len(scans),
+            progressive=frame.progressive,
+        )
+
+    def _obstacle(self, frame: Frame) -> str | None:
+        colours, components = self._colours, frame.components
+        if colours.turned or colours.exifs > 1:
+            return "orientation"
+        if len(components) not in (1, 3):
+            return "colour space"
+        if len(components) == 3:  # noqa: PLR2004  (red, green, blue in one form or another)
+            ids = tuple(component.identifier for component in components)
+            # Without a word about it decoders take these ids for luminance and colour differences; other ids
+            # they guess from, each in its way.
+            ordinary = colours.jfif or colours.adobe == 1 or ids == (1, 2, 3)
+            if not ordinary or colours.adobe not in (None, 1) or ids == (0x52, 0x47, 0x42):
+                return "colour transform"
+        if not frame.usual_sampling:
+            return "sampling"
+        if colours.icc and not is_srgb(joined_segments(colours.icc), channels=len(components)):
+            return "colour profile"
+        return "scans" if len(self._scans) > MAX_SCANS else None

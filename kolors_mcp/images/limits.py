@@ -1,0 +1,53 @@
+"""Every number that decides about a picture, in one place, with its reason."""
+
+MAX_BYTES = 10_000_000
+"""Most bytes of a picture (vendor: "cannot exceed 10MB"; this is right whichever megabyte is meant)."""
+
+MIN_SIDE = 300
+"""Least pixels of each side (vendor: "should not be less than 300*300px")."""
+
+MAX_SIDE = 8_000
+"""Longest side that travels as it is. The vendor names no maximum; 8K is where decoders begin to refuse."""
+
+MAX_PIXELS = 25_000_000
+"""Most pixels that travel as they are: the cameras of most phones and 24-megapixel cameras stay untouched."""
+
+SHRUNK_SIDE = 4_000
+"""Longest side after the first shrinking: several times what a try-on renders, and half an 8K side."""
+
+WIDEST_RATIO = 2.5
+"""Beyond 1:2.5 or 2.5:1 a note is made; the vendor's sibling pages refuse there, this one states no rule."""
+
+MAX_DECODED_PIXELS = 89_000_000
+"""Most pixels that are decoded: 267 MB as RGB, once per worker thread, and just below where Pillow begins to warn."""
+
+MAX_SCAN_PIXELS = 1_000_000_000
+"""Most pixels times scans of a progressive JPEG: every scan visits every pixel, so this bounds the time."""
+
+MAX_SCANS = 100
+"""Most scans of a JPEG that travels as it is; encoders write up to some 20."""
+
+MAX_FETCHED_BYTES = 20_000_000
+"""Most bytes of a picture that is fetched or given inside the call."""
+
+MAX_FILE_BYTES = 64_000_000
+"""Most bytes of a file that is opened."""
+
+MAX_PAGE_BYTES = 2_000_000
+"""Most bytes of a web page that is searched for its main picture."""
+
+FETCH_SECONDS = 20.0
+"""All the time a fetch has, waiting in line, redirects, a page and its picture included."""
+
+MAX_REDIRECTS = 5
+MAX_FETCHES = 16
+"""Most fetches at once, to keep sockets and memory (16 times 20 MB at worst) bounded."""
+MAX_FETCHES_PER_HOST = 4
+
+PREVIEW_SIDE = 768
+PREVIEW_BYTES = 150_000
+"""Most bytes of a preview: 200 KB of base64, since hosts refuse results of 1 MB."""
+
+HANDED_OUT_SIDE = 2_048
+HANDED_OUT_BYTES = 700_000
+"""Most bytes of a picture that is handed out whole: 934 KB of base64, below the 1 MB at which hosts refuse a result."""

@@ -1,0 +1,94 @@
+"""A checked picture on its way to Kling: in memory, or still in its file."""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from typing import Literal
+
+from kolors_mcp.errors import PictureRefusedError
+from kolors_mcp.images.content import SLICE, Content, MemoryContent
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.walked import Part, Walked
+
+
+class CheckedPicture:
+    """A `kolors_mcp.models.Picture`. Every block but the last is a multiple of 3 bytes, as base64 likes it."""
+
+    def __init__(self, content: Content, walked: Walked, *, notes: tuple[str, ...], label: str, subject: str) -> None:
+        self.media_type: Literal["image/jpeg", "image/png"] = walked.media_type
+        self.width = walked.width
+        self.height = walked.height
+        self.size = walked.size
+        self.notes = notes
+        self.label = label
+        self._content = content
+        self._parts: tuple[Part, ...] = walked.parts
+        self._checksum = walked.checksum
+        self._digest: bytes | None = None
+        self._subject = subject
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label} {self.width} x {self.height}, {self.size} bytes>"
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the bytes: the same picture has the same one wherever it came from. Read at the first asking.
+
+        Raises:
+            PictureRefusedError: The file behind it changed since it was checked.
+        """
+        if self._digest is None:
+            whole = hashlib.sha256()
+            for block in self.blocks():
+                whole.update(block)
+            self._digest = whole.digest()
+        return self._digest
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        """Yield the bytes in order; see `kolors_mcp.models.Picture.blocks`."""
+        # Somebody may write to a file between the check and now. The last block is held back until all that is
+        # sent is known to be what was checked, so that nothing else ever leaves whole. A checksum is enough: who can
+        # write to the file could as well have written a picture in the first place.
+        checksum = 0
+        held: bytes | memoryview | None = None
+        try:
+            for block in self._assembled():
+                if not self._content.fixed:
+                    checksum = zlib.crc32(block, checksum)
+                if held is not None:
+                    yield held
+                held = block
+        except RefusalError as error:
+            raise PictureRefusedError(f"{self._subject} {error}") from error
+        if checksum != self._checksum:
+            raise PictureRefusedError(
+                f"{self._subject} changed while it was read; it was not used. Try again when nothing writes to it."
+            )
+        if held is not None:
+            yield held
+
+    def close(self) -> None:
+        """Let go of the file behind it, if there is one."""
+        self._content.close()
+
+    def _assembled(self) -> Iterator[bytes | memoryview]:
+        """Yield the parts as blocks of equal size."""
+        block, filled = bytearray(SLICE), 0
+        for part in self._parts:
+            source, (start, stop) = (
+                (MemoryContent(part), (0, len(part))) if isinstance(part, bytes) else (self._content, part)
+            )
+            while start < stop:
+                data = source.read(start, min(SLICE - filled, stop - start))
+                if len(data) == SLICE:  # nearly always: no need to copy
+                    yield data
+                    start += SLICE
+                    continue
+                block[filled : filled + len(data)] = data
+                filled += len(data)
+                start += len(data)
+                if filled == SLICE:
+                    yield memoryview(block)
+                    block, filled = bytearray(SLICE), 0
+        if filled:
+            yield memoryview(block)[:filled]

@@ -1,0 +1,212 @@
+"""The door of this package: from whatever an assistant names to a picture that Kling takes, or one refusal."""
+
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from kolors_mcp.errors import PictureRefusedError
+from kolors_mcp.images import examine, keep, source
+from kolors_mcp.images.content import Content, MemoryContent
+from kolors_mcp.images.fetch import Fetcher, FetchLimits
+from kolors_mcp.images.files import open_file
+from kolors_mcp.images.limits import WIDEST_RATIO
+from kolors_mcp.images.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
+from kolors_mcp.images.picture import CheckedPicture
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.walked import Walked
+
+if TYPE_CHECKING:
+    from kolors_mcp.images.outfit import Garment
+
+_DECODERS = 2
+"""Pictures decoded at once: each takes a core and up to some hundred megabytes."""
+_WALKERS = 4
+"""Files looked through at once; they take milliseconds."""
+_LONG_TEXT = 100_000
+"""Characters from which on reading a reference is work for a thread."""
+_DOWNLOADS = 3
+_DOWNLOAD_PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class _Obtained:
+    content: Content
+    label: str
+    notes: tuple[str, ...] = ()
+
+
+class Pictures:
+    """Prepares pictures for Kling and fetches, shows and keeps its results.
+
+    Args:
+        folders: Where local files may be read; empty: nowhere.
+        allowed_hosts: `host` or `host:port` that may be fetched from although not public.
+        resolver: From host and port to IP addresses; the system's by default.
+        connect: Dials an address that was judged; plain TCP by default.
+        ssl_context: Which certificates are trusted; the usual ones by default.
+        costs: What a fetch may take.
+        sleep: Waits between attempts at a download.
+    """
+
+    def __init__(
+        self,
+        *,
+        folders: Sequence[Path],
+        allowed_hosts: frozenset[str] = frozenset(),
+        resolver: Resolver | None = None,
+        connect: Connect | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        costs: FetchLimits | None = None,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._folders = tuple(folders)
+        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect)
+        self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
+        self._decoders = CapacityLimiter(_DECODERS)
+        self._walkers = CapacityLimiter(_WALKERS)
+        self._sleep = sleep
+
+    async def prepare(self, reference: str, argument: str) -> CheckedPicture:
+        """Return the picture that `reference` names, made fit.
+
+        Args:
+            reference: A link, path, `file://` link, `data:` URI or bare base64.
+            argument: What it was given as, e.g. `human_image`; refusals begin with it.
+
+        Raises:
+            PictureRefusedError: There is no such picture, or it cannot be made fit. Nothing was sent.
+        """
+        try:
+            obtained = await self._obtain(reference)
+            return await self._made_fit(obtained, argument)
+        except RefusalError as error:
+            raise PictureRefusedError(f"{argument} {error}") from error
+
+    async def outfit(self, upper: str, lower: str) -> CheckedPicture:
+        """Return an upper and a lower garment on one white canvas, the upper above, both whole.
+
+        Raises:
+            PictureRefusedError: Either cannot be had, or both are the same picture.
+        """
+        first, first_from = await self._garment(upper, "cloth_image")
+        second, second_from = await self._garment(lower, "lower_cloth_image")
+        try:
+            made = await to_thread.run_sync(examine.outfit, first, second, limiter=self._decoders)
+        except RefusalError as error:
+            raise PictureRefusedError(f"lower_cloth_image {error}") from error
+        notes = (*first_from.notes, *second_from.notes, *made.notes)
+        label = f"{first_from.label} and {second_from.label}"
+        return _checked(made.content, made.walked, notes, label, "cloth_image")
+
+    async def download(self, url: str) -> bytes:
+        """Return a finished picture whole, as it was served.
+
+        Raises:
+            PictureRefusedError: It could not be had, after a few attempts.
+        """
+        for attempt in range(1, _DOWNLOADS + 1):
+            try:
+                fetched = await self._fetcher.fetch(url, pages=False)
+                data = bytes(fetched.data)
+                await to_thread.run_sync(examine.verify, MemoryContent(data), limiter=self._decoders)
+            except RefusalError as error:
+                if attempt == _DOWNLOADS or not error.passing:
+                    raise PictureRefusedError(f"The finished picture {error}") from error
+                await self._sleep(_DOWNLOAD_PAUSE * attempt)
+            else:
+                return data
+        raise AssertionError  # the last attempt returns or raises
+
+    async def preview(self, data: bytes) -> bytes:
+        """Return a small baseline JPEG of a picture: at most 768 pixels and 150,000 bytes.
+
+        Raises:
+            PictureRefusedError: The bytes are no picture.
+        """
+        try:
+            return await to_thread.run_sync(examine.preview, data, limiter=self._decoders)
+        except RefusalError as error:
+            raise PictureRefusedError(f"The finished picture {error}") from error
+
+    async def beside(self, left: bytes, right: bytes) -> bytes:
+        """Return two pictures beside each other, as small as a preview.
+
+        Raises:
+            PictureRefusedError: Either is no picture.
+        """
+        try:
+            return await to_thread.run_sync(examine.beside, left, right, limiter=self._decoders)
+        except RefusalError as error:
+            raise PictureRefusedError(f"The finished picture {error}") from error
+
+    async def handed_out(self, data: bytes) -> bytes:
+        """Return a finished picture as a JPEG that hosts take: as it is, or at most 2048 pixels and 700,000 bytes.
+
+        Raises:
+            PictureRefusedError: The bytes are no picture.
+        """
+        try:
+            return await to_thread.run_sync(examine.handed_out, data, limiter=self._decoders)
+        except RefusalError as error:
+            raise PictureRefusedError(f"The finished picture {error}") from error
+
+    async def keep(self, data: bytes, folder: Path, stem: str) -> Path:
+        """Write a picture to `folder` under a name that begins with `stem`, over nothing; return where.
+
+        Raises:
+            PictureRefusedError: The folder cannot be written to, or the bytes are no picture.
+        """
+        return await to_thread.run_sync(keep.keep, data, folder, stem, limiter=self._walkers)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._fetcher.aclose()
+
+    async def _obtain(self, reference: str) -> _Obtained:
+        """Get hold of the bytes, wherever they are."""
+        if len(reference) > _LONG_TEXT:
+            named = await to_thread.run_sync(source.parse, reference, limiter=self._walkers)
+        else:
+            named = source.parse(reference)
+        if isinstance(named, source.WebLink):
+            fetched = await self._fetcher.fetch(named.url)
+            return _Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
+        if isinstance(named, source.FilePath):
+            content, label = await to_thread.run_sync(open_file, named.path, self._folders, limiter=self._walkers)
+            return _Obtained(content, label)
+        return _Obtained(MemoryContent(named.data), named.label)
+
+    async def _garment(self, reference: str, argument: str) -> "tuple[Garment, _Obtained]":
+        try:
+            obtained = await self._obtain(reference)
+            try:
+                return await to_thread.run_sync(examine.garment, obtained.content, limiter=self._decoders), obtained
+            finally:
+                obtained.content.close()
+        except RefusalError as error:
+            raise PictureRefusedError(f"{argument} {error}") from error
+
+    async def _made_fit(self, obtained: _Obtained, argument: str) -> CheckedPicture:
+        content, kept_open = obtained.content, False
+        try:
+            looked = await to_thread.run_sync(examine.look, content, limiter=self._walkers)
+            if looked.fits and looked.walked is not None:
+                kept_open = True
+                return _checked(content, looked.walked, obtained.notes + looked.notes, obtained.label, argument)
+            made = await to_thread.run_sync(examine.convert, content, looked, limiter=self._decoders)
+        finally:
+            if not kept_open:
+                content.close()
+        return _checked(made.content, made.walked, obtained.notes + made.notes, obtained.label, argument)
+
+
+def _checked(content: Content, walked: Walked, notes: tuple[str, ...], label: str, subject: str) -> CheckedPicture:
+    longer, shorter = max(walked.width, walked.height), min(walked.width, walked.height)
+    if longer > shorter * WIDEST_RATIO:
+        notes += (f"its sides are {walked.width} to {walked.height}; beyond 2.5 to 1 Kling may refuse it",)
+    return CheckedPicture(content, walked, notes=notes, label=label, subject=subject)

@@ -1,0 +1,67 @@
+"""Makes a small picture of a finished one, or of what it was made of and itself, fit to be shown in a conversation."""
+
+import io
+
+from PIL import Image
+
+from kolors_mcp.images.content import MemoryContent
+from kolors_mcp.images.limits import PREVIEW_BYTES, PREVIEW_SIDE
+from kolors_mcp.images.pixels import decode
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sniff import HEAD, kind_of
+from kolors_mcp.images.typed_pillow import resized
+
+_QUALITIES = (85, 75, 65, 50, 35)
+_SMALLER = 0.75
+_GAP = 8
+"""White pixels between two pictures."""
+
+
+def preview(data: bytes, side: int = PREVIEW_SIDE, most: int = PREVIEW_BYTES) -> bytes:
+    """Return a baseline JPEG of at most `side` pixels and `most` bytes.
+
+    Raises:
+        RefusalError: The bytes are no picture.
+    """
+    return _written(_small(data, side), most)
+
+
+def beside(left: bytes, right: bytes) -> bytes:
+    """Return two pictures of the same height beside each other, within the limits of a preview.
+
+    Raises:
+        RefusalError: Either is no picture.
+    """
+    pair = (_small(left, PREVIEW_SIDE), _small(right, PREVIEW_SIDE))
+    wide = sum(image.width / image.height for image in pair)
+    # The right one is what it is about, so it is not enlarged; the left one follows.
+    height = max(1, min(PREVIEW_SIDE, pair[1].height, int((PREVIEW_SIDE - _GAP) / wide)))
+    first, second = (resized(image, (max(1, int(height * image.width / image.height)), height)) for image in pair)
+    canvas = Image.new("RGB", (first.width + _GAP + second.width, height), "white")
+    canvas.paste(first, (0, 0))
+    canvas.paste(second, (first.width + _GAP, 0))
+    return _written(canvas, PREVIEW_BYTES)
+
+
+def _small(data: bytes, side: int) -> Image.Image:
+    kind = kind_of(data[:HEAD])
+    if kind is None:
+        raise RefusalError("is no picture")
+
+    def enough(size: tuple[int, int]) -> tuple[int, int]:
+        factor = min(1.0, side / max(size))
+        return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+    image = decode(MemoryContent(data), kind, None, smaller=enough, least=1).image
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def _written(image: Image.Image, most: int) -> bytes:
+    while True:
+        for quality in _QUALITIES:
+            buffer = io.BytesIO()
+            image.save(buffer, "JPEG", quality=quality, progressive=False)
+            if buffer.tell() <= most:
+                return buffer.getvalue()
+        image = resized(image, (max(1, round(image.width * _SMALLER)), max(1, round(image.height * _SMALLER))))

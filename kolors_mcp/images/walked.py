@@ -1,0 +1,70 @@
+"""What a walk through a picture's structure finds: which bytes are picture, and what keeps them from travelling."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+from kolors_mcp.images.content import Span
+
+Part = Span | bytes
+"""A span of the content, or bytes that stand in its place."""
+
+
+class BrokenError(Exception):
+    """The structure is not what it should be; whether a picture can be saved from it is for the decoder to say."""
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A picture whose structure is whole from its first byte to its last."""
+
+    media_type: Literal["image/jpeg", "image/png"]
+    width: int
+    height: int
+    parts: tuple[Part, ...]
+    """What is picture, in order. Metadata and everything after the end is left out."""
+    size: int
+    checksum: int
+    """CRC-32 of the parts of a file, to notice that it changed before it was sent; 0 for what cannot change."""
+    obstacle: str | None
+    """Why these bytes cannot travel as they are and have to be decoded; none if they can."""
+    scans: int = 1
+    progressive: bool = False
+    animated: bool = False
+    readable: tuple[Span, ...] | None = None
+    """What a decoder needs, colour and orientation included, texts and the like left out; none: everything."""
+
+
+class Kept:
+    """Collects the parts that are picture, in order, and their checksum as they pass."""
+
+    def __init__(self, *, checked: bool) -> None:
+        self._parts: list[Part] = []
+        self._checked = checked
+        self.checksum = 0
+        self.size = 0
+
+    def span(self, start: int, data: bytes | memoryview) -> None:
+        """Keep `data`, which stands at `start` of the content."""
+        stop = start + len(data)
+        last = self._parts[-1] if self._parts else None
+        if isinstance(last, tuple) and last[1] == start:
+            self._parts[-1] = (last[0], stop)
+        else:
+            self._parts.append((start, stop))
+        self._count(data)
+
+    def literal(self, data: bytes) -> None:
+        """Keep bytes that the content does not have in this form."""
+        self._parts.append(data)
+        self._count(data)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What was kept, neighbours joined."""
+        return tuple(self._parts)
+
+    def _count(self, data: bytes | memoryview) -> None:
+        if self._checked:
+            self.checksum = zlib.crc32(data, self.checksum)
+        self.size += len(data)

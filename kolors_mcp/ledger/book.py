@@ -1,0 +1,258 @@
+"""The ledger: one row for every paid create, written before it is sent, so that no wish is paid twice and none lost."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.errors import DailyLimitError, LedgerError
+from kolors_mcp.ledger.database import Database
+from kolors_mcp.ledger.entry import Entry, Joined, Reserved, State
+from kolors_mcp.ledger.rows import C, joinable, key, meant, newest, word
+from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, fact, note, prepare
+from kolors_mcp.wording import plain
+
+KEPT_FOR = 35 * 86400.0
+"""Seconds for which a row is kept; Kling keeps results for 30 days (vendor)."""
+PRUNED_EVERY = 86400.0
+LONGEST_LABEL, LONGEST_NOTE, MOST_NOTES = 200, 300, 20
+LOOKED_UP_AT_ONCE = 500
+"""Ids in one query; older SQLites take at most 999 values."""
+
+SPENT: tuple[State, ...] = ("sending", "created", "unconfirmed")
+"""What may have cost money."""
+FINAL = ("succeed", "failed")
+
+HOUSEKEEPING = "housekeeping"
+"""The lock for what concerns the ledger as a whole; a reservation locks its user."""
+
+
+class Ledger:
+    """What was asked for, by whom, and what came of it. Safe to share between tasks, processes and replicas.
+
+    Every method raises `LedgerError` where the database fails; its text does not say whether anything was billed.
+    A user's entries are seen by no other user.
+    """
+
+    def __init__(self, database: Database, clock: Clock, pruned_at: float) -> None:
+        """Use `open` instead: it makes sure that the database fits."""
+        self.database = database
+        self._clock = clock
+        self._pruned_at = pruned_at
+
+    @classmethod
+    async def open(cls, url: str, *, clock: Clock, patience: float = 10.0) -> Self:
+        """Open the ledger, make it if it is missing, bring an older one up to date, and prune it once a day.
+
+        Args:
+            url: `sqlite:///PATH`, `sqlite://` for one that ends with the process, or `postgresql://...`.
+            clock: Its wall clock is the time in every row.
+            patience: Seconds to wait for another process that writes.
+
+        Raises:
+            LedgerError: It cannot be opened, or a newer version wrote it.
+        """
+        database = await Database.open(url, patience)
+
+        def opened(connection: Connection) -> float:
+            prepare(connection, clock.wall())
+            return fact(connection, PRUNED_AT)
+
+        try:
+            ledger = cls(database, clock, await database.write(opened, lock=HOUSEKEEPING))
+            await ledger._prune_daily()
+        except BaseException:
+            database.engine.dispose()
+            raise
+        return ledger
+
+    async def aclose(self) -> None:
+        """Let go of the database."""
+        await self.database.aclose()
+
+    async def reserve(
+        self,
+        *,
+        reference: str,
+        user: str,
+        fingerprint: str,
+        model_name: str | None,
+        labels: tuple[str, str],
+        notes: Sequence[str] = (),
+        fresh: bool = False,
+        daily_limit: int | None = None,
+    ) -> Reserved | Joined:
+        """Write down a wish before it is sent, unless the same one was made in the last ten minutes.
+
+        When `Reserved` is returned the row is on the disk. The same wish (user, fingerprint and model) joins one that
+        is being sent, was created and has not failed, or is in doubt.
+
+        Args:
+            reference: Our new id of this request.
+            user: Who asks, an opaque string.
+            fingerprint: What the prepared pictures come to.
+            model_name: The model asked for; None is Kling's default.
+            labels: Where the person's and the garment's picture came from: file name or host.
+            notes: What was done to the pictures.
+            fresh: Join nothing.
+            daily_limit: Most paid creates of this user in a UTC day, doubtful ones included.
+
+        Raises:
+            DailyLimitError: The user has made that many today.
+        """
+        await self._prune_daily()
+
+        def reserving(connection: Connection) -> Reserved | Joined:
+            # Read under the lock, so that times rise in the order of the rows.
+            now = self._clock.wall()
+            if not fresh:
+                same = and_(
+                    C.user == key(user),
+                    C.fingerprint == key(fingerprint),
+                    C.model_name.is_not_distinct_from(model_name),
+                    joinable(now),
+                )
+                if before := newest(connection, same, 1):
+                    return Joined(before[0])
+            if daily_limit is not None:
+                midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+                today = and_(C.user == key(user), C.created_at >= midnight.timestamp(), C.state.in_(SPENT))
+                if (connection.scalar(select(func.count()).where(today)) or 0) >= daily_limit:
+                    raise DailyLimitError(daily_limit, midnight + timedelta(days=1))
+            values: dict[str, Any] = {
+                "reference": key(reference),
+                "user": key(user),
+                "fingerprint": key(fingerprint),
+                "model_name": model_name,
+                "state": "sending",
+                "created_at": now,
+                "updated_at": now,
+                "labels": [plain(label, LONGEST_LABEL) for label in labels],
+                "notes": [plain(line, LONGEST_NOTE) for line in notes[:MOST_NOTES]],
+                "saved": {},
+            }
+            connection.execute(insert(TRY_ONS).values(values))
+            return Reserved(newest(connection, C.reference == key(reference), 1)[0])
+
+        return await self.database.write(reserving, lock=f"user {key(user)}")
+
+    async def created(self, reference: str, task_id: str, status: str | None) -> None:
+        """Write down that Kling has the task. Whatever was thought before, this is the truth and stays.
+
+        Raises:
+            LedgerError: The reference was never reserved.
+        """
+        values = {"state": "created", "task_id": key(task_id), "status": word(status), "code": None}
+        if not await self._change(reference, ("sending", "unconfirmed", "refused"), values):
+            await self.seen(task_id, status)
+
+    async def refused(self, reference: str, code: int | None = None) -> None:
+        """Write down that certainly nothing was created. Has no effect on a created one.
+
+        Raises:
+            LedgerError: The reference was never reserved.
+        """
+        await self._change(reference, ("sending", "unconfirmed"), {"state": "refused", "code": code})
+
+    async def unconfirmed(self, reference: str) -> None:
+        """Write down that the outcome of the sending is not known. Has no effect once it is.
+
+        Raises:
+            LedgerError: The reference was never reserved.
+        """
+        await self._change(reference, ("sending",), {"state": "unconfirmed"})
+
+    async def seen(self, task_id: str, status: str | None) -> None:
+        """Write down Kling's word for a task; a final one stays. Tasks that are not in the ledger are passed over."""
+        now_called = word(status)
+        news = and_(
+            C.task_id == key(task_id),
+            C.status.is_distinct_from(now_called),
+            or_(C.status.is_(None), C.status.not_in(FINAL)),
+        )
+        if now_called is None or not await self.database.read(lambda connection: newest(connection, news, 1)):
+            # Most looks at a running task bring no news, and cost no write.
+            return
+        values = {"status": now_called, "updated_at": self._clock.wall()}
+        await self.database.write(lambda connection: connection.execute(update(TRY_ONS).where(news).values(values)))
+
+    async def saved(self, reference_or_task_id: str, index: int, path: str) -> None:
+        """Write down where a picture of a created task was saved. What is not in the ledger is passed over."""
+
+        def saving(connection: Connection) -> None:
+            which = and_(meant(reference_or_task_id), C.state == "created")
+            for row in connection.execute(select(C.id, C.saved).where(which).order_by(C.id).with_for_update()).all():
+                values = {"saved": {**row.saved, str(index): path}, "updated_at": self._clock.wall()}
+                connection.execute(update(TRY_ONS).where(C.id == row.id).values(values))
+
+        await self.database.write(saving)
+
+    async def find(self, user: str, task_id_or_reference: str) -> Entry | None:
+        """Return the user's entry with Kling's id or our reference."""
+        mine = and_(C.user == key(user), meant(task_id_or_reference))
+        found = await self.database.read(lambda connection: newest(connection, mine, 1))
+        return found[0] if found else None
+
+    async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return those of the user's entries that have one of Kling's ids, by id."""
+        wanted = {key(task_id): task_id for task_id in task_ids}
+        keys = list(wanted)
+
+        def finding(connection: Connection) -> dict[str, Entry]:
+            found: dict[str, Entry] = {}
+            for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
+                mine = and_(C.user == key(user), C.task_id.in_(keys[start : start + LOOKED_UP_AT_ONCE]))
+                # The newest comes first, and stays.
+                for entry in newest(connection, mine):
+                    found.setdefault(wanted[entry.task_id or ""], entry)
+            return found
+
+        return await self.database.read(finding)
+
+    async def doubts(self, user: str, *, older_than: float = 0) -> list[Entry]:
+        """Return the user's entries of which nobody knows whether a task exists, the newest first.
+
+        Args:
+            user: Whose.
+            older_than: Seconds after which one that is still `sending` counts: longer than a send can take, its
+                process must have died.
+        """
+        abandoned = and_(C.state == "sending", C.created_at <= self._clock.wall() - older_than)
+        doubtful = and_(C.user == key(user), or_(C.state == "unconfirmed", abandoned))
+        return await self.database.read(lambda connection: newest(connection, doubtful))
+
+    async def recent(self, user: str, limit: int) -> list[Entry]:
+        """Return the user's latest entries, the newest first."""
+        return await self.database.read(lambda connection: newest(connection, C.user == key(user), limit))
+
+    async def prune(self) -> int:
+        """Remove what is older than 35 days; return how many rows that were."""
+        now = self._clock.wall()
+
+        def pruning(connection: Connection) -> int:
+            note(connection, PRUNED_AT, now)
+            return connection.execute(delete(TRY_ONS).where(C.created_at < now - KEPT_FOR)).rowcount
+
+        removed = await self.database.write(pruning, lock=HOUSEKEEPING)
+        self._pruned_at = now
+        return removed
+
+    async def _prune_daily(self) -> None:
+        if self._clock.wall() >= self._pruned_at + PRUNED_EVERY:
+            await self.prune()
+
+    async def _change(self, reference: str, before: tuple[State, ...], values: dict[str, Any]) -> bool:
+        """Change an entry that is in one of the states `before`; return whether it was."""
+        ours = C.reference == key(reference)
+        values = {**values, "updated_at": self._clock.wall()}
+
+        def changing(connection: Connection) -> bool:
+            if connection.execute(update(TRY_ONS).where(ours, C.state.in_(before)).values(values)).rowcount:
+                return True
+            if not newest(connection, ours, 1):
+                raise LedgerError(f"The ledger {self.database.place} has no entry {plain(reference, 80)}.")
+            return False
+
+        return await self.database.write(changing)

@@ -1,0 +1,69 @@
+"""Which rows are meant, what they say, and how text becomes something that a database can hold."""
+
+import hashlib
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+
+from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.ledger.schema import TRY_ONS
+from kolors_mcp.wording import plain
+
+JOINED_FOR = 600.0
+"""Seconds for which the same wish joins the one before it, and for which a doubt keeps it from being sent again."""
+LONGEST_KEY = 500
+"""Characters of an id that is stored as it is; Kling's have 18."""
+
+C = TRY_ONS.c
+
+
+def joinable(now: float) -> ColumnElement[bool]:
+    """What the same wish joins: open or good for ten minutes from its start, a doubt for ten from when it arose."""
+    return or_(
+        and_(C.state == "sending", C.created_at > now - JOINED_FOR),
+        and_(C.state == "created", C.created_at > now - JOINED_FOR, C.status.is_distinct_from("failed")),
+        and_(C.state == "unconfirmed", C.updated_at > now - JOINED_FOR),
+    )
+
+
+def meant(name: str) -> ColumnElement[bool]:
+    """What has this reference of ours, or this task id of Kling's."""
+    return or_(C.reference == key(name), C.task_id == key(name))
+
+
+def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Entry]:
+    """Return the entries that `which` is true of, the newest first."""
+    rows = connection.execute(select(TRY_ONS).where(which).order_by(C.id.desc()).limit(most))
+    return [entry_of(row) for row in rows]
+
+
+def entry_of(row: Row[Any]) -> Entry:
+    """Read a row."""
+    human, cloth = row.labels
+    return Entry(
+        reference=row.reference,
+        user=row.user,
+        fingerprint=row.fingerprint,
+        model_name=row.model_name,
+        state=row.state,
+        task_id=row.task_id,
+        status=row.status,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        labels=(human, cloth),
+        notes=tuple(row.notes),
+        saved={int(index): path for index, path in row.saved.items()},
+        code=row.code,
+    )
+
+
+def key(text: str) -> str:
+    """Return `text` as it is if a database can hold it, else a hash of it: two users never become one."""
+    if len(text) <= LONGEST_KEY and "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text):
+        return text
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def word(status: str | None) -> str | None:
+    """Return Kling's word for a status as it is stored."""
+    return None if status is None else plain(status, 40)

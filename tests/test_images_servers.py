@@ -1,0 +1,126 @@
+"""Servers that mean harm are cut off in time and hold little memory."""
+
+import gzip
+
+import anyio
+import pytest
+from images_support import Server, png, redirect, response
+from images_web import SHORT, web
+
+from kolors_mcp.images.fetch import FetchLimits
+
+pytestmark = pytest.mark.anyio
+
+BODY = png()
+LATE = f"cloth_image was not delivered within {SHORT.seconds:g} seconds. Try again, or download it and give the file."
+BROKEN = 'cloth_image could not be fetched whole: "shop.example" broke off or answered against the rules.'
+
+
+async def test_a_server_that_drips_is_cut_off_at_the_deadline() -> None:
+    async def dripping(stream: anyio.abc.ByteStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while True:  # each read succeeds in time, and no end comes
+                await stream.send(b"x")
+                await anyio.sleep(0.02)
+
+    async with web(SHORT) as site:
+        site.server.behave = dripping
+        with anyio.fail_after(SHORT.seconds * 10):
+            assert await site.refused("/a.png") == LATE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [Server.STALL],
+        [b"HTTP/1.1 200 OK\r\n", Server.STALL],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + BODY[:100], Server.STALL],
+        [b"HTTP/1.1 302 Found\r\nLocation: /a.png\r\nContent-Length: 10\r\n\r\n"],
+    ],
+    ids=["silence", "half a head", "half a body", "a redirect to itself"],
+)
+async def test_a_server_that_never_ends_is_cut_off_at_the_deadline(answer: list[bytes]) -> None:
+    async with web(SHORT) as site:
+        site.server.answers["/a.png"] = answer
+        with anyio.fail_after(SHORT.seconds * 10):
+            refusal = await site.refused("/a.png")
+    assert refusal in (LATE, "cloth_image is redirected more than 5 times. Give the link it ends at.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + BODY, BROKEN),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20000001\r\n\r\n", "cloth_image is larger than 20 MB."),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9" + b"9" * 400 + b"\r\n\r\n", BROKEN),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n" + BODY, BROKEN),
+        (
+            b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-Header-%d: value\r\n" % n for n in range(10_000)) + b"\r\n" + BODY,
+            BROKEN,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(30_000_000)),
+            'cloth_image was sent compressed by "shop.example", which is not unpacked.',
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n" + BODY,
+            'cloth_image was sent compressed by "shop.example", which is not unpacked.',
+        ),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", BROKEN),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", BROKEN),
+        (b"", BROKEN),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 'cloth_image is empty: "shop.example" sent no bytes.'),
+        (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", 'cloth_image is redirected by "shop.example" to nowhere.'),
+    ],
+    ids=[
+        "less than it said",
+        "too much",
+        "an absurd length",
+        "a negative length",
+        "10,000 headers",
+        "a compressed bomb",
+        "brotli",
+        "bad chunks",
+        "no HTTP",
+        "nothing",
+        "no bytes",
+        "nowhere",
+    ],
+)
+async def test_a_server_that_lies_is_refused(answer: bytes, text: str) -> None:
+    async with web() as site:
+        site.server.answers["/a.png"] = answer
+        assert (await site.refused("/a.png")).startswith(text)
+
+
+async def test_a_body_without_end_is_dropped_at_the_cap() -> None:
+    async with web(FetchLimits(data_bytes=300_000)) as site:
+        site.server.answers["/a.png"] = [b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(65536)] * 1000]
+        assert await site.refused("/a.png") == (
+            "cloth_image is larger than 0.3 MB. Ask for a smaller version, or give it as a file."
+        )
+
+
+async def test_what_follows_the_declared_length_is_not_read() -> None:
+    async with web() as site:
+        site.server.answers["/a.png"] = response(BODY) + b"SECRET" * 1000
+        picture = await site.pictures.prepare("http://shop.example/a.png", "cloth_image")
+        assert b"".join(picture.blocks()) == BODY
+
+
+async def test_without_each_limit_the_harm_would_be_done() -> None:
+    endless = [b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", Server.STALL]
+    async with web(FetchLimits(seconds=60)) as site:
+        site.server.answers["/a.png"] = endless
+        with anyio.move_on_after(SHORT.seconds) as waited:
+            await site.refused("/a.png")
+        assert waited.cancelled_caught
+    async with web(FetchLimits(data_bytes=10**9)) as site:
+        site.server.answers["/a.png"] = [b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(65536)] * 1000]
+        assert (await site.refused("/a.png")).startswith("cloth_image is no picture of a kind that can be read.")
+    async with web(FetchLimits(redirects=6)) as site:
+        site.server.answers |= {f"/{step}": redirect(f"/{step + 1}") for step in range(6)}
+        site.server.answers["/6"] = response(BODY)
+        assert (await site.pictures.prepare("http://shop.example/0", "cloth_image")).notes == ()

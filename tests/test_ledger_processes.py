@@ -1,0 +1,207 @@
+"""One ledger under several processes, and under one that is killed. Run as a program, this file is such a process."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from sqlalchemy import event
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.errors import DailyLimitError
+from kolors_mcp.ledger.book import Ledger
+from kolors_mcp.ledger.entry import Entry, Joined, Reserved
+
+WISHES = 50
+LIMIT = 10
+OPENINGS = 8
+
+
+@pytest.fixture(params=["file", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "file":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+    return request.getfixturevalue("postgres_url")
+
+
+@contextmanager
+def process(deed: str, *arguments: str) -> Generator["subprocess.Popen[str]"]:
+    """A process that is ready to do one of `DEEDS` and waits for a line to begin."""
+    command = [sys.executable, __file__, deed, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def at_once(deed: str, *lists: Sequence[str]) -> list[Any]:
+    """Let one process for each list of arguments do the same at the same time; return what each of them found."""
+    with ExitStack() as stack:
+        running = [stack.enter_context(process(deed, *arguments)) for arguments in lists]
+        assert [line_of(one) for one in running] == ["ready"] * len(lists)
+        for one in running:
+            begin(one)
+        answers = [json.loads(line_of(one)) for one in running]
+        assert [one.wait() for one in running] == [0] * len(lists)
+    return answers
+
+
+def begin(one: "subprocess.Popen[str]") -> None:
+    assert one.stdin is not None
+    one.stdin.write("begin\n")
+    one.stdin.flush()
+
+
+def line_of(one: "subprocess.Popen[str]") -> str:
+    assert one.stdout is not None
+    return one.stdout.readline().strip()
+
+
+def entries(url: str) -> list[Entry]:
+    """What is in the ledger for somebody who opens it now; and that a wish can still be made."""
+
+    async def looked_at() -> list[Entry]:
+        ledger = await Ledger.open(url, clock=Clock())
+        try:
+            found = await ledger.recent("local", 9999)
+            assert isinstance(await wish(ledger, "k-afterwards", "afterwards"), Reserved)
+        finally:
+            await ledger.aclose()
+        return found
+
+    return anyio.run(looked_at)
+
+
+def test_two_processes_with_the_same_fifty_wishes_reserve_each_once(url: str) -> None:
+    one, two = at_once("wishes", (url, "a", "same"), (url, "b", "same"))
+    reserved = [fingerprint for fingerprint, kind, _ in one + two if kind == "Reserved"]
+    joined = {fingerprint: reference for fingerprint, kind, reference in one + two if kind == "Joined"}
+    assert sorted(reserved) == sorted(f"same-{number}" for number in range(WISHES))
+    assert {entry.fingerprint: entry.reference for entry in entries(url)} == joined
+
+
+def test_the_daily_limit_holds_across_processes(url: str) -> None:
+    one, two = at_once("wishes", (url, "a", "mine", str(LIMIT)), (url, "b", "yours", str(LIMIT)))
+    kinds = Counter(kind for _, kind, _ in one + two)
+    assert kinds == {"Reserved": LIMIT, "DailyLimitError": 2 * WISHES - LIMIT}
+    assert len(entries(url)) == LIMIT
+
+
+def test_processes_that_open_a_new_file_at_once_all_succeed(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path / str(number) / 'new' / 'ledger.sqlite3'}" for number in range(OPENINGS)]
+    assert at_once("openings", *[urls] * 3) == [OPENINGS] * 3
+
+
+def test_processes_that_open_a_new_schema_at_once_all_succeed(postgres_url: str) -> None:
+    assert at_once("openings", *[[postgres_url]] * 2) == [1] * 2
+
+
+def test_a_process_killed_before_its_row_is_written_leaves_no_trace(url: str) -> None:
+    with process("death_before_commit", url) as dying:
+        begin(dying)
+        assert dying.wait() == -signal.SIGKILL
+    assert [entry.reference for entry in entries(url)] == ["k-first"]
+
+
+def test_every_row_is_there_after_a_process_was_killed_at_any_time(url: str) -> None:
+    with process("many", url) as busy:
+        assert line_of(busy) == "ready"
+        begin(busy)
+        told = [line_of(busy) for _ in range(60)]
+        busy.send_signal(signal.SIGKILL)
+        assert busy.stdout is not None
+        told += busy.stdout.read().split()
+        assert busy.wait() == -signal.SIGKILL
+    found = [entry.reference for entry in reversed(entries(url))]
+    assert found[: len(told)] == told
+    # One more may have been written whose process did not live to say so.
+    assert len(found) - len(told) in (0, 1)
+    if url.startswith("sqlite"):
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        connection.close()
+
+
+async def wish(ledger: Ledger, reference: str, fingerprint: str, daily_limit: int | None = None) -> Reserved | Joined:
+    return await ledger.reserve(
+        reference=reference,
+        user="local",
+        fingerprint=fingerprint,
+        model_name=None,
+        labels=("me.jpg", "shop.example"),
+        daily_limit=daily_limit,
+    )
+
+
+async def wishes(url: str, process_name: str, kind: str, limit: str = "") -> list[tuple[str, str, str | None]]:
+    """Make all wishes at once; return the kind of each outcome, and whose reference it is."""
+    ledger = await Ledger.open(url, clock=Clock())
+    outcomes: list[tuple[str, str, str | None]] = []
+
+    async def one(number: int) -> None:
+        fingerprint = f"{kind}-{number}"
+        try:
+            made = await wish(ledger, f"k-{process_name}-{number}", fingerprint, int(limit) if limit else None)
+        except DailyLimitError as error:
+            outcomes.append((fingerprint, type(error).__name__, None))
+        else:
+            outcomes.append((fingerprint, type(made).__name__, made.entry.reference))
+
+    async with anyio.create_task_group() as group:
+        for number in range(WISHES):
+            group.start_soon(one, number)
+    await ledger.aclose()
+    return outcomes
+
+
+async def openings(*urls: str) -> int:
+    """Open one ledger after the other; return how many could be."""
+    for url in urls:
+        ledger = await Ledger.open(url, clock=Clock())
+        await ledger.aclose()
+    return len(urls)
+
+
+async def death_before_commit(url: str) -> None:
+    """Write a row, then die when the next one is in the transaction and not yet committed."""
+    ledger = await Ledger.open(url, clock=Clock())
+    await wish(ledger, "k-first", "first")
+
+    @event.listens_for(ledger.database.engine, "commit")
+    def committing(_connection: object) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    await wish(ledger, "k-second", "second")
+
+
+async def many(url: str) -> None:
+    """Write rows without end, and tell each as soon as it is written."""
+    ledger = await Ledger.open(url, clock=Clock())
+    for number in range(99_999):
+        made = await wish(ledger, f"k-{number}", f"f-{number}")
+        say(made.entry.reference)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+DEEDS: dict[str, Callable[..., Awaitable[Any]]] = {
+    deed.__name__: deed for deed in (wishes, openings, death_before_commit, many)
+}
+
+if __name__ == "__main__":
+    say("ready")
+    sys.stdin.readline()
+    say(json.dumps(anyio.run(DEEDS[sys.argv[1]], *sys.argv[2:])))
