@@ -9,10 +9,10 @@ PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench contract lock clean
+.PHONY: help demo test check bench bench-compare contract conformance fuzz lock clean
 
 help:  ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/run.stamp  ## Dress a person in the sandbox, through a real MCP client (ARGS="--help" for more)
 	@$(BIN)/kolors-mcp demo $(ARGS)
@@ -33,6 +33,15 @@ check: .venv/dev.stamp  ## Lint, types, layers, and the tests against the built 
 bench: .venv/test.stamp  ## Measure cold start, calls and memory
 	$(BIN)/python -m benchmarks $(ARGS)
 
+bench-compare: .venv/test.stamp  ## Hold the last two runs of the benchmarks against each other
+	$(BIN)/python -m benchmarks compare $(ARGS)
+
+conformance: .venv/run.stamp  ## Run the protocol's conformance suite (needs npm; ARGS="--verbose" shows all)
+	@sh scripts/conformance.sh $(ARGS)
+
+fuzz: .venv/test.stamp  ## Feed mutated pictures and sources to the picture gate for 60 seconds (ARGS="--seed 7")
+	$(BIN)/python tests/fuzz_pictures.py --seconds 60 $(ARGS)
+
 contract: .venv/test.stamp  ## Write tests/contract.json anew from the tools as they are
 	$(BIN)/python tests/contract.py --write
 
@@ -40,7 +49,7 @@ lock: .venv/dev.stamp  ## Renew constraints.txt with the newest versions that fi
 	$(BIN)/python scripts/lock.py
 
 clean:  ## Remove everything that these targets made
-	rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf .venv conformance/node_modules dist build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find $(wildcard $(PYTHON_CODE)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment grows in steps, so that a newcomer waits only for what the target needs.

@@ -2,12 +2,16 @@
 
 import asyncio
 import os
+import shutil
 import sys
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from mcp import Client, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 from tqdm import tqdm
 
@@ -20,9 +24,10 @@ from kolors_mcp.sandbox.samples import sample
 from kolors_mcp.settings import Settings
 
 PRICE = "about 0.07 US dollars, one unit of the account's try-on pack"
-TYPICAL_SECONDS = 40
-SANDBOX_SECONDS = 6
+TYPICAL_SECONDS = 40.0
+SANDBOX_SECONDS = 6.0
 LONGEST_SECONDS = 300
+LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True)
@@ -43,113 +48,166 @@ class DemoError(KolorsError):
 def run(choice: Choice) -> int:
     """Make a try-on; the exit code is 0 only if a picture was saved."""
     try:
-        asyncio.run(_made(choice))
+        if choice.real:
+            _agree()
+        _report(asyncio.run(_made(choice)), choice)
     except KolorsError as error:
         complain(str(error))
         return 1
+    except (MCPError, ExceptionGroup):
+        complain("The server ended before it answered. What it wrote stands above.")
+        return 1
     except KeyboardInterrupt:
-        complain("Stopped. A try-on that was started goes on at Kling; list_try_ons finds it.")
+        complain("Stopped. A try-on that was started at Kling goes on there; list_try_ons finds it.")
         return 130
     return 0
 
 
-async def _made(choice: Choice) -> None:
-    if choice.real:
-        _agree()
+async def _made(choice: Choice) -> TryOn:
     arguments = {
-        "human_image": _full(choice.human) or str(sample("person")),
-        "cloth_image": _full(choice.cloth) or str(sample("upper")),
+        "human_image": _full(choice.human or str(sample("person"))),
+        "cloth_image": _full(choice.cloth or str(sample("upper"))),
     }
     if choice.lower_cloth:
         arguments["lower_cloth_image"] = _full(choice.lower_cloth)
+    _line("server", "your Kling account" if choice.real else "sandbox: simulated, free, no account")
+    for label, reference in zip(("person", "garment", "with"), arguments.values(), strict=False):
+        _line(label, reference if len(reference) <= LONGEST_PATH else "a picture given as data")
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "kolors_mcp"], env=_environment(choice, arguments.values())
     )
-    print(f"Server    {'your Kling account' if choice.real else 'sandbox: simulated, free, no account'}")
-    for name, value in arguments.items():
-        print(f"{name:<17} {value}")
     async with Client(server) as client:
-        created = _answer(await client.call_tool("create_try_on", arguments))
-        print(f"Task      {created.task_id}: {created.status}")
-        finished = await _watched(
-            client, created, LONGEST_SECONDS, SANDBOX_SECONDS if not choice.real else TYPICAL_SECONDS
-        )
-    for note in finished.notes:
-        print(f"Note      {note}")
-    if finished.status != "succeed" or not finished.images:
-        raise DemoError(f"The try-on ended as {finished.status}: {finished.status_message or finished.next_step}")
-    for image in finished.images:
-        print(f"Link      {image.url}")
-        if image.saved_to is None:
-            raise DemoError("The picture could not be saved; see the notes above.")
-        print(f"Saved     {image.saved_to}")
+        try:
+            outcome = await _finished(client, arguments, TYPICAL_SECONDS if choice.real else SANDBOX_SECONDS)
+        except (KolorsError, MCPError) as error:
+            outcome = error  # Raised once the client is closed: on its way through, it would be wrapped in groups.
+    if isinstance(outcome, TryOn):
+        return outcome
+    raise outcome
+
+
+def _report(try_on: TryOn, choice: Choice) -> None:
+    for note in try_on.notes:
+        _line("note", note)
+    if try_on.status != "succeed" or not try_on.images:
+        raise DemoError(f"The try-on ended as {try_on.status}: {try_on.status_message or try_on.next_step}")
+    for image in try_on.images:
+        _line("link", image.url)
+        if image.saved_to is None or not Path(image.saved_to).is_file():
+            raise DemoError("The picture could not be saved; the notes above say why.")
+        _line("saved", image.saved_to)
     if not choice.real:
-        print("The link ends with the demo, because the sandbox does; the saved picture stays.")
+        print("\nThe link ends with the demo, because the sandbox does. The saved picture stays.")
 
 
-async def _watched(client: Client, created: TryOn, seconds: int, expected: int) -> TryOn:
-    """Wait with a progress bar, or with plain lines where there is no terminal."""
+async def _finished(client: Client, arguments: dict[str, str], expected: float) -> TryOn:
+    """Create the try-on and wait for its end, showing what the server says meanwhile."""
+    async with _watched(expected) as watch:
+        created = await client.call_tool("create_try_on", arguments, progress_callback=watch.progress)
+        try_on = _answer(created)
+        notes = try_on.notes
+        watch.tell("task", try_on.task_id + (", joined: the same request was made before" if try_on.reused else ""))
+        until = time.monotonic() + LONGEST_SECONDS
+        while not try_on.finished and time.monotonic() < until:
+            looked = await client.call_tool(
+                "get_try_on", {"task_id": try_on.task_id, "wait_seconds": 60}, progress_callback=watch.progress
+            )
+            try_on = _answer(looked)
+        return try_on.model_copy(update={"notes": tuple(dict.fromkeys((*notes, *try_on.notes)))})
+
+
+class _Watch:
+    """Shows progress: a bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, bar: "tqdm[Any]", expected: float) -> None:
+        self._bar = bar
+        self._expected = expected
+        self._started = time.monotonic()
+
+    def tell(self, label: str, text: str) -> None:
+        """Print a line above the bar."""
+        self._bar.clear()
+        _line(label, text)
+
+    async def progress(self, progress: float, total: float | None, message: str | None) -> None:
+        """Take up what the server reports."""
+        del progress, total  # Each call counts anew; the bar counts from the first one.
+        if self._bar.disable:
+            _line("progress", message or "")
+        else:
+            self._bar.set_description_str(message, refresh=False)
+
+    async def run(self) -> None:
+        """Move the bar with the time; its end is reached only with the picture."""
+        while True:
+            elapsed = time.monotonic() - self._started
+            self._bar.n = min(elapsed, self._expected * 0.97)
+            self._bar.refresh()
+            await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def _watched(expected: float) -> AsyncGenerator[_Watch]:
+    # Some terminals claim to have no columns and no rows at all; these are 80 and 24 then.
+    size = shutil.get_terminal_size()
     with tqdm(
         total=expected,
-        desc="Rendering",
-        unit="s",
+        desc="",
+        bar_format="progress  {percentage:3.0f}% |{bar:30}| {desc}",
         disable=not sys.stderr.isatty(),
-        bar_format="{desc} |{bar}| {elapsed} {postfix}",
+        leave=False,
+        ncols=size.columns,
+        nrows=size.lines,
     ) as bar:
-
-        async def progress(elapsed: float, _total: float | None, message: str | None) -> None:
-            if bar.disable:
-                print(f"Progress  {message}", flush=True)
-                return
-            bar.set_postfix_str(message or "", refresh=False)
-            # The bar reaches its end only with the picture.
-            bar.update(min(elapsed, expected * 0.95) - bar.n)
-
-        try_on = created
-        while not try_on.finished and seconds > 0:
-            # Short waits move the bar smoothly; the server itself asks Kling no more often than it would anyway.
-            result = await client.call_tool(
-                "get_try_on", {"task_id": created.task_id, "wait_seconds": 60}, progress_callback=progress
-            )
-            try_on = _answer(result)
-            seconds -= 60
-        if try_on.status == "succeed":
-            bar.update(expected - bar.n)
-    return try_on
+        watch = _Watch(bar, expected)
+        moving = None if bar.disable else asyncio.create_task(watch.run())
+        try:
+            yield watch
+        finally:
+            if moving is not None:
+                moving.cancel()
+                await asyncio.wait((moving,))
 
 
 def _answer(result: Any) -> TryOn:
     assert isinstance(result, CallToolResult)
     if result.is_error:
         raise DemoError(" ".join(part.text for part in result.content if isinstance(part, TextContent)))
-    return TryOn.model_validate(cast("dict[str, Any]", result.structured_content))
+    return TryOn.model_validate(result.structured_content)
 
 
 def _agree() -> None:
     """Say what it costs, and let a person at a terminal think again."""
     if credentials_of_process()() is None:
         raise DemoError(MISSING)
-    print(f"This makes a real try-on: {PRICE}.")
+    print(f"This makes a real try-on: {PRICE}.", flush=True)
     if sys.stdin.isatty():
-        input("Press Enter to go on, Ctrl-C to stop. ")
+        try:
+            input("Press Enter to go on, Ctrl-C to stop. ")
+        except (KeyboardInterrupt, EOFError):
+            raise DemoError("Stopped. Nothing was sent.") from None
 
 
-def _full(reference: str | None) -> str | None:
+def _is_file(reference: str) -> bool:
+    return len(reference) <= LONGEST_PATH and os.path.isfile(reference)  # noqa: PTH113  (pathlib's raises on odd text)
+
+
+def _full(reference: str) -> str:
     """Make a file's path absolute, since the server may work elsewhere; links and data stay as they are."""
-    if reference is None:
-        return None
-    path = Path(reference).expanduser()
-    return str(path.resolve()) if len(reference) < 4096 and path.is_file() else reference  # noqa: PLR2004  (a path)
+    path = os.path.abspath(os.path.expanduser(reference))  # noqa: PTH100, PTH111  (the same; and links are kept)
+    return path if _is_file(path) else reference
 
 
-def _environment(choice: Choice, references: Any) -> dict[str, str]:
+def _environment(choice: Choice, references: Iterable[str]) -> dict[str, str]:
     """Give the server our environment, the folders of the pictures named here, and where to save."""
-    settings = Settings.from_env(os.environ)
-    files = [Path(reference) for reference in references if len(reference) < 4096 and Path(reference).is_file()]  # noqa: PLR2004
-    folders = [*settings.image_dirs, *(file.parent for file in files)]
+    folders = [*Settings.from_env(os.environ).image_dirs, *(Path(name).parent for name in references if _is_file(name))]
     return {
         **os.environ,
         "KOLORS_SANDBOX": "0" if choice.real else "1",
-        "KOLORS_SAVE_DIR": str(choice.save_dir.absolute()),
+        "KOLORS_SAVE_DIR": str(choice.save_dir.expanduser().absolute()),
         "KOLORS_IMAGE_DIRS": os.pathsep.join(dict.fromkeys(map(str, folders))),
     }
+
+
+def _line(label: str, text: str) -> None:
+    print(f"{label:<9} {text}", flush=True)

@@ -2,18 +2,26 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kolors_mcp.cli.serve import credentials_of_process
-from kolors_mcp.errors import KlingError, KolorsError, NotConfiguredError, UnreachableError
-from kolors_mcp.kling.auth import BACKDATED, LIFETIME
+from kolors_mcp import errors
+from kolors_mcp.cli.serve import credentials_of_process, settings_of_process
+from kolors_mcp.clock import Clock
+from kolors_mcp.kling.auth import BACKDATED
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.server import Upstream
 from kolors_mcp.settings import Settings
+from kolors_mcp.wording import quoted
+
+SECONDS = 10.0
+"""Longest a question to Kling may take, retries included."""
+SLOW_CLOCK = 60.0
+"""Seconds behind Kling's clock that are nothing to speak of; tokens of a slower clock live shorter."""
 
 Verdict = Literal["ok", "warn", "FAIL"]
 
@@ -28,32 +36,45 @@ class Finding:
     remedy: str | None = None
 
     def __str__(self) -> str:
-        remedy = f"\n      -> {self.remedy}" if self.remedy else ""
-        return f"{self.verdict:<4}  {self.check}: {self.text}{remedy}"
+        remedy = f"\n{'':<24}-> {self.remedy}" if self.remedy else ""
+        return f"{self.verdict:<4}  {self.check:<16}  {self.text}{remedy}"
 
 
-def run() -> int:
-    """Print the findings; the exit code is 1 if one of them is a failure."""
-    findings = asyncio.run(_examined())
-    for finding in findings:
-        print(finding)
-    return 1 if any(finding.verdict == "FAIL" for finding in findings) else 0
+def run(clock: Clock | None = None) -> int:
+    """Print each finding as it is made; the exit code is 1 if one of them is a failure."""
+    verdicts = asyncio.run(_examined(clock))
+    failures, warnings = verdicts.count("FAIL"), verdicts.count("warn")
+    if failures or warnings:
+        print(f"\n{_counted(failures, 'failure')}, {_counted(warnings, 'warning')}.")
+    else:
+        print("\nEverything is in order.")
+    return 1 if failures else 0
 
 
-async def _examined() -> list[Finding]:
+async def _examined(clock: Clock | None) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    async with aclosing(_findings(clock)) as findings:
+        async for finding in findings:
+            print(finding, flush=True)
+            verdicts.append(finding.verdict)
+    return verdicts
+
+
+async def _findings(clock: Clock | None) -> AsyncGenerator[Finding]:
     try:
-        settings = Settings.from_env(os.environ)
-    except NotConfiguredError as error:
-        return [Finding("FAIL", "settings", str(error))]
-    findings = [_credentials(settings)]
-    if findings[0].verdict != "FAIL":
-        async with _upstream(settings) as upstream:
-            client = KlingClient(upstream.api_base, upstream.credentials)
-            try:
-                findings += await _account(client, upstream)
-            finally:
-                await client.aclose()
-    return [*findings, *_folders(settings)]
+        settings = settings_of_process()
+    except errors.KolorsError as error:
+        yield Finding("FAIL", "settings", str(error))
+        return
+    credentials = _credentials(settings)
+    yield credentials
+    if credentials.verdict != "FAIL":
+        async with _upstream(settings) as upstream, aclosing(_account(upstream, clock)) as account:
+            async for finding in account:
+                yield finding
+    for finding in _folders(settings):
+        yield finding
+    yield await _ledger(settings, clock or Clock())
 
 
 @asynccontextmanager
@@ -69,10 +90,10 @@ async def _upstream(settings: Settings) -> AsyncGenerator[Upstream]:
 
 def _credentials(settings: Settings) -> Finding:
     if settings.sandbox:
-        return Finding("ok", "credentials", "none needed, KOLORS_SANDBOX is set: a simulated Kling answers")
+        return Finding("ok", "credentials", "none needed: KOLORS_SANDBOX is set, so a simulated Kling answers")
     try:
         credentials = credentials_of_process()()
-    except NotConfiguredError as error:
+    except errors.NotConfiguredError as error:
         return Finding("FAIL", "credentials", str(error))
     if credentials is None:
         return Finding(
@@ -81,45 +102,58 @@ def _credentials(settings: Settings) -> Finding:
             "none are set",
             "set KLING_API_KEY, or KLING_ACCESS_KEY and KLING_SECRET_KEY; or KOLORS_SANDBOX=1 to try it without",
         )
-    kind = "an API key" if credentials.api_key else "an AccessKey and SecretKey pair, signed as a JWT"
+    kind = "an API key" if credentials.api_key else "an AccessKey and SecretKey pair, which signs tokens"
     return Finding("ok", "credentials", kind)
 
 
-async def _account(client: KlingClient, upstream: Upstream) -> list[Finding]:
+async def _account(upstream: Upstream, clock: Clock | None) -> AsyncGenerator[Finding]:
     """Ask for one try-on and for the units; both are free."""
-    refusal: KolorsError | None = None
+    client = KlingClient(upstream.api_base, upstream.credentials, clock=clock)
     try:
-        await client.page(1, 1, seconds=10)
-    except KolorsError as error:
-        refusal = error
-    if isinstance(refusal, UnreachableError):
-        return [Finding("FAIL", "region", f"{upstream.api_base}: {refusal}")]
-    findings = [Finding("ok", "region", f"{upstream.api_base} answers"), _clock(client.observed_skew)]
-    if refusal is not None:
-        return [*findings, Finding("FAIL", "credentials accepted", f"no: {refusal}")]
-    return [*findings, Finding("ok", "credentials accepted", "yes"), await _units(client)]
+        refusal: errors.KolorsError | None = None
+        try:
+            await client.page(1, 1, seconds=SECONDS)
+        except (errors.UnreachableError, errors.ConnectionLostError, errors.UnexpectedAnswerError) as error:
+            yield Finding("FAIL", "region", f"{upstream.api_base}: {error}")
+            return
+        except errors.KolorsError as error:
+            refusal = error
+        yield Finding("ok", "region", f"{upstream.api_base} answers")
+        yield _clock(client.observed_skew)
+        if refusal is None:
+            yield Finding("ok", "account", "Kling accepts the credentials")
+            yield await _units(client)
+        else:
+            yield Finding("FAIL" if isinstance(refusal, errors.RefusedError) else "warn", "account", str(refusal))
+    finally:
+        await client.aclose()
 
 
 def _clock(skew: float | None) -> Finding:
     if skew is None:
         return Finding("warn", "clock", "Kling's answer has no readable date, so it could not be compared")
-    # A fast clock is forgiven by a few seconds only, a slow one by the token's whole life; the date is in whole seconds.
-    behind = "behind" if skew > 0 else "ahead"
-    text = f"{abs(skew):.0f} s {behind} of Kling's"
-    if -BACKDATED <= skew <= LIFETIME / 2:
+    # A fast clock is forgiven by a few seconds only; the date is in whole seconds.
+    text = f"{abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} Kling's"
+    if -BACKDATED <= skew <= SLOW_CLOCK:
         return Finding("ok", "clock", text)
-    return Finding("warn", "clock", text, "set this machine's clock; until then tokens are corrected by that much")
+    return Finding("warn", "clock", text, "set this machine's clock: Kling judges signed tokens by it")
 
 
 async def _units(client: KlingClient) -> Finding:
     try:
-        packs = [pack for pack in await client.packs(seconds=10) if pack.status == "online"]
-    except KlingError as error:
+        packs = [pack for pack in await client.packs(seconds=SECONDS) if pack.status == "online"]
+    except errors.KlingError as error:
         return Finding("warn", "units", f"not told: {error}")
-    left = sum(pack.remaining_quantity or 0 for pack in packs)
-    if left <= 0:
-        return Finding("warn", "units", "none left in any pack (Kling's figure can be 12 hours late)", "buy units")
-    return Finding("ok", "units", f"{left:g} left in {len(packs)} pack(s) (Kling's figure can be 12 hours late)")
+    # Packs are per product and only their names tell which, so they are not added up.
+    left = [
+        f"{pack.remaining_quantity:g} in {quoted(pack.resource_pack_name, 60)}"
+        for pack in packs
+        if pack.remaining_quantity
+    ]
+    late = "(Kling's figures can be 12 hours late)"
+    if not left:
+        return Finding("warn", "units", f"none left in any pack {late}", "the account owner must buy units")
+    return Finding("ok", "units", f"{', '.join(left)} {late}")
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:
@@ -132,13 +166,37 @@ def _folders(settings: Settings) -> Iterator[Finding]:
         )
     if settings.save_dir is None:
         yield Finding("ok", "save folder", "none set: finished pictures are given as links only")
-    elif _writable(settings.save_dir):
+    elif (reason := _why_not_writable(settings.save_dir)) is None:
         yield Finding("ok", "save folder", str(settings.save_dir))
     else:
-        yield Finding("FAIL", "save folder", f"{settings.save_dir} cannot be written", "set KOLORS_SAVE_DIR to another")
+        yield Finding(
+            "FAIL", "save folder", f"{settings.save_dir} cannot be written ({reason})", "set KOLORS_SAVE_DIR to another"
+        )
 
 
-def _writable(folder: Path) -> bool:
-    """Whether the folder, or the nearest one above it in which it can be made, can be written."""
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+async def _ledger(settings: Settings, clock: Clock) -> Finding:
+    if settings.sandbox or settings.ledger is None:
+        return Finding("ok", "ledger", "none needed: what the sandbox makes is forgotten with it")
+    from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415  (the database, only where it is looked at)
+
+    try:
+        await (await Ledger.open(settings.ledger, clock=clock)).aclose()
+    except errors.KolorsError as error:
+        return Finding("FAIL", "ledger", f"no try-on can be created: {error}")
+    kind, _, rest = settings.ledger.partition("://")
+    # Behind postgresql:// there may be a password.
+    return Finding("ok", "ledger", rest.removeprefix("/") if kind == "sqlite" else f"a {kind.split('+')[0]} database")
+
+
+def _why_not_writable(folder: Path) -> str | None:
+    """Try it, in the folder or in the nearest one above it in which it can be made; leaves nothing behind."""
+    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110  (never raises)
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,6 +1,7 @@
 """The simulated Kling: embedded in the server with KOLORS_SANDBOX=1, or alone with `kolors-mcp sandbox`."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from kolors_mcp.settings import Credentials
 
 if TYPE_CHECKING:
     from kolors_mcp.sandbox.running import RunningSandbox
+
+LARGEST_PORT = 65535
 
 
 @asynccontextmanager
@@ -31,19 +34,25 @@ def run(port: int) -> int:
     """Serve a simulated Kling until it is interrupted."""
     from kolors_mcp.sandbox.running import serve_forever  # noqa: PLC0415  (a whole web server, only where it runs)
 
-    try:
-        serve_forever(port, listening=_introduce)
-    except OSError as error:
-        complain(f"Port {port} cannot be used ({error.strerror}). Choose another with --port; 0 takes a free one.")
-        return 1
-    return 0
+    reason = "ports go from 0 to 65535"
+    if 0 <= port <= LARGEST_PORT:
+        try:
+            serve_forever(port, listening=_introduce)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+        else:
+            return 0
+    complain(f"Port {port} cannot be used ({reason}). Choose another with --port; 0 takes a free one.")
+    return 1
 
 
 def _running():  # noqa: ANN202  (a context manager of the sandbox)
     from kolors_mcp.sandbox.kling import SandboxKling  # noqa: PLC0415  (Pillow and a web server, on first use)
+    from kolors_mcp.sandbox.rules import Rules  # noqa: PLC0415
     from kolors_mcp.sandbox.running import running  # noqa: PLC0415
 
-    return running(SandboxKling(remember=0))
+    # Finished just before the server looks for the second time: long enough to see progress, no longer.
+    return running(SandboxKling(remember=0, rules=Rules(finished_seconds=4.0)))
 
 
 def _upstream(place: "RunningSandbox") -> Upstream:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 from kolors_mcp.cli.terminal import complain
-from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.errors import LedgerError, NotConfiguredError
+from kolors_mcp.ledger.place import default_url
 from kolors_mcp.server import build_server
 from kolors_mcp.settings import Credentials, Settings
 
@@ -17,7 +18,7 @@ INTERRUPTED = 130
 def run_stdio() -> int:
     """Serve until the host closes standard input."""
     try:
-        settings = Settings.from_env(os.environ)
+        settings = settings_of_process()
     except NotConfiguredError as error:
         complain(f"kolors-mcp: {error}")
         return 2
@@ -37,6 +38,24 @@ def configure_logging(settings: Settings) -> None:
     )
     for name in ("httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def settings_of_process() -> Settings:
+    """Return the settings, with the ledger in its usual place unless they say otherwise.
+
+    Raises:
+        NotConfiguredError: One of them cannot be used; the text names the variable.
+    """
+    settings = Settings.from_env(os.environ)
+    if settings.ledger or settings.sandbox:
+        return settings
+    try:
+        url = default_url(os.environ)
+    except LedgerError as error:
+        # Looking works without a ledger; the first create is told that this one has no place.
+        complain(f"kolors-mcp: {error}")
+        url = "sqlite:///"
+    return settings.model_copy(update={"ledger": url})
 
 
 def credentials_of_process() -> Callable[[], Credentials | None]:

@@ -1,0 +1,260 @@
+"""`kolors-mcp demo` as a newcomer runs it: a real process that starts a real server."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from commands import account_of, environment, kolors
+from making import jpeg
+from PIL import Image
+
+from kolors_mcp import cli
+from kolors_mcp.sandbox import faults
+from kolors_mcp.sandbox.kling import SandboxKling
+from kolors_mcp.sandbox.samples import sample
+
+LABELS = {"server", "person", "garment", "with", "progress", "task", "note", "link", "saved"}
+
+
+@pytest.fixture
+def fast(kling: SandboxKling) -> SandboxKling:
+    """A simulated Kling that is finished before anybody asks."""
+    kling.rules.speed = 1_000_000
+    return kling
+
+
+def shown(output: str) -> dict[str, list[str]]:
+    """What was printed, by label; anything else is a failure."""
+    lines: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        label, _, text = line.partition(" ")
+        assert label in LABELS, line
+        lines.setdefault(label, []).append(text.strip())
+    return lines
+
+
+def saved_picture(lines: dict[str, list[str]], folder: Path) -> Path:
+    (name,) = lines["saved"]
+    assert Path(name).parent == folder
+    with Image.open(name) as picture:
+        picture.load()
+        assert min(picture.size) >= 300
+    return Path(name)
+
+
+def test_the_demo_ends_with_a_link_and_a_saved_picture(tmp_path: Path) -> None:
+    done = kolors("demo", "--save-dir", tmp_path / "out", env=environment(tmp_path), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    output, _, farewell = done.stdout.partition("\n\n")
+    assert farewell == "The link ends with the demo, because the sandbox does. The saved picture stays.\n"
+    lines = shown(output)
+    assert lines["server"] == ["sandbox: simulated, free, no account"]
+    assert (lines["person"], lines["garment"]) == ([str(sample("person"))], [str(sample("upper"))])
+    # What a waiting person sees, in order and with the seconds.
+    said = " ".join(lines["progress"])
+    assert re.search(r"preparing the pictures \(\d+ s\).*Kling says submitted.*Kling says processing \(\d+ s\)", said)
+    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/results/{lines['task'][0]}/0\.png\?.+", lines["link"][0])
+    assert saved_picture(lines, tmp_path / "out").stat().st_size > 10_000
+
+
+def test_ones_own_pictures_may_lie_outside_the_usual_folders(fast: SandboxKling, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("people", "wardrobe", ".hidden")]
+    for folder, name in zip(folders, ("person", "upper", "lower"), strict=True):
+        folder.mkdir()
+        shutil.copy(sample(name), folder / f"{name}.jpg")
+    done = kolors(
+        *("demo", "--real", "--human", "people/person.jpg", "--cloth", folders[1] / "upper.jpg"),
+        *("--lower-cloth", "~/.hidden/lower.jpg", "--save-dir", "out"),
+        env=environment(tmp_path, **account_of(fast), KOLORS_IMAGE_DIRS=str(tmp_path / "elsewhere")),
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    lines = shown(done.stdout.split("\n", 1)[1])
+    assert lines["person"] == [str(folders[0] / "person.jpg")]
+    assert lines["with"] == [str(folders[2] / "lower.jpg")]
+    assert any("one white canvas" in note for note in lines["note"])
+    saved_picture(lines, tmp_path / "out")
+    (create,) = [request for request in fast.requests if request.method == "POST"]
+    assert create.json["model_name"] == "kolors-virtual-try-on-v1-5"
+
+
+def test_a_real_try_on_says_what_it_costs_before_anything_else(fast: SandboxKling, tmp_path: Path) -> None:
+    done = kolors(
+        *("demo", "--real", "--save-dir", tmp_path / "out"),
+        # The account is meant, whatever the environment says of a sandbox.
+        env=environment(tmp_path, **account_of(fast), KOLORS_SANDBOX="1"),
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    price, rest = done.stdout.split("\n", 1)
+    assert price == "This makes a real try-on: about 0.07 US dollars, one unit of the account's try-on pack."
+    lines = shown(rest)
+    assert lines["server"] == ["your Kling account"]
+    assert lines["link"][0].startswith(fast.origin)
+    assert fast.tasks_created == 1
+    saved_picture(lines, tmp_path / "out")
+
+
+def test_a_real_try_on_without_credentials_says_which_variables_to_set(tmp_path: Path) -> None:
+    done = kolors("demo", "--real", "--save-dir", tmp_path / "out", env=environment(tmp_path), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    for name in ("KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KOLORS_SANDBOX=1"):
+        assert name in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_that_is_too_small_ends_it_with_the_measured_size(tmp_path: Path) -> None:
+    (tmp_path / "small.jpg").write_bytes(jpeg(280, 410))
+    done = kolors("demo", "--cloth", "small.jpg", env=environment(tmp_path), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "cloth_image is 280 x 410 pixels; each side must be at least 300." in done.stderr
+    assert "saved" not in shown(done.stdout)
+    assert not (tmp_path / "kolors-pictures").exists()
+
+
+def test_a_try_on_that_fails_at_kling_ends_it_with_the_reason(fast: SandboxKling, tmp_path: Path) -> None:
+    fast.faults.next_create(faults.FailLate("there is no human in the picture"))
+    done = kolors("demo", "--real", env=environment(tmp_path, **account_of(fast)), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "The try-on ended as failed: there is no human in the picture\n"
+    assert not (tmp_path / "kolors-pictures").exists()
+
+
+def test_a_refusal_of_klings_ends_it_with_what_to_do(fast: SandboxKling, tmp_path: Path) -> None:
+    fast.rules.units = 0
+    done = kolors("demo", "--real", env=environment(tmp_path, **account_of(fast)), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "units are used up or expired (code 1102). No task was created." in done.stderr
+
+
+def test_a_picture_that_cannot_be_saved_ends_it_although_the_link_is_there(fast: SandboxKling, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"in the way")
+    done = kolors(
+        *("demo", "--real", "--save-dir", tmp_path / "file"),
+        env=environment(tmp_path, **account_of(fast)),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "The picture could not be saved; the notes above say why.\n"
+    lines = shown(done.stdout.split("\n", 1)[1])
+    assert any("could not be saved" in note for note in lines["note"])
+    assert lines["link"][0].startswith(fast.origin)
+
+
+def test_a_setting_that_cannot_be_used_ends_it_by_name(tmp_path: Path) -> None:
+    done = kolors("demo", env=environment(tmp_path, KOLORS_LOG_LEVEL="chatty"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith('KOLORS_LOG_LEVEL is "CHATTY"; it takes')
+
+
+def test_a_server_that_dies_is_one_sentence(tmp_path: Path) -> None:
+    # The server is this same interpreter without further arguments; nothing else is.
+    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif len(sys.orig_argv) == 3: os._exit(3)\n")
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    done = kolors("demo", env=environment(tmp_path, PYTHONPATH=path), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "The server ended before it answered. What it wrote stands above.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows interrupts consoles, not processes")
+def test_an_interrupted_demo_says_that_the_task_goes_on(kling: SandboxKling, tmp_path: Path) -> None:
+    with _started("demo", "--real", env=environment(tmp_path, **account_of(kling)), cwd=tmp_path) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if line.startswith("task"):
+                break
+        os.killpg(demo.pid, signal.SIGINT)  # As a terminal does it: to the demo and its server alike.
+        _rest, complaint = demo.communicate(timeout=20)
+    assert demo.returncode == 130
+    assert complaint == "Stopped. A try-on that was started at Kling goes on there; list_try_ons finds it.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the same")
+def test_the_sandbox_alone_prints_the_variables_with_which_it_is_used(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    with _started("sandbox", "--port", "0", env=env, cwd=tmp_path) as sandbox:
+        assert sandbox.stdout is not None
+        greeting, *variables = [sandbox.stdout.readline().strip() for _ in range(4)]
+        settings = dict(line.split("=", 1) for line in variables)
+        assert greeting.startswith(f"A simulated Kling listens at {settings['KLING_API_BASE']}.")
+        assert set(settings) == {"KLING_API_BASE", "KLING_API_KEY", "KOLORS_ALLOWED_HOSTS"}
+        port = settings["KLING_API_BASE"].rpartition(":")[2]
+
+        done = kolors("doctor", env=env | settings, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout
+        taken = kolors("sandbox", "--port", port, env=env, cwd=tmp_path)
+        assert taken.returncode == 1
+        assert taken.stderr.startswith(f"Port {port} cannot be used (")
+
+        sandbox.send_signal(signal.SIGINT)
+        assert sandbox.communicate(timeout=20) == ("", "")
+    assert sandbox.returncode == 0
+
+
+def test_a_port_that_does_not_exist_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sandbox", "--port", "99999"]) == 1
+    complaint = (
+        "Port 99999 cannot be used (ports go from 0 to 65535). Choose another with --port; 0 takes a free one.\n"
+    )
+    assert capsys.readouterr() == ("", complaint)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_on_a_terminal_a_bar_moves(kling: SandboxKling, tmp_path: Path) -> None:
+    import pty  # noqa: PLC0415  (not there on Windows)
+
+    kling.rules.speed = 3
+    ours, theirs = pty.openpty()
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "kolors_mcp", "demo", "--real", "--save-dir", tmp_path / "out"],
+        env=environment(tmp_path, **account_of(kling), COLUMNS="100", TERM="xterm"),
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.write(ours, b"\n")  # Yes, go on.
+    written = bytearray()
+    try:
+        while block := os.read(ours, 4096):
+            written += block
+    except OSError:  # Linux says so when the other side is closed.
+        pass
+    finally:
+        os.close(ours)
+    assert demo.wait(10) == 0
+    screen = written.decode()
+    assert "Press Enter to go on, Ctrl-C to stop." in screen
+    percentages = [int(number) for number in re.findall(r"progress +(\d+)% \|", screen)]
+    assert len(set(percentages)) > 1
+    assert percentages == sorted(percentages)
+    assert re.search(r"\d% \|.{30}\| Kling says \w+ \(\d+ s\)", screen)
+    assert re.search(r"saved +.+try-on-\d+-0\.png", screen)
+
+
+@contextmanager
+def _started(*arguments: str, env: dict[str, str], cwd: Path) -> Generator[subprocess.Popen[str]]:
+    """A command that goes on while the test does, in a process group of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kolors_mcp", *arguments],
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()

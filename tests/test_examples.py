@@ -1,0 +1,176 @@
+"""Every example runs: the scripts as processes, each host's configuration as that host would start it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import account_of, environment, ran
+from mcp import Client, StdioServerParameters
+from PIL import Image
+
+from kolors_mcp.sandbox.kling import SandboxKling
+from kolors_mcp.sandbox.samples import sample
+from kolors_mcp.settings import Settings
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+HOSTS = EXAMPLES / "hosts"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+COMMANDS = Path(sys.executable).parent
+"""Where `kolors-mcp` is installed."""
+
+TOOLS = ["create_try_on", "get_try_on", "list_try_ons", "view_try_on"]
+
+
+def test_the_workflow_is_driven_from_create_to_link(kling: SandboxKling, tmp_path: Path) -> None:
+    kling.rules.speed = 1_000_000
+    env = environment(tmp_path, **account_of(kling), KOLORS_SANDBOX="0")
+    done = ran(EXAMPLES / "drive_workflow.py", sample("person"), sample("dress"), env=env, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    (task,) = kling.tasks.all
+    assert done.stdout.startswith(f"Created {task.id}: submitted\n")
+    assert re.search(r"^Preview: image/jpeg, \d+ KB$", done.stdout, re.MULTILINE)
+    assert f"\nLink: {kling.origin}/results/{task.id}/0.png?" in done.stdout
+
+
+def test_the_workflow_needs_no_account_and_says_what_is_wrong_with_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "letter.jpg").write_text("Dear all,")
+    done = ran(EXAMPLES / "drive_workflow.py", "letter.jpg", env=environment(tmp_path), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: human_image ")
+
+
+def test_the_server_runs_inside_a_program(tmp_path: Path) -> None:
+    done = ran(EXAMPLES / "in_process.py", env=environment(tmp_path), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [*TOOLS, "Note", "Link"]
+    assert lines[-1].startswith("Link: http://127.0.0.1:")
+
+
+def test_the_readmes_picture_is_what_its_script_makes(tmp_path: Path) -> None:
+    pictures = [sample("person"), sample("upper"), sample("person")]
+    done = ran(EXAMPLES / "side_by_side.py", "out.png", *pictures, env=environment(tmp_path), cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    committed = DOCS / "images" / "demo.png"
+    assert committed.stat().st_size < 300_000
+    with Image.open(tmp_path / "out.png") as made, Image.open(committed) as shown:
+        assert made.size == shown.size
+
+
+Values = dict[str, str]
+Started = tuple[list[str], Values]
+"""What a host starts: the command with its arguments, and the variables it sets."""
+
+
+def of_claude_desktop(_secrets: Values) -> Started:
+    return _started(_json("claude-desktop.json")["mcpServers"]["kolors"], lambda value: value)
+
+
+def of_claude_code(secrets: Values) -> Started:
+    def expanded(value: str) -> str:
+        return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", lambda found: secrets.get(found[1], found[2] or ""), value)
+
+    server = _json("claude-code.mcp.json")["mcpServers"]["kolors"]
+    assert server["type"] == "stdio"
+    return _started(server, expanded)
+
+
+def of_cursor(secrets: Values) -> Started:
+    def expanded(value: str) -> str:
+        value = re.sub(r"\$\{env:(\w+)\}", lambda found: secrets[found[1]], value)
+        return value.replace("${userHome}", secrets["HOME"])
+
+    server = _json("cursor.json")["mcpServers"]["kolors"]
+    assert server["type"] == "stdio"
+    return _started(server, expanded)
+
+
+def of_vscode(secrets: Values) -> Started:
+    configuration = _json("vscode.json")
+    assert all(asked["type"] == "promptString" and asked["password"] for asked in configuration["inputs"])
+    typed = {asked["id"]: secrets["KLING_API_KEY"] for asked in configuration["inputs"]}
+    server = configuration["servers"]["kolors"]
+    assert server["type"] == "stdio"
+    return _started(server, lambda value: re.sub(r"\$\{input:([\w-]+)\}", lambda found: typed[found[1]], value))
+
+
+def of_codex(secrets: Values) -> Started:
+    server = tomllib.loads((HOSTS / "codex.toml").read_text())["mcp_servers"]["kolors"]
+    assert set(server) <= {"command", "args", "env", "env_vars", "startup_timeout_sec", "tool_timeout_sec"}
+    command, variables = _started(server, lambda value: value)
+    return command, variables | {name: secrets[name] for name in server["env_vars"]}
+
+
+def of_gemini_cli(secrets: Values) -> Started:
+    server = _json("gemini-cli.json")["mcpServers"]["kolors"]
+    return _started(server, lambda value: re.sub(r"\$\{?(\w+)\}?", lambda found: secrets[found[1]], value))
+
+
+def of_claude_code_command(secrets: Values) -> Started:
+    """Run the line with a `claude` that writes down how it was called, and take the words as the real one does."""
+    folder = Path(secrets["HOME"])
+    notes = folder / "called.json"
+    claude = folder / "claude"
+    claude.write_text(f"#!{sys.executable}\nimport json, sys\njson.dump(sys.argv[1:], open({str(notes)!r}, 'w'))\n")
+    claude.chmod(0o700)
+    path = os.pathsep.join((str(folder), os.environ["PATH"]))
+    subprocess.run(["/bin/sh", HOSTS / "claude-code.sh"], check=True, env={**secrets, "PATH": path})
+    words: list[str] = json.loads(notes.read_text())
+    options, command = words[: words.index("--")], words[words.index("--") + 1 :]
+    assert options[:2] == ["mcp", "add"]
+    assert options[-1] == "kolors"
+    named = dict(zip(options[2:-1:2], options[3:-1:2], strict=True))
+    # --env takes words until the next option, so the name must not be the next word.
+    assert options[-3] != "--env"
+    assert (named["--scope"], named["--transport"]) == ("user", "stdio")
+    return command, dict([named["--env"].split("=", 1)])
+
+
+ALL_HOSTS: dict[str, Callable[[Values], Started]] = {
+    "claude-desktop.json": of_claude_desktop,
+    "claude-code.sh": of_claude_code_command,
+    "claude-code.mcp.json": of_claude_code,
+    "cursor.json": of_cursor,
+    "vscode.json": of_vscode,
+    "codex.toml": of_codex,
+    "gemini-cli.json": of_gemini_cli,
+}
+
+
+def test_no_configuration_is_left_untried() -> None:
+    assert {path.name for path in HOSTS.iterdir()} == set(ALL_HOSTS)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", list(ALL_HOSTS))
+async def test_a_host_gets_the_tools_and_an_answer_of_its_account(
+    name: str, kling: SandboxKling, tmp_path: Path
+) -> None:
+    (command, *arguments), variables = ALL_HOSTS[name]({"HOME": str(tmp_path), "KLING_API_KEY": kling.api_key})
+    if variables["KLING_API_KEY"] == "your-key":  # Claude Desktop expands nothing: a person writes the key itself.
+        variables["KLING_API_KEY"] = kling.api_key
+    assert "$" not in json.dumps(variables)
+    Settings.from_env(variables)  # Refuses what cannot be used.
+    path = os.pathsep.join((str(COMMANDS), os.environ["PATH"]))
+    env = environment(tmp_path, PATH=path, KLING_API_BASE=kling.origin) | variables
+    async with Client(StdioServerParameters(command=command, args=arguments, env=env, cwd=tmp_path)) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == TOOLS
+        answer = await client.call_tool("list_try_ons", {})
+    assert not answer.is_error
+    assert kling.requests[-1].headers["authorization"] == f"Bearer {kling.api_key}"
+
+
+def _json(name: str) -> Any:
+    return json.loads((HOSTS / name).read_text())
+
+
+def _started(server: dict[str, Any], expanded: Callable[[str], str]) -> Started:
+    variables = {name: expanded(value) for name, value in server.get("env", {}).items()}
+    return [server["command"], *server["args"]], variables
