@@ -7,11 +7,13 @@ have configured; anything else is compatible. Either way it takes a line in the 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
 from mcp import Client
+from pydantic import BaseModel
 
 from kolors_mcp.server import build_server
 from kolors_mcp.settings import Settings
@@ -31,7 +33,14 @@ async def surface() -> dict[str, Any]:
                 tool.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"icons"})
                 for tool in (await client.list_tools()).tools
             ],
+            "resources": _shown((await client.list_resources()).resources),
+            "resource_templates": _shown((await client.list_resource_templates()).resource_templates),
+            "prompts": _shown((await client.list_prompts()).prompts),
         }
+
+
+def _shown(items: Sequence[BaseModel]) -> list[dict[str, Any]]:
+    return [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in items]
 
 
 def written(value: dict[str, Any]) -> str:

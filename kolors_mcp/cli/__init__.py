@@ -10,6 +10,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
     parsed = _parser().parse_args(arguments)
     match parsed.command:
+        case "demo" if parsed.app:
+            from kolors_mcp.cli import app_demo  # noqa: PLC0415  (a start as a server must not pay for other commands)
+
+            return app_demo.run(app_demo.Choice(parsed.port, real=parsed.real, bridge=parsed.bridge))
         case "demo":
             from kolors_mcp.cli import demo  # noqa: PLC0415  (a start as a server must not pay for the other commands)
 
@@ -57,7 +61,15 @@ def _parser() -> argparse.ArgumentParser:
         help="where the finished picture is saved (default: ./kolors-pictures)",
     )
     demo.add_argument("--real", action="store_true", help="use the Kling account of the environment; this costs money")
+    demo.add_argument("--app", action="store_true", help="serve the fitting room to a browser on this machine instead")
+    demo.add_argument("--port", type=int, default=8766, help="with --app: port on 127.0.0.1 (default: 8766; 0: any)")
+    demo.add_argument(
+        "--bridge",
+        metavar="FOLDER",
+        type=Path,
+        help="with --app: a node_modules folder with the official bridge, @modelcontextprotocol/ext-apps, to be used",
+    )
     commands.add_parser("doctor", help="check credentials, clock, network, units and folders")
     sandbox = commands.add_parser("sandbox", help="run the simulated Kling alone")
-    sandbox.add_argument("--port", type=int, default=8787, help="port on 127.0.0.1 (default: 8787; 0: any free one)")
+    sandbox.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1 (default: 8765; 0: any free one)")
     return parser

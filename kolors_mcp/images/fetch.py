@@ -215,15 +215,19 @@ class Fetcher:
         if encoding not in ("identity", ""):
             raise RefusalError(f"was sent compressed by {host}, which is not unpacked. Download it and give the file.")
         declared = (_header(response, b"content-length") or "").strip()
-        if declared.isascii() and declared.isdigit() and int(declared[:20]) > self._limits.data_bytes:
+        announced = int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
+        if announced > self._limits.data_bytes:
             raise RefusalError(self._too_large())
-        data = bytearray()
+        # Room for all that is announced, at once: what grows bit by bit is moved about and leaves holes behind.
+        data, filled = bytearray(announced), 0
         async for chunk in response.aiter_stream():
-            data += chunk
-            if len(data) > self._limits.data_bytes:
+            data[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+            if filled > self._limits.data_bytes:
                 raise RefusalError(self._too_large())
-        if not data:
+        if not filled:
             raise RefusalError(f"is empty: {host} sent no bytes. Check the link.")
+        del data[filled:]
         return data
 
     def _too_large(self) -> str:

@@ -191,6 +191,7 @@ class _Walk:
             parts=self._kept.parts,
             size=self._kept.size,
             checksum=self._kept.checksum,
+            digest=self._kept.digest,
             obstacle=self._obstacle(frame),
             scans=len(scans),
             progressive=frame.progressive,

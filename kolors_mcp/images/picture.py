@@ -1,6 +1,5 @@
 """A checked picture on its way to Kling: in memory, or still in its file."""
 
-import hashlib
 import zlib
 from collections.abc import Iterator
 from typing import Literal
@@ -21,28 +20,15 @@ class CheckedPicture:
         self.size = walked.size
         self.notes = notes
         self.label = label
+        self.digest = walked.digest
+        """The same picture has the same one, wherever it came from."""
         self._content = content
         self._parts: tuple[Part, ...] = walked.parts
         self._checksum = walked.checksum
-        self._digest: bytes | None = None
         self._subject = subject
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label} {self.width} x {self.height}, {self.size} bytes>"
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the bytes: the same picture has the same one wherever it came from. Read at the first asking.
-
-        Raises:
-            PictureRefusedError: The file behind it changed since it was checked.
-        """
-        if self._digest is None:
-            whole = hashlib.sha256()
-            for block in self.blocks():
-                whole.update(block)
-            self._digest = whole.digest()
-        return self._digest
 
     def blocks(self) -> Iterator[bytes | memoryview]:
         """Yield the bytes in order; see `kolors_mcp.models.Picture.blocks`."""

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ class _Obtained:
     content: Content
     label: str
     notes: tuple[str, ...] = ()
+    looked: examine.Looked | None = None
 
 
 class Pictures:
@@ -82,7 +83,7 @@ class Pictures:
             PictureRefusedError: There is no such picture, or it cannot be made fit. Nothing was sent.
         """
         try:
-            obtained = await self._obtain(reference)
+            obtained = await self._obtain(reference, look=True)
             return await self._made_fit(obtained, argument)
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
@@ -167,8 +168,8 @@ class Pictures:
         """Close all connections."""
         await self._fetcher.aclose()
 
-    async def _obtain(self, reference: str) -> _Obtained:
-        """Get hold of the bytes, wherever they are."""
+    async def _obtain(self, reference: str, *, look: bool = False) -> _Obtained:
+        """Get hold of the bytes, wherever they are; with a first look if that costs no turn of its own."""
         if len(reference) > _LONG_TEXT:
             named = await to_thread.run_sync(source.parse, reference, limiter=self._walkers)
         else:
@@ -177,8 +178,8 @@ class Pictures:
             fetched = await self._fetcher.fetch(named.url)
             return _Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
         if isinstance(named, source.FilePath):
-            content, label = await to_thread.run_sync(open_file, named.path, self._folders, limiter=self._walkers)
-            return _Obtained(content, label)
+            opened = _opened_and_looked if look else _opened
+            return await to_thread.run_sync(opened, named.path, self._folders, limiter=self._walkers)
         return _Obtained(MemoryContent(named.data), named.label)
 
     async def _garment(self, reference: str, argument: str) -> "tuple[Garment, _Obtained]":
@@ -194,7 +195,7 @@ class Pictures:
     async def _made_fit(self, obtained: _Obtained, argument: str) -> CheckedPicture:
         content, kept_open = obtained.content, False
         try:
-            looked = await to_thread.run_sync(examine.look, content, limiter=self._walkers)
+            looked = obtained.looked or await to_thread.run_sync(examine.look, content, limiter=self._walkers)
             if looked.fits and looked.walked is not None:
                 kept_open = True
                 return _checked(content, looked.walked, obtained.notes + looked.notes, obtained.label, argument)
@@ -203,6 +204,20 @@ class Pictures:
             if not kept_open:
                 content.close()
         return _checked(made.content, made.walked, obtained.notes + made.notes, obtained.label, argument)
+
+
+def _opened(path: str, folders: Sequence[Path]) -> _Obtained:
+    return _Obtained(*open_file(path, folders))
+
+
+def _opened_and_looked(path: str, folders: Sequence[Path]) -> _Obtained:
+    """Open a file and look through it in one turn of a thread: handing over costs more than a small picture does."""
+    opened = _opened(path, folders)
+    try:
+        return replace(opened, looked=examine.look(opened.content))
+    except BaseException:
+        opened.content.close()
+        raise
 
 
 def _checked(content: Content, walked: Walked, notes: tuple[str, ...], label: str, subject: str) -> CheckedPicture:

@@ -90,6 +90,7 @@ class _Walk:
             parts=self._kept.parts,
             size=self._kept.size,
             checksum=self._kept.checksum,
+            digest=self._kept.digest,
             obstacle=self._obstacle(colour, depth, interlaced=bool(interlaced)),
             animated=self._animated,
             readable=tuple(self._readable),

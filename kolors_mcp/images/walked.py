@@ -1,5 +1,6 @@
 """What a walk through a picture's structure finds: which bytes are picture, and what keeps them from travelling."""
 
+import hashlib
 import zlib
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +27,8 @@ class Walked:
     size: int
     checksum: int
     """CRC-32 of the parts of a file, to notice that it changed before it was sent; 0 for what cannot change."""
+    digest: bytes
+    """SHA-256 of the parts."""
     obstacle: str | None
     """Why these bytes cannot travel as they are and have to be decoded; none if they can."""
     scans: int = 1
@@ -36,11 +39,12 @@ class Walked:
 
 
 class Kept:
-    """Collects the parts that are picture, in order, and their checksum as they pass."""
+    """Collects the parts that are picture, in order, and what sums them up as they pass: no byte is read twice."""
 
     def __init__(self, *, checked: bool) -> None:
         self._parts: list[Part] = []
         self._checked = checked
+        self._whole = hashlib.sha256()
         self.checksum = 0
         self.size = 0
 
@@ -64,7 +68,13 @@ class Kept:
         """What was kept, neighbours joined."""
         return tuple(self._parts)
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what was kept."""
+        return self._whole.digest()
+
     def _count(self, data: bytes | memoryview) -> None:
         if self._checked:
             self.checksum = zlib.crc32(data, self.checksum)
+        self._whole.update(data)
         self.size += len(data)

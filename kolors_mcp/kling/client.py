@@ -1,9 +1,8 @@
 """The client of Kling's try-on API: create one, read one, read a page, and what is left on the account."""
 
-import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 from urllib.parse import quote
 
 import anyio
@@ -13,7 +12,8 @@ from pydantic import ValidationError
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.auth import Authorization, skew_of
-from kolors_mcp.kling.refusals import MEANINGS, Verdict, error_for
+from kolors_mcp.kling.exchange import Reply, exchange
+from kolors_mcp.kling.refusals import MEANINGS, error_for
 from kolors_mcp.kling.wire import (
     COSTS_PATH,
     PACKS,
@@ -21,7 +21,6 @@ from kolors_mcp.kling.wire import (
     TRY_ON_PATH,
     Body,
     CreateRequest,
-    Envelope,
     KlingTask,
     ResourcePack,
     tasks_of,
@@ -32,8 +31,6 @@ CREATE_SECONDS = 150.0
 """Longest a create may take: up to 27 MB go up, and Kling reads them."""
 READ_SECONDS = 20.0
 """Longest a read may take, retries included, where the caller sets no other deadline."""
-LARGEST_ANSWER = 16 * 1024 * 1024
-"""Bytes of an answer; a page of 500 try-ons has less than one million."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
 RATE_WAIT = 1.0
 """Seconds of the least wait after 1302 (vendor: at least 1 s)."""
@@ -43,16 +40,9 @@ COSTS_WINDOW = 400 * 24 * 3600
 
 AUTHENTICATION_CODES = range(1000, 1005)
 
+_TAKEN = re.compile(r"exist|already|unique|duplicat|repeat|conflict|taken|used", re.IGNORECASE)
+
 T = TypeVar("T")
-
-
-@dataclass
-class _Reply:
-    """An answer with a readable envelope."""
-
-    envelope: Envelope
-    verdict: Verdict | None
-    date: str | None
 
 
 class KlingClient:
@@ -91,36 +81,52 @@ class KlingClient:
             timeout=httpx.Timeout(60.0, connect=10.0),
             limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            event_hooks={"response": [self._note_clock]},
         )
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    async def create(self, request: CreateRequest) -> KlingTask:
+    def require_credentials(self) -> None:
+        """Raise `NotConfiguredError` if a request could not even be signed: before any work is done for it."""
+        self.authorization.header()
+
+    async def create(self, request: CreateRequest, *, again: bool = False) -> KlingTask:
         """Start a try-on. It costs money and is sent once.
+
+        Args:
+            request: What to send.
+            again: Whether Kling has had the same reference before, and said that it came to nothing.
 
         Raises:
             RefusedError: Kling refused; nothing was created.
-            UnreachableError: Nothing left this machine; nothing was created.
+            UnreachableError: Nothing left this machine, or not all of it; nothing was created.
             PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
             UnconfirmedCreateError: The request left and the outcome is not known.
         """
-        if not self._knows_external_ids:
-            request = _without_reference(request)
+        reference = request.external_task_id
+        sent = request if self._knows_external_ids else _without_reference(request)
         try:
-            reply = await self._post_signed(request.body())
-            if self._refuses_reference(reply, request):
+            reply = await self._post_signed(sent.body())
+            if sent.external_task_id is not None and _is_about_the_reference(reply):
+                if again or _says_taken(reply):
+                    # Nobody else makes up our references: what has this one already is this very create.
+                    raise errors.ConnectionLostError("Kling says that it has this request already", "Look for it.")
                 # Refused by name, so nothing was created: an upstream that follows the page to the letter.
                 self._knows_external_ids = False
-                reply = await self._post_signed(_without_reference(request).body())
+                sent = _without_reference(request)
+                reply = await self._post_signed(sent.body())
             if reply.verdict is not None:
                 raise error_for(reply.verdict, creating=True)
             return _task(reply)
         except errors.KlingError as error:
-            if error.created is None:
-                raise errors.UnconfirmedCreateError(request.external_task_id or "", str(error)) from error
-            raise
+            if error.created is not None:
+                raise
+            cause = error.happened
+            if reference is not None and sent.external_task_id is None:
+                cause += " This Kling takes no reference of ours, so only list_try_ons can show it."
+            raise errors.UnconfirmedCreateError(reference or "", cause) from error
 
     async def read(self, task_id: str, *, seconds: float = READ_SECONDS) -> KlingTask:
         """Read one task by Kling's id or by the `external_task_id` it was created with.
@@ -146,15 +152,25 @@ class KlingClient:
         window = {"start_time": (now - COSTS_WINDOW) * 1000, "end_time": now * 1000}
         return await self._read(COSTS_PATH, window, _packs, seconds)
 
-    async def _post_signed(self, body: Body) -> _Reply:
-        with anyio.move_on_after(CREATE_SECONDS):
-            reply = await self._exchange("POST", TRY_ON_PATH, body=body)
-            if self._worth_signing_again(reply):
-                reply = await self._exchange("POST", TRY_ON_PATH, body=body)
-            return reply
-        raise errors.ConnectionLostError(f"Kling did not answer within {CREATE_SECONDS:.0f} seconds", "")
+    async def _post_signed(self, body: Body) -> Reply:
+        reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=CREATE_SECONDS)
+        if self._worth_signing_again(reply):
+            reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=CREATE_SECONDS)
+        return reply
 
-    async def _read(self, path: str, query: Mapping[str, int], parse: Callable[[_Reply], T], seconds: float) -> T:
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, int] | None = None,
+        body: Body | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
+        authorization = self.authorization.header()
+        return await exchange(self._http, method, path, authorization, query=query, body=body, seconds=seconds)
+
+    async def _read(self, path: str, query: Mapping[str, int], parse: Callable[[Reply], T], seconds: float) -> T:
         """Read with retries: full jitter, Kling's own `Retry-After` within reason, never beyond `seconds`."""
         until = self._clock.monotonic() + seconds
         signed_again = False
@@ -183,114 +199,39 @@ class KlingClient:
             least = max(least, min(error.retry_after, LONGEST_RETRY_AFTER))
         return least + self._clock.jitter() * min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
 
-    def _worth_signing_again(self, reply: _Reply) -> bool:
+    def _worth_signing_again(self, reply: Reply) -> bool:
         return (
             reply.verdict is not None
             and reply.verdict.code in AUTHENTICATION_CODES
             and self.authorization.renew_after(reply.verdict.code, reply.date)
         )
 
-    def _refuses_reference(self, reply: _Reply, request: CreateRequest) -> bool:
-        return (
-            request.external_task_id is not None
-            and reply.verdict is not None
-            and MEANINGS.get(reply.verdict.code, MEANINGS[5000]).error is errors.RequestRefusedError
-            and "external_task_id" in (reply.verdict.message or "")
-        )
-
-    async def _exchange(
-        self, method: str, path: str, *, query: Mapping[str, int] | None = None, body: Body | None = None
-    ) -> _Reply:
-        """Send one request and read its envelope.
-
-        Raises:
-            UnreachableError: Nothing left.
-            ConnectionLostError: Something left and no whole answer came.
-            UnexpectedAnswerError: The answer is no envelope.
-        """
-        creating = method == "POST"
-        left = False
-
-        async def trace(event: str, _info: Mapping[str, Any]) -> None:
-            # The exception's type cannot tell "not sent" from "accepted"; only this event can.
-            nonlocal left
-            if event.endswith("send_request_headers.started"):
-                left = True
-
-        headers = {"Authorization": self.authorization.header(), "Content-Type": "application/json"}
-        if body is not None:
-            headers["Content-Length"] = str(body.length)
-        request = self._http.build_request(
-            method,
-            path,
-            params=query or None,
-            headers=headers,
-            content=None if body is None else _asynchronous(body),
-            extensions={"trace": trace},
-        )
-        try:
-            response = await self._http.send(request, stream=True)
-            self.observed_skew = skew_of(response.headers.get("date"), self._clock)
-            try:
-                content = await _capped(response)
-            finally:
-                await response.aclose()
-        except (httpx.HTTPError, OSError) as error:
-            kind = type(error).__name__
-            if not left:
-                raise errors.UnreachableError(
-                    f"Kling at {self._http.base_url.host} cannot be reached ({kind})",
-                    "Check the network and KLING_API_BASE, then try again.",
-                    creating=creating,
-                ) from error
-            raise errors.ConnectionLostError(f"The connection to Kling broke ({kind})", "Try again.") from error
-        return _reply(response, content)
+    async def _note_clock(self, response: httpx.Response) -> None:
+        self.observed_skew = skew_of(response.headers.get("date"), self._clock)
 
 
-async def _asynchronous(body: Body) -> AsyncIterator[bytes]:
-    for part in body:
-        yield part
-
-
-async def _capped(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > LARGEST_ANSWER:
-            _unexpected(response, "an answer that is too large")
-    return bytes(content)
-
-
-def _reply(response: httpx.Response, content: bytes) -> _Reply:
-    try:
-        envelope = Envelope.model_validate(json.loads(content))
-    except (ValueError, RecursionError):
-        _unexpected(response, "something that is not its JSON envelope")
-    verdict = None
-    if envelope.code != 0:
-        verdict = Verdict(envelope.code, envelope.message, envelope.request_id, _retry_after(response))
-    elif not response.is_success:
-        _unexpected(response, "success in the body and an error in the status")
-    return _Reply(envelope, verdict, response.headers.get("date"))
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
-
-
-def _unexpected(response: httpx.Response, what: str) -> NoReturn:
-    raise errors.UnexpectedAnswerError(
-        f"Kling answered HTTP {response.status_code} with {what}",
-        "Try again in a minute; if it stays, check KLING_API_BASE.",
+def _is_about_the_reference(reply: Reply) -> bool:
+    """Whether it is a refusal of a parameter that names the `external_task_id`."""
+    return (
+        reply.verdict is not None
+        and reply.verdict.code in MEANINGS
+        and MEANINGS[reply.verdict.code].error is errors.RequestRefusedError
+        and "external_task_id" in (reply.verdict.message or "")
     )
+
+
+def _says_taken(reply: Reply) -> bool:
+    assert reply.verdict is not None
+    # Not documented, so any word of the kind will do; "does not exist" is said of the field, not of the id.
+    message = re.sub(r"not? exist", "", reply.verdict.message or "", flags=re.IGNORECASE)
+    return _TAKEN.search(message) is not None
 
 
 def _without_data() -> errors.UnexpectedAnswerError:
     return errors.UnexpectedAnswerError("Kling answered success without readable data", "Try again in a minute.")
 
 
-def _task(reply: _Reply) -> KlingTask:
+def _task(reply: Reply) -> KlingTask:
     try:
         return TASK.validate_python(reply.envelope.data)
     except ValidationError:
@@ -298,14 +239,14 @@ def _task(reply: _Reply) -> KlingTask:
         raise _without_data() from None
 
 
-def _tasks(reply: _Reply) -> list[KlingTask]:
+def _tasks(reply: Reply) -> list[KlingTask]:
     tasks = tasks_of(reply.envelope.data)
     if tasks is None:
         raise _without_data()
     return tasks
 
 
-def _packs(reply: _Reply) -> list[ResourcePack]:
+def _packs(reply: Reply) -> list[ResourcePack]:
     data = reply.envelope.data
     try:
         return PACKS.validate_python(data["resource_pack_subscribe_infos"])

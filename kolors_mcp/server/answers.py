@@ -5,8 +5,10 @@ import base64
 from mcp_types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from kolors_mcp.models import Answer, ResultImage, TryOn, TryOnPage
+from kolors_mcp.try_ons.gallery import View
 
 _SIMULATED = "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made."
+_LEFT = {"person": "the person's photo", "garment": "the garment's photo"}
 
 
 def to_result(answer: Answer) -> CallToolResult:
@@ -19,16 +21,20 @@ def to_result(answer: Answer) -> CallToolResult:
     return CallToolResult(content=content, structured_content=answer.model_dump(mode="json"))
 
 
-def picture_content(jpeg: bytes, image: ResultImage, try_on: TryOn) -> list[ContentBlock]:
-    """Write a small picture and, in one line, where the full one is."""
+def picture_content(view: View, *, compare: bool) -> list[ContentBlock]:
+    """Write a small picture and, in one line, what it shows and where the full one is."""
+    image = view.image
     until = f" (until {image.expires_at:%Y-%m-%d})" if image.expires_at else ""
-    simulated = " Simulated by the sandbox." if try_on.sandbox else ""
+    text = f"Picture {image.index} of try-on {view.try_on.task_id}; in full: {image.url}{until}."
+    if view.beside:
+        text = f"Left: {_LEFT[view.beside]}, as it was sent. Right: {text[0].lower()}{text[1:]}"
+    elif compare:
+        text += " It is shown alone: what was sent is remembered only for a while, by the process that sent it."
+    if view.try_on.sandbox:
+        text += " Simulated by the sandbox."
     return [
-        ImageContent(type="image", data=base64.b64encode(jpeg).decode(), mime_type="image/jpeg"),
-        TextContent(
-            type="text",
-            text=f"Picture {image.index} of try-on {try_on.task_id}; in full: {image.url}{until}.{simulated}",
-        ),
+        ImageContent(type="image", data=base64.b64encode(view.jpeg).decode(), mime_type="image/jpeg"),
+        TextContent(type="text", text=text),
     ]
 
 

@@ -1,5 +1,6 @@
 """Puts the server together: who it is, what it offers, and what lives as long as it does."""
 
+import base64
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -7,7 +8,11 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import Icon
 
 from kolors_mcp import __version__
+from kolors_mcp.clock import Clock
+from kolors_mcp.server.fitting_room import fitting_room, with_fitting_room
 from kolors_mcp.server.service import OpenUpstream, Service, Upstream
+from kolors_mcp.server.surface import TryOnServer
+from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription
 from kolors_mcp.server.tools import all_tools
 from kolors_mcp.settings import Credentials, Settings
 
@@ -20,10 +25,9 @@ create each try-on once, and only when the user wants it.
 If an answer says that a create is in doubt, look with get_try_on or list_try_ons before creating again.
 """
 
-_ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 48 48'%3E%3Crect width='48' height='48' "
-    "rx='10' fill='%235b3df5'/%3E%3Cpath d='M17 11l-9 6 4 8 4-2v15h16V23l4 2 4-8-9-6c-1 4-4 6-7 6s-6-2-7-6z' "
-    "fill='%23fff'/%3E%3C/svg%3E"
+_SHIRT = (
+    b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 48 48'><rect width='48' height='48' rx='10' fill='#5b3df5'/>"
+    b"<path d='M17 11l-9 6 4 8 4-2v15h16V23l4 2 4-8-9-6c-1 4-4 6-7 6s-6-2-7-6z' fill='#fff'/></svg>"
 )
 
 
@@ -32,12 +36,14 @@ def build_server(
     credentials: Callable[[], Credentials | None] = lambda: None,
     *,
     open_upstream: OpenUpstream | None = None,
+    clock: Clock | None = None,
 ) -> MCPServer[Service]:
     """Build the server. Nothing is opened before the first tool call.
 
     Args:
         settings: What can be set.
         credentials: Asked at every request to Kling, so that keys can be rotated without a restart.
+        clock: Time, sleep and chance.
         open_upstream: How to come by a Kling; left out, it is the one at `settings.api_base`.
     """
 
@@ -47,21 +53,26 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_server: MCPServer[Service]) -> AsyncGenerator[Service]:
-        service = Service(settings, open_upstream or kling)
+        service = Service(settings, open_upstream or kling, clock or Clock())
         try:
             yield service
         finally:
             await service.aclose()
 
-    icons = [Icon(src=_ICON, mime_type="image/svg+xml", sizes=["any"])]
-    return MCPServer[Service](
+    # Clients may check that it is a URI; the protocol asks for base64.
+    shirt = f"data:image/svg+xml;base64,{base64.b64encode(_SHIRT).decode()}"
+    icons = [Icon(src=shirt, mime_type="image/svg+xml", sizes=["any"])]
+    return TryOnServer(
+        clock=clock or Clock(),
         name="kolors-mcp",
         title="Kling Kolors Virtual Try-On",
         description="Dresses a person in a garment: two pictures in, pictures of the person wearing it out.",
         instructions=INSTRUCTIONS,
         version=__version__,
         icons=icons,
-        tools=all_tools(icons),
+        tools=with_fitting_room(all_tools(icons), icons),
+        extensions=[Tasks(clock or Clock()), fitting_room(settings)],
+        middleware=[refuse_undeclared_subscription],
         log_level=settings.log_level,
         lifespan=lifespan,
     )

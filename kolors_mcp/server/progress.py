@@ -32,8 +32,10 @@ async def heartbeat(report: Report, expected_seconds: float) -> AsyncGenerator[C
 
     async def beat() -> None:
         while True:
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), BEAT_SECONDS)
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await changed.wait()
             await tell()
 
     await tell()

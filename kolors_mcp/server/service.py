@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from kolors_mcp.clock import Clock
 from kolors_mcp.settings import Credentials, Settings
 from kolors_mcp.try_ons import TryOns
+
+if TYPE_CHECKING:
+    from kolors_mcp.ledger.book import Ledger
 
 
 @dataclass(frozen=True)
@@ -19,19 +24,27 @@ class Upstream:
     """Hosts of its result links that are neither public nor in the settings: a Kling on this machine."""
 
 
+IN_MEMORY = "sqlite://"
+
 OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
 
 
 class Service:
     """One account's try-ons, made on first use."""
 
-    def __init__(self, settings: Settings, open_upstream: OpenUpstream) -> None:
+    def __init__(self, settings: Settings, open_upstream: OpenUpstream, clock: Clock) -> None:
         """Remember how to open; open nothing."""
         self._settings = settings
+        self._clock = clock
         self._open_upstream = open_upstream
         self._resources = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._try_ons: TryOns | None = None
+
+    @property
+    def opened(self) -> TryOns | None:
+        """The try-ons, if anything has needed them yet."""
+        return self._try_ons
 
     async def try_ons(self) -> TryOns:
         """Return the try-ons, opening the client and, where one is embedded, the simulated Kling."""
@@ -45,15 +58,24 @@ class Service:
         client, pictures = await asyncio.to_thread(_heavy_modules)
         upstream = await self._resources.enter_async_context(self._open_upstream())
         made = TryOns(
-            client.KlingClient(upstream.api_base, upstream.credentials),
+            client.KlingClient(upstream.api_base, upstream.credentials, clock=self._clock),
             pictures.Pictures(
                 folders=self._settings.image_dirs,
                 allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
             ),
             self._settings,
+            self._open_ledger,
+            clock=self._clock,
         )
         self._resources.push_async_callback(made.aclose)
         return made
+
+    async def _open_ledger(self) -> "Ledger":
+        from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
+
+        # The embedded Kling forgets everything when the process ends; what is written about it must too.
+        url = IN_MEMORY if self._settings.sandbox else self._settings.ledger or IN_MEMORY
+        return await Ledger.open(url, clock=self._clock)
 
     async def aclose(self) -> None:
         """Close what was opened."""

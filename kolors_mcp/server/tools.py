@@ -59,7 +59,7 @@ HumanImage = Annotated[str, _picture("The person's photo, one person, front view
 ClothImage = Annotated[str, _picture("The garment's photo, best on a white background; an upper, a lower or a dress")]
 LowerClothImage = Annotated[
     str | None,
-    _picture("Optional: a lower garment to wear with an upper one in cloth_image; both use kolors-virtual-try-on-v1-5"),
+    _picture("Optional: a lower garment to wear with the upper one in cloth_image (uses kolors-virtual-try-on-v1-5)"),
 ]
 ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]
 CallbackUrl = Annotated[
@@ -90,6 +90,10 @@ Index = Annotated[
     int,
     Field(ge=0, le=99, description="Which picture of the try-on, 0 to 99; the first is 0."),
     BeforeValidator(_no_switch),
+]
+Compare = Annotated[
+    bool,
+    Field(description="True: put the person's photo, or else the garment, to the left of the result."),
 ]
 PageNum = Annotated[
     int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(_no_switch)
@@ -139,12 +143,14 @@ async def list_try_ons(ctx: Call, page_num: PageNum = 1, page_size: PageSize = 3
     return await _call(ctx, 0, lambda try_ons, _patience, _say: try_ons.list(page_num, page_size))
 
 
-async def view_try_on(ctx: Call, task_id: TaskId, index: Index = 0) -> list[ContentBlock]:
+async def view_try_on(ctx: Call, task_id: TaskId, index: Index = 0, compare: Compare = False) -> list[ContentBlock]:
     """Show a finished picture: a small JPEG (at most 768 pixels) to look at, and the link to the full one.
 
     Use it when status is succeed and you or the user want to see the result here. It costs nothing.
+    With compare true the person's photo stands to the left of the result, if it is still at hand.
     """
-    return picture_content(*await _call(ctx, 0, lambda try_ons, _patience, _say: try_ons.view(task_id, index)))
+    view = await _call(ctx, 0, lambda try_ons, _patience, _say: try_ons.gallery.view(task_id, index, compare=compare))
+    return picture_content(view, compare=compare)
 
 
 def all_tools(icons: list[Icon]) -> list[Tool]:

@@ -1,0 +1,147 @@
+"""`kolors-mcp demo --app`: the fitting room in a small host page on this machine, against the sandbox or one's account.
+
+The page is served at 127.0.0.1 and its sandbox at localhost, because a host and what it shows need two origins.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kolors_mcp.cli.sandbox import open_sandbox
+from kolors_mcp.cli.serve import configure_logging, credentials_of_process, settings_of_process
+from kolors_mcp.cli.terminal import complain
+from kolors_mcp.errors import KolorsError
+from kolors_mcp.server import Upstream, build_server
+from kolors_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "mjs": "text/javascript"}
+POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "media-src 'self' data:; connect-src 'none'; frame-src 'none'; object-src 'none'; base-uri 'self'"
+)
+"""What the specification has a host enforce on a view that declares no origin; the view inherits it from the proxy."""
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes of a request: three photos in base64."""
+OFFICIAL = {
+    "@modelcontextprotocol/ext-apps/app-bridge": "@modelcontextprotocol/ext-apps/dist/src/app-bridge.js",
+    "@modelcontextprotocol/client": "@modelcontextprotocol/client/dist/index.mjs",
+    "@modelcontextprotocol/client/_shims": "@modelcontextprotocol/client/dist/shimsBrowser.mjs",
+    "@modelcontextprotocol/core": "@modelcontextprotocol/core/dist/index.mjs",
+    "@modelcontextprotocol/core/internal": "@modelcontextprotocol/core/dist/internal.mjs",
+    "eventsource": "eventsource/dist/index.js",
+    "eventsource-parser": "eventsource-parser/dist/index.js",
+    "eventsource-parser/stream": "eventsource-parser/dist/stream.js",
+    "pkce-challenge": "pkce-challenge/dist/index.browser.js",
+    "jose": "jose/dist/webapi/index.js",
+    "zod/v4": "zod/v4/index.js",
+}
+"""Where the official bridge and what it needs lie in a folder of node modules."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the person at the terminal chose."""
+
+    port: int
+    real: bool
+    bridge: Path | None
+    """A folder of node modules with the official bridge; none: the small one that comes with this package."""
+
+
+def run(choice: Choice) -> int:
+    """Serve the host page until it is interrupted."""
+    try:
+        settings = settings_of_process() if choice.real else Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"})
+        configure_logging(settings)
+        asyncio.run(_serve(choice, settings))
+    except KolorsError as error:
+        complain(str(error))
+        return 1
+    except OSError as error:
+        complain(f"Port {choice.port} cannot be used ({os.strerror(error.errno or 0)}). Choose another with --port.")
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+async def _serve(choice: Choice, settings: Settings) -> None:
+    import uvicorn  # noqa: PLC0415  (a web server, only where it runs)
+
+    listener = socket.create_server(("127.0.0.1", choice.port))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    async with _upstream(choice, settings) as upstream:
+        config = uvicorn.Config(_application(choice, settings, upstream), log_config=None, ws="none")
+        print(f"The fitting room: {address}", flush=True)
+        if choice.real:
+            print("It uses your Kling account: each start by a click costs a unit.", flush=True)
+        else:
+            print(f"Simulated, free, no account: the sandbox listens at {upstream.api_base}", flush=True)
+        print("Ctrl-C ends it.", flush=True)
+        if sys.stdout.isatty():
+            webbrowser.open(address)
+        await uvicorn.Server(config).serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def _upstream(choice: Choice, settings: Settings) -> AsyncGenerator[Upstream]:
+    if choice.real:
+        yield Upstream(settings.api_base, credentials_of_process())
+    else:
+        async with open_sandbox() as upstream:
+            yield upstream
+
+
+def _application(choice: Choice, settings: Settings, upstream: Upstream) -> "Starlette":
+    """Return the server over HTTP, with the host page beside it."""
+    from starlette.routing import Mount, Route  # noqa: PLC0415  (only where it runs)
+    from starlette.staticfiles import StaticFiles  # noqa: PLC0415
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Upstream]:
+        yield upstream
+
+    async def asset(request: "Request") -> "Response":
+        return _asset(request.path_params.get("name", "host.html"), choice)
+
+    server = build_server(settings, open_upstream=opened)
+    application = server.streamable_http_app(json_response=True, max_request_body_size=LARGEST_BODY)
+    if choice.bridge is not None:
+        application.router.routes.append(Mount("/modules", StaticFiles(directory=choice.bridge, follow_symlink=True)))
+    application.router.routes += [Route("/", asset), Route("/{name}", asset)]
+    return application
+
+
+def _asset(name: str, choice: Choice) -> "Response":
+    from starlette.responses import Response  # noqa: PLC0415  (only where it runs)
+
+    source = "official.js" if name == "bridge.js" and choice.bridge is not None else name
+    file = files("kolors_mcp.cli").joinpath("app_host", source)
+    if not file.is_file():
+        return Response("There is nothing here.", 404)
+    text = file.read_text(encoding="utf-8")
+    if name == "host.html":
+        text = text.replace("{{modules}}", _import_map() if choice.bridge is not None else "")
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    if name == "sandbox.html":
+        headers["content-security-policy"] = POLICY
+    return Response(text, headers=headers, media_type=TYPES[name.rpartition(".")[2]])
+
+
+def _import_map() -> str:
+    imports = {name: f"/modules/{place}" for name, place in OFFICIAL.items()}
+    return f'<script type="importmap">{json.dumps({"imports": imports})}</script>'

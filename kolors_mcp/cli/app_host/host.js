@@ -1,0 +1,53 @@
+// The page around the fitting room: opens it, changes what a host may change, and shows what the model is told.
+import { openView } from "./bridge.js";
+
+const wanted = new URLSearchParams(location.search);
+const at = (id) => document.getElementById(id);
+const context = () => ({ theme: at("theme").value, locale: at("locale").value, displayMode: "inline", platform: "web" });
+let view = null;
+
+function dress() {
+  document.documentElement.dataset.theme = at("theme").value;
+  at("view").style.maxWidth = at("width").value ? `${at("width").value}px` : "";
+}
+
+async function open() {
+  await view?.close();
+  view = await openView({
+    frame: at("view"),
+    // Another origin than this page's, as the specification asks of hosts that are web pages.
+    proxy: `http://localhost:${location.port}/sandbox.html`,
+    tool: wanted.get("tool") ?? "open_fitting_room",
+    args: JSON.parse(wanted.get("arguments") ?? "{}"),
+    context: context(),
+    told: (text) => at("told").append(Object.assign(document.createElement("li"), { textContent: text })),
+    opened: (url) => window.open(url, "_blank", "noopener"),
+    saved,
+    resized: ({ height }) => height && (at("view").style.height = `${height}px`),
+  });
+}
+
+/** Save what the view hands over; what it only names is opened. */
+function saved(contents) {
+  for (const { resource, uri } of contents) {
+    if (!resource) {
+      window.open(uri, "_blank", "noopener");
+      continue;
+    }
+    const link = document.createElement("a");
+    link.download = resource.uri.split("/").pop();
+    link.href = `data:${resource.mimeType};base64,${resource.blob}`;
+    link.click();
+  }
+}
+
+for (const name of ["theme", "locale", "width"]) {
+  if (wanted.has(name)) at(name).value = wanted.get(name);
+  at(name).onchange = () => {
+    dress();
+    view?.change(context());
+  };
+}
+at("reopen").onclick = open;
+dress();
+open();

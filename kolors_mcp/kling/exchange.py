@@ -1,0 +1,148 @@
+"""One request to Kling and its envelope: what of it left this machine, and what an error on the way therefore means."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import anyio
+import httpx
+
+from kolors_mcp import errors
+from kolors_mcp.kling.refusals import Verdict
+from kolors_mcp.kling.wire import Body, Envelope
+
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes of an answer; a page of 500 try-ons has less than one million."""
+
+
+@dataclass
+class Reply:
+    """An answer with a readable envelope."""
+
+    envelope: Envelope
+    verdict: Verdict | None
+    date: str | None
+
+
+@dataclass
+class _Sending:
+    """How far a request has come; the exception's type cannot tell, since it is the same before and after."""
+
+    creating: bool
+    left: bool = False
+    """Its first byte may have left."""
+    whole: bool = True
+    """Its last byte may have left. Until then Kling cannot have accepted it, for its JSON does not end."""
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take note of what the connection does. A proxy is first asked for a tunnel, which is not our request."""
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.left = True
+
+    async def content(self, body: Body) -> AsyncIterator[bytes]:
+        """Yield the body, and take note before its last part goes out."""
+        self.whole = False
+        held: bytes | None = None
+        for part in body:
+            if held is not None:
+                yield held
+            held = part
+        self.whole = True
+        if held is not None:
+            yield held
+
+    def broken(self, host: str, how: str) -> errors.KlingError:
+        """Make the error for a request that got no answer. `how` is a name, or a sentence without its end."""
+        check = "Check the network and KLING_API_BASE, then try again."
+        if not self.left:
+            return errors.UnreachableError(f"Kling at {host} cannot be reached ({how})", check, creating=self.creating)
+        if self.creating and not self.whole:
+            return errors.UnreachableError(
+                f"The connection to Kling at {host} ended before the pictures were through ({how})",
+                check,
+                creating=True,
+            )
+        return errors.ConnectionLostError(f"The connection to Kling ended without an answer ({how})", "Try again.")
+
+    def unexpected(self, status: int, what: str) -> NoReturn:
+        """Raise the error for an answer that is no envelope."""
+        found = f"Kling answered HTTP {status} with {what}"
+        if self.creating and not self.whole:
+            raise errors.RefusedError(
+                f"{found}, before it had the whole request", "Check KLING_API_BASE and any proxy.", creating=True
+            )
+        raise errors.UnexpectedAnswerError(found, "Try again in a minute; if it stays, check KLING_API_BASE.")
+
+
+async def exchange(
+    http: httpx.AsyncClient,
+    method: str,
+    path: str,
+    authorization: str,
+    *,
+    query: Mapping[str, int] | None = None,
+    body: Body | None = None,
+    seconds: float | None = None,
+) -> Reply:
+    """Send one request and read its envelope. With a body it is a create.
+
+    Raises:
+        UnreachableError: Nothing left, or of a create not all of it; nothing was created.
+        ConnectionLostError: The request left and no whole answer came (within so many seconds).
+        UnexpectedAnswerError: The answer is no envelope.
+        RefusedError: Nor was it, and it came before the whole create had left; nothing was created.
+        PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
+    """
+    sending = _Sending(creating=body is not None)
+    headers = {"Authorization": authorization, "Content-Type": "application/json"}
+    if body is not None:
+        headers["Content-Length"] = str(body.length)
+    request = http.build_request(
+        method,
+        path,
+        params=query or None,
+        headers=headers,
+        content=None if body is None else sending.content(body),
+        extensions={"trace": sending.trace},
+    )
+    host = http.base_url.host
+    with anyio.move_on_after(seconds):
+        try:
+            response = await http.send(request, stream=True)
+            try:
+                content = await _capped(response, sending)
+            finally:
+                await response.aclose()
+        # A host name that cannot be written as one is a UnicodeError, before anything is looked up.
+        except (httpx.HTTPError, OSError, UnicodeError) as error:
+            raise sending.broken(host, type(error).__name__) from error
+        return _reply(response, content, sending)
+    raise sending.broken(host, f"it did not answer within {seconds:.0f} seconds")
+
+
+async def _capped(response: httpx.Response, sending: _Sending) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > LARGEST_ANSWER:
+            sending.unexpected(response.status_code, "an answer that is too large")
+    return bytes(content)
+
+
+def _reply(response: httpx.Response, content: bytes, sending: _Sending) -> Reply:
+    try:
+        envelope = Envelope.model_validate(json.loads(content))
+    except (ValueError, RecursionError):
+        sending.unexpected(response.status_code, "something that is not its JSON envelope")
+    verdict = None
+    if envelope.code != 0:
+        verdict = Verdict(envelope.code, envelope.message, envelope.request_id, _retry_after(response))
+    elif not response.is_success:
+        sending.unexpected(response.status_code, "success in the body and an error in the status")
+    return Reply(envelope, verdict, response.headers.get("date"))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else None

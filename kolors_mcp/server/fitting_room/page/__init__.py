@@ -1,0 +1,62 @@
+"""Joins the page: markup, style and scripts become one document that needs nothing else."""
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from importlib.resources import files
+
+from kolors_mcp.images import limits
+
+SCRIPTS = ("texts", "host", "photos", "choose", "stage", "wall", "room")
+"""In this order they are one module, so each may use what stands before it."""
+
+
+@cache
+def page(*, sandbox: bool) -> str:
+    """Return the fitting room as one HTML document.
+
+    Its own policy allows exactly this style and this script, by their hashes: no inline handler, no `eval`, and
+    nothing from elsewhere runs, however lenient the host's policy is.
+
+    Args:
+        sandbox: Whether a simulated Kling answers, so that the page says so and names no price.
+    """
+    style = _packed(_source("room.css"))
+    script = "\n".join(_packed(_source(f"{name}.js")) for name in SCRIPTS)
+    facts = {
+        "sandbox": sandbox,
+        "leastSide": limits.MIN_SIDE,
+        "mostFileBytes": limits.MAX_FILE_BYTES,
+        "mostSentBytes": limits.MAX_FETCHED_BYTES,
+    }
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src '{_fingerprint(script)}'",
+            f"style-src '{_fingerprint(style)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    parts = {"policy": policy, "style": style, "facts": json.dumps(facts), "script": script}
+    document = _packed(_source("room.html"))
+    for name, text in parts.items():
+        document = document.replace("{{%s}}" % name, text, 1)  # noqa: UP031  (braces inside braces are hard to read)
+    return document
+
+
+def _source(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _packed(text: str) -> str:
+    """Leave out what only a reader of the source needs: indentation, blank lines, and comments on lines of their own."""
+    bare = re.sub(r"^\s*(//[^\n]*|/\*.*?\*/)$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return "\n".join(line.strip() for line in bare.splitlines() if line.strip())
+
+
+def _fingerprint(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

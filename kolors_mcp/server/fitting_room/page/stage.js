@@ -1,0 +1,120 @@
+// The stage: one try-on from its start to its picture, with the slider, the zoom and what can be done next.
+
+const ZOOMS = [1, 1.5, 2, 3];
+const stage = { zoom: 0, ticking: 0, since: 0 };
+const at = (id) => document.getElementById(id);
+
+/** Say a line to those who listen instead of looking. */
+function announce(text) {
+  at("live").textContent = text;
+}
+
+/** The same, at once. */
+function alarm(text) {
+  at("alarm").textContent = "";
+  requestAnimationFrame(() => (at("alarm").textContent = text));
+}
+
+/** Show one of the stage's faces: "progress", "trouble" or "result". */
+function face(name, title) {
+  at("stage").hidden = false;
+  at("room").dataset.stage = "on";
+  for (const each of ["progress", "trouble", "result"]) at(each).hidden = each !== name;
+  at("actions").hidden = name !== "result";
+  at("link").hidden = true;
+  if (at("stage-title").textContent !== title) {
+    at("stage-title").textContent = title;
+    announce(title);
+  }
+  if (name !== "progress") {
+    clearInterval(stage.ticking);
+    at("elapsed").textContent = "";
+  }
+}
+
+/** Show that a try-on is under way since `since` (milliseconds of the clock), with the person's photo behind it. */
+function showProgress(step, since, photo) {
+  face("progress", say(step));
+  at("ghost").hidden = !photo;
+  if (photo) at("ghost").src = photo;
+  stage.since = since;
+  clearInterval(stage.ticking);
+  stage.ticking = setInterval(tick, 1000);
+  tick();
+}
+
+function tick() {
+  const seconds = Math.max(0, Math.round((Date.now() - stage.since) / 1000));
+  at("elapsed").textContent = say("elapsed", { seconds });
+}
+
+/** Show what went wrong; `again` is what the button does. */
+function showTrouble(title, reason, advice, label, again) {
+  face("trouble", title);
+  at("reason").textContent = reason;
+  at("advice").textContent = advice;
+  at("retry").textContent = label;
+  at("retry").hidden = !again;
+  at("retry").onclick = again;
+  alarm(`${title}. ${reason}`);
+}
+
+/** Show a finished picture, beside the photo from before if that is still at hand. */
+async function showResult(shown, before, remarks) {
+  at("after").src = shown.src;
+  at("after").alt = say("picture_alt");
+  await at("after").decode().catch(() => undefined);
+  at("sheet").style.setProperty("--shape", at("after").naturalWidth / at("after").naturalHeight || 0.75);
+  for (const id of ["earlier", "edge", "slider"]) at(id).hidden = !before;
+  at("frame").classList.toggle("compared", Boolean(before));
+  if (before) {
+    at("earlier").src = before;
+    at("earlier").alt = say("before_alt");
+  }
+  at("remark").textContent = remarks.join(" ");
+  slide(50);
+  zoom(0);
+  face("result", say("succeed"));
+}
+
+function slide(value) {
+  at("slider").value = value;
+  at("frame").style.setProperty("--cut", `${value}%`);
+  at("slider").setAttribute("aria-valuetext", say("compared", { percent: 100 - value }));
+}
+
+function zoom(level) {
+  stage.zoom = Math.min(ZOOMS.length - 1, Math.max(0, level));
+  const factor = ZOOMS[stage.zoom];
+  const view = at("view");
+  const [x, y] = [view.scrollLeft + view.clientWidth / 2, view.scrollTop + view.clientHeight / 2];
+  const grown = factor / (Number(at("sheet").style.getPropertyValue("--zoom")) || 1);
+  at("sheet").style.setProperty("--zoom", factor);
+  at("frame").classList.toggle("enlarged", factor > 1);
+  view.scrollTo(x * grown - view.clientWidth / 2, y * grown - view.clientHeight / 2);
+  at("scale").textContent = `${Math.round(factor * 100)} %`;
+  at("smaller").disabled = stage.zoom === 0;
+  at("larger").disabled = stage.zoom === ZOOMS.length - 1;
+}
+
+/** Let an enlarged picture be dragged about. */
+function draggable(view) {
+  let from = null;
+  view.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "touch" || stage.zoom === 0) return;
+    from = { x: event.clientX + view.scrollLeft, y: event.clientY + view.scrollTop };
+    view.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    view.focus();
+  });
+  view.addEventListener("pointermove", (event) => from && view.scrollTo(from.x - event.clientX, from.y - event.clientY));
+  for (const end of ["pointerup", "pointercancel"]) view.addEventListener(end, () => (from = null));
+}
+
+function buildStage() {
+  at("slider").oninput = () => slide(Number(at("slider").value));
+  at("smaller").onclick = () => zoom(stage.zoom - 1);
+  at("larger").onclick = () => zoom(stage.zoom + 1);
+  at("frame").ondblclick = () => zoom(stage.zoom ? 0 : 2);
+  draggable(at("view"));
+}

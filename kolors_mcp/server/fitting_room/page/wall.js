@@ -1,0 +1,112 @@
+// The wall: the recent try-ons with their states and expiry dates; pictures are fetched when they come into sight.
+
+const PAGE_SIZE = 12;
+const wall = { page: 0, thumbs: new Map(), queue: Promise.resolve(), choose: null };
+
+const inSight = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    inSight.unobserve(target);
+    wall.queue = wall.queue.then(() => hang(target)).catch(() => target.classList.add("blank"));
+  }
+});
+
+/** List the newest try-ons anew and return them; an empty list if they cannot be had. */
+async function showWall() {
+  at("refresh").disabled = true;
+  try {
+    const page = await host.ask("list_try_ons", { page_num: 1, page_size: PAGE_SIZE });
+    fillWall(page);
+    return page.try_ons;
+  } catch (error) {
+    at("none").textContent = say("list_failed", { reason: error.message });
+    at("none").hidden = false;
+    return [];
+  } finally {
+    at("refresh").disabled = false;
+  }
+}
+
+/** Show a page of try-ons that is there already. */
+function fillWall(page) {
+  wall.page = page.page_num;
+  at("tiles").replaceChildren(...page.try_ons.map(tile));
+  at("none").textContent = say("none_yet");
+  at("none").hidden = page.try_ons.length > 0;
+  at("more").hidden = !page.has_more;
+}
+
+async function showMore() {
+  at("more").disabled = true;
+  try {
+    const page = await host.ask("list_try_ons", { page_num: wall.page + 1, page_size: PAGE_SIZE });
+    wall.page = page.page_num;
+    const known = new Set([...at("tiles").children].map((item) => item.dataset.task));
+    const added = page.try_ons.filter((tryOn) => !known.has(tryOn.task_id)).map(tile);
+    at("tiles").append(...added);
+    at("more").hidden = !page.has_more;
+    added[0]?.querySelector("button").focus();
+  } catch (error) {
+    alarm(say("list_failed", { reason: error.message }));
+  }
+  at("more").disabled = false;
+}
+
+function tile(tryOn) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  const state = say(`state_${tryOn.status}`);
+  const date = tryOn.created_at ? dated(tryOn.created_at, true) : "";
+  const expiry = tryOn.images[0] ? expiryOf(tryOn.images[0]) : "";
+  item.dataset.task = tryOn.task_id;
+  button.type = "button";
+  button.dataset.status = tryOn.status;
+  button.setAttribute("aria-label", say("tile", { date, state, expiry: expiry || tryOn.status_message || "" }));
+  button.append(line("thumb", ""), line("state", state), line("date", date), line("expiry", expiry));
+  button.onclick = () => wall.choose(tryOn);
+  item.append(button);
+  if (tryOn.images.length) {
+    button.tryOn = tryOn;
+    inSight.observe(button);
+  }
+  return item;
+}
+
+function line(name, text) {
+  const span = document.createElement("span");
+  span.className = name;
+  span.textContent = text;
+  return span;
+}
+
+/** Say until when Kling keeps a picture. */
+function expiryOf(image) {
+  if (!image.expires_at) return "";
+  const gone = new Date(image.expires_at) < new Date();
+  return say(gone ? "expired" : "kept_until", { date: dated(image.expires_at) });
+}
+
+/** Put the picture of a try-on into its tile, small. */
+async function hang(button) {
+  const { tryOn } = button;
+  if (!wall.thumbs.has(tryOn.task_id)) {
+    const image = new Image();
+    image.src = (await pictureOf(tryOn, tryOn.images[0])).src;
+    await image.decode();
+    const scale = Math.min(1, 320 / image.naturalWidth);
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [image.naturalWidth * scale, image.naturalHeight * scale];
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    wall.thumbs.set(tryOn.task_id, canvas.toDataURL("image/jpeg", 0.85));
+  }
+  const shown = new Image();
+  shown.alt = "";
+  shown.src = wall.thumbs.get(tryOn.task_id);
+  button.querySelector(".thumb").replaceChildren(shown);
+}
+
+function buildWall(choose) {
+  wall.choose = choose;
+  at("refresh").onclick = showWall;
+  at("more").onclick = showMore;
+}

@@ -1,0 +1,161 @@
+"""The prompts: three ways to begin, each a text that the user sends to the assistant."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, PromptMessage, TextContent
+
+from kolors_mcp.wording import quoted
+
+LONGEST = 2_000
+"""Characters of an argument; links are long."""
+MOST = ("2", "3", "4", "5", "6")
+OCCASIONS = ("everyday", "office", "sport", "party", "wedding", "travel", "winter", "summer")
+
+_EARLIER = re.compile(r"[0-9]{6,30}|k-[0-9a-f]{6,40}")
+
+Given = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A prompt: how it is listed, and how its text is made of what was given."""
+
+    title: str
+    description: str
+    arguments: Mapping[str, str]
+    """By name, what each is; all are optional and one word."""
+    text: Callable[[Given], str]
+
+
+PERSON = "The person's photo: a path, a link, or the task_id of an earlier try-on to go on from."
+
+
+def _try_on(given: Given) -> str:
+    return (
+        "Show me how a garment looks on a person, with Kling's virtual try-on.\n"
+        f"{_person(given)}\n{_picture(given, 'garment', 'The garment')}\n"
+        "Call create_try_on once with both, with wait_seconds 30; it costs one unit, so do not repeat it. If it is not "
+        "finished, go on with get_try_on. Then call view_try_on with compare true, tell me in two sentences how it "
+        "looks, and give me the link whole."
+    )
+
+
+def _compare(given: Given) -> str:
+    most = given.get("most")
+    if most is not None and most not in MOST:
+        raise MCPError(INVALID_PARAMS, f"most is {quoted(most, 40)}; it takes {' or '.join(MOST)}.")
+    return (
+        "Help me choose between several garments on the same person, with Kling's virtual try-on.\n"
+        f"{_person(given)}\nThe garments: ask me for their photos, if I have not given them yet.\n"
+        f"Each garment costs one unit: make at most {most or MOST[1]} try-ons, tell me the number before you begin, "
+        "and wait for my yes. Then call create_try_on once for each, with the same human_image, and get_try_on until "
+        "all are finished. Look at each with view_try_on, put them in a table (garment, for, against, whole link), "
+        "and say which one you would take and why."
+    )
+
+
+def _outfit(given: Given) -> str:
+    occasion = given.get("occasion")
+    wanted = f" for {quoted(occasion, 60)}" if occasion else ""
+    return (
+        f"Build me an outfit{wanted} from an upper and a lower garment, with Kling's virtual try-on.\n"
+        f"{_person(given)}\n{_picture(given, 'upper', 'The upper garment')}\n"
+        f"{_picture(given, 'lower', 'The lower garment')}\n"
+        "Call create_try_on once with the upper one as cloth_image and the lower one as lower_cloth_image, with "
+        "wait_seconds 30: both together cost one unit. A dress takes no other garment. If it is not finished, go on "
+        "with get_try_on. Look at it with view_try_on, compare true, and give me the link whole. Propose at most two "
+        "changes, and make one only when I say so: each costs one more unit."
+    )
+
+
+BEGINNINGS: dict[str, Beginning] = {
+    "try_on_garment": Beginning(
+        "Try one garment on (Kling)",
+        "See one garment on one person. Costs one unit.",
+        {"person": PERSON, "garment": "The garment's photo: a path or a link."},
+        _try_on,
+    ),
+    "compare_garments": Beginning(
+        "Compare several garments (Kling)",
+        "See several garments on the same person, and choose. Costs one unit each.",
+        {"person": PERSON, "most": "How many try-ons may be paid for at most, 2 to 6."},
+        _compare,
+    ),
+    "build_outfit": Beginning(
+        "Build an outfit (Kling)",
+        "An upper and a lower garment together on one person. Costs one unit.",
+        {
+            "person": PERSON,
+            "upper": "The upper garment's photo: a path or a link.",
+            "lower": "The lower garment's photo: a path or a link.",
+            "occasion": "What it is for, in a word.",
+        },
+        _outfit,
+    ),
+}
+
+
+def listed() -> list[Prompt]:
+    """Return the prompts as a host lists them."""
+    return [
+        Prompt(
+            name=name,
+            title=beginning.title,
+            description=beginning.description,
+            arguments=[
+                PromptArgument(name=argument, description=text, required=False)
+                for argument, text in beginning.arguments.items()
+            ],
+        )
+        for name, beginning in BEGINNINGS.items()
+    ]
+
+
+def written(name: str, arguments: Given) -> GetPromptResult:
+    """Return a prompt's text.
+
+    Raises:
+        MCPError: There is no such prompt, or it has no such argument or value.
+    """
+    beginning = beginning_of(name)
+    for argument, value in arguments.items():
+        if argument not in beginning.arguments:
+            raise MCPError(
+                INVALID_PARAMS,
+                f"{name} has no argument {quoted(argument, 60)}; it takes {', '.join(beginning.arguments)}.",
+            )
+        if len(value) > LONGEST:
+            raise MCPError(INVALID_PARAMS, f"{argument} is longer than {LONGEST} characters; give a path or a link.")
+    text = beginning.text({argument: value.strip() for argument, value in arguments.items() if value.strip()})
+    message = PromptMessage(role="user", content=TextContent(type="text", text=text))
+    return GetPromptResult(description=beginning.description, messages=[message])
+
+
+def beginning_of(name: str) -> Beginning:
+    """Return a prompt.
+
+    Raises:
+        MCPError: There is none of this name.
+    """
+    if name not in BEGINNINGS:
+        raise MCPError(INVALID_PARAMS, f"There is no prompt {quoted(name, 60)}; there are {', '.join(BEGINNINGS)}.")
+    return BEGINNINGS[name]
+
+
+def _person(given: Given) -> str:
+    person = given.get("person")
+    if person is not None and _EARLIER.fullmatch(person):
+        return (
+            f"The person: the result of the earlier try-on {person}. Call get_try_on with it, and use the link of its "
+            "picture as human_image."
+        )
+    return _picture(given, "person", "The person")
+
+
+def _picture(given: Given, name: str, what: str) -> str:
+    if name in given:
+        return f"{what}: {quoted(given[name], LONGEST)}"
+    return f"{what}: ask me for the photo, a path or a link, if I have not given it yet."

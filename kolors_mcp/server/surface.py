@@ -1,0 +1,145 @@
+"""The SDK's server with what this one adds below its tools: resources, prompts, completion, and who watches what."""
+
+import asyncio
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.caching import CacheHint
+from mcp.server.context import HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import MCPServer
+from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.shared.subscriptions import ResourceUpdated, ServerEvent
+from mcp_types import (
+    CompleteRequestParams,
+    CompleteResult,
+    EmptyResult,
+    GetPromptRequestParams,
+    ListPromptsResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    UnsubscribeRequestParams,
+)
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.server.service import Service
+
+if TYPE_CHECKING:
+    from kolors_mcp.server.updates import Updates
+
+Context = ServerRequestContext[Service, Any]
+
+_LISTS_MS = 3_600_000
+"""How long a host may keep the lists that only a new version changes."""
+_SUBSCRIPTIONS = "kolors-mcp subscriptions"
+
+
+class TryOnServer(MCPServer[Service]):
+    """The server. Lists are written when they are asked for, so that none of them costs anything at the start."""
+
+    def __init__(self, *, clock: Clock, **options: Any) -> None:
+        """Take what `MCPServer` takes.
+
+        Args:
+            clock: By which watched try-ons are looked at.
+            **options: As `MCPServer`.
+        """
+        same_for_all = CacheHint(ttl_ms=_LISTS_MS, scope="public")
+        self._clock = clock
+        self._bus = InMemorySubscriptionBus()
+        self._sending: set[asyncio.Task[None]] = set()
+        super().__init__(
+            subscriptions=self._bus,
+            cache_hints={
+                "tools/list": same_for_all,
+                "prompts/list": same_for_all,
+                "resources/templates/list": same_for_all,
+            },
+            **options,
+        )
+        server = self._lowlevel_server
+        listen = server.get_request_handler("subscriptions/listen")
+        assert listen is not None
+        self._listen = listen.handler
+        server.add_request_handler("resources/list", PaginatedRequestParams, self._list_resources)
+        server.add_request_handler("resources/templates/list", PaginatedRequestParams, self._list_templates)
+        server.add_request_handler("resources/read", ReadResourceRequestParams, self._read)
+        server.add_request_handler("resources/subscribe", SubscribeRequestParams, self._subscribe)
+        server.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
+        server.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, self._hear)
+        server.add_request_handler("prompts/list", PaginatedRequestParams, self._list_prompts)
+        server.add_request_handler("prompts/get", GetPromptRequestParams, self._prompt)
+        server.add_request_handler("completion/complete", CompleteRequestParams, self._complete)
+
+    @cached_property
+    def _updates(self) -> "Updates":
+        from kolors_mcp.server.updates import Updates  # noqa: PLC0415  (as `_offers`)
+
+        return Updates(self._bus, self._clock)
+
+    async def _list_resources(self, ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
+        found = [*await self.list_resources(), *await _offers().resources.listed(ctx.lifespan_context)]
+        return ListResourcesResult(resources=found)
+
+    async def _list_templates(self, _ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
+        found = [*await self.list_resource_templates(), *_offers().resources.templates()]
+        return ListResourceTemplatesResult(resource_templates=found)
+
+    async def _read(self, ctx: Context, params: ReadResourceRequestParams) -> HandlerResult:
+        if params.uri in {resource.uri for resource in await self.list_resources()}:
+            return await self._handle_read_resource(ctx, params)
+        return await _offers().resources.read(ctx.lifespan_context, params.uri)
+
+    async def _hear(self, ctx: Context, params: SubscriptionsListenRequestParams) -> HandlerResult:
+        with self._updates.watched(ctx.lifespan_context, params.notifications.resource_subscriptions or ()):
+            return await self._listen(ctx, params)
+
+    async def _subscribe(self, ctx: Context, params: SubscribeRequestParams) -> HandlerResult:
+        """Subscribe in the manner of the protocols before 2026: until unsubscribed, or the connection ends."""
+        uri, session = params.uri, ctx.session
+        # The SDK has no other way to what lasts as long as a connection.
+        connection = session._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        held: dict[str, ExitStack] = connection.state.setdefault(_SUBSCRIPTIONS, {})
+        if uri in held:
+            return EmptyResult()
+
+        def deliver(event: ServerEvent) -> None:
+            if event == ResourceUpdated(uri):
+                sending = asyncio.create_task(session.send_resource_updated(uri))
+                self._sending.add(sending)
+                sending.add_done_callback(self._sending.discard)
+
+        held[uri] = subscription = ExitStack()
+        subscription.callback(self._bus.subscribe(deliver))
+        subscription.enter_context(self._updates.watched(ctx.lifespan_context, [uri]))
+        connection.exit_stack.callback(subscription.close)
+        return EmptyResult()
+
+    async def _unsubscribe(self, ctx: Context, params: UnsubscribeRequestParams) -> HandlerResult:
+        connection = ctx.session._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (see `_subscribe`)
+        held: dict[str, ExitStack] = connection.state.get(_SUBSCRIPTIONS, {})
+        if params.uri in held:
+            held.pop(params.uri).close()
+        return EmptyResult()
+
+    async def _list_prompts(self, _ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
+        return ListPromptsResult(prompts=_offers().prompts.listed())
+
+    async def _prompt(self, _ctx: Context, params: GetPromptRequestParams) -> HandlerResult:
+        return _offers().prompts.written(params.name, params.arguments or {})
+
+    async def _complete(self, ctx: Context, params: CompleteRequestParams) -> HandlerResult:
+        return CompleteResult(completion=await _offers().completion.completed(ctx.lifespan_context, params))
+
+
+def _offers():  # noqa: ANN202  (this package, with three of its modules loaded)
+    # Loaded by the first question about them: at the start a host asks for the tools, and waits.
+    import kolors_mcp.server.completion  # noqa: PLC0415
+    import kolors_mcp.server.prompts  # noqa: PLC0415
+    import kolors_mcp.server.resources  # noqa: PLC0415
+
+    return kolors_mcp.server

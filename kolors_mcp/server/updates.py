@@ -1,0 +1,106 @@
+"""Looks at the try-ons that somebody watches, and says when one of them has moved."""
+
+import asyncio
+import logging
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mcp.server.subscriptions import SubscriptionBus
+from mcp.shared.subscriptions import ResourceUpdated
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.errors import KolorsError
+from kolors_mcp.server.resources import SHOWN, Address, address_of
+from kolors_mcp.server.service import Service
+from kolors_mcp.wording import plain
+
+logger = logging.getLogger(__name__)
+
+PAUSE, LONGEST_PAUSE = 3.0, 60.0
+"""Seconds between two looks; after failed ones it doubles up to the longest."""
+MOST = 100
+"""Most resources that are watched at once; more are accepted, and tell nothing."""
+LOOKED_AT = 5
+"""Running try-ons that are looked at for whoever watches the latest ones."""
+
+State = tuple[tuple[str, str], ...]
+"""Task ids and their status."""
+
+
+@dataclass
+class _Watch:
+    task: "asyncio.Task[None]"
+    watching: int = 0
+
+
+class Updates:
+    """What is watched: each resource is looked at once, however many watch it."""
+
+    def __init__(self, bus: SubscriptionBus, clock: Clock) -> None:
+        """Watch nothing yet."""
+        self.bus = bus
+        self._clock = clock
+        self._watches: dict[tuple[Service, str], _Watch] = {}
+
+    @contextmanager
+    def watched(self, service: Service, uris: Iterable[str]) -> Generator[None]:
+        """Look at these resources while the body runs; a change is published on the bus.
+
+        Whoever watches one that is finished already is told so once: it may have been read before it was.
+        """
+        joined: list[tuple[Service, str]] = []
+        for uri in dict.fromkeys(uris):
+            address, key = address_of(uri), (service, uri)
+            if address is None or (key not in self._watches and len(self._watches) >= MOST):
+                continue
+            if key not in self._watches or self._watches[key].task.done():
+                before = self._watches.get(key)
+                task = asyncio.create_task(self._look(service, uri, address))
+                task.add_done_callback(_tell_failure)
+                self._watches[key] = _Watch(task, 0 if before is None else before.watching)
+            self._watches[key].watching += 1
+            joined.append(key)
+        try:
+            yield
+        finally:
+            for key in joined:
+                watch = self._watches[key]
+                watch.watching -= 1
+                if not watch.watching:
+                    watch.task.cancel()
+                    del self._watches[key]
+
+    async def _look(self, service: Service, uri: str, address: Address) -> None:
+        before: State | None = None
+        pause = PAUSE
+        while True:
+            try:
+                now, over = await self._state(service, address)
+            except KolorsError as error:
+                logger.info("a watched try-on could not be looked at: %s", plain(str(error), 400))
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                pause = PAUSE
+                if now != before and (over or before is not None):
+                    await self.bus.publish(ResourceUpdated(uri))
+                if over:
+                    return
+                before = now
+            await self._clock.sleep(pause)
+
+    async def _state(self, service: Service, address: Address) -> tuple[State, bool]:
+        """Return how it stands, and whether it stays so."""
+        gallery = (await service.try_ons()).gallery
+        if address.task_id is not None:
+            try_on = await gallery.look(address.task_id)
+            return ((try_on.task_id, try_on.status),), try_on.finished
+        running = [try_on for try_on in await gallery.remembered(SHOWN) if not try_on.finished]
+        for try_on in running[:LOOKED_AT]:
+            await gallery.look(try_on.task_id)  # what it finds is written down
+        return tuple((try_on.task_id, try_on.status) for try_on in await gallery.remembered(SHOWN)), False
+
+
+def _tell_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("watching a try-on ended unexpectedly", exc_info=error)

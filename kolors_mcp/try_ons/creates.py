@@ -1,0 +1,202 @@
+"""Paid creates: each is sent once, and what became of it is found out and written down, whoever still waits."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kolors_mcp import errors
+from kolors_mcp.clock import Clock
+from kolors_mcp.ledger.entry import Entry, Joined, Reserved
+from kolors_mcp.try_ons.doubts import Doubts
+from kolors_mcp.try_ons.records import Records
+from kolors_mcp.try_ons.wish import Say
+from kolors_mcp.wording import plain
+
+if TYPE_CHECKING:
+    from kolors_mcp.kling.client import KlingClient
+    from kolors_mcp.kling.wire import CreateRequest, KlingTask
+
+logger = logging.getLogger(__name__)
+
+UNREACHABLE_TRIES, UNREACHABLE_SECONDS = 3, 20.0
+"""How often a create is tried of which nothing, or no whole request, left this machine; and for how long at most."""
+UNREACHABLE_SPREAD = 1.0
+BUSY_WAIT, BUSY_SPREAD = 1.0, 5.0
+"""Seconds of a wait after 1302 or 1303: the least (vendor: at least 1 s), and by how much chance lengthens it."""
+DOUBT_SECONDS = 6.0
+"""How long a create without an answer is looked for right away."""
+LAST_SENDS = 3.0
+"""Seconds that sends in flight are given when the server closes; hosts allow some 5 for all of it."""
+
+
+@dataclass
+class _Send:
+    task: "asyncio.Task[KlingTask] | None" = None
+    abandoned: asyncio.Event = field(default_factory=asyncio.Event)
+    """The caller has gone: finish what left, start nothing more."""
+
+
+class Creates:
+    """The creates of one user that this process sends."""
+
+    def __init__(self, kling: "KlingClient", records: Records, doubts: Doubts, clock: Clock) -> None:
+        """Start with none in flight."""
+        self._kling = kling
+        self._records = records
+        self._doubts = doubts
+        self._clock = clock
+        self._sends: dict[str, _Send] = {}
+        self._taken_back: set[asyncio.Task[None]] = set()
+
+    async def aclose(self) -> None:
+        """Give what is in flight a moment to end; what does not is in doubt, and is looked for at the next start."""
+        for send in self._sends.values():
+            send.abandoned.set()
+        sends = [send.task for send in self._sends.values() if send.task is not None]
+        tasks: list[asyncio.Task[Any]] = [*sends, *self._taken_back]
+        if tasks:
+            _done, late = await asyncio.wait(tasks, timeout=LAST_SENDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def reserve(self, reference: str, **wish: Any) -> Reserved | Joined:
+        """Write a wish down, as `Ledger.reserve` does; if the caller leaves meanwhile, it is taken back.
+
+        Raises:
+            LedgerError: It cannot be written down.
+            DailyLimitError: The user has made as many today as they may.
+        """
+        ledger = await self._records.ledger()
+        writing = asyncio.create_task(ledger.reserve(reference=reference, user=self._records.user, **wish))
+        try:
+            return await asyncio.shield(writing)
+        except BaseException:
+            # Also after an error: the row may be there although the database did not say so.
+            taking_back = asyncio.create_task(self._take_back(writing, reference))
+            self._taken_back.add(taking_back)
+            taking_back.add_done_callback(self._taken_back.discard)
+            raise
+
+    def start(self, entry: Entry, request: "CreateRequest", busy_until: float, say: Say) -> None:
+        """Begin to send a reserved create, in a task of its own that outlives its caller.
+
+        Args:
+            entry: What was reserved.
+            request: What to send; its pictures are closed when it is over.
+            busy_until: Until when, by the monotonic clock, a busy account is waited for.
+            say: Told what keeps it.
+        """
+        send = self._sends[entry.reference] = _Send()
+        send.task = asyncio.create_task(self._sent(entry, request, busy_until, say, send.abandoned))
+
+        def ended(task: "asyncio.Task[KlingTask]") -> None:
+            self._sends.pop(entry.reference, None)
+            request.human_image.close()
+            request.cloth_image.close()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                logger.info("create %s ended: %s", entry.reference, plain(str(error), 400))
+
+        send.task.add_done_callback(ended)
+
+    async def outcome(self, reference: str, within: float | None, *, owned: bool) -> "KlingTask | None":
+        """Wait for a create in flight; None if it is not in flight here, or not over within so many seconds.
+
+        Args:
+            reference: Of the create.
+            within: Seconds.
+            owned: Whether the caller is the one for whom it is sent, so that it is not tried again if they leave.
+
+        Raises:
+            KolorsError: As it ended.
+        """
+        send = self._sends.get(reference)
+        if send is None or send.task is None:
+            return None
+        try:
+            await asyncio.wait((send.task,), timeout=within)
+        except asyncio.CancelledError:
+            if owned:
+                send.abandoned.set()
+            raise
+        if not send.task.done():
+            if owned:
+                send.abandoned.set()
+            return None
+        if send.task.cancelled():
+            raise errors.UnconfirmedCreateError(reference, "This server stopped while it was sending.")
+        return send.task.result()
+
+    def in_flight(self, reference: str) -> bool:
+        """Whether this process is sending the create right now."""
+        return reference in self._sends
+
+    async def _sent(
+        self, entry: Entry, request: "CreateRequest", busy_until: float, say: Say, abandoned: asyncio.Event
+    ) -> "KlingTask":
+        # A caller who was cancelled while the wish was written down gets the turn to say so.
+        await asyncio.sleep(0)
+        tries, until = 0, self._clock.monotonic() + UNREACHABLE_SECONDS
+        refusal: errors.KolorsError | None = None
+        while True:
+            if abandoned.is_set():
+                await self._refused(entry, refusal)
+                raise refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+            tries += 1
+            try:
+                task = await self._kling.create(request, again=isinstance(refusal, errors.RefusedError))
+                break
+            except errors.UnconfirmedCreateError:
+                await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
+                say("Kling did not confirm the start; looking for the task")
+                found = await self._doubts.found(entry, DOUBT_SECONDS)
+                if found is None:
+                    raise
+                return found
+            except errors.KolorsError as error:
+                refusal = error
+                wait = self._wait_before_next(error, tries, until, busy_until)
+                if wait is None:
+                    await self._refused(entry, error)
+                    raise
+                say(f"{error.happened if isinstance(error, errors.KlingError) else error} Trying again.")
+                await self._paused(wait, abandoned)
+            except Exception:
+                # A mistake of ours says nothing about how far the request came.
+                await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
+                raise
+        await self._doubts.settle(entry, task)
+        return task
+
+    async def _refused(self, entry: Entry, error: errors.KolorsError | None) -> None:
+        code = error.code if isinstance(error, errors.KlingError) else None
+        await self._records.write(lambda ledger: ledger.refused(entry.reference, code))
+
+    def _wait_before_next(self, error: errors.KolorsError, tries: int, until: float, busy_until: float) -> float | None:
+        """Return how long to wait before the same create may be sent again; None if it may not."""
+        if isinstance(error, errors.UnreachableError):
+            wait = self._clock.jitter() * UNREACHABLE_SPREAD * tries
+            return wait if tries < UNREACHABLE_TRIES and self._clock.monotonic() + wait <= until else None
+        if isinstance(error, errors.TooFastError | errors.AllSlotsBusyError):
+            wait = max(BUSY_WAIT, error.retry_after or 0.0) + self._clock.jitter() * BUSY_SPREAD
+            return wait if self._clock.monotonic() + wait <= busy_until else None
+        return None
+
+    async def _paused(self, wait: float, abandoned: asyncio.Event) -> None:
+        """Wait, but no longer than the caller does."""
+        both = [asyncio.ensure_future(self._clock.sleep(wait)), asyncio.ensure_future(abandoned.wait())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in both:
+                waiting.cancel()
+
+    async def _take_back(self, writing: "asyncio.Task[Reserved | Joined]", reference: str) -> None:
+        """See to it that a wish which nobody sends does not look as if somebody did."""
+        await asyncio.wait((writing,))
+        if not writing.cancelled():
+            error = writing.exception()
+            if isinstance(error, errors.DailyLimitError) or (error is None and isinstance(writing.result(), Joined)):
+                return
+        await self._records.write(lambda ledger: ledger.refused(reference))

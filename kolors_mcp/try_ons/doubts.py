@@ -1,0 +1,123 @@
+"""Creates in doubt: looks for what became of them at Kling, by reference and in the list, and writes it down."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from kolors_mcp import errors
+from kolors_mcp.clock import Clock
+from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.try_ons.outcome import status_of
+from kolors_mcp.try_ons.records import Records
+from kolors_mcp.wording import plain
+
+if TYPE_CHECKING:
+    from kolors_mcp.kling.client import KlingClient
+    from kolors_mcp.kling.wire import KlingTask
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 1.0
+"""Seconds between two looks for one create."""
+READ_SECONDS = 3.0
+"""Longest that each question may take: whoever asks for something else waits for it."""
+SEARCHED_ROWS = 100
+"""Newest rows of Kling's list in which a create is looked for."""
+EVERY = 3.0
+"""Seconds between two looks for all of them, however many calls come."""
+AT_ONCE = 5
+"""Creates that are asked for by reference in one look for all; the others have their turn in the next."""
+LOOKED_FOR = 24 * 3600.0
+"""Seconds after which a create is not looked for any more on its own; its reference still can be."""
+
+
+class Doubts:
+    """The creates of one user of which nobody knows yet whether a task exists, whichever process sent them.
+
+    Finding nothing proves nothing: lists lag, and an unknown id has been seen for a task that was there.
+    """
+
+    def __init__(self, kling: "KlingClient", records: Records, clock: Clock) -> None:
+        """Look for nothing yet."""
+        self._kling = kling
+        self._records = records
+        self._clock = clock
+        self._look_again_at = 0.0
+        self._turn = 0
+
+    async def found(self, entry: Entry, within: float = 0.0) -> "KlingTask | None":
+        """Look for one create, again and again within so many seconds, at least once; None if it does not turn up."""
+        until = self._clock.monotonic() + within
+        while True:
+            task = await self.search(entry.reference)
+            if task is not None:
+                await self.settle(entry, task)
+                return task
+            if self._clock.monotonic() + PAUSE > until:
+                return None
+            await self._clock.sleep(PAUSE)
+
+    async def look_for_all(self, in_flight: Callable[[str], bool], rows: "Sequence[KlingTask]" = ()) -> None:
+        """Look for all open ones: among rows that were just read anyway, else by asking, but not too often.
+
+        Args:
+            in_flight: Whether this process is sending the create with this reference right now.
+            rows: Of Kling's list.
+        """
+        oldest = self._clock.wall() - LOOKED_FOR
+        doubts = [
+            entry
+            for entry in await self._records.doubts()
+            if entry.created_at > oldest and not in_flight(entry.reference)
+        ]
+        doubts = await self._left_of(doubts, rows)
+        now = self._clock.monotonic()
+        if not doubts or now < self._look_again_at:
+            return
+        self._look_again_at = now + EVERY
+        if not rows:
+            doubts = await self._left_of(doubts, await self._newest_rows())
+        first = self._turn % len(doubts) if doubts else 0
+        self._turn += AT_ONCE
+        chosen = [*doubts[first:], *doubts[:first]][:AT_ONCE]
+        found = await asyncio.gather(*(self._by_reference(entry.reference) for entry in chosen))
+        for entry, task in zip(chosen, found, strict=True):
+            if task is not None:
+                await self.settle(entry, task)
+
+    async def search(self, reference: str) -> "KlingTask | None":
+        """Ask Kling once, by reference and then by list; what cannot be asked counts as not found."""
+        task = await self._by_reference(reference)
+        if task is None:
+            task = next((row for row in await self._newest_rows() if row.reference == reference), None)
+        return task
+
+    async def settle(self, entry: Entry, task: "KlingTask") -> None:
+        """Write down that the create made this task."""
+        status, _odd = status_of(task.task_status)
+        await self._records.write(lambda ledger: ledger.created(entry.reference, task.task_id, status))
+
+    async def _left_of(self, doubts: list[Entry], rows: "Sequence[KlingTask]") -> list[Entry]:
+        """Settle those that are among the rows, and return the others."""
+        tasks = {row.reference: row for row in rows if row.reference is not None}
+        for entry in doubts:
+            if entry.reference in tasks:
+                await self.settle(entry, tasks[entry.reference])
+        return [entry for entry in doubts if entry.reference not in tasks]
+
+    async def _by_reference(self, reference: str) -> "KlingTask | None":
+        try:
+            task = await self._kling.read(reference, seconds=READ_SECONDS)
+        except errors.KolorsError as error:
+            logger.info("looking for %s: %s", reference, plain(str(error), 400))
+            return None
+        # An answer that only echoes what was asked, or speaks of another create, is not about this one.
+        return None if task.task_id == reference or task.reference not in (None, reference) else task
+
+    async def _newest_rows(self) -> "list[KlingTask]":
+        try:
+            return await self._kling.page(1, SEARCHED_ROWS, seconds=READ_SECONDS)
+        except errors.KolorsError as error:
+            logger.info("looking in the list: %s", plain(str(error), 400))
+            return []

@@ -1,0 +1,251 @@
+"""What there is to look at: finished pictures, while their links live and from their copies, and what went in."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+
+from kolors_mcp import errors
+from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.models import Picture, ResultImage, TryOn
+from kolors_mcp.try_ons.outcome import next_step, picture_uri, status_of, try_on_of, why_no_picture
+from kolors_mcp.try_ons.records import Records, known_of
+from kolors_mcp.try_ons.wish import Patience, Say
+from kolors_mcp.wording import plain
+
+if TYPE_CHECKING:
+    from kolors_mcp.images.pictures import Pictures
+    from kolors_mcp.kling.client import KlingClient
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 24
+"""Try-ons whose pictures are kept small in memory: some 2 MB, 7 MB at most."""
+SHOWN_WITHIN = 20.0
+"""Seconds for looking at a try-on, and again for its picture; hosts cut at 45 and 60."""
+RECENT_ROWS = 100
+"""Newest rows of Kling's list in which recent try-ons are looked for."""
+RECENT_WITHIN = 5.0
+"""Seconds that Kling is given for it; without an answer they are shown as they were."""
+SIZES = 200
+AT_ONCE = 4
+"""Creates whose pictures are made small at the same time; those beyond are not remembered."""
+
+Put = tuple[bytes | None, bytes | None]
+"""The person's and the garment's picture, small; none where it could not be made."""
+Beside = Literal["person", "garment"]
+Get = Callable[[str, Patience, Say], Awaitable[TryOn]]
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture to show, and what it shows."""
+
+    jpeg: bytes
+    try_on: TryOn
+    image: ResultImage
+    beside: Beside | None = None
+    """What stands to the left of the result."""
+
+
+class Gallery:
+    """The try-ons of one user, as something to look at."""
+
+    def __init__(
+        self, kling: "KlingClient", pictures: "Pictures", records: Records, get: Get, *, sandbox: bool
+    ) -> None:
+        """Remember nothing yet.
+
+        Args:
+            kling: Asked for its list.
+            pictures: Fetches and shows.
+            records: What is written down.
+            get: How to look at one try-on, as `TryOns.get`.
+            sandbox: Whether all of it is simulated.
+        """
+        self._kling = kling
+        self._pictures = pictures
+        self._records = records
+        self._get = get
+        self._sandbox = sandbox
+        self.sizes: dict[tuple[str, int], int] = {}
+        """Bytes of the pictures that were handed out lately, by task id and index."""
+        self._put: dict[str, asyncio.Task[Put]] = {}
+        self._making: set[asyncio.Task[Put]] = set()
+
+    async def aclose(self) -> None:
+        """Forget everything."""
+        for task in self._making:
+            task.cancel()
+        await asyncio.gather(*self._making, return_exceptions=True)
+        self._put.clear()
+
+    async def glance(self, human: Picture, cloth: Picture) -> "asyncio.Task[Put] | None":
+        """Read both pictures, and begin to make them small; none if too many are being made small already.
+
+        The caller may close the pictures as soon as this returns.
+        """
+        if len(self._making) >= AT_ONCE:
+            return None
+        try:
+            data = await asyncio.to_thread(lambda: (b"".join(human.blocks()), b"".join(cloth.blocks())))
+        except errors.PictureRefusedError:
+            return None  # whoever sends it finds the same, and says so
+        put = asyncio.create_task(self._small(*data))
+        self._making.add(put)
+        put.add_done_callback(self._making.discard)
+        return put
+
+    def remember(self, reference: str, put: "asyncio.Task[Put] | None") -> None:
+        """Keep what went into a create, and forget the oldest."""
+        if put is not None:
+            self._put.setdefault(reference, put)
+            while len(self._put) > REMEMBERED:
+                self._put.pop(next(iter(self._put)))
+
+    async def look(self, task_id: str) -> TryOn:
+        """Look at a try-on, at Kling or, where that cannot tell, at what is kept of it on this machine.
+
+        Raises:
+            KlingError: As `TryOns.get`, and no picture of it is kept.
+        """
+        try:
+            return await self._get(task_id, Patience(answer_within=SHOWN_WITHIN), _silent)
+        except errors.KlingError:
+            entry = await self._records.find(task_id)
+            kept = remembered_of(entry, sandbox=self._sandbox) if entry is not None and entry.saved else None
+            if kept is None:
+                raise
+            return kept
+
+    async def view(self, task_id: str, index: int, *, compare: bool = False) -> View:
+        """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand.
+
+        Raises:
+            ResultUnavailableError: It is not finished, it failed, has no such picture, or the link is dead.
+            KlingError: Kling could not be asked.
+        """
+        try_on, image, data = await self._found(task_id, index)
+        jpeg = await self._pictures.preview(data)
+        put = self._put.get(try_on.reference or "") if compare else None
+        person, garment = (None, None) if put is None else await asyncio.shield(put)
+        left = person or garment
+        if left is None:
+            return View(jpeg, try_on, image)
+        return View(await self._pictures.beside(left, jpeg), try_on, image, "person" if person else "garment")
+
+    async def picture(self, task_id: str, index: int) -> bytes:
+        """Return a finished picture as a JPEG of at most 700,000 bytes.
+
+        Raises:
+            ResultUnavailableError, KlingError: As `view`.
+        """
+        try_on, image, data = await self._found(task_id, index)
+        jpeg = await self._pictures.handed_out(data)
+        self.sizes[try_on.task_id, image.index] = len(jpeg)
+        while len(self.sizes) > SIZES:
+            self.sizes.pop(next(iter(self.sizes)))
+        return jpeg
+
+    async def remembered(self, most: int) -> list[TryOn]:
+        """Return the latest try-ons that were made here, the newest first, as they were last seen."""
+        shown = [remembered_of(entry, sandbox=self._sandbox) for entry in await self._records.recent(most)]
+        return [try_on for try_on in shown if try_on is not None]
+
+    async def recent(self, most: int) -> list[TryOn]:
+        """Return the latest try-ons that were made here, the newest first, as they are now if Kling can be asked."""
+        remembered = await self.remembered(most)
+        if not remembered:
+            return []
+        try:
+            tasks = await self._kling.page(1, RECENT_ROWS, seconds=RECENT_WITHIN)
+        except errors.KolorsError as error:
+            logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
+            return remembered
+        entries = await self._records.find_many([try_on.task_id for try_on in remembered])
+        now = {
+            task.task_id: try_on_of(task, known_of(entries.get(task.task_id)), sandbox=self._sandbox) for task in tasks
+        }
+        return [now.get(try_on.task_id, try_on) for try_on in remembered]
+
+    async def _found(self, task_id: str, index: int) -> tuple[TryOn, ResultImage, bytes]:
+        """Return a finished picture as it was served."""
+        try_on = await self.look(task_id)
+        image = next((image for image in try_on.images if image.index == index), None)
+        if image is None:
+            copies = _copies(try_on.task_id, await self._records.find(try_on.task_id))
+            image = next((image for image in copies if image.index == index), None)
+        if image is None:
+            raise errors.ResultUnavailableError(why_no_picture(try_on, index))
+        try:
+            with anyio.fail_after(SHOWN_WITHIN):
+                return try_on, image, await self._data_of(image)
+        except (errors.PictureRefusedError, TimeoutError) as error:
+            reason = "It did not come in time." if isinstance(error, TimeoutError) else str(error)
+            raise errors.ResultUnavailableError(
+                f"The picture cannot be shown: {reason} Its link is {image.url} ."
+            ) from error
+
+    async def _data_of(self, image: ResultImage) -> bytes:
+        if image.saved_to is not None:
+            try:
+                return await anyio.Path(image.saved_to).read_bytes()
+            except OSError as error:
+                logger.info("the saved picture is gone (%s)", type(error).__name__)
+                if image.url.startswith("file:"):
+                    raise errors.ResultUnavailableError(
+                        "Kling does not have this picture any more, and its saved copy is gone."
+                    ) from error
+        return await self._pictures.download(image.url)
+
+    async def _small(self, human: bytes, cloth: bytes) -> Put:
+        made: list[bytes | None] = []
+        for data in (human, cloth):
+            try:
+                made.append(await self._pictures.preview(data))
+            except errors.PictureRefusedError as error:
+                logger.info("no small picture of what was sent: %s", error)
+                made.append(None)
+        return made[0], made[1]
+
+
+def remembered_of(entry: Entry, *, sandbox: bool) -> TryOn | None:
+    """Return what is known of a create without asking Kling; none if it is not known to have become a task."""
+    if entry.task_id is None:
+        return None
+    images = _copies(entry.task_id, entry)
+    status, odd = status_of("succeed" if images else entry.status)
+    return TryOn(
+        task_id=entry.task_id,
+        reference=entry.reference,
+        status=status,
+        status_message=odd,
+        created_at=datetime.fromtimestamp(entry.created_at, UTC),
+        updated_at=datetime.fromtimestamp(entry.updated_at, UTC),
+        model_name=entry.model_name,
+        images=images,
+        notes=entry.notes,
+        sandbox=sandbox,
+        next_step=next_step(entry.task_id, status, images=bool(images)),
+    )
+
+
+def _copies(task_id: str, entry: Entry | None) -> tuple[ResultImage, ...]:
+    return tuple(
+        ResultImage(
+            index=index,
+            url=Path(path).absolute().as_uri(),
+            saved_to=path,
+            resource_uri=picture_uri(task_id, index),
+        )
+        for index, path in sorted(entry.saved.items() if entry else ())
+    )
+
+
+def _silent(_line: str) -> None:
+    """Say nothing."""

@@ -1,0 +1,91 @@
+"""The ledger as the domain sees it: needed before money is spent, helpful but not needed for looking."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.errors import LedgerError
+from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.try_ons.outcome import Known
+
+if TYPE_CHECKING:
+    from kolors_mcp.ledger.book import Ledger
+
+logger = logging.getLogger(__name__)
+
+CLOSED_FOR = 15.0
+"""Seconds for which a ledger that failed to open is not tried again where it is only helpful."""
+
+T = TypeVar("T")
+OpenLedger = Callable[[], "Awaitable[Ledger]"]
+
+
+class Records:
+    """What is written down for one user. The ledger is opened at the first use, and again after it failed to open."""
+
+    def __init__(self, open_ledger: OpenLedger, user: str, clock: Clock) -> None:
+        """Open nothing yet."""
+        self.user = user
+        self._open_ledger = open_ledger
+        self._clock = clock
+        self._closed_until = 0.0
+        self._opening = asyncio.Lock()
+        self._ledger: Ledger | None = None
+
+    async def ledger(self) -> "Ledger":
+        """Return the open ledger.
+
+        Raises:
+            LedgerError: It cannot be opened.
+        """
+        async with self._opening:
+            if self._ledger is None:
+                try:
+                    self._ledger = await self._open_ledger()
+                except LedgerError:
+                    self._closed_until = self._clock.monotonic() + CLOSED_FOR
+                    raise
+            return self._ledger
+
+    async def aclose(self) -> None:
+        """Close the ledger."""
+        if self._ledger is not None:
+            await self._ledger.aclose()
+
+    async def find(self, task_id: str) -> Entry | None:
+        """Return what is written about a task id or reference; none also if the ledger cannot be read."""
+        return await self._tolerant(lambda ledger: ledger.find(self.user, task_id), None)
+
+    async def find_many(self, task_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return what is written about many task ids."""
+        return await self._tolerant(lambda ledger: ledger.find_many(self.user, task_ids), {})
+
+    async def recent(self, most: int) -> list[Entry]:
+        """Return the latest entries, the newest first."""
+        return await self._tolerant(lambda ledger: ledger.recent(self.user, most), [])
+
+    async def doubts(self) -> list[Entry]:
+        """Return the creates of which nobody knows yet what became of them."""
+        return await self._tolerant(lambda ledger: ledger.doubts(self.user), [])
+
+    async def write(self, action: "Callable[[Ledger], Awaitable[None]]") -> None:
+        """Write down what has happened already: a failure to write must not hide it."""
+        await self._tolerant(action, None)
+
+    async def _tolerant(self, action: "Callable[[Ledger], Awaitable[T]]", otherwise: T) -> T:
+        if self._ledger is None and self._clock.monotonic() < self._closed_until:
+            return otherwise
+        try:
+            return await action(await self.ledger())
+        except LedgerError as error:
+            logger.warning("%s", error)
+            return otherwise
+
+
+def known_of(entry: Entry | None) -> Known:
+    """Return what an entry adds to Kling's own answer."""
+    if entry is None:
+        return Known()
+    return Known(entry.reference, entry.model_name, entry.notes, entry.saved)

@@ -1,0 +1,135 @@
+"""The finished picture as a model gets it: small, beside what went in, and from its copy when the link is dead."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from making import HURRIED, api_key, jpeg
+from mcp import Client
+from mcp_types import ImageContent
+from PIL import Image
+from test_server import PICTURES, Era, settings_for, text_of, try_on_of
+
+from kolors_mcp.sandbox import faults
+from kolors_mcp.sandbox.kling import SandboxKling
+from kolors_mcp.server import build_server
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["auto", "legacy"])
+def era(request: pytest.FixtureRequest) -> Era:
+    return request.param
+
+
+def connected(kling: SandboxKling, era: Era = "auto", **changes: Any) -> Client:
+    kling.rules.speed = 50
+    return Client(build_server(settings_for(kling, **changes), lambda: api_key(kling), clock=HURRIED), mode=era)
+
+
+async def finished(client: Client, **more: Any) -> str:
+    return try_on_of(await client.call_tool("create_try_on", {**PICTURES, "wait_seconds": 30, **more})).task_id
+
+
+async def viewed(client: Client, task_id: str, **more: Any) -> tuple[Image.Image, str]:
+    result = await client.call_tool("view_try_on", {"task_id": task_id, **more})
+    assert not result.is_error, text_of(result)
+    assert result.structured_content is None
+    [picture] = [part for part in result.content if isinstance(part, ImageContent)]
+    assert len(picture.data) <= 200_000
+    shown = Image.open(io.BytesIO(base64.b64decode(picture.data)))
+    assert (shown.format, picture.mime_type) == ("JPEG", "image/jpeg")
+    assert "progressive" not in shown.info
+    assert max(shown.size) <= 768
+    assert "\n" not in text_of(result)
+    return shown, text_of(result)
+
+
+def colour_at(image: Image.Image, share: float) -> tuple[int, int, int]:
+    """The colour in the middle row, at a share of the width."""
+    colour = image.convert("RGB").getpixel((round((image.width - 1) * share), image.height // 2))
+    assert isinstance(colour, tuple)
+    return colour[0], colour[1], colour[2]
+
+
+async def test_a_comparison_has_the_persons_photo_to_the_left_of_the_result(kling: SandboxKling, era: Era) -> None:
+    async with connected(kling, era) as client:
+        task_id = await finished(client)
+        alone, _ = await viewed(client, task_id)
+        both, text = await viewed(client, task_id, compare=True)
+    assert text.startswith(f"Left: the person's photo, as it was sent. Right: picture 0 of try-on {task_id}; in full: ")
+    assert "http" in text
+    assert both.width > alone.width
+    red, green, blue = colour_at(both, 0.1)  # the photo is all teal
+    assert red < 40
+    assert abs(green - 128) < 20
+    assert abs(blue - 128) < 20
+
+
+async def test_a_photo_given_as_a_large_file_is_remembered_small(kling: SandboxKling, tmp_path: Path) -> None:
+    photo = tmp_path / "person.png"
+    Image.new("RGB", (3000, 4000), "gold").save(photo)
+    async with connected(kling, image_dirs=(tmp_path,)) as client:
+        task_id = await finished(client, human_image=str(photo))
+        photo.unlink()
+        both, text = await viewed(client, task_id, compare=True)
+    assert "the person's photo" in text
+    red, green, blue = colour_at(both, 0.1)
+    assert red > 230
+    assert abs(green - 215) < 20
+    assert blue < 40
+
+
+async def test_another_process_shows_the_result_alone_and_says_so(kling: SandboxKling) -> None:
+    async with connected(kling) as first:
+        task_id = await finished(first)
+    async with connected(kling) as second:
+        alone, _ = await viewed(second, task_id)
+        compared, text = await viewed(second, task_id, compare=True)
+    assert compared.size == alone.size
+    assert "It is shown alone" in text
+    assert task_id in text
+
+
+async def test_only_the_latest_creates_are_remembered(kling: SandboxKling, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kolors_mcp.try_ons.gallery.REMEMBERED", 1)
+    async with connected(kling) as client:
+        first = await finished(client)
+        second = await finished(client, cloth_image=base64.b64encode(jpeg(colour="navy")).decode())
+        assert "shown alone" in (await viewed(client, first, compare=True))[1]
+        assert "the person's photo" in (await viewed(client, second, compare=True))[1]
+
+
+async def test_the_saved_copy_is_shown_when_kling_has_forgotten_the_task(kling: SandboxKling, tmp_path: Path) -> None:
+    ledger = f"sqlite:///{tmp_path / 'ledger.db'}"
+    async with connected(kling, ledger=ledger, save_dir=tmp_path / "kept") as client:
+        task_id = await finished(client)
+        before, _ = await viewed(client, task_id)
+    kling.faults.next_read(faults.Refuse(1203), times=None)
+    async with connected(kling, ledger=ledger, save_dir=tmp_path / "kept") as client:
+        after, text = await viewed(client, task_id)
+        assert after.tobytes() == before.tobytes()
+        [copy] = (tmp_path / "kept").iterdir()
+        assert copy.as_uri() in text
+        copy.unlink()
+        gone = await client.call_tool("view_try_on", {"task_id": task_id})
+    assert gone.is_error
+    assert text_of(gone) == ("Error: Kling does not have this picture any more, and its saved copy is gone.")
+
+
+async def test_a_picture_that_does_not_exist_is_named(kling: SandboxKling) -> None:
+    async with connected(kling) as client:
+        task_id = await finished(client)
+        missing = await client.call_tool("view_try_on", {"task_id": task_id, "index": 7, "compare": True})
+    assert missing.is_error
+    assert text_of(missing) == f'Error: Try-on "{task_id}" has no picture with index 7; it has 0.'
+
+
+async def test_a_try_on_names_its_picture_as_a_resource(kling: SandboxKling) -> None:
+    async with connected(kling) as client:
+        result = await client.call_tool("create_try_on", {**PICTURES, "wait_seconds": 30})
+    [image] = try_on_of(result).images
+    assert image.resource_uri == f"tryon://{try_on_of(result).task_id}/images/0"
+    assert f"Resource: {image.resource_uri}" in text_of(result)
