@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
-from wishing import MINUTE, World
+from making import BytesPicture, jpeg
+from wishing import MINUTE, Said, World
 
+from kolors_mcp.errors import LedgerError, PictureRefusedError
+from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.ledger.book import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SeenRequest
 from kolors_mcp.sandbox.running import running
@@ -233,9 +238,6 @@ async def test_without_a_ledger_nothing_is_created_and_everything_can_be_looked_
 async def test_a_ledger_that_fails_after_the_payment_does_not_hide_the_task(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kolors_mcp.errors import LedgerError  # noqa: PLC0415  (as the ledger itself raises it)
-    from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415
-
     async def broken(*_: object) -> None:
         raise LedgerError("The ledger is full.")
 
@@ -266,3 +268,79 @@ async def test_a_doubt_keeps_the_wish_from_being_paid_again_until_ten_minutes_ha
     async with world.server() as assistant:
         assert not (await assistant.create()).try_on.reused
     assert world.kling.tasks_created == 2
+
+
+async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_and_blocks_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, go_on = anyio.Event(), anyio.Event()
+    reserve = Ledger.reserve
+
+    async def slowly(self: Ledger, **wish: Any) -> Any:
+        made = await reserve(self, **wish)
+        written.set()
+        await go_on.wait()
+        return made
+
+    async with world.server() as assistant:
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "reserve", slowly)
+            async with anyio.create_task_group() as group:
+                group.start_soon(assistant.create)
+                await written.wait()
+                group.cancel_scope.cancel()
+        go_on.set()
+        await anyio.wait_all_tasks_blocked()
+        assert not (await assistant.create()).try_on.reused
+    assert world.posts == 1
+
+
+async def test_a_ledger_that_hangs_is_a_refusal_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_self: Ledger, **_wish: Any) -> Any:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr("kolors_mcp.try_ons.domain.LEAST_WAIT", 1.0)
+    monkeypatch.setattr("kolors_mcp.try_ons.creates.LAST_SENDS", 0.1)
+    monkeypatch.setattr("kolors_mcp.server.tools.ANSWER_WITHIN", 0.0)
+    monkeypatch.setattr(Ledger, "reserve", never)
+    async with world.server() as assistant:
+        said = await assistant.create()
+        assert said.nothing_created
+        assert "ledger of paid try-ons did not answer in time" in said.text
+    assert world.posts == 0
+
+
+async def test_every_picture_that_was_opened_is_closed_whatever_becomes_of_the_wish(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[BytesPicture] = []
+    waiting = anyio.Event()
+
+    async def prepare(_self: Pictures, reference: str, argument: str) -> BytesPicture:
+        if reference == "never":
+            waiting.set()
+            await anyio.sleep_forever()
+        if reference == "nowhere":
+            raise PictureRefusedError(f"{argument} is nowhere.")
+        opened.append(BytesPicture(jpeg(colour=reference)))
+        return opened[-1]
+
+    monkeypatch.setattr(Pictures, "prepare", prepare)
+    async with world.server() as assistant:
+
+        async def wish(cloth: str, human: str = "teal") -> Said:
+            return await assistant.call("create_try_on", human_image=human, cloth_image=cloth)
+
+        assert (await wish("crimson")).try_on
+        assert (await wish("crimson")).try_on.reused
+        assert (await wish("nowhere")).is_error
+        for fault in (faults.Refuse(1102), faults.Refuse(1303), faults.Disconnect()):
+            world.kling.faults.next_create(fault)
+            assert (await wish("navy")).is_error
+        async with anyio.create_task_group() as group:
+            group.start_soon(wish, "never")
+            await waiting.wait()
+            group.cancel_scope.cancel()
+        await anyio.wait_all_tasks_blocked()
+    assert len(opened) >= 11
+    assert all(picture.closed for picture in opened)

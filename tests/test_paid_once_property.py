@@ -76,7 +76,7 @@ class Wishing(RuleBasedStateMachine):
         self.serving.__enter__()
         self.runner = asyncio.Runner()
         self.url = self.new_ledger()
-        self.references: set[str] = set()
+        self.references: dict[str, None] = {}
         self.try_ons = self.started()
 
     def new_ledger(self) -> str:
@@ -146,15 +146,16 @@ class Wishing(RuleBasedStateMachine):
     def reconcile(self) -> None:
         self.do(self.try_ons.list(1, 30))
 
-    @rule(data=st.data())
-    def poll(self, data: st.DataObject) -> None:
+    @rule(number=st.integers(0, 30))
+    def poll(self, number: int) -> None:
         if not self.references:
             return
-        reference = data.draw(st.sampled_from(sorted(self.references)))
+        reference = list(self.references)[number % len(self.references)]
+        shown = {task.request.external_task_id for task in self.world.kling.tasks.all if not task.denied_reads}
         try:
             try_on = self.do(self.try_ons.get(reference, Patience(wait_seconds=5), silent))
         except errors.KolorsError:
-            assert reference not in self.shown(), "what Kling shows by its reference is found"
+            assert reference not in shown, "what Kling shows by its reference is found"
             return
         [task] = [task for task in self.world.kling.tasks.all if task.id == try_on.task_id]
         assert task.request.external_task_id == reference
@@ -188,21 +189,18 @@ class Wishing(RuleBasedStateMachine):
         try:
             try_on = self.do(self.try_ons.create(wish, Patience(wait_seconds=wait), silent))
         except errors.UnconfirmedCreateError as error:
-            self.references.add(error.reference)
+            self.references[error.reference] = None
         except errors.KolorsError as error:
             if "No task was created." not in str(error):
                 raise
         else:
             assert try_on.reference is not None
-            self.references.add(try_on.reference)
+            self.references[try_on.reference] = None
             assert try_on.task_id in {task.id for task in self.tasks_for(colour)}
             assert try_on.status != "failed" or wait
 
     def tasks_for(self, colour: str) -> list[Task]:
         return [task for task in self.world.kling.tasks.all if colour_of(task) == colour]
-
-    def shown(self) -> set[str | None]:
-        return {task.request.external_task_id for task in self.world.kling.tasks.all if not task.denied_reads}
 
 
 def bounded(examples: int, **more: Any) -> settings:

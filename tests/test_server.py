@@ -256,7 +256,7 @@ async def test_a_caller_who_leaves_during_the_post_does_not_take_the_outcome_alo
 
 async def test_without_credentials_a_call_says_which_variables_to_set(kling: SandboxKling, era: Era) -> None:
     async with Client(build_server(settings_for(kling)), mode=era) as client:
-        assert len((await client.list_tools()).tools) == 4
+        assert len((await client.list_tools()).tools) == 5
         for name, arguments in (("create_try_on", PICTURES), ("get_try_on", {"task_id": "1"}), ("list_try_ons", {})):
             result = await client.call_tool(name, arguments)
             assert result.is_error
@@ -339,7 +339,7 @@ async def test_a_thousand_odd_calls_end_in_answers_or_readable_sentences(kling: 
 
 async def test_the_tool_table_keeps_its_rules(client: Client) -> None:
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert list(tools) == ["create_try_on", "get_try_on", "list_try_ons", "view_try_on"]
+    assert list(tools) == ["create_try_on", "get_try_on", "list_try_ons", "view_try_on", "open_fitting_room"]
     for name, tool in tools.items():
         assert "Kling" in (tool.title or "")
         assert tool.icons
@@ -347,13 +347,13 @@ async def test_the_tool_table_keeps_its_rules(client: Client) -> None:
         assert hints is not None
         looking = name != "create_try_on"
         assert (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint) == (
-            looking, False, looking, True,
+            looking, False, looking, name != "open_fitting_room",
         )  # fmt: skip
         assert tool.description is not None
         assert 2 <= len(tool.description.splitlines()) <= 7
         assert not set(tool.input_schema) & {"anyOf", "oneOf", "allOf"}
         assert tool.input_schema["additionalProperties"] is False
-        assert (tool.output_schema is None) == (name == "view_try_on")
+        assert (tool.output_schema is None) == (name in ("view_try_on", "open_fitting_room"))
         for argument, schema in tool.input_schema["properties"].items():
             assert schema["description"], argument
             if "maximum" in schema:  # some hosts strip the limits of the schema

@@ -59,7 +59,7 @@ async def test_a_comparison_has_the_persons_photo_to_the_left_of_the_result(klin
         task_id = await finished(client)
         alone, _ = await viewed(client, task_id)
         both, text = await viewed(client, task_id, compare=True)
-    assert text.startswith(f"Left: the person's photo, as it was sent. Right: picture 0 of try-on {task_id}; in full: ")
+    assert text.startswith(f"Left: the person's photo. Right: picture 0 of try-on {task_id}; in full: ")
     assert "http" in text
     assert both.width > alone.width
     red, green, blue = colour_at(both, 0.1)  # the photo is all teal
@@ -68,18 +68,20 @@ async def test_a_comparison_has_the_persons_photo_to_the_left_of_the_result(klin
     assert abs(blue - 128) < 20
 
 
-async def test_a_photo_given_as_a_large_file_is_remembered_small(kling: SandboxKling, tmp_path: Path) -> None:
+async def test_a_photo_that_is_gone_leaves_the_garment_to_compare_with(kling: SandboxKling, tmp_path: Path) -> None:
     photo = tmp_path / "person.png"
     Image.new("RGB", (3000, 4000), "gold").save(photo)
     async with connected(kling, image_dirs=(tmp_path,)) as client:
         task_id = await finished(client, human_image=str(photo))
-        photo.unlink()
         both, text = await viewed(client, task_id, compare=True)
+        photo.unlink()
+        _, without = await viewed(client, task_id, compare=True)
     assert "the person's photo" in text
     red, green, blue = colour_at(both, 0.1)
     assert red > 230
     assert abs(green - 215) < 20
     assert blue < 40
+    assert "the garment" in without
 
 
 async def test_another_process_shows_the_result_alone_and_says_so(kling: SandboxKling) -> None:
@@ -94,7 +96,7 @@ async def test_another_process_shows_the_result_alone_and_says_so(kling: Sandbox
 
 
 async def test_only_the_latest_creates_are_remembered(kling: SandboxKling, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kolors_mcp.try_ons.gallery.REMEMBERED", 1)
+    monkeypatch.setattr("kolors_mcp.try_ons.gallery.REMEMBERED", sum(map(len, PICTURES.values())) + 1000)
     async with connected(kling) as client:
         first = await finished(client)
         second = await finished(client, cloth_image=base64.b64encode(jpeg(colour="navy")).decode())

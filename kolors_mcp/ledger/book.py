@@ -10,7 +10,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
 from kolors_mcp.ledger.database import Database
 from kolors_mcp.ledger.entry import Entry, Joined, Reserved, State
-from kolors_mcp.ledger.rows import C, joinable, key, meant, newest, word
+from kolors_mcp.ledger.rows import C, joinable, key, meant, newest, one_of, word
 from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, fact, note, prepare
 from kolors_mcp.wording import plain
 
@@ -191,9 +191,7 @@ class Ledger:
 
     async def find(self, user: str, task_id_or_reference: str) -> Entry | None:
         """Return the user's entry with Kling's id or our reference."""
-        mine = and_(C.user == key(user), meant(task_id_or_reference))
-        found = await self.database.read(lambda connection: newest(connection, mine, 1))
-        return found[0] if found else None
+        return await self.database.read(lambda connection: one_of(connection, user, task_id_or_reference))
 
     async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Entry]:
         """Return those of the user's entries that have one of Kling's ids, by id."""

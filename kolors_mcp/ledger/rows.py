@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, or_, select
 
 from kolors_mcp.ledger.entry import Entry
 from kolors_mcp.ledger.schema import TRY_ONS
@@ -15,6 +15,16 @@ LONGEST_KEY = 500
 """Characters of an id that is stored as it is; Kling's have 18."""
 
 C = TRY_ONS.c
+
+_ONE = (
+    select(TRY_ONS)
+    .where(
+        C.user == bindparam("owner"), or_(C.reference == bindparam("reference"), C.task_id == bindparam("reference"))
+    )
+    .order_by(C.id.desc())
+    .limit(1)
+)
+"""Made once: putting a statement together takes longer than SQLite needs to answer it."""
 
 
 def joinable(now: float) -> ColumnElement[bool]:
@@ -29,6 +39,12 @@ def joinable(now: float) -> ColumnElement[bool]:
 def meant(name: str) -> ColumnElement[bool]:
     """What has this reference of ours, or this task id of Kling's."""
     return or_(C.reference == key(name), C.task_id == key(name))
+
+
+def one_of(connection: Connection, user: str, name: str) -> Entry | None:
+    """Return the user's newest entry with this reference of ours, or this task id of Kling's."""
+    row = connection.execute(_ONE, {"owner": key(user), "reference": key(name)}).one_or_none()
+    return None if row is None else entry_of(row)
 
 
 def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Entry]:

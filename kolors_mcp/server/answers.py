@@ -27,7 +27,7 @@ def picture_content(view: View, *, compare: bool) -> list[ContentBlock]:
     until = f" (until {image.expires_at:%Y-%m-%d})" if image.expires_at else ""
     text = f"Picture {image.index} of try-on {view.try_on.task_id}; in full: {image.url}{until}."
     if view.beside:
-        text = f"Left: {_LEFT[view.beside]}, as it was sent. Right: {text[0].lower()}{text[1:]}"
+        text = f"Left: {_LEFT[view.beside]}. Right: {text[0].lower()}{text[1:]}"
     elif compare:
         text += " It is shown alone: what was sent is remembered only for a while, by the process that sent it."
     if view.try_on.sandbox:

@@ -18,10 +18,12 @@ from mcp_types import (
     ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
+    ListToolsResult,
     PaginatedRequestParams,
     ReadResourceRequestParams,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
+    Tool,
     UnsubscribeRequestParams,
 )
 
@@ -55,7 +57,7 @@ class TryOnServer(MCPServer[Service]):
         super().__init__(
             subscriptions=self._bus,
             cache_hints={
-                "tools/list": same_for_all,
+                "tools/list": CacheHint(ttl_ms=_LISTS_MS, scope="private"),  # it depends on what the host can show
                 "prompts/list": same_for_all,
                 "resources/templates/list": same_for_all,
             },
@@ -65,6 +67,7 @@ class TryOnServer(MCPServer[Service]):
         listen = server.get_request_handler("subscriptions/listen")
         assert listen is not None
         self._listen = listen.handler
+        server.add_request_handler("tools/list", PaginatedRequestParams, self._list_tools)
         server.add_request_handler("resources/list", PaginatedRequestParams, self._list_resources)
         server.add_request_handler("resources/templates/list", PaginatedRequestParams, self._list_templates)
         server.add_request_handler("resources/read", ReadResourceRequestParams, self._read)
@@ -80,6 +83,13 @@ class TryOnServer(MCPServer[Service]):
         from kolors_mcp.server.updates import Updates  # noqa: PLC0415  (as `_offers`)
 
         return Updates(self._bus, self._clock)
+
+    async def _list_tools(self, ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
+        """List the tools; those for a page of an app only where there can be one, lest a model finds them."""
+        from mcp.server.apps import client_supports_apps  # noqa: PLC0415  (beside its use)
+
+        shown = client_supports_apps(ctx)
+        return ListToolsResult(tools=[tool for tool in await self.list_tools() if shown or not _is_for_app_only(tool)])
 
     async def _list_resources(self, ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
         found = [*await self.list_resources(), *await _offers().resources.listed(ctx.lifespan_context)]
@@ -134,6 +144,11 @@ class TryOnServer(MCPServer[Service]):
 
     async def _complete(self, ctx: Context, params: CompleteRequestParams) -> HandlerResult:
         return CompleteResult(completion=await _offers().completion.completed(ctx.lifespan_context, params))
+
+
+def _is_for_app_only(tool: Tool) -> bool:
+    ui = (tool.meta or {}).get("ui", {})
+    return ui.get("visibility") == ["app"]
 
 
 def _offers():  # noqa: ANN202  (this package, with three of its modules loaded)

@@ -74,7 +74,6 @@ class TryOns:
         # Also when the whole program is being cancelled: it takes a few seconds at most.
         with anyio.CancelScope(shield=True):
             await self._creates.aclose()
-            await self.gallery.aclose()
             if self._keeping is not None:
                 await self._keeping.aclose()
             await self._kling.aclose()
@@ -98,7 +97,6 @@ class TryOns:
         with ExitStack() as unused:
             unused.callback(human.close)
             unused.callback(cloth.close)
-            put = await self.gallery.glance(human, cloth)
             asked = {
                 "fingerprint": await asyncio.to_thread(fingerprint, human, cloth),
                 "model_name": model_name,
@@ -111,7 +109,7 @@ class TryOns:
             while True:
                 reservation = await self._reserved(asked, answer_by)
                 entry = reservation.entry
-                self.gallery.remember(entry.reference, put)
+                self.gallery.remember(entry.reference, wish)
                 if isinstance(reservation, Reserved):
                     unused.pop_all()  # the send closes them
                     task = await self._send(entry, wish, human, cloth, patience, answer_by, say)

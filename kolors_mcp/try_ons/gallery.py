@@ -12,10 +12,10 @@ import anyio
 
 from kolors_mcp import errors
 from kolors_mcp.ledger.entry import Entry
-from kolors_mcp.models import Picture, ResultImage, TryOn
+from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.outcome import next_step, picture_uri, status_of, try_on_of, why_no_picture
 from kolors_mcp.try_ons.records import Records, known_of
-from kolors_mcp.try_ons.wish import Patience, Say
+from kolors_mcp.try_ons.wish import Patience, Say, Wish
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED = 24
-"""Try-ons whose pictures are kept small in memory: some 2 MB, 7 MB at most."""
+REMEMBERED = 8_000_000
+"""Characters of what creates were given that are remembered, the latest first: mostly paths and links, which are short;
+a picture given as base64 counts whole."""
 SHOWN_WITHIN = 20.0
 """Seconds for looking at a try-on, and again for its picture; hosts cut at 45 and 60."""
 RECENT_ROWS = 100
@@ -33,11 +34,6 @@ RECENT_ROWS = 100
 RECENT_WITHIN = 5.0
 """Seconds that Kling is given for it; without an answer they are shown as they were."""
 SIZES = 200
-AT_ONCE = 4
-"""Creates whose pictures are made small at the same time; those beyond are not remembered."""
-
-Put = tuple[bytes | None, bytes | None]
-"""The person's and the garment's picture, small; none where it could not be made."""
 Beside = Literal["person", "garment"]
 Get = Callable[[str, Patience, Say], Awaitable[TryOn]]
 
@@ -75,38 +71,13 @@ class Gallery:
         self._sandbox = sandbox
         self.sizes: dict[tuple[str, int], int] = {}
         """Bytes of the pictures that were handed out lately, by task id and index."""
-        self._put: dict[str, asyncio.Task[Put]] = {}
-        self._making: set[asyncio.Task[Put]] = set()
+        self._given: dict[str, Wish] = {}
 
-    async def aclose(self) -> None:
-        """Forget everything."""
-        for task in self._making:
-            task.cancel()
-        await asyncio.gather(*self._making, return_exceptions=True)
-        self._put.clear()
-
-    async def glance(self, human: Picture, cloth: Picture) -> "asyncio.Task[Put] | None":
-        """Read both pictures, and begin to make them small; none if too many are being made small already.
-
-        The caller may close the pictures as soon as this returns.
-        """
-        if len(self._making) >= AT_ONCE:
-            return None
-        try:
-            data = await asyncio.to_thread(lambda: (b"".join(human.blocks()), b"".join(cloth.blocks())))
-        except errors.PictureRefusedError:
-            return None  # whoever sends it finds the same, and says so
-        put = asyncio.create_task(self._small(*data))
-        self._making.add(put)
-        put.add_done_callback(self._making.discard)
-        return put
-
-    def remember(self, reference: str, put: "asyncio.Task[Put] | None") -> None:
-        """Keep what went into a create, and forget the oldest."""
-        if put is not None:
-            self._put.setdefault(reference, put)
-            while len(self._put) > REMEMBERED:
-                self._put.pop(next(iter(self._put)))
+    def remember(self, reference: str, wish: Wish) -> None:
+        """Keep what a create was given, and forget the oldest: it costs nothing until somebody wants to compare."""
+        self._given.setdefault(reference, wish)
+        while sum(map(_length, self._given.values())) > REMEMBERED:
+            self._given.pop(next(iter(self._given)))
 
     async def look(self, task_id: str) -> TryOn:
         """Look at a try-on, at Kling or, where that cannot tell, at what is kept of it on this machine.
@@ -132,12 +103,14 @@ class Gallery:
         """
         try_on, image, data = await self._found(task_id, index)
         jpeg = await self._pictures.preview(data)
-        put = self._put.get(try_on.reference or "") if compare else None
-        person, garment = (None, None) if put is None else await asyncio.shield(put)
-        left = person or garment
-        if left is None:
-            return View(jpeg, try_on, image)
-        return View(await self._pictures.beside(left, jpeg), try_on, image, "person" if person else "garment")
+        given = self._given.get(try_on.reference or "") if compare else None
+        if given is not None:
+            sides: tuple[tuple[Beside, str], ...] = (("person", given.human_image), ("garment", given.cloth_image))
+            for beside, source in sides:
+                left = await self._small(source)
+                if left is not None:
+                    return View(await self._pictures.beside(left, jpeg), try_on, image, beside)
+        return View(jpeg, try_on, image)
 
     async def picture(self, task_id: str, index: int) -> bytes:
         """Return a finished picture as a JPEG of at most 700,000 bytes.
@@ -203,15 +176,22 @@ class Gallery:
                     ) from error
         return await self._pictures.download(image.url)
 
-    async def _small(self, human: bytes, cloth: bytes) -> Put:
-        made: list[bytes | None] = []
-        for data in (human, cloth):
+    async def _small(self, source: str) -> bytes | None:
+        """Return what was given, made small; none if it is not there any more."""
+        try:
+            picture = await self._pictures.prepare(source, "picture")
             try:
-                made.append(await self._pictures.preview(data))
-            except errors.PictureRefusedError as error:
-                logger.info("no small picture of what was sent: %s", error)
-                made.append(None)
-        return made[0], made[1]
+                data = await asyncio.to_thread(lambda: b"".join(picture.blocks()))
+            finally:
+                picture.close()
+            return await self._pictures.preview(data)
+        except errors.PictureRefusedError as error:
+            logger.info("nothing to compare with: %s", error)
+            return None
+
+
+def _length(wish: Wish) -> int:
+    return len(wish.human_image) + len(wish.cloth_image) + len(wish.lower_cloth_image or "")
 
 
 def remembered_of(entry: Entry, *, sandbox: bool) -> TryOn | None:
