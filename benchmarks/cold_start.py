@@ -4,19 +4,23 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import IO, Any
 
-RUNS = 15
+from benchmarks.pipes import PROGRAMS
+from benchmarks.spread import milliseconds, spread
+
+RUNS, COLD_RUNS = 11, 3
+"""With the byte-code of the run before, and without any: the second takes seconds, and is the same for all servers."""
 HEAVY = ("PIL", "kolors_mcp.sandbox", "sqlalchemy", "httpx", "jwt")
 """What must not be loaded by the time the tools are listed."""
 
-ROOT = Path(__file__).parent
 SERVERS = {
-    "bare MCPServer": [str(ROOT / "bare_server.py")],
+    "bare MCPServer": [str(PROGRAMS / "bare_server.py")],
     "kolors-mcp": ["-m", "kolors_mcp"],
 }
 
@@ -29,7 +33,7 @@ class Start:
     resident_mb: float
 
 
-def started(arguments: list[str]) -> Start:
+def started(arguments: list[str], **environment: str) -> Start:
     """Start a server, list its tools in the handshake of 2025, and end it."""
     begin = time.perf_counter()
     process = subprocess.Popen(
@@ -37,7 +41,7 @@ def started(arguments: list[str]) -> Start:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "KOLORS_SANDBOX": "1"},
+        env={**os.environ, "KOLORS_SANDBOX": "1", **environment},
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -67,30 +71,40 @@ def heavy_modules() -> list[str]:
     return done.stdout.split()
 
 
+def uncompiled(arguments: list[str]) -> Start:
+    """Start a server as on the first day: no byte-code anywhere, and none is kept."""
+    with tempfile.TemporaryDirectory() as nothing:
+        return started(arguments, PYTHONPYCACHEPREFIX=nothing, PYTHONDONTWRITEBYTECODE="1")
+
+
 def main() -> dict[str, Any]:
-    """Print the rows, medians of `RUNS` starts each, taken in turns."""
-    found: dict[str, list[Start]] = {name: [] for name in SERVERS}
+    """Print the rows, the servers taken in turns."""
     for arguments in SERVERS.values():
         started(arguments)  # the first start writes byte-code and fills the disk's cache
-    for _ in range(RUNS):
-        for name, arguments in SERVERS.items():
-            found[name].append(started(arguments))
-    print(f"Cold start: spawn to tools/list answered, median of {RUNS} [quartiles], and memory after it")
-    floor = median(start.seconds for start in found["bare MCPServer"])
     rows: dict[str, Any] = {}
-    for name, starts in found.items():
-        seconds = [start.seconds for start in starts]
-        low, _, high = quantiles(seconds, n=4)
-        middle = median(seconds)
-        memory = median(start.resident_mb for start in starts)
-        rows[name] = {"seconds": middle, "ratio": middle / floor, "resident_mb": memory}
-        print(
-            f"  {name:<16} {middle * 1000:6.0f} ms [{low * 1000:.0f} to {high * 1000:.0f}]"
-            f"  x{middle / floor:.2f}   {memory:6.1f} MB"
-        )
+    for title, runs, start in (("with byte-code", RUNS, started), ("without byte-code", COLD_RUNS, uncompiled)):
+        found: dict[str, list[Start]] = {name: [] for name in SERVERS}
+        for _ in range(runs):
+            for name, arguments in SERVERS.items():
+                found[name].append(start(arguments))
+        print(f"Cold start {title}: spawn to tools/list answered, median of {runs} [quartiles], and memory after it")
+        rows[title] = table(found)
     loaded = heavy_modules()
     print(f"  loaded by then of {', '.join(HEAVY)}: {', '.join(loaded) or 'nothing'}")
     rows["loaded"] = loaded
+    return rows
+
+
+def table(found: dict[str, list[Start]]) -> dict[str, Any]:
+    """Print a row for each server beside the first."""
+    rows: dict[str, Any] = {}
+    floor, *_ = found.values()
+    for name, starts in found.items():
+        seconds, memory = (spread([getattr(start, what) for start in starts]) for what in ("seconds", "resident_mb"))
+        ratio = seconds["median"] / median(start.seconds for start in floor)
+        more = memory["median"] / median(start.resident_mb for start in floor)
+        rows[name] = {"seconds": seconds, "ratio": ratio, "resident_mb": memory, "memory_ratio": more}
+        print(f"  {name:<16}{milliseconds(seconds):>32}  x{ratio:.2f}{memory['median']:>9.1f} MB  x{more:.2f}")
     return rows
 
 

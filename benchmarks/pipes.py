@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -120,29 +119,25 @@ def upstream(latency: float, folder: Path) -> Generator[int]:
         yield int(running.stdout.readline())
 
 
+def environment(port: int, folder: Path) -> dict[str, str]:
+    """Return what points kolors-mcp to the cheap Kling and to a folder of pictures."""
+    return {
+        "KLING_API_BASE": f"http://127.0.0.1:{port}",
+        "KLING_API_KEY": "bench",
+        "KOLORS_ALLOWED_HOSTS": f"127.0.0.1:{port}",
+        "KOLORS_IMAGE_DIRS": str(folder),
+    }
+
+
 @contextmanager
-def kolors(port: int, folder: Path, **environment: str) -> Generator[Server]:
+def kolors(port: int, folder: Path) -> Generator[Server]:
     """Run kolors-mcp against the cheap Kling, with a ledger of its own on disk."""
     with tempfile.TemporaryDirectory() as state:
-        settings = {
-            "KLING_API_BASE": f"http://127.0.0.1:{port}",
-            "KLING_API_KEY": "bench",
-            "KOLORS_ALLOWED_HOSTS": f"127.0.0.1:{port}",
-            "KOLORS_IMAGE_DIRS": str(folder),
-            "KOLORS_LEDGER": f"sqlite:///{state}/ledger.sqlite3",
-            **environment,
-        }
-        with program("-m", "kolors_mcp", **settings) as running:
+        ledger = f"sqlite:///{state}/ledger.sqlite3"
+        with program("-m", "kolors_mcp", **environment(port, folder), KOLORS_LEDGER=ledger) as running:
             server = Server(running.process)
             server.greet()
             yield server
-
-
-def timed(work: Any, *arguments: Any) -> float:
-    """Return the wall seconds of a call."""
-    begin = time.perf_counter()
-    work(*arguments)
-    return time.perf_counter() - begin
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

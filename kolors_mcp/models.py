@@ -115,7 +115,7 @@ class Picture(Protocol):
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the bytes. Reads them, so call it off the event loop."""
+        """SHA-256 of the bytes."""
         ...
 
     def blocks(self) -> Iterator[bytes | memoryview]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 from making import jpeg
 from wishing import MINUTE, World
@@ -159,14 +160,14 @@ async def test_a_download_that_takes_too_long_does_not_hold_the_answer_and_ends_
     async with world.server(save_dir=folder) as assistant:
         made = (await assistant.create()).try_on
         world.time.now += MINUTE
-        world.kling.faults.next_result(faults.Slow(1e6))
+        world.kling.faults.next_result(faults.Slow(1000))
         with monkeypatch.context() as patch:
             patch.setattr("kolors_mcp.server.tools.ANSWER_WITHIN", 0.0)
             said = (await assistant.get(made.task_id)).try_on
         assert said.images[0].saved_to is None
         assert any("takes too long" in note for note in said.notes)
-        world.kling.clock.advance(1e6)
-        world.kling.clock.advance(-1e6)
+        await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
+        world.kling.clock.advance(1000)
         assert (await assistant.get(made.task_id)).try_on.images[0].saved_to is not None
     assert fetches(world) == 1
 

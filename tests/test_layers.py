@@ -53,6 +53,7 @@ HOMES = {
     "httpx": HTTP_CLIENT,
     "httpcore": HTTP_CLIENT,
     "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
+    "pybase64": ("kolors_mcp.kling.wire",),
     "PIL": PIXELS,
     "pillow_heif": PIXELS,
     "sqlalchemy": ("kolors_mcp.ledger",),

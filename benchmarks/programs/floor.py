@@ -1,7 +1,8 @@
 """The floor: the cheapest program that does the same work over the same pipe, without a single check.
 
-`python floor.py PORT` reads JSON lines such as `{"id": 1, "files": [a, b]}`, `{"id": 1, "paths": ["/shop/a", ...]}`
-or `{"id": 1, "get": "17"}`, does the upstream's part on raw sockets, and writes a line with the id when it is done.
+`python floor.py PORT` reads JSON lines such as `{"id": 1, "files": [a, b]}`, `{"id": 1, "paths": ["/shop/a", ...]}`,
+`{"id": 1, "base64": [text, text]}` or `{"id": 1, "get": "17"}`, does the upstream's part on raw sockets, and writes a
+line with the id when it is done.
 """
 
 import asyncio
@@ -27,8 +28,11 @@ async def exchange(*parts: bytes) -> bytes:
     return body
 
 
-async def create(pictures: list[bytes]) -> None:
-    encoded = [binascii.b2a_base64(picture, newline=False) for picture in pictures]
+def encoded(picture: bytes) -> bytes:
+    return binascii.b2a_base64(picture, newline=False)
+
+
+async def create(encoded: list[bytes]) -> None:
     frame = (b'{"human_image":"', encoded[0], b'","cloth_image":"', encoded[1], b'"}')
     length = sum(map(len, frame))
     head = b"POST /v1/images/kolors-virtual-try-on HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (HOST, length)
@@ -38,10 +42,12 @@ async def create(pictures: list[bytes]) -> None:
 async def handle(line: bytes) -> None:
     call = json.loads(line)
     if "files" in call:
-        await create([Path(name).read_bytes() for name in call["files"]])
+        await create([encoded(Path(name).read_bytes()) for name in call["files"]])
     elif "paths" in call:
         requests = [b"GET %b HTTP/1.1\r\n%b\r\n" % (path.encode(), HOST) for path in call["paths"]]
-        await create(list(await asyncio.gather(*map(exchange, requests))))
+        await create(list(map(encoded, await asyncio.gather(*map(exchange, requests)))))
+    elif "base64" in call:
+        await create([text.encode() for text in call["base64"]])
     else:
         request = b"GET /v1/images/kolors-virtual-try-on/%b HTTP/1.1\r\n%b\r\n" % (call["get"].encode(), HOST)
         json.loads(await exchange(request))

@@ -1,7 +1,7 @@
 """A Kling as cheap as it gets, for measuring: raw sockets, no checks, canned answers; also a shop with pictures.
 
 `python upstream.py LATENCY FOLDER` prints its port and serves until its input closes. Creates are answered after
-LATENCY seconds; `GET /shop/NAME` serves the file NAME of FOLDER.
+LATENCY seconds; `GET /shop/NAME` serves the file NAME of FOLDER. Tasks whose id begins with a 7 are finished.
 """
 
 import asyncio
@@ -25,6 +25,14 @@ def task(task_id: str, status: str) -> dict[str, object]:
 def answer(data: object) -> bytes:
     body = json.dumps({"code": 0, "message": "SUCCEED", "request_id": "r", "data": data}).encode()
     return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def state_of(task_id: str, head: bytes) -> dict[str, object]:
+    if not task_id.startswith("7"):
+        return task(task_id, "processing")
+    host = head.lower().split(b"host: ")[1].split(b"\r\n")[0].decode()
+    images = [{"index": 0, "url": f"http://{host}/shop/0-1MB.jpg"}]
+    return task(task_id, "succeed") | {"task_result": {"images": images}}
 
 
 PAGE = answer(
@@ -59,7 +67,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 writer.write(PAGE)
             else:
                 reads += 1
-                writer.write(answer(task(path.rpartition(b"/")[2].decode(), "processing")))
+                writer.write(answer(state_of(path.rpartition(b"/")[2].decode(), head)))
             await writer.drain()
 
 

@@ -4,7 +4,6 @@ Requests are written strictly. Answers are read leniently: whatever is odd in th
 is never lost over it.
 """
 
-import binascii
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, cast
 
+import pybase64
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -198,12 +198,20 @@ class Body:
         self.length = sum(len(part) if isinstance(part, bytes) else base64_length(part.size) for part in self._parts)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the body in slices; can be called again to start over."""
+        """Yield the body in slices; can be called again to start over.
+
+        What stands before a picture comes with its first slice, since each slice costs a turn of the event loop. What
+        stands behind the last one comes alone: until it is sent, nobody can have taken the request for whole.
+        """
+        before = b""
         for part in self._parts:
             if isinstance(part, bytes):
-                yield part
-            else:
-                yield from base64_slices(part)
+                before += part
+                continue
+            for encoded in base64_slices(part):
+                yield before + encoded if before else encoded
+                before = b""
+        yield before
 
 
 def base64_length(size: int) -> int:
@@ -221,11 +229,11 @@ def base64_slices(picture: Picture) -> Iterator[bytes]:
             rest, view = rest + bytes(view[:missing]), view[missing:]
             if len(rest) < 3:  # noqa: PLR2004  (base64 works on groups of three bytes)
                 continue
-            yield binascii.b2a_base64(rest, newline=False)
+            yield pybase64.b64encode(rest)
             rest = b""
         whole = len(view) - len(view) % 3
         for start in range(0, whole, _SLICE):
-            yield binascii.b2a_base64(view[start : min(start + _SLICE, whole)], newline=False)
+            yield pybase64.b64encode(view[start : min(start + _SLICE, whole)])
         rest = bytes(view[whole:])
     if rest:
-        yield binascii.b2a_base64(rest, newline=False)
+        yield pybase64.b64encode(rest)

@@ -1,9 +1,9 @@
 """The try-ons of one user: create, get, wait, list, view."""
 
-import asyncio
 import logging
 import secrets
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -98,7 +98,7 @@ class TryOns:
             unused.callback(human.close)
             unused.callback(cloth.close)
             asked = {
-                "fingerprint": await asyncio.to_thread(fingerprint, human, cloth),
+                "fingerprint": fingerprint(human, cloth),
                 "model_name": model_name,
                 "labels": (human.label, cloth.label),
                 "notes": (*human.notes, *cloth.notes, *notes),
@@ -113,6 +113,8 @@ class TryOns:
                 if isinstance(reservation, Reserved):
                     unused.pop_all()  # the send closes them
                     task = await self._send(entry, wish, human, cloth, patience, answer_by, say)
+                    # As the end of the send has written it down.
+                    entry = replace(entry, task_id=task.task_id, status=status_of(task.task_status)[0])
                     break
                 say("the same try-on was asked for before; looking at it")
                 seen_before = entry.reference in followed

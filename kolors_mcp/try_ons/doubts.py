@@ -65,6 +65,9 @@ class Doubts:
             in_flight: Whether this process is sending the create with this reference right now.
             rows: Of Kling's list.
         """
+        now = self._clock.monotonic()
+        if not rows and now < self._look_again_at:
+            return  # not even the ledger is asked
         oldest = self._clock.wall() - LOOKED_FOR
         doubts = [
             entry
@@ -72,10 +75,11 @@ class Doubts:
             if entry.created_at > oldest and not in_flight(entry.reference)
         ]
         doubts = await self._left_of(doubts, rows)
-        now = self._clock.monotonic()
-        if not doubts or now < self._look_again_at:
+        if now < self._look_again_at:
             return
         self._look_again_at = now + EVERY
+        if not doubts:
+            return
         if not rows:
             doubts = await self._left_of(doubts, await self._newest_rows())
         first = self._turn % len(doubts) if doubts else 0
