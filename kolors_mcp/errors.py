@@ -144,7 +144,7 @@ class TaskNotFoundError(KlingError):
 
 
 class UnreachableError(KlingError):
-    """No connection to Kling came about: nothing left this machine."""
+    """No connection to Kling came about, or a create broke before its last byte: nothing was accepted."""
 
     retryable = True
 

@@ -46,7 +46,10 @@ def main() -> None:
         if not loaded.is_relative_to(site_packages):
             sys.exit(f"The tests would run against {loaded}, not against the wheel in {site_packages}.")
         print(f"Testing the wheel in {site_packages}", flush=True)
-        _run(scripts / "pytest", cwd=outside)
+        # Coverage is measured here, where every line that users get is run, and nothing but those.
+        _run(scripts / "coverage", "run", "-m", "pytest", "-n", "4", cwd=outside)
+        _run(scripts / "coverage", "combine", "--quiet", cwd=outside)
+        _run(scripts / "coverage", "report", cwd=outside)
 
 
 def _check_contents(wheel: Path) -> None:

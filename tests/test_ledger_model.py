@@ -255,7 +255,7 @@ def run(machine: type[LedgerMachine], examples: int, phases: Sequence[Phase] = t
 
 
 def test_in_memory_the_ledger_is_the_list_it_claims_to_be() -> None:
-    run(LedgerMachine, 30)
+    run(LedgerMachine, 10)
 
 
 def test_in_a_file_the_ledger_is_the_list_it_claims_to_be(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_in_a_file_the_ledger_is_the_list_it_claims_to_be(tmp_path: Path) -> Non
         def new_place(self) -> str:
             return f"sqlite:///{tmp_path / str(len(list(tmp_path.iterdir())))}/ledger.sqlite3"
 
-    run(InAFile, 8)
+    run(InAFile, 5)
 
 
 def test_on_a_server_the_ledger_is_the_list_it_claims_to_be(postgres_server: Postgres) -> None:
@@ -271,7 +271,7 @@ def test_on_a_server_the_ledger_is_the_list_it_claims_to_be(postgres_server: Pos
         def new_place(self) -> str:
             return postgres_server.empty()
 
-    run(OnAServer, 6)
+    run(OnAServer, 4)
 
 
 def test_the_comparison_finds_a_ledger_that_forgets_doubts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from kolors_mcp.cli.terminal import complain
 from kolors_mcp.errors import KolorsError
 from kolors_mcp.server import Upstream, build_server
 from kolors_mcp.settings import Settings
+from kolors_mcp.wording import quoted
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -64,6 +65,9 @@ class Choice:
 
 def run(choice: Choice) -> int:
     """Serve the host page until it is interrupted."""
+    if choice.bridge is not None and not choice.bridge.is_dir():
+        complain(f"{quoted(str(choice.bridge))} is no folder, so it has no @modelcontextprotocol/ext-apps in it.")
+        return 1
     try:
         settings = settings_of_process() if choice.real else Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"})
         configure_logging(settings)
@@ -71,8 +75,9 @@ def run(choice: Choice) -> int:
     except KolorsError as error:
         complain(str(error))
         return 1
-    except OSError as error:
-        complain(f"Port {choice.port} cannot be used ({os.strerror(error.errno or 0)}). Choose another with --port.")
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "ports go from 0 to 65535"
+        complain(f"Port {choice.port} cannot be used ({reason}). Choose another with --port; 0 takes a free one.")
         return 1
     except KeyboardInterrupt:
         return 0

@@ -107,6 +107,8 @@ async def vanish(scope: Scope, receive: Receive, *, fin: bool) -> None:
             pass
         transport.close()
     else:
+        if transport.is_closing():
+            return  # the sandbox is stopping
         # A linger time of zero turns the close into a reset.
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()

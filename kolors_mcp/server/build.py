@@ -9,7 +9,7 @@ from mcp_types import Icon
 
 from kolors_mcp import __version__
 from kolors_mcp.clock import Clock
-from kolors_mcp.server.fitting_room import fitting_room, with_fitting_room
+from kolors_mcp.server.fitting_room import FittingRoom, with_fitting_room
 from kolors_mcp.server.service import OpenUpstream, Service, Upstream
 from kolors_mcp.server.surface import TryOnServer
 from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription
@@ -71,7 +71,7 @@ def build_server(
         version=__version__,
         icons=icons,
         tools=with_fitting_room(all_tools(icons), icons),
-        extensions=[Tasks(clock or Clock()), fitting_room(settings)],
+        extensions=[Tasks(clock or Clock()), FittingRoom(settings)],
         middleware=[refuse_undeclared_subscription],
         log_level=settings.log_level,
         lifespan=lifespan,

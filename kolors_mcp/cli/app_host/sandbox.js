@@ -7,10 +7,10 @@ window.addEventListener("message", ({ source, origin, data }) => {
   if (source === inner.contentWindow) return window.parent.postMessage(data, HOST);
   if (source !== window.parent || origin !== HOST) return;
   if (data.method !== "ui/notifications/sandbox-resource-ready") return inner.contentWindow.postMessage(data, "*");
-  const { html, sandbox, permissions } = data.params;
-  // The view needs scripts and nothing else: without an origin of its own it cannot reach the proxy either.
-  inner.setAttribute("sandbox", sandbox ?? "allow-scripts");
-  if (permissions?.camera) inner.allow = "camera *";
+  const { html, permissions } = data.params;
+  // Scripts are all that the view needs; a camera is lent only to pages that have an origin.
+  inner.setAttribute("sandbox", permissions?.camera ? "allow-scripts allow-same-origin" : "allow-scripts");
+  if (permissions?.camera) inner.allow = "camera";
   inner.srcdoc = html;
   document.body.append(inner);
 });

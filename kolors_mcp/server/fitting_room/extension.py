@@ -1,41 +1,44 @@
 """The extension `io.modelcontextprotocol/ui`: the page as a resource, made when somebody reads it."""
 
-from mcp.server.apps import APP_MIME_TYPE, Apps, ResourceCsp, ResourcePermissions
+from collections.abc import Sequence
+
+from mcp.server.extension import Extension, ResourceBinding
 from mcp.server.mcpserver.resources import FunctionResource
 
 from kolors_mcp.settings import Settings
 
 URI = "ui://kolors-mcp/fitting-room.html"
 """Where hosts read the page."""
+MEDIA_TYPE = "text/html;profile=mcp-app"
+"""The only kind of page that hosts show (MCP Apps, 2026-01-26)."""
 
 
-def fitting_room(settings: Settings) -> Apps:
-    """Return the extension that serves the page; nothing is read before a host asks for it."""
+class FittingRoom(Extension):
+    """Serves the page. The SDK's own `Apps` would do the same and costs every start a few milliseconds more."""
 
-    def read() -> str:
-        from kolors_mcp.server.fitting_room.page import page  # noqa: PLC0415  (read on first use, not at every start)
+    identifier = "io.modelcontextprotocol/ui"
 
-        return page(sandbox=settings.sandbox)
+    def __init__(self, settings: Settings) -> None:
+        """Read nothing yet; `settings` say whether a simulation answers."""
+        self._sandbox = settings.sandbox
 
-    # Nothing is loaded from elsewhere, so every list of origins is empty. The camera is asked for by a button.
-    nowhere = ResourceCsp(connect_domains=[], resource_domains=[], frame_domains=[], base_uri_domains=[])
-    camera = ResourcePermissions(camera={})
-    apps = Apps()
-    apps.add_resource(
-        FunctionResource(
+    def resources(self) -> Sequence[ResourceBinding]:
+        """Return the page, with what it asks of a host: no origin at all, the camera, and a frame around it."""
+        nowhere: dict[str, list[str]] = {
+            name: [] for name in ("connectDomains", "resourceDomains", "frameDomains", "baseUriDomains")
+        }
+        page = FunctionResource(
             uri=URI,
             name="fitting_room",
             title="Fitting room",
             description="A page on which people choose photos, start a Kling try-on and compare the result.",
-            mime_type=APP_MIME_TYPE,
-            meta={
-                "ui": {
-                    "csp": nowhere.model_dump(by_alias=True),
-                    "permissions": camera.model_dump(by_alias=True, exclude_none=True),
-                    "prefersBorder": True,
-                }
-            },
-            fn=read,
+            mime_type=MEDIA_TYPE,
+            meta={"ui": {"csp": nowhere, "permissions": {"camera": {}}, "prefersBorder": True}},
+            fn=self._page,
         )
-    )
-    return apps
+        return (ResourceBinding(page),)
+
+    def _page(self) -> str:
+        from kolors_mcp.server.fitting_room.page import page  # noqa: PLC0415  (read on first use, not at every start)
+
+        return page(sandbox=self._sandbox)

@@ -52,7 +52,8 @@ def with_fitting_room(tools: Sequence[Tool], icons: list[Icon]) -> list[Tool]:
     """Bind the try-on tools to the page, and add the page's own.
 
     Hosts with MCP Apps show the page beside each bound tool's result, and keep `start_try_on` from their model. To any
-    other host the binding means nothing, and `start_try_on` called by mistake is a `create_try_on` with its promises.
+    other host the binding means nothing, and `start_try_on` is not listed; called all the same, it is a `create_try_on`
+    with all its promises.
     """
     opening = TryOnTool.of(
         open_fitting_room,

@@ -44,7 +44,7 @@ def page(*, sandbox: bool) -> str:
     parts = {"policy": policy, "style": style, "facts": json.dumps(facts), "script": script}
     document = _packed(_source("room.html"))
     for name, text in parts.items():
-        document = document.replace("{{%s}}" % name, text, 1)  # noqa: UP031  (braces inside braces are hard to read)
+        document = document.replace("{{" + name + "}}", text, 1)
     return document
 
 
@@ -53,7 +53,7 @@ def _source(name: str) -> str:
 
 
 def _packed(text: str) -> str:
-    """Leave out what only a reader of the source needs: indentation, blank lines, and comments on lines of their own."""
+    """Leave out what only readers of the source need: indentation, blank lines, and comments on lines of their own."""
     bare = re.sub(r"^\s*(//[^\n]*|/\*.*?\*/)$", "", text, flags=re.DOTALL | re.MULTILINE)
     return "\n".join(line.strip() for line in bare.splitlines() if line.strip())
 

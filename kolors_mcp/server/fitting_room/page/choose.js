@@ -116,6 +116,7 @@ function forget(what) {
 
 function cameraAllowed() {
   const policy = document.permissionsPolicy ?? document.featurePolicy;
+  if (window.origin === "null") return false; // browsers lend no camera to a page without an origin
   const granted = policy?.allowsFeature("camera") ?? Boolean(host.capabilities.sandbox?.permissions?.camera);
   return granted && Boolean(navigator.mediaDevices?.getUserMedia);
 }
@@ -123,7 +124,7 @@ function cameraAllowed() {
 /** Take a photo with the camera; where the page may not use it, a phone's own camera application can. */
 async function shoot(what, shooter) {
   if (!cameraAllowed()) return shooter.click();
-  const dialog = document.getElementById("camera");
+  const dialog = at("camera");
   const video = dialog.querySelector("video");
   try {
     const facingMode = what === "human_image" ? "user" : "environment";
@@ -131,13 +132,15 @@ async function shoot(what, shooter) {
   } catch {
     return alarm(say("camera_failed"));
   }
+  at("shoot").disabled = !video.videoWidth;
+  video.onloadeddata = () => (at("shoot").disabled = false);
   dialog.onclose = () => {
     for (const track of video.srcObject.getTracks()) track.stop();
     video.srcObject = null;
     slots[what].part(".pick").focus();
   };
-  document.getElementById("cancel").onclick = () => dialog.close();
-  document.getElementById("shoot").onclick = () => {
+  at("cancel").onclick = () => dialog.close();
+  at("shoot").onclick = () => {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
     canvas.getContext("2d").drawImage(video, 0, 0);

@@ -91,7 +91,6 @@ const TEXTS = {
     more: "Show more",
     none_yet: "No try-ons yet. They appear here with their pictures.",
     list_failed: "The recent try-ons cannot be listed. {reason}",
-    tile: "Try-on of {date}: {state}. {expiry}",
     state_submitted: "waiting",
     state_processing: "running",
     state_succeed: "finished",
@@ -195,7 +194,6 @@ const TEXTS = {
     more: "显示更多",
     none_yet: "还没有试穿。完成后会显示在这里。",
     list_failed: "无法列出最近的试穿。{reason}",
-    tile: "{date} 的试穿：{state}。{expiry}",
     state_submitted: "排队中",
     state_processing: "生成中",
     state_succeed: "已完成",
@@ -232,9 +230,10 @@ function say(key, values = {}) {
   return TEXTS[language.code][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** Return a date in the reader's own writing, with the time of day where `time` says so. */
+/** Return a date in the reader's own writing; with `time`, the time of day instead of the year. */
 function dated(iso, time = false) {
-  const style = time ? { dateStyle: "medium", timeStyle: "short" } : { dateStyle: "medium" };
+  const hour = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  const style = time ? hour : { dateStyle: "medium" };
   const when = new Date(iso);
   try {
     return new Intl.DateTimeFormat(language.locale, { ...style, timeZone: language.timeZone }).format(when);

@@ -57,12 +57,11 @@ function tile(tryOn) {
   const button = document.createElement("button");
   const state = say(`state_${tryOn.status}`);
   const date = tryOn.created_at ? dated(tryOn.created_at, true) : "";
-  const expiry = tryOn.images[0] ? expiryOf(tryOn.images[0]) : "";
+  const rest = tryOn.images[0] ? expiryOf(tryOn.images[0]) : plain(tryOn.status_message ?? "", 90);
   item.dataset.task = tryOn.task_id;
   button.type = "button";
   button.dataset.status = tryOn.status;
-  button.setAttribute("aria-label", say("tile", { date, state, expiry: expiry || tryOn.status_message || "" }));
-  button.append(line("thumb", ""), line("state", state), line("date", date), line("expiry", expiry));
+  button.append(line("thumb", ""), line("state", state), line("date", date), line("rest", rest));
   button.onclick = () => wall.choose(tryOn);
   item.append(button);
   if (tryOn.images.length) {

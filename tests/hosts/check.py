@@ -1,0 +1,199 @@
+"""Runs real hosts with this server in the sandbox, and checks what they let their model see."""
+
+import io
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from model import Json, Model, Seen, Step, serving
+from PIL import Image
+
+from kolors_mcp.sandbox.samples import sample
+
+HERE = Path(__file__).resolve().parent
+PACKAGES = Path(os.environ.get("KOLORS_HOSTS", HERE)) / "node_modules"
+SECONDS = 180
+"""What a host may take; usually it is some ten."""
+SCRIPT = [
+    Step("create_try_on", {"human_image": str(sample("person")), "cloth_image": str(sample("upper"))}),
+    Step("get_try_on", {"task_id": "{task_id}", "wait_seconds": 30}),
+    Step("view_try_on", {"task_id": "{task_id}", "compare": True}),
+]
+ASKED = "Show me how this garment looks on this person."
+SERVER_ENVIRONMENT = {"KOLORS_SANDBOX": "1", "KOLORS_IMAGE_DIRS": str(sample("person").parent)}
+
+Host = Callable[[Path, str], tuple[list[str], dict[str, str]]]
+"""Takes a folder of its own and the model's origin; returns a command and its environment."""
+
+
+def claude_code(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
+    """Claude Code, print mode."""
+    server = {"type": "stdio", "command": sys.executable, "args": ["-m", "kolors_mcp"], "env": SERVER_ENVIRONMENT}
+    config = home / "mcp.json"
+    config.write_text(json.dumps({"mcpServers": {"kolors": server}}))
+    command = [
+        "node", str(PACKAGES / "@anthropic-ai/claude-code/cli-wrapper.cjs"), "--print", ASKED,
+        "--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", "mcp__kolors",
+    ]  # fmt: skip
+    environment = {
+        "ANTHROPIC_BASE_URL": origin,
+        "ANTHROPIC_API_KEY": "made-up",
+        "CLAUDE_CONFIG_DIR": str(home / "claude"),
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "ENABLE_TOOL_SEARCH": "false",
+    }
+    return command, environment
+
+
+def opencode(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
+    """Opencode, run mode, with a provider of its own."""
+    server: Json = {
+        "type": "local",
+        "command": [sys.executable, "-m", "kolors_mcp"],
+        "environment": SERVER_ENVIRONMENT,
+        "enabled": True,
+        "timeout": 30_000,
+    }
+    model: Json = {
+        "name": "Mock",
+        "tool_call": True,
+        "attachment": True,
+        "modalities": {"input": ["text", "image"], "output": ["text"]},
+        "limit": {"context": 200_000, "output": 8_000},
+    }
+    provider: Json = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "Mock",
+        "options": {"baseURL": f"{origin}/v1", "apiKey": "made-up"},
+        "models": {"mock": model},
+    }
+    config = home / "opencode.json"
+    config.write_text(
+        json.dumps(
+            {
+                "$schema": "https://opencode.ai/config.json",
+                "provider": {"mock": provider},
+                "mcp": {"kolors": server},
+                "autoupdate": False,
+                "share": "disabled",
+                "permission": "allow",
+            }
+        )
+    )
+    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    program = PACKAGES / f"opencode-{sys.platform}-{machine}" / "bin" / "opencode"
+    command = [str(program), "run", "--model", "mock/mock", ASKED]
+    environment = {
+        "OPENCODE_CONFIG": str(config),
+        "OPENCODE_DISABLE_AUTOUPDATE": "1",
+        "OPENCODE_DISABLE_MODELS_FETCH": "1",
+        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+        "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+    }
+    return command, environment
+
+
+HOSTS: dict[str, Host] = {"Claude Code": claude_code, "opencode": opencode}
+
+
+def the_tools_are_offered(seen: Seen) -> None:
+    """All four, by whatever names the host gives them."""
+    for name in ("create_try_on", "get_try_on", "list_try_ons", "view_try_on"):
+        assert any(tool.endswith(name) for tool in seen.tools), (name, seen.tools)
+
+
+def the_create_says_status_ids_and_next_step(seen: Seen) -> None:
+    """What is needed to go on."""
+    text = seen.results[0]
+    assert re.search(r"submitted|processing", text), text
+    assert re.search(r"k-[0-9a-f]{8,}", text), text
+    assert "get_try_on" in text, text
+    assert re.search(r"[0-9]{6,}", text), text
+
+
+def the_get_says_status_link_and_next_step(seen: Seen) -> None:
+    """The link with its query, since that is its signature."""
+    text = seen.results[1]
+    assert "succeed" in text, text
+    assert re.search(r"http://127\.0\.0\.1:[0-9]+/\S+\?\S+", text), text
+    assert "view_try_on" in text, text
+    assert re.search(r"tryon://[0-9]+/images/0", text), text
+
+
+def the_view_shows_the_picture_and_the_link(seen: Seen) -> None:
+    """The picture itself, person and result beside each other, and the full link."""
+    [picture] = seen.pictures
+    image = Image.open(io.BytesIO(picture))
+    assert max(image.size) <= 768, image.size
+    assert image.width > image.height, image.size
+    text = seen.results[2]
+    assert "the person's photo" in text, text
+    assert re.search(r"http://127\.0\.0\.1:[0-9]+/\S+\?\S+", text), text
+
+
+CHECKS = (
+    the_tools_are_offered,
+    the_create_says_status_ids_and_next_step,
+    the_get_says_status_link_and_next_step,
+    the_view_shows_the_picture_and_the_link,
+)
+
+
+def run(host: Host) -> tuple[Seen, str]:
+    """Run a host in an empty folder; return what its model saw, and what the host itself wrote."""
+    model = Model(SCRIPT)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, serving(model) as origin:
+        home = Path(folder)
+        command, environment = host(home, origin)
+        work = home / "work"
+        work.mkdir()
+        # Nothing of this machine's own settings, and no account, reaches a host.
+        environment = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder, "LANG": "C.UTF-8", **environment}
+        try:
+            ended = subprocess.run(
+                command, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            return model.seen, f"not over after {SECONDS} s\n{error.stdout!r}\n{error.stderr!r}"
+        return model.seen, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+
+
+def say(line: str) -> None:
+    """Tell whoever runs it."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Check every host, or those named."""
+    wanted = sys.argv[1:] or list(HOSTS)
+    passed = failed = 0
+    for name in wanted:
+        seen, wrote = run(HOSTS[name])
+        for check in CHECKS:
+            line = f"{name}: {check.__name__.replace('_', ' ')}"
+            try:
+                check(seen)
+            except (AssertionError, IndexError, ValueError, OSError):
+                failed += 1
+                say(f"FAILED  {line}\n{traceback.format_exc(limit=1)}")
+            else:
+                passed += 1
+                say(f"ok      {line}")
+        if failed:
+            say(f"{name} wrote:\n{wrote[-4000:]}")
+    say(f"{passed} passed" + (f", {failed} failed" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
