@@ -9,7 +9,7 @@ PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-compare contract conformance fuzz lock clean
+.PHONY: help demo test check bench bench-compare contract conformance browser hosts fuzz lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,12 @@ bench-compare: .venv/test.stamp  ## Hold the last two runs of the benchmarks aga
 
 conformance: .venv/run.stamp  ## Run the protocol's conformance suite (needs npm; ARGS="--verbose" shows all)
 	@sh scripts/conformance.sh $(ARGS)
+
+browser: .venv/run.stamp  ## Try the fitting room in a real Chromium (needs npm; installs Debian's chromium as root)
+	@bash tests/browser/run.sh $(ARGS)
+
+hosts: .venv/run.stamp  ## Run Claude Code and opencode against a mock model and this server (needs npm, 700 MB)
+	@bash tests/hosts/run.sh $(ARGS)
 
 fuzz: .venv/test.stamp  ## Feed mutated pictures and sources to the picture gate for 60 seconds (ARGS="--seed 7")
 	$(BIN)/python tests/fuzz_pictures.py --seconds 60 $(ARGS)

@@ -236,11 +236,16 @@ async function main() {
   };
   host.on("ui/notifications/tool-input", ({ arguments: given }) => (room.asked = given?.task_id));
   host.on("ui/notifications/tool-result", received);
-  host.on("ui/notifications/tool-cancelled", () => alarm(say("cancelled")));
+  host.on("ui/notifications/tool-cancelled", () => {
+    if (at("room").dataset.mode === "one") showTrouble(say("cancelled"), say("lost_hint"), "", "", null);
+    else alarm(say("cancelled"));
+  });
   host.on("ui/notifications/host-context-changed", (changed) => dress(Object.assign(host.context, changed)));
   await host.connect();
   dress(host.context);
-  enter(MODES[host.context.toolInfo?.tool?.name] ?? "room");
+  const tool = host.context.toolInfo?.tool?.name;
+  enter(MODES[tool] ?? "room");
+  if (MODES[tool] === "one") showProgress(tool === "create_try_on" ? "starting" : "loading", Date.now());
   const box = document.documentElement;
   new ResizeObserver(() => {
     const { width, height } = box.getBoundingClientRect();
