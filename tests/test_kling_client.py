@@ -254,7 +254,7 @@ async def test_nothing_was_created_when_nothing_left(kling: SandboxKling) -> Non
 async def test_a_create_that_never_gets_an_answer_is_in_doubt(
     monkeypatch: pytest.MonkeyPatch, kling: SandboxKling
 ) -> None:
-    monkeypatch.setattr("kolors_mcp.kling.client.CREATE_SECONDS", 0.2)
+    monkeypatch.setattr("kolors_mcp.kling.client.CREATE_SECONDS", 3.0)
     kling.faults.next_create(faults.Slow(600))
     client = client_of(kling)
     with pytest.raises(errors.UnconfirmedCreateError, match="did not answer within"):
