@@ -168,6 +168,9 @@ async def test_https_is_never_left_for_http() -> None:
             "Download it and give the file."
         )
         assert site.network.dialled == [(PUBLIC, 443)]
+        # The counterpart: the same redirect is followed where it stays with https.
+        site.server.answers |= {"/a.png": redirect("https://shop.example/b.png"), "/b.png": response(png())}
+        assert (await site.pictures.prepare("https://shop.example/a.png", "cloth_image")).notes == ()
 
 
 BODY = png()

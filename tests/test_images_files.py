@@ -82,6 +82,17 @@ def test_hidden_parts_are_refused_below_an_allowed_folder(tree: Tree) -> None:
         assert "names no file" in tree.read(tree.allowed / path), path
 
 
+def test_without_the_containment_hidden_and_forbidden_pictures_would_be_read(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def inside(_path: str, _roots: Sequence[str]) -> bool:
+        return True
+
+    monkeypatch.setattr(files, "_is_inside", inside)
+    assert tree.read(tree.allowed / ".hidden" / "dress.png") == "dress.png"
+    assert tree.read(tree.forbidden / "dress.png") == "dress.png"
+
+
 @posix
 def test_links_lead_nowhere_but_inside(tree: Tree) -> None:
     (tree.allowed / "out.png").symlink_to(tree.forbidden / "dress.png")
