@@ -14,7 +14,7 @@ from benchmarks.workload import KINDS, SIZES, data_of, pictures, wish_of
 from kolors_mcp.clock import Clock
 from kolors_mcp.server.service import Service, Upstream
 from kolors_mcp.settings import Credentials, Settings
-from kolors_mcp.try_ons import Patience, Wish
+from kolors_mcp.try_ons.wish import Patience, Wish
 
 MEASURED = ("1 MB", "9.5 MB")
 

@@ -27,7 +27,8 @@ from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.rules import ExternalIds
 from kolors_mcp.sandbox.running import running
 from kolors_mcp.sandbox.tasks import Task
-from kolors_mcp.try_ons import Patience, TryOns, Wish
+from kolors_mcp.try_ons.domain import TryOns
+from kolors_mcp.try_ons.wish import Patience, Wish
 
 pytest_plugins = ["postgres"]
 

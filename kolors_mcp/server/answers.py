@@ -1,13 +1,16 @@
 """What a host gets: text and structured part, each complete, because hosts show their model only one of them."""
 
 import base64
+from typing import TYPE_CHECKING
 
 from mcp_types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from kolors_mcp.models import Answer, ResultImage, TryOn, TryOnPage
-from kolors_mcp.try_ons.gallery import View
 
 _SIMULATED = "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made."
+if TYPE_CHECKING:
+    from kolors_mcp.try_ons.gallery import View
+
 _LEFT = {"person": "the person's photo", "garment": "the garment's photo"}
 
 
@@ -21,7 +24,7 @@ def to_result(answer: Answer) -> CallToolResult:
     return CallToolResult(content=content, structured_content=answer.model_dump(mode="json"))
 
 
-def picture_content(view: View, *, compare: bool) -> list[ContentBlock]:
+def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
     """Write a small picture and, in one line, what it shows and where the full one is."""
     image = view.image
     until = f" (until {image.expires_at:%Y-%m-%d})" if image.expires_at else ""

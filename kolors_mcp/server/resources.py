@@ -33,7 +33,7 @@ from kolors_mcp.try_ons.outcome import picture_uri, try_on_uri
 from kolors_mcp.wording import quoted
 
 if TYPE_CHECKING:
-    from kolors_mcp.try_ons import TryOns
+    from kolors_mcp.try_ons.domain import TryOns
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.settings import Credentials, Settings
-from kolors_mcp.try_ons import TryOns
 
 if TYPE_CHECKING:
     from kolors_mcp.ledger.book import Ledger
+    from kolors_mcp.try_ons.domain import TryOns
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,22 @@ class Service:
         self._try_ons: TryOns | None = None
 
     @property
-    def opened(self) -> TryOns | None:
+    def opened(self) -> "TryOns | None":
         """The try-ons, if anything has needed them yet."""
         return self._try_ons
 
-    async def try_ons(self) -> TryOns:
+    async def try_ons(self) -> "TryOns":
         """Return the try-ons, opening the client and, where one is embedded, the simulated Kling."""
         async with self._opening:
             if self._try_ons is None:
                 self._try_ons = await self._opened()
             return self._try_ons
 
-    async def _opened(self) -> TryOns:
+    async def _opened(self) -> "TryOns":
         # Imported here, and off the event loop: the HTTP client takes longer to load than the tools take to be listed.
-        client, pictures = await asyncio.to_thread(_heavy_modules)
+        client, pictures, domain = await asyncio.to_thread(_heavy_modules)
         upstream = await self._resources.enter_async_context(self._open_upstream())
-        made = TryOns(
+        made = domain.TryOns(
             client.KlingClient(upstream.api_base, upstream.credentials, clock=self._clock),
             pictures.Pictures(
                 folders=self._settings.image_dirs,
@@ -82,8 +82,9 @@ class Service:
         await self._resources.aclose()
 
 
-def _heavy_modules():  # noqa: ANN202  (two modules; pyright infers which)
+def _heavy_modules():  # noqa: ANN202  (three modules; pyright infers which)
     from kolors_mcp.images import pictures  # noqa: PLC0415  (see `_opened`)
     from kolors_mcp.kling import client  # noqa: PLC0415
+    from kolors_mcp.try_ons import domain  # noqa: PLC0415
 
-    return client, pictures
+    return client, pictures, domain

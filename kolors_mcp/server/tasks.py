@@ -29,8 +29,8 @@ from kolors_mcp.errors import ArgumentError, KolorsError, RequestRefusedError, T
 from kolors_mcp.models import TryOn
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.server.service import Service
-from kolors_mcp.try_ons import Patience
 from kolors_mcp.try_ons.outcome import KEPT
+from kolors_mcp.try_ons.wish import Patience
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 CREATING_TOOL = "create_try_on"

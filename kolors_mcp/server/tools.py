@@ -1,8 +1,7 @@
 """The tools: their names, arguments and texts, and one delegating line each."""
 
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from mcp.server.mcpserver import Context
@@ -15,7 +14,11 @@ from kolors_mcp.server.answers import picture_content
 from kolors_mcp.server.progress import heartbeat
 from kolors_mcp.server.service import Service
 from kolors_mcp.server.tool import TryOnTool
-from kolors_mcp.try_ons import Patience, Say, TryOns, Wish
+from kolors_mcp.try_ons.wish import Patience, Say, Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from kolors_mcp.try_ons.domain import TryOns
 
 ANSWER_WITHIN = 40.0
 """Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
@@ -169,7 +172,7 @@ def all_tools(icons: list[Icon]) -> list[Tool]:
     ]
 
 
-async def _call(ctx: Call, wait_seconds: float, work: Callable[[TryOns, Patience, Say], Awaitable[T]]) -> T:
+async def _call(ctx: Call, wait_seconds: float, work: "Callable[[TryOns, Patience, Say], Awaitable[T]]") -> T:
     """Run the work with progress, within the time that the host gives."""
     meta = ctx.request_context.meta or {}
     alive = meta.get("progress_token") is not None
