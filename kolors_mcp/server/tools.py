@@ -18,6 +18,7 @@ from kolors_mcp.try_ons.wish import Patience, Say, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
     from kolors_mcp.try_ons.domain import TryOns
 
 ANSWER_WITHIN = 40.0
