@@ -14,7 +14,7 @@ from typing import IO, Any
 from benchmarks.pipes import PROGRAMS
 from benchmarks.spread import milliseconds, spread
 
-RUNS, COLD_RUNS = 11, 3
+RUNS, COLD_RUNS = 11, 7
 """With the byte-code of the run before, and without any: the second takes seconds, and is the same for all servers."""
 HEAVY = ("PIL", "kolors_mcp.sandbox", "sqlalchemy", "httpx", "jwt")
 """What must not be loaded by the time the tools are listed."""
@@ -71,6 +71,12 @@ def heavy_modules() -> list[str]:
     return done.stdout.split()
 
 
+def added() -> float:
+    """Return the seconds that the fitting room, the resources and the prompts add to a start."""
+    done = subprocess.run([sys.executable, str(PROGRAMS / "additions.py")], check=True, capture_output=True, text=True)
+    return float(done.stdout) / 1000
+
+
 def uncompiled(arguments: list[str]) -> Start:
     """Start a server as on the first day: no byte-code anywhere, and none is kept."""
     with tempfile.TemporaryDirectory() as nothing:
@@ -89,6 +95,8 @@ def main() -> dict[str, Any]:
                 found[name].append(start(arguments))
         print(f"Cold start {title}: spawn to tools/list answered, median of {runs} [quartiles], and memory after it")
         rows[title] = table(found)
+    rows["fitting room, resources, prompts"] = more = spread([added() for _ in range(RUNS)])
+    print(f"  of it the fitting room, the resources and the prompts: {milliseconds(more)}, goal 5")
     loaded = heavy_modules()
     print(f"  loaded by then of {', '.join(HEAVY)}: {', '.join(loaded) or 'nothing'}")
     rows["loaded"] = loaded

@@ -22,7 +22,7 @@ from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
-from kolors_mcp.server.fitting_room import URI
+from kolors_mcp.server.fitting_room.binding import URI
 from kolors_mcp.server.fitting_room.page import page
 from kolors_mcp.settings import Settings
 
@@ -34,7 +34,7 @@ PHOTOS = {
     "cloth_image": "data:image/jpeg;base64," + base64.b64encode(jpeg(colour="crimson")).decode(),
 }
 VIEWS = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]
-MOST_TOOL_BYTES = 4_000
+MOST_TOOL_BYTES = 6_000
 """What the fitting room may add to the list of tools; everything together may add 10 KB."""
 
 

@@ -9,7 +9,7 @@ from mcp_types import Icon
 
 from kolors_mcp import __version__
 from kolors_mcp.clock import Clock
-from kolors_mcp.server.fitting_room import FittingRoom, with_fitting_room
+from kolors_mcp.server.fitting_room.binding import FittingRoom, with_fitting_room
 from kolors_mcp.server.service import OpenUpstream, Service, Upstream
 from kolors_mcp.server.surface import TryOnServer
 from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription

@@ -4,6 +4,7 @@ The SDK drops unknown arguments in silence, shows validation errors as Pydantic 
 a bare "Error executing tool", and prefixes the rest with that. All of it is mended here, once, for all tools.
 """
 
+import inspect
 import logging
 from collections.abc import Callable
 from typing import Any, cast
@@ -33,11 +34,9 @@ class TryOnTool(Tool):
     """A tool whose function returns an `Answer` or content blocks and raises `KolorsError`."""
 
     @classmethod
-    def of(
-        cls, fn: Callable[..., Any], *, title: str, description: str, annotations: ToolAnnotations, icons: list[Icon]
-    ) -> "TryOnTool":
-        """Make a tool of a function; its schema says that nothing else is taken."""
-        tool = cls.from_function(fn, title=title, description=description, annotations=annotations, icons=icons)
+    def of(cls, fn: Callable[..., Any], *, title: str, annotations: ToolAnnotations, icons: list[Icon]) -> "TryOnTool":
+        """Make a tool of a function, described by its docstring; its schema says that nothing else is taken."""
+        tool = cls.from_function(fn, title=title, description=inspect.getdoc(fn), annotations=annotations, icons=icons)
         assert isinstance(tool, TryOnTool)
         tool.parameters["additionalProperties"] = False
         return tool

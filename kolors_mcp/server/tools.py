@@ -1,6 +1,5 @@
 """The tools: their names, arguments and texts, and one delegating line each."""
 
-import inspect
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -167,10 +166,7 @@ def all_tools(icons: list[Icon]) -> list[Tool]:
         (list_try_ons, "List Kling virtual try-ons", look),
         (view_try_on, "View a Kling virtual try-on", look),
     ]
-    return [
-        TryOnTool.of(fn, title=title, description=inspect.getdoc(fn) or "", annotations=hints, icons=icons)
-        for fn, title, hints in table
-    ]
+    return [TryOnTool.of(fn, title=title, annotations=hints, icons=icons) for fn, title, hints in table]
 
 
 async def _call(ctx: Call, wait_seconds: float, work: "Callable[[TryOns, Patience, Say], Awaitable[T]]") -> T:

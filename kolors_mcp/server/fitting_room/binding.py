@@ -1,0 +1,105 @@
+"""How hosts get the fitting room: the page as a resource, a tool that opens it, and one that only the page calls."""
+
+from collections.abc import Sequence
+
+from mcp.server.extension import Extension, ResourceBinding
+from mcp.server.mcpserver.resources import FunctionResource
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ContentBlock, Icon, TextContent, ToolAnnotations
+
+from kolors_mcp.server.tool import TryOnTool
+from kolors_mcp.server.tools import Call
+from kolors_mcp.settings import Settings
+
+URI = "ui://kolors-mcp/fitting-room.html"
+"""Where hosts read the page."""
+MEDIA_TYPE = "text/html;profile=mcp-app"
+"""The only kind of page that hosts show (MCP Apps, 2026-01-26)."""
+
+
+_OPENED = (
+    "The fitting room is open beside this conversation. There the user chooses photos, starts a try-on with a click "
+    "and compares the result; the photos do not pass through you. Do not create a try-on for the user meanwhile. "
+    "What they got reaches you as a line of context; list_try_ons shows it too."
+)
+_NO_VIEWS = (
+    "This host shows no views, so the fitting room cannot be seen here; nothing is lost without it. Ask the user for "
+    "the person's photo and the garment's photo (links, or paths of files on this machine) and call create_try_on; "
+    "get_try_on follows it, view_try_on shows the picture, list_try_ons shows earlier ones."
+)
+
+
+class FittingRoom(Extension):
+    """Serves the page. The SDK's own `Apps` would do the same and costs every start a few milliseconds more."""
+
+    identifier = "io.modelcontextprotocol/ui"
+
+    def __init__(self, settings: Settings) -> None:
+        """Read nothing yet; `settings` say whether a simulation answers."""
+        self._sandbox = settings.sandbox
+
+    def resources(self) -> Sequence[ResourceBinding]:
+        """Return the page, with what it asks of a host: no origin at all, the camera, and a frame around it."""
+        nowhere: dict[str, list[str]] = {
+            name: [] for name in ("connectDomains", "resourceDomains", "frameDomains", "baseUriDomains")
+        }
+        page = FunctionResource(
+            uri=URI,
+            name="fitting_room",
+            title="Fitting room",
+            description="A page on which people choose photos, start a Kling try-on and compare the result.",
+            mime_type=MEDIA_TYPE,
+            meta={"ui": {"csp": nowhere, "permissions": {"camera": {}}, "prefersBorder": True}},
+            fn=self._page,
+        )
+        return (ResourceBinding(page),)
+
+    def _page(self) -> str:
+        from kolors_mcp.server.fitting_room.page import page  # noqa: PLC0415  (read on first use, not at every start)
+
+        return page(sandbox=self._sandbox)
+
+
+async def open_fitting_room(ctx: Call) -> list[ContentBlock]:
+    """Open the fitting room: a view in which the user picks photos, starts a Kling try-on and compares the result.
+
+    Use it when the user wants to try garments on with photos of their own, which you cannot hand over, or to look
+    through earlier try-ons. Opening costs nothing; each try-on costs a unit, and starts only by the user's click.
+    """
+    from mcp.server.apps import client_supports_apps  # noqa: PLC0415  (beside its use)
+
+    return [TextContent(type="text", text=_OPENED if client_supports_apps(ctx) else _NO_VIEWS)]
+
+
+def with_fitting_room(tools: Sequence[Tool], icons: list[Icon]) -> list[Tool]:
+    """Bind the try-on tools to the page, and add the page's own.
+
+    Hosts with MCP Apps show the page beside each bound tool's result, and keep `start_try_on` from their model. To any
+    other host the binding means nothing, and `start_try_on` is not listed; called all the same, it is the
+    `create_try_on` that it was made of, with all its promises.
+    """
+    opening = TryOnTool.of(
+        open_fitting_room,
+        title="Open the Kling fitting room",
+        annotations=ToolAnnotations(
+            read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+        ),
+        icons=icons,
+    )
+    bound = [
+        tool.model_copy(update={"meta": {**(tool.meta or {}), "ui": {"resourceUri": URI}}})
+        for tool in (*tools, opening)
+    ]
+    create = next(tool for tool in tools if tool.name == "create_try_on")
+    starting = create.model_copy(
+        update={
+            "name": "start_try_on",
+            "title": "Start a Kling try-on (fitting room)",
+            "description": "Start a try-on from the fitting room's page, after the user's click. Costs a unit. "
+            "Assistants: create_try_on.",
+            # The page knows what a try-on looks like; the list has it often enough.
+            "fn_metadata": create.fn_metadata.model_copy(update={"output_schema": None}),
+            "meta": {"ui": {"resourceUri": URI, "visibility": ["app"]}},
+        }
+    )
+    return [*bound, starting]
