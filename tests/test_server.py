@@ -225,7 +225,8 @@ async def test_cancelling_stops_only_our_waiting(client: Client, kling: SandboxK
         group.start_soon(
             lambda: client.call_tool("create_try_on", {**PICTURES, "wait_seconds": 300}, progress_callback=note)
         )
-        await started.wait()
+        with anyio.fail_after(20):
+            await started.wait()
         group.cancel_scope.cancel()
     page = await client.call_tool("list_try_ons", {})
     assert page.structured_content is not None

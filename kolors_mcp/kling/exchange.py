@@ -8,10 +8,18 @@ from typing import Any, NoReturn
 import anyio
 import httpx
 
-from kolors_mcp import errors
+from kolors_mcp import __version__, errors
 from kolors_mcp.kling.refusals import Verdict
 from kolors_mcp.kling.wire import Body, Envelope
 
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": f"kolors-mcp/{__version__}",
+}
+_TIMEOUTS = httpx.Timeout(60.0, connect=10.0).as_dict()
+"""Seconds of silence after which a connection is given up."""
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer; a page of 500 try-ons has less than one million."""
 
@@ -95,16 +103,17 @@ async def exchange(
         PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
     """
     sending = _Sending(creating=body is not None)
-    headers = {"Authorization": authorization, "Content-Type": "application/json"}
+    headers = {**_HEADERS, "Authorization": authorization}
     if body is not None:
         headers["Content-Length"] = str(body.length)
-    request = http.build_request(
+    # Made here and not by the client, which would merge in its defaults at three times the cost.
+    request = httpx.Request(
         method,
-        path,
+        f"{str(http.base_url).rstrip('/')}{path}",
         params=query or None,
         headers=headers,
         content=None if body is None else sending.content(body),
-        extensions={"trace": sending.trace},
+        extensions={"trace": sending.trace, "timeout": _TIMEOUTS},
     )
     host = http.base_url.host
     with anyio.move_on_after(seconds):

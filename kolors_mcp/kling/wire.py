@@ -200,18 +200,21 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body in slices; can be called again to start over.
 
-        What stands before a picture comes with its first slice, since each slice costs a turn of the event loop. What
-        stands behind the last one comes alone: until it is sent, nobody can have taken the request for whole.
+        Short parts come together, since each slice costs some turns of the event loop. What stands behind the last
+        picture comes alone: until it is sent, nobody can have taken the request for whole.
         """
-        before = b""
-        for part in self._parts:
-            if isinstance(part, bytes):
-                before += part
-                continue
-            for encoded in base64_slices(part):
-                yield before + encoded if before else encoded
-                before = b""
-        yield before
+        *parts, end = self._parts
+        held = b""
+        for part in parts:
+            for piece in (part,) if isinstance(part, bytes) else base64_slices(part):
+                held = held + piece if held else piece
+                if len(held) >= _SLICE:
+                    yield held
+                    held = b""
+        if held:
+            yield held
+        assert isinstance(end, bytes)
+        yield end
 
 
 def base64_length(size: int) -> int:

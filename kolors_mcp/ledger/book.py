@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
 from kolors_mcp.ledger.database import Database
 from kolors_mcp.ledger.entry import Entry, Joined, Reserved, State
-from kolors_mcp.ledger.rows import C, joinable, key, meant, newest, one_of, word
+from kolors_mcp.ledger.rows import RESERVE, C, change, joinable, key, meant, newest, one_of, spent_since, word
 from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, fact, note, prepare
 from kolors_mcp.wording import plain
 
@@ -21,8 +21,6 @@ LONGEST_LABEL, LONGEST_NOTE, MOST_NOTES = 200, 300, 20
 LOOKED_UP_AT_ONCE = 500
 """Ids in one query; older SQLites take at most 999 values."""
 
-SPENT: tuple[State, ...] = ("sending", "created", "unconfirmed")
-"""What may have cost money."""
 FINAL = ("succeed", "failed")
 
 HOUSEKEEPING = "housekeeping"
@@ -107,34 +105,29 @@ class Ledger:
         def reserving(connection: Connection) -> Reserved | Joined:
             # Read under the lock, so that times rise in the order of the rows.
             now = self._clock.wall()
-            if not fresh:
-                same = and_(
-                    C.user == key(user),
-                    C.fingerprint == key(fingerprint),
-                    C.model_name.is_not_distinct_from(model_name),
-                    joinable(now),
-                )
-                if before := newest(connection, same, 1):
-                    return Joined(before[0])
+            if not fresh and (before := joinable(connection, user, fingerprint, model_name, now)):
+                return Joined(before)
             if daily_limit is not None:
                 midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-                today = and_(C.user == key(user), C.created_at >= midnight.timestamp(), C.state.in_(SPENT))
-                if (connection.scalar(select(func.count()).where(today)) or 0) >= daily_limit:
+                if spent_since(connection, user, midnight.timestamp()) >= daily_limit:
                     raise DailyLimitError(daily_limit, midnight + timedelta(days=1))
-            values: dict[str, Any] = {
-                "reference": key(reference),
-                "user": key(user),
-                "fingerprint": key(fingerprint),
-                "model_name": model_name,
-                "state": "sending",
-                "created_at": now,
-                "updated_at": now,
-                "labels": [plain(label, LONGEST_LABEL) for label in labels],
-                "notes": [plain(line, LONGEST_NOTE) for line in notes[:MOST_NOTES]],
-                "saved": {},
-            }
-            connection.execute(insert(TRY_ONS).values(values))
-            return Reserved(newest(connection, C.reference == key(reference), 1)[0])
+            entry = Entry(
+                reference=key(reference),
+                user=key(user),
+                fingerprint=key(fingerprint),
+                model_name=model_name,
+                state="sending",
+                task_id=None,
+                status=None,
+                created_at=now,
+                updated_at=now,
+                labels=(plain(labels[0], LONGEST_LABEL), plain(labels[1], LONGEST_LABEL)),
+                notes=tuple(plain(line, LONGEST_NOTE) for line in notes[:MOST_NOTES]),
+                saved={},
+                code=None,
+            )
+            connection.execute(RESERVE, vars(entry))
+            return Reserved(entry)
 
         return await self.database.write(reserving, lock=f"user {key(user)}")
 
@@ -243,13 +236,13 @@ class Ledger:
 
     async def _change(self, reference: str, before: tuple[State, ...], values: dict[str, Any]) -> bool:
         """Change an entry that is in one of the states `before`; return whether it was."""
-        ours = C.reference == key(reference)
         values = {**values, "updated_at": self._clock.wall()}
+        named = {"ours": key(reference), **{f"new_{name}": value for name, value in values.items()}}
 
         def changing(connection: Connection) -> bool:
-            if connection.execute(update(TRY_ONS).where(ours, C.state.in_(before)).values(values)).rowcount:
+            if connection.execute(change(before, tuple(values)), named).rowcount:
                 return True
-            if not newest(connection, ours, 1):
+            if not newest(connection, C.reference == key(reference), 1):
                 raise LedgerError(f"The ledger {self.database.place} has no entry {plain(reference, 80)}.")
             return False
 

@@ -33,6 +33,7 @@ class Database:
     def __init__(self, engine: Engine, place: str, file: Path | None = None) -> None:
         """Take an engine. `place` names it to people; `file` is the SQLite file, if there is one."""
         self.engine = engine
+        self._reader = engine.execution_options(kolors_reading=True)
         self.place = place
         self._file = file
         self._identity = None if file is None else _identity(file)
@@ -63,7 +64,7 @@ class Database:
         """Do `work` in a thread; it must not write."""
 
         def reading() -> T:
-            with self.engine.connect().execution_options(kolors_reading=True) as connection:
+            with self._reader.connect() as connection:
                 return work(connection)
 
         return await _guarded(self.place, self._reading, reading, self._driver_errors)

@@ -1,11 +1,12 @@
 """Which rows are meant, what they say, and how text becomes something that a database can hold."""
 
 import hashlib
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Update, and_, bindparam, func, insert, or_, select, update
 
-from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.ledger.entry import Entry, State
 from kolors_mcp.ledger.schema import TRY_ONS
 from kolors_mcp.wording import plain
 
@@ -13,8 +14,21 @@ JOINED_FOR = 600.0
 """Seconds for which the same wish joins the one before it, and for which a doubt keeps it from being sent again."""
 LONGEST_KEY = 500
 """Characters of an id that is stored as it is; Kling's have 18."""
+SPENT: tuple[State, ...] = ("sending", "created", "unconfirmed")
+"""What may have cost money."""
 
 C = TRY_ONS.c
+
+
+def in_state(*states: State) -> ColumnElement[bool]:
+    """What is in one of these states."""
+    # Not `in_`, whose list is written into the text of the statement anew each time.
+    return or_(*(C.state == state for state in states))
+
+
+# Statements that every create or look needs are made once: putting one together takes longer than SQLite needs for it.
+
+RESERVE = insert(TRY_ONS)
 
 _ONE = (
     select(TRY_ONS)
@@ -24,16 +38,45 @@ _ONE = (
     .order_by(C.id.desc())
     .limit(1)
 )
-"""Made once: putting a statement together takes longer than SQLite needs to answer it."""
-
-
-def joinable(now: float) -> ColumnElement[bool]:
-    """What the same wish joins: open or good for ten minutes from its start, a doubt for ten from when it arose."""
-    return or_(
-        and_(C.state == "sending", C.created_at > now - JOINED_FOR),
-        and_(C.state == "created", C.created_at > now - JOINED_FOR, C.status.is_distinct_from("failed")),
-        and_(C.state == "unconfirmed", C.updated_at > now - JOINED_FOR),
+_JOINABLE = (
+    select(TRY_ONS)
+    .where(
+        C.user == bindparam("owner"),
+        C.fingerprint == bindparam("fingerprint"),
+        C.model_name.is_not_distinct_from(bindparam("model_name")),
+        or_(
+            and_(C.state == "sending", C.created_at > bindparam("since")),
+            and_(C.state == "created", C.created_at > bindparam("since"), C.status.is_distinct_from("failed")),
+            and_(C.state == "unconfirmed", C.updated_at > bindparam("since")),
+        ),
     )
+    .order_by(C.id.desc())
+    .limit(1)
+)
+_SPENT_SINCE = (
+    select(func.count())
+    .select_from(TRY_ONS)
+    .where(C.user == bindparam("owner"), C.created_at >= bindparam("since"), in_state(*SPENT))
+)
+
+
+@cache
+def change(before: tuple[State, ...], columns: tuple[str, ...]) -> Update:
+    """Return the statement that sets `columns` (as `new_...`) of the entry `ours` if it is in a state of `before`."""
+    values: dict[str, ColumnElement[Any]] = {name: bindparam(f"new_{name}") for name in columns}
+    return update(TRY_ONS).where(C.reference == bindparam("ours"), in_state(*before)).values(values)
+
+
+def joinable(connection: Connection, user: str, fingerprint: str, model_name: str | None, now: float) -> Entry | None:
+    """Return what the same wish joins: open or good for ten minutes from its start, a doubt for ten from its own."""
+    wish = {"owner": key(user), "fingerprint": key(fingerprint), "model_name": model_name, "since": now - JOINED_FOR}
+    row = connection.execute(_JOINABLE, wish).one_or_none()
+    return None if row is None else entry_of(row)
+
+
+def spent_since(connection: Connection, user: str, moment: float) -> int:
+    """Return how many of the user's creates since then may have cost money."""
+    return connection.execute(_SPENT_SINCE, {"owner": key(user), "since": moment}).scalar_one()
 
 
 def meant(name: str) -> ColumnElement[bool]:

@@ -174,6 +174,7 @@ async def _call(ctx: Call, wait_seconds: float, work: "Callable[[TryOns, Patienc
     meta = ctx.request_context.meta or {}
     alive = meta.get("progress_token") is not None
     patience = Patience(wait_seconds, answer_within=None if alive else ANSWER_WITHIN)
+    # Also without a token: a client in the same process hears of progress without one.
     async with heartbeat(ctx.report_progress, wait_seconds) as say:
         try_ons = await ctx.request_context.lifespan_context.try_ons()
         return await work(try_ons, patience, say)
