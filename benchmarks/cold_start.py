@@ -20,7 +20,7 @@ HEAVY = ("PIL", "kolors_mcp.sandbox", "sqlalchemy", "httpx", "jwt")
 """What must not be loaded by the time the tools are listed."""
 
 SERVERS = {
-    "bare MCPServer": [str(PROGRAMS / "bare_server.py")],
+    "bare MCPServer": [str(Path(__file__).parent / "programs" / "bare_server.py")],
     "kolors-mcp": ["-m", "kolors_mcp"],
 }
 
@@ -73,7 +73,7 @@ def heavy_modules() -> list[str]:
 
 def added() -> float:
     """Return the seconds that the fitting room, the resources and the prompts add to a start."""
-    done = subprocess.run([sys.executable, str(PROGRAMS / "additions.py")], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", f"{PROGRAMS}.additions"], check=True, capture_output=True, text=True)
     return float(done.stdout) / 1000
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
+from functools import partial
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 from benchmarks.spread import milliseconds, spread, timed
-from benchmarks.workload import KINDS, SIZES, Bench, bench, data_of, pictures
+from benchmarks.workload import KINDS, SIZES, Bench, at_once, bench, data_of, pictures
 
 RUNS = 11
 GOALS = {"file": (3.0, 2.8, 2.8, 2.8), "link": (3.6, 3.2, 2.6, 2.5)}
@@ -19,14 +20,15 @@ def main() -> dict[str, Any]:
     """Print the rows."""
     with pictures() as folder, bench(0, folder) as running:
         for kind in KINDS:  # the first call loads what only calls need
-            wish = running.wish(kind, "100 KB")
-            running.server.result(running.create(wish))
-            running.floor.wait(running.floor_create(kind, "100 KB", wish))
-        fresh = running.server.resident_mb()
+            at_once(running.creates(kind, "100 KB").values())
+        fresh = running.kolors.resident_mb()
         ledger = asyncio.run(ledger_seconds())
         print(f"\nCreate, one at a time, upstream latency 0: medians of {RUNS}, ours with [quartiles].")
-        print(f"The ratio is without the ledger's {ledger * 1000:.1f} ms and one SHA-256 of the bytes.")
-        print(f"  {'':<14}{'floor':>9}{'kolors':>30}{'sha256':>9}{'ratio':>7}{'goal':>6}{'peak':>10}  cpu: floor, ours")
+        print(f"The ratios are without the ledger's {ledger * 1000:.1f} ms and one SHA-256 of the bytes.")
+        print(
+            f"  {'':<14}{'floor':>9}{'bare':>9}{'kolors':>30}{'sha256':>9}{'x floor':>9}{'goal':>6}{'x bare':>8}"
+            f"{'peak':>10}  cpu: floor, bare, ours"
+        )
         return {
             f"{kind} {size}": row(running, kind, size, fresh, ledger, goal)
             for kind in KINDS
@@ -35,33 +37,26 @@ def main() -> dict[str, Any]:
 
 
 def row(running: Bench, kind: str, size: str, fresh: float, ledger: float, goal: float | None) -> dict[str, Any]:
-    """Measure one kind and size."""
-    wish = running.wish(kind, size)
-    floors: list[float] = []
-    ours: list[float] = []
-    running.server.forget_peak()
-    begun = (running.floor.cpu_seconds(), running.server.cpu_seconds())
+    """Measure one kind and size, all three in turns."""
+    programs = running.programs
+    spent: dict[str, list[float]] = {name: [] for name in programs}
+    running.kolors.forget_peak()
+    begun = {name: program.cpu_seconds() for name, program in programs.items()}
     for _ in range(RUNS):
-        floors.append(timed(lambda: running.floor.wait(running.floor_create(kind, size, wish))))
-        ours.append(timed(lambda: running.server.result(running.create(wish))))
-    floor_cpu, cpu = (running.floor.cpu_seconds() - begun[0]) / RUNS, (running.server.cpu_seconds() - begun[1]) / RUNS
-    peak = running.server.peak_mb() - fresh
+        for name, begin in running.creates(kind, size).items():
+            spent[name].append(timed(partial(at_once, [begin])))
+    cpu = {name: (program.cpu_seconds() - begun[name]) / RUNS for name, program in programs.items()}
+    peak = running.kolors.peak_mb() - fresh
     digest = hash_seconds(data_of(size, running.folder))
-    ratio = (median(ours) - ledger - digest) / median(floors)
+    ours, raw, bare = (median(spent[name]) for name in ("kolors", "floor", "bare"))
+    ratios = {"floor": (ours - ledger - digest) / raw, "bare": (ours - ledger - digest) / bare}
     print(
-        f"  {kind:<7}{size:<7}{median(floors) * 1000:>6.1f} ms{milliseconds(spread(ours)):>30}{digest * 1000:>6.1f} ms"
-        f"{ratio:>7.2f}{goal or '':>6}{peak:>7.1f} MB{floor_cpu * 1000:>9.1f}{cpu * 1000:>6.1f} ms"
+        f"  {kind:<7}{size:<7}{raw * 1000:>6.1f} ms{bare * 1000:>6.1f} ms{milliseconds(spread(spent['kolors'])):>30}"
+        f"{digest * 1000:>6.1f} ms{ratios['floor']:>9.2f}{goal or '':>6}{ratios['bare']:>8.2f}{peak:>7.1f} MB"
+        f"  {', '.join(f'{seconds * 1000:.1f}' for seconds in cpu.values())} ms"
     )
-    return {
-        "floor": spread(floors),
-        "kolors": spread(ours),
-        "ledger": ledger,
-        "sha256": digest,
-        "ratio": ratio,
-        "peak_mb": peak,
-        "floor_cpu": floor_cpu,
-        "cpu": cpu,
-    }
+    times = {name: spread(samples) for name, samples in spent.items()}
+    return {**times, "ledger": ledger, "sha256": digest, "ratio": ratios, "peak_mb": peak, "cpu": cpu}
 
 
 async def ledger_seconds() -> float:

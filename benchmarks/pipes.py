@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS = "benchmarks.programs"
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
 
 
@@ -99,7 +99,7 @@ class Server(Program):
 
 @contextmanager
 def program(*arguments: str, **environment: str) -> Generator[Program]:
-    """Run a script of `programs/`."""
+    """Run Python with these arguments."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
         stdin=subprocess.PIPE,
@@ -113,9 +113,25 @@ def program(*arguments: str, **environment: str) -> Generator[Program]:
 
 
 @contextmanager
+def floor(port: int) -> Generator[Program]:
+    """Run the floor beside the cheap Kling."""
+    with program("-m", f"{PROGRAMS}.floor", str(port)) as running:
+        yield running
+
+
+@contextmanager
+def bare(port: int) -> Generator[Server]:
+    """Run the bare server beside the cheap Kling."""
+    with program("-m", f"{PROGRAMS}.bare_relay", str(port)) as running:
+        server = Server(running.process)
+        server.greet()
+        yield server
+
+
+@contextmanager
 def upstream(latency: float, folder: Path) -> Generator[int]:
     """Run the cheap Kling; yields its port."""
-    with program(str(PROGRAMS / "upstream.py"), str(latency), str(folder)) as running:
+    with program("-m", f"{PROGRAMS}.upstream", str(latency), str(folder)) as running:
         yield int(running.stdout.readline())
 
 

@@ -1,92 +1,94 @@
 """What looks and costs nothing: one get, many gets, the list of 500, a view, and a get beside large creates."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from statistics import median
 from typing import Any
 
-from benchmarks.spread import Spread, milliseconds, spread, timed
-from benchmarks.workload import Bench, bench, pictures
+from benchmarks.spread import milliseconds, spread, timed
+from benchmarks.workload import Begin, Bench, at_once, bench, pictures
 
 RUNS = 15
 MANY = 200
 LARGE = "9.5 MB"
+PAGE = {"page_size": 500}
+FINISHED = "7"
+"""A task of the cheap Kling whose picture is there."""
 
 
 def main() -> dict[str, Any]:
     """Print the rows."""
     with pictures() as folder, bench(0, folder) as running:
-        ours(running, "get_try_on", 3)
-        floor(running, 3)
-        print(f"\nReads: medians of {RUNS} with [quartiles]")
-        rows: dict[str, Any] = {}
-        for name, many, goal in (("get", 1, 4.0), (f"{MANY} gets at once", MANY, 1.8)):
-            floors: list[float] = []
-            found: list[float] = []
-            for _ in range(RUNS):
-                floors.append(timed(partial(floor, running, many)))
-                found.append(timed(partial(ours, running, "get_try_on", many)))
-            rows[name] = {"floor": spread(floors), "kolors": spread(found), "ratio": median(found) / median(floors)}
-            told(
-                name, rows[name]["kolors"], f"x{rows[name]['ratio']:.2f} of {median(floors) * 1000:.1f} ms, goal {goal}"
-            )
-        rows["list of 500"] = spread([timed(partial(ours, running, "list_try_ons", 1)) for _ in range(RUNS)])
-        told("list of 500", rows["list of 500"])
-        rows["view of a 1 MB picture"] = spread([timed(partial(ours, running, "view_try_on", 1)) for _ in range(RUNS)])
-        told("view of a 1 MB picture", rows["view of a 1 MB picture"])
-        floors = [beside_large(running, partial(floor, running, 1), floor_create) for _ in range(RUNS)]
-        found = [beside_large(running, partial(ours, running, "get_try_on", 1), our_create) for _ in range(RUNS)]
-        worst = {"floor": max(floors), "kolors": max(found), "ratio": max(found) / max(floors)}
-        name = "get beside 2 creates of 2 x 9.5 MB"
-        rows[name] = {"floor": spread(floors), "kolors": spread(found), "worst": worst}
-        told(name, rows[name]["kolors"], f"worst {max(found) * 1000:.1f} ms, x{worst['ratio']:.2f}, goal 1.4")
-        return rows
+        for begins in (running.gets("1"), running.creates("file", LARGE)):
+            at_once(begins.values())
+        print(f"\nReads: medians of {RUNS}, ours with [quartiles]")
+        print(f"  {'':<34}{'floor':>10}{'bare':>10}{'kolors':>30}{'x floor':>9}{'x bare':>8}")
+        return {
+            "get": beside(running, "get", ["900"], goal="4.0 of the floor"),
+            f"{MANY} gets at once": beside(
+                running, f"{MANY} gets at once", [f"9{each:02}" for each in range(MANY)], goal="1.8"
+            ),
+            "list of 500": alone(running, "list of 500", "list_try_ons", PAGE),
+            "view of a 1 MB picture": alone(running, "view of a 1 MB picture", "view_try_on", {"task_id": FINISHED}),
+            "get beside creates": busy(running),
+        }
 
 
-def told(name: str, figure: Spread, more: str = "") -> None:
-    """Print one row."""
-    print(f"  {name:<36}{milliseconds(figure):>30}  {more}")
+def beside(running: Bench, title: str, task_ids: Sequence[str], goal: str) -> dict[str, Any]:
+    """Measure gets at once, all three in turns."""
+    spent: dict[str, list[float]] = {"floor": [], "bare": [], "kolors": []}
+    each = [running.gets(task_id) for task_id in task_ids]
+    for _ in range(RUNS):
+        for name, samples in spent.items():
+            samples.append(timed(partial(at_once, [begins[name] for begins in each])))
+    return told(title, spent, f"goal {goal}")
 
 
-def floor(running: Bench, many: int) -> None:
-    """Get so many at the floor."""
-    for number in [running.floor.send({"get": str(each)}) for each in range(many)]:
-        running.floor.wait(number)
+def alone(running: Bench, title: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Measure a tool that nothing cheaper does."""
+
+    def asked() -> None:
+        running.ask(tool, arguments)()
+
+    return told(title, {"kolors": [timed(asked) for _ in range(RUNS)]})
 
 
-def ours(running: Bench, tool: str, many: int) -> None:
-    """Call a tool that looks so many times at once; the cheap Kling has tasks of every name."""
-    arguments: dict[str, dict[str, Any]] = {
-        "get_try_on": {"wait_seconds": 0},
-        "list_try_ons": {"page_size": 500},
-        "view_try_on": {"task_id": "7"},
-    }
-    named = [{"task_id": f"9{each}"} if tool == "get_try_on" else {} for each in range(many)]
-    for number in [running.server.call(tool, {**arguments[tool], **name}) for name in named]:
-        running.server.result(number)
+def busy(running: Bench) -> dict[str, Any]:
+    """Measure a get while two creates of the largest pictures run in the same program."""
+    spent: dict[str, list[float]] = {"floor": [], "bare": [], "kolors": []}
+    for _ in range(RUNS):
+        for name, samples in spent.items():
+            samples.append(beside_creates(running.gets("901")[name], running.creates("file", LARGE)[name]))
+    worst = {name: max(samples) for name, samples in spent.items()}
+    rows = told(
+        "get beside 2 creates of 2 x 9.5 MB",
+        spent,
+        f"worst x{worst['kolors'] / worst['floor']:.2f} of {worst['floor'] * 1000:.1f} ms, goal 1.4",
+    )
+    return {**rows, "worst": worst}
 
 
-Finish = Callable[[], object]
-
-
-def our_create(running: Bench, wish: dict[str, Any]) -> Finish:
-    """Begin a create; return what waits for its end."""
-    return partial(running.server.result, running.create(wish))
-
-
-def floor_create(running: Bench, wish: dict[str, Any]) -> Finish:
-    """Begin the same at the floor."""
-    return partial(running.floor.wait, running.floor_create("file", LARGE, wish))
-
-
-def beside_large(running: Bench, get: Finish, create: Callable[[Bench, dict[str, Any]], Finish]) -> float:
-    """Return the seconds of a get while two creates of the largest pictures run in the same program."""
-    wish = running.wish("file", LARGE)
-    busy = [create(running, wish) for _ in range(2)]
-    seconds = timed(get)
-    for finish in busy:
+def beside_creates(get: Begin, create: Begin) -> float:
+    """Return the seconds of a get while two creates run."""
+    creates = [create() for _ in range(2)]
+    seconds = timed(partial(at_once, [get]))
+    for finish in creates:
         finish()
     return seconds
+
+
+def told(title: str, spent: dict[str, list[float]], more: str = "") -> dict[str, Any]:
+    """Print one row, and return its figures."""
+    middles = {name: median(samples) for name, samples in spent.items()}
+    ours = middles["kolors"]
+    others = [name for name in ("floor", "bare") if name in middles]
+    cells = "".join(f"{middles[name] * 1000:>7.1f} ms" if name in others else " " * 10 for name in ("floor", "bare"))
+    ratios = {name: ours / middles[name] for name in others}
+    print(
+        f"  {title:<34}{cells}{milliseconds(spread(spent['kolors'])):>30}"
+        f"{''.join(f'{ratio:>8.2f} ' for ratio in ratios.values())}  {more}"
+    )
+    return {**{name: spread(samples) for name, samples in spent.items()}, "ratio": ratios}
 
 
 if __name__ == "__main__":

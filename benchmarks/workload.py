@@ -3,14 +3,15 @@
 import base64
 import io
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.pipes import PROGRAMS, Program, Server, kolors, program, upstream
+from benchmarks.pipes import Program, Server, bare, floor, kolors, upstream
 
 SIZES = {"100 KB": 100_000, "1 MB": 1_000_000, "5 MB": 5_000_000, "9.5 MB": 9_500_000}
 KINDS = ("file", "link", "base64")
@@ -52,28 +53,47 @@ def wish_of(kind: str, size: str, port: int, folder: Path) -> dict[str, Any]:
     return {"human_image": human, "cloth_image": cloth, "new_render": True}
 
 
+Finish = Callable[[], object]
+Begin = Callable[[], Finish]
+"""Sends a call, and returns what waits for its answer."""
+
+
 @dataclass
 class Bench:
-    """Ours and the floor, beside the same cheap Kling; the shop of its pictures is the folder."""
+    """The three that are compared, beside the same cheap Kling; the shop of its pictures is the folder."""
 
     port: int
     folder: Path
-    server: Server
     floor: Program
+    bare: Server
+    kolors: Server
 
-    def wish(self, kind: str, size: str) -> dict[str, Any]:
-        """Return the arguments of a create."""
-        return wish_of(kind, size, self.port, self.folder)
+    @property
+    def programs(self) -> dict[str, Program]:
+        """All three, as `creates` and `gets` name them."""
+        return {"floor": self.floor, "bare": self.bare, "kolors": self.kolors}
 
-    def create(self, wish: dict[str, Any]) -> int:
-        """Begin a create."""
-        return self.server.call("create_try_on", wish)
+    def creates(self, kind: str, size: str) -> dict[str, Begin]:
+        """Return how each begins a create."""
+        wish = wish_of(kind, size, self.port, self.folder)
+        names = {"file": "files", "link": "paths", "base64": "base64"}
+        named = [f"/shop/{name}" for name in names_of(size)] if kind == "link" else list(wish.values())[:2]
+        return self._begins({names[kind]: named}, "create_try_on", wish)
 
-    def floor_create(self, kind: str, size: str, wish: dict[str, Any]) -> int:
-        """Begin the same at the floor."""
-        if kind == "link":
-            return self.floor.send({"paths": [f"/shop/{name}" for name in names_of(size)]})
-        return self.floor.send({"files" if kind == "file" else kind: [wish["human_image"], wish["cloth_image"]]})
+    def gets(self, task_id: str) -> dict[str, Begin]:
+        """Return how each begins a get."""
+        return self._begins({"get": task_id}, "get_try_on", {"task_id": task_id, "wait_seconds": 0})
+
+    def ask(self, tool: str, arguments: dict[str, Any]) -> Finish:
+        """Begin a call of a tool of kolors-mcp."""
+        return partial(self.kolors.result, self.kolors.call(tool, arguments))
+
+    def _begins(self, raw: dict[str, Any], tool: str, arguments: dict[str, Any]) -> dict[str, Begin]:
+        return {
+            "floor": lambda: partial(self.floor.wait, self.floor.send(raw)),
+            "bare": lambda: partial(self.bare.result, self.bare.call("work", {"call": raw})),
+            "kolors": lambda: self.ask(tool, arguments),
+        }
 
 
 @contextmanager
@@ -89,10 +109,17 @@ def pictures() -> Generator[Path]:
 
 @contextmanager
 def bench(latency: float, folder: Path) -> Generator[Bench]:
-    """Run all three programs; creates are answered after `latency` seconds."""
+    """Run all of them; creates are answered after `latency` seconds."""
     with (
         upstream(latency, folder) as port,
+        floor(port) as raw,
+        bare(port) as relay,
         kolors(port, folder) as server,
-        program(str(PROGRAMS / "floor.py"), str(port)) as floor,
     ):
-        yield Bench(port, folder, server, floor)
+        yield Bench(port, folder, raw, relay, server)
+
+
+def at_once(begins: Iterable[Begin]) -> None:
+    """Begin all of them, then wait for all."""
+    for finish in [begin() for begin in begins]:
+        finish()

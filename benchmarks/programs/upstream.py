@@ -1,7 +1,8 @@
 """A Kling as cheap as it gets, for measuring: raw sockets, no checks, canned answers; also a shop with pictures.
 
-`python upstream.py LATENCY FOLDER` prints its port and serves until its input closes. Creates are answered after
-LATENCY seconds; `GET /shop/NAME` serves the file NAME of FOLDER. Tasks whose id begins with a 7 are finished.
+`python -m benchmarks.programs.upstream LATENCY FOLDER` prints its port and serves until its input closes. Creates are
+answered after LATENCY seconds; `GET /shop/NAME` serves the file NAME of FOLDER. Tasks whose id begins with a 7 are
+finished.
 """
 
 import asyncio

@@ -1,0 +1,1 @@
+"""The programs under measurement beside kolors-mcp, each run as `python -m benchmarks.programs.NAME`."""
