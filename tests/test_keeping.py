@@ -195,7 +195,12 @@ async def test_a_picture_that_was_replaced_by_something_else_is_not_shown(world:
     async with world.server(save_dir=folder) as assistant:
         made = (await assistant.create(wait_seconds=30)).try_on
         path = Path(made.images[0].saved_to or "")
+        fetched = fetches(world)
         path.write_text("no picture any more")
-        assert (await assistant.view(made.task_id)).is_error
+        shown = await assistant.view(made.task_id)
+        assert (shown.pictures, fetches(world)) == (1, fetched + 1), "the link has the picture"
+        assert str(path) not in shown.text
         path.write_bytes(jpeg())
-        assert (await assistant.view(made.task_id)).pictures == 1
+        shown = await assistant.view(made.task_id)
+        assert (shown.pictures, fetches(world)) == (1, fetched + 1)
+        assert str(path) in shown.text

@@ -8,8 +8,9 @@ import httpx
 import jwt
 import pytest
 from making import BytesPicture, TurnedClock, api_key, client_of, key_pair
+from pydantic import SecretStr
 
-from kolors_mcp import errors
+from kolors_mcp import __version__, errors
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.refusals import MEANINGS
 from kolors_mcp.kling.wire import CreateRequest
@@ -86,6 +87,47 @@ async def test_base64_is_right_at_every_border_of_its_slices(size: int) -> None:
         sent = b"".join(body)
         assert len(sent) == body.length
         assert json.loads(sent)["human_image"] == base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize("size", [1, 100_000, 2_000_000])
+async def test_the_end_of_a_body_comes_alone_and_the_rest_in_parts_of_a_moderate_size(size: int) -> None:
+    parts = list(CreateRequest(BytesPicture(bytes(size)), BytesPicture(bytes(size))).body())
+    assert parts[-1] == b'"}'
+    assert all(parts)
+    assert max(map(len, parts)) < 600_000
+    assert len(parts) == 2 or size == 2_000_000
+
+
+async def test_a_request_says_what_it_takes_and_for_how_long_it_waits() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(asked: httpx.Request) -> httpx.Response:
+        seen.append(asked)
+        return httpx.Response(200, json={"code": 0, "data": {"task_id": "1"}}, headers={"Set-Cookie": "a=b"})
+
+    client = KlingClient(
+        "https://kling.example/prefix",
+        lambda: Credentials(api_key=SecretStr("key")),
+        transport=httpx.MockTransport(answer),
+    )
+    await client.read("1")
+    await client.create(request())
+    await client.aclose()
+    for asked in seen:
+        assert asked.extensions["timeout"] == {"connect": 10.0, "read": 60.0, "write": 60.0, "pool": 60.0}
+        assert {**asked.headers, "content-length": ""} == {
+            "host": "kling.example",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "authorization": "Bearer key",
+            "content-type": "application/json",
+            "user-agent": f"kolors-mcp/{__version__}",
+            "content-length": "",
+        }
+    assert [str(asked.url) for asked in seen] == [
+        "https://kling.example/prefix/v1/images/kolors-virtual-try-on/1",
+        "https://kling.example/prefix/v1/images/kolors-virtual-try-on",
+    ]
 
 
 async def test_reads_use_the_paths_that_the_page_means(kling: SandboxKling, client: KlingClient) -> None:

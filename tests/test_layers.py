@@ -53,7 +53,7 @@ HOMES = {
     "httpx": HTTP_CLIENT,
     "httpcore": HTTP_CLIENT,
     "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
-    "pybase64": ("kolors_mcp.kling.wire",),
+    "pybase64": ("kolors_mcp.kling.wire", "kolors_mcp.images.source"),
     "PIL": PIXELS,
     "pillow_heif": PIXELS,
     "sqlalchemy": ("kolors_mcp.ledger",),

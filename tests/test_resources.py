@@ -5,13 +5,14 @@ import base64
 import io
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, cast
 
 import anyio
 import pytest
 from making import HURRIED, api_key
 from mcp import Client, MCPError
-from mcp.client.subscriptions import ResourceUpdated
+from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp_types import (
     BlobResourceContents,
     ReadResourceResult,
@@ -218,6 +219,65 @@ async def test_without_credentials_reading_says_which_variables_to_set(kling: Sa
         assert json_of(await client.read_resource("tryon://recent"), "tryon://recent") == {"try_ons": []}
 
 
+async def test_a_picture_that_was_shrunk_says_so(kling: SandboxKling, era: Era, tmp_path: Path) -> None:
+    kling.rules.speed = 50
+    server = build_server(settings_for(kling, save_dir=tmp_path), lambda: api_key(kling), clock=HURRIED)
+    async with Client(server, mode=era) as client:
+        [image] = (await created(client, wait_seconds=30)).images
+        assert image.saved_to is not None
+        found: dict[int, Any] = {}
+        for side in (900, 3000):
+            Image.effect_noise((side, side), 90).convert("RGB").save(image.saved_to)
+            result = await client.read_resource(image.resource_uri or "", cache_mode="refresh")
+            [contents] = result.contents
+            assert isinstance(contents, BlobResourceContents)
+            found[side] = (Image.open(io.BytesIO(base64.b64decode(contents.blob))).width, contents.meta)
+    assert found[900] == (900, None)
+    assert found[3000][0] < 3000
+    assert found[3000][1] == {"kolors-mcp/shrunk": True}
+
+
+async def test_the_page_of_the_app_has_its_size_and_may_be_kept(client: Client, era: Era) -> None:
+    listed = await client.list_resources()
+    [page] = [one for one in listed.resources if one.uri.startswith("ui:")]
+    read = await client.read_resource(page.uri)
+    [contents] = read.contents
+    assert isinstance(contents, TextResourceContents)
+    assert page.size == len(contents.text.encode())
+    assert page.annotations is not None
+    assert page.annotations.audience == ["user"]
+    if era == "auto":
+        assert (read.ttl_ms, read.cache_scope) == (3_600_000, "public")
+        assert (listed.ttl_ms, listed.cache_scope) == (2_000, "private")
+
+
+@pytest.mark.parametrize("era", ["auto"], indirect=True)
+async def test_whoever_listens_hears_that_the_list_of_resources_has_grown(client: Client, kling: SandboxKling) -> None:
+    kling.rules.finished_seconds = 10_000
+    async with client.listen(resources_list_changed=True) as subscription:
+        made = await created(client)
+        assert (await created(client)).reused
+        kling.clock.advance(20_000)
+        await client.call_tool("get_try_on", {"task_id": made.task_id, "wait_seconds": 30})
+        lengths: list[int] = []
+        with anyio.fail_after(20):
+            async for event in subscription:
+                assert isinstance(event, ResourcesListChanged)
+                lengths.append(len((await client.list_resources(cache_mode="refresh")).resources))
+                if lengths[-1] == 4:
+                    break
+    assert len(lengths) <= 2
+
+
+@pytest.mark.parametrize("era", ["legacy"], indirect=True)
+async def test_what_is_no_resource_cannot_be_subscribed_to(client: Client) -> None:
+    for uri in ("bad", "tryon://", "tryon://1/images/x", "ui://nothing"):
+        with pytest.raises(MCPError, match="There is no resource") as caught:
+            await subscribe(client, uri)
+        assert caught.value.error.code == INVALID_PARAMS
+    assert watched() == {}
+
+
 async def test_known_ids_are_completed_newest_first(client: Client, kling: SandboxKling) -> None:
     async def offered(template: str, name: str, typed: str) -> list[str]:
         ref = ResourceTemplateReference(type="ref/resource", uri=template)
@@ -233,6 +293,7 @@ async def test_known_ids_are_completed_newest_first(client: Client, kling: Sandb
     assert await offered(TRY_ON, "task_id", "x") == []
     assert await offered(PICTURE, "task_id", "") == [first.task_id]
     assert await offered(PICTURE, "index", "") == ["0"]
+    assert await offered(TRY_ON, "index", "") == []
     with pytest.raises(MCPError, match="There is no template"):
         await offered("ui://{x}", "x", "")
 

@@ -1,7 +1,9 @@
 """The finished picture as a model gets it: small, beside what went in, and from its copy when the link is dead."""
 
+import asyncio
 import base64
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,44 @@ async def test_a_photo_that_is_gone_leaves_the_garment_to_compare_with(kling: Sa
     assert "the garment" in without
 
 
+async def test_photos_that_do_not_come_leave_the_result_alone(
+    kling: SandboxKling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kolors_mcp.try_ons.gallery.COMPARED_WITHIN", 0.2)
+    kept_waiting = False
+
+    async def shop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if kept_waiting:
+            await reader.read()  # until the other side has had enough
+        picture = jpeg()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(shop, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        photos = {name: f"http://127.0.0.1:{port}/{name}.jpg" for name in PICTURES}
+        allowed = settings_for(kling).allowed_hosts | {f"127.0.0.1:{port}"}
+        async with connected(kling, allowed_hosts=allowed) as client:
+            task_id = await finished(client, **photos)
+            assert "the person's photo" in (await viewed(client, task_id, compare=True))[1]
+            kept_waiting = True
+            assert "It is shown alone" in (await viewed(client, task_id, compare=True))[1]
+
+
+async def test_the_first_picture_is_shown_also_where_kling_counts_from_one(kling: SandboxKling) -> None:
+    async with connected(kling) as client:
+        made = try_on_of(await client.call_tool("create_try_on", {**PICTURES, "wait_seconds": 30}))
+        rows = {"images": [{"index": number, "url": made.images[0].url} for number in (1, 2)]}
+        data = {"task_id": made.task_id, "task_status": "succeed", "task_result": rows}
+        kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"), times=None)
+        assert "Picture 1 of" in (await viewed(client, made.task_id))[1]
+        assert "Picture 2 of" in (await viewed(client, f" {made.task_id}\n", index=2))[1]
+        missing = await client.call_tool("view_try_on", {"task_id": made.task_id, "index": 3})
+    assert "it has 1, 2" in text_of(missing)
+
+
 async def test_another_process_shows_the_result_alone_and_says_so(kling: SandboxKling) -> None:
     async with connected(kling) as first:
         task_id = await finished(first)
@@ -118,7 +158,7 @@ async def test_the_saved_copy_is_shown_when_kling_has_forgotten_the_task(kling: 
         copy.unlink()
         gone = await client.call_tool("view_try_on", {"task_id": task_id})
     assert gone.is_error
-    assert text_of(gone) == ("Error: Kling does not have this picture any more, and its saved copy is gone.")
+    assert text_of(gone) == ("Error: Kling does not have this picture any more, and its saved copy is gone or damaged.")
 
 
 async def test_a_picture_that_does_not_exist_is_named(kling: SandboxKling) -> None:

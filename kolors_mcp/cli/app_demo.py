@@ -144,6 +144,8 @@ def _asset(name: str, choice: Choice) -> "Response":
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     if name == "sandbox.html":
         headers["content-security-policy"] = POLICY
+    elif name == "host.html":
+        headers["content-security-policy"] = "frame-ancestors 'none'"
     return Response(text, headers=headers, media_type=TYPES[name.rpartition(".")[2]])
 
 

@@ -121,17 +121,17 @@ def beside(left: bytes, right: bytes) -> bytes:
     return made(left, right)
 
 
-def handed_out(data: bytes) -> bytes:
-    """Return a picture as a JPEG within the limits of what hosts take, untouched if it is one.
+def handed_out(data: bytes) -> tuple[bytes, bool]:
+    """Return a picture as a JPEG within the limits of what hosts take, untouched if it is one, and whether it shrank.
 
     Raises:
         RefusalError: The bytes are no picture.
     """
     if kind_of(data[:HEAD]) == "JPEG" and len(data) <= limits.HANDED_OUT_BYTES:
-        return data
-    from kolors_mcp.images.preview import preview as made  # noqa: PLC0415  (brings Pillow)
+        return data, False
+    from kolors_mcp.images.preview import handed_out as made  # noqa: PLC0415  (brings Pillow)
 
-    return made(data, limits.HANDED_OUT_SIDE, limits.HANDED_OUT_BYTES)
+    return made(data)
 
 
 def verify(content: Content) -> None:

@@ -123,6 +123,24 @@ class Pictures:
                 return data
         raise AssertionError  # the last attempt returns or raises
 
+    async def saved(self, file: Path) -> bytes:
+        """Return a kept picture.
+
+        Raises:
+            OSError: It cannot be read.
+            PictureRefusedError: It is damaged, or no picture any more.
+        """
+
+        def read() -> bytes:
+            data = file.read_bytes()
+            examine.verify(MemoryContent(data))
+            return data
+
+        try:
+            return await to_thread.run_sync(read, limiter=self._decoders)
+        except RefusalError as error:
+            raise PictureRefusedError(f"The saved picture {error}") from error
+
     async def preview(self, data: bytes) -> bytes:
         """Return a small baseline JPEG of a picture: at most 768 pixels and 150,000 bytes.
 
@@ -145,7 +163,7 @@ class Pictures:
         except RefusalError as error:
             raise PictureRefusedError(f"The finished picture {error}") from error
 
-    async def handed_out(self, data: bytes) -> bytes:
+    async def handed_out(self, data: bytes) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG that hosts take: as it is, or at most 2048 pixels and 700,000 bytes.
 
         Raises:

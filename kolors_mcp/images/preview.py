@@ -5,8 +5,8 @@ import io
 from PIL import Image
 
 from kolors_mcp.images.content import MemoryContent
-from kolors_mcp.images.limits import PREVIEW_BYTES, PREVIEW_SIDE
-from kolors_mcp.images.pixels import decode
+from kolors_mcp.images.limits import HANDED_OUT_BYTES, HANDED_OUT_SIDE, PREVIEW_BYTES, PREVIEW_SIDE
+from kolors_mcp.images.pixels import Pixels, decode
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import HEAD, kind_of
 from kolors_mcp.images.typed_pillow import resized
@@ -17,13 +17,25 @@ _GAP = 8
 """White pixels between two pictures."""
 
 
-def preview(data: bytes, side: int = PREVIEW_SIDE, most: int = PREVIEW_BYTES) -> bytes:
-    """Return a baseline JPEG of at most `side` pixels and `most` bytes.
+def preview(data: bytes) -> bytes:
+    """Return a small baseline JPEG.
 
     Raises:
         RefusalError: The bytes are no picture.
     """
-    return _written(_small(data, side), most)
+    return _written(_small(data), PREVIEW_BYTES)
+
+
+def handed_out(data: bytes) -> tuple[bytes, bool]:
+    """Return a JPEG within the limits of what hosts take, and whether it has fewer pixels than the picture.
+
+    Raises:
+        RefusalError: The bytes are no picture.
+    """
+    pixels = _decoded(data, HANDED_OUT_SIDE)
+    jpeg = _written(_within(pixels.image, HANDED_OUT_SIDE), HANDED_OUT_BYTES)
+    with Image.open(io.BytesIO(jpeg)) as written:
+        return jpeg, written.size != pixels.declared
 
 
 def beside(left: bytes, right: bytes) -> bytes:
@@ -32,7 +44,7 @@ def beside(left: bytes, right: bytes) -> bytes:
     Raises:
         RefusalError: Either is no picture.
     """
-    pair = (_small(left, PREVIEW_SIDE), _small(right, PREVIEW_SIDE))
+    pair = (_small(left), _small(right))
     wide = sum(image.width / image.height for image in pair)
     # The right one is what it is about, so it is not enlarged; the left one follows.
     height = max(1, min(PREVIEW_SIDE, pair[1].height, int((PREVIEW_SIDE - _GAP) / wide)))
@@ -43,7 +55,11 @@ def beside(left: bytes, right: bytes) -> bytes:
     return _written(canvas, PREVIEW_BYTES)
 
 
-def _small(data: bytes, side: int) -> Image.Image:
+def _small(data: bytes) -> Image.Image:
+    return _within(_decoded(data, PREVIEW_SIDE).image, PREVIEW_SIDE)
+
+
+def _decoded(data: bytes, side: int) -> Pixels:
     kind = kind_of(data[:HEAD])
     if kind is None:
         raise RefusalError("is no picture")
@@ -52,7 +68,10 @@ def _small(data: bytes, side: int) -> Image.Image:
         factor = min(1.0, side / max(size))
         return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
-    image = decode(MemoryContent(data), kind, None, smaller=enough, least=1).image
+    return decode(MemoryContent(data), kind, None, smaller=enough, least=1)
+
+
+def _within(image: Image.Image, side: int) -> Image.Image:
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image
 

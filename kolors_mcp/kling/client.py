@@ -84,6 +84,7 @@ class KlingClient:
             follow_redirects=False,
             # A proxy of the environment may stand before Kling, never before a server on this machine.
             trust_env=api_base.startswith("https://"),
+            timeout=httpx.Timeout(60.0, connect=10.0),
             # The pool counts busy connections among those kept: with a lower number a crowd connects again each time.
             limits=httpx.Limits(max_connections=200, max_keepalive_connections=200),
             event_hooks={"response": [self._note_clock]},

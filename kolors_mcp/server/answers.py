@@ -33,6 +33,8 @@ def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
         text = f"Left: {_LEFT[view.beside]}. Right: {text[0].lower()}{text[1:]}"
     elif compare:
         text += " It is shown alone: what was sent is remembered only for a while, by the process that sent it."
+    if image.saved_to:
+        text += f" Saved to: {image.saved_to} ."
     if view.try_on.sandbox:
         text += " Simulated by the sandbox."
     return [

@@ -23,8 +23,10 @@ async def completed(service: Service, params: CompleteRequestParams) -> Completi
     """
     name, typed = params.argument.name, params.argument.value
     if isinstance(params.ref, PromptReference):
-        beginning_of(params.ref.name)
-        values = await _ids(service, finished=True) if name == "person" else _WORDS.get(name, ())
+        if name not in beginning_of(params.ref.name).arguments:
+            values = ()
+        else:
+            values = await _ids(service, finished=True) if name == "person" else _WORDS.get(name, ())
     elif params.ref.uri not in (TRY_ON_TEMPLATE, PICTURE_TEMPLATE):
         raise MCPError(
             INVALID_PARAMS,
@@ -34,7 +36,7 @@ async def completed(service: Service, params: CompleteRequestParams) -> Completi
         values = await _ids(service, finished=params.ref.uri == PICTURE_TEMPLATE)
     else:
         # Kling makes one picture of each try-on.
-        values = ("0",) if name == "index" else ()
+        values = ("0",) if name == "index" and params.ref.uri == PICTURE_TEMPLATE else ()
     found = [value for value in values if value.startswith(typed)]
     return Completion(values=found[:OFFERED], total=len(found), has_more=len(found) > OFFERED)
 

@@ -43,6 +43,8 @@ TRY_ON_TEMPLATE = "tryon://{task_id}"
 PICTURE_TEMPLATE = "tryon://{task_id}/images/{index}"
 JSON, JPEG = "application/json", "image/jpeg"
 
+SHRUNK = "kolors-mcp/shrunk"
+"""Stands in `_meta` of a picture that has fewer pixels than the one behind its link."""
 SHOWN = 20
 """Try-ons in `tryon://recent`."""
 LISTED = 10
@@ -76,6 +78,15 @@ def address_of(uri: str) -> Address | None:
     if not 0 < len(task_id) <= _LONGEST_ID or not task_id.isprintable():
         return None
     return Address(task_id, None if found[2] is None else int(found[2]))
+
+
+def no_resource(uri: str) -> MCPError:
+    """Return the error for an address that means nothing here."""
+    return MCPError(
+        INVALID_PARAMS,
+        f"There is no resource {quoted(uri)}; there are {RECENT}, {TRY_ON_TEMPLATE} and {PICTURE_TEMPLATE}.",
+        {"uri": uri},
+    )
 
 
 def templates() -> list[ResourceTemplate]:
@@ -126,11 +137,7 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
     """
     address = address_of(uri)
     if address is None:
-        raise MCPError(
-            INVALID_PARAMS,
-            f"There is no resource {quoted(uri)}; there are {RECENT}, {TRY_ON_TEMPLATE} and {PICTURE_TEMPLATE}.",
-            {"uri": uri},
-        )
+        raise no_resource(uri)
     try:
         return await _read(await service.try_ons(), address, uri)
     except KolorsError as error:
@@ -153,8 +160,10 @@ async def _read(try_ons: "TryOns", address: Address, uri: str) -> ReadResourceRe
     if address.index is None:
         try_on = await try_ons.gallery.look(address.task_id)
         return _text(uri, try_on.model_dump_json(), FINISHED_MS if try_on.finished else RUNNING_MS)
-    jpeg = await try_ons.gallery.picture(address.task_id, address.index)
-    contents = BlobResourceContents(uri=uri, mime_type=JPEG, blob=base64.b64encode(jpeg).decode())
+    jpeg, shrunk = await try_ons.gallery.picture(address.task_id, address.index)
+    contents = BlobResourceContents(
+        uri=uri, mime_type=JPEG, blob=base64.b64encode(jpeg).decode(), _meta={SHRUNK: True} if shrunk else None
+    )
     return ReadResourceResult(contents=[contents], ttl_ms=PICTURE_MS, cache_scope="private")
 
 

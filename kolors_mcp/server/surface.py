@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context as ToolContext
 from mcp.server.mcpserver import MCPServer
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp.shared.subscriptions import ResourceUpdated, ServerEvent
+from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp_types import (
+    CallToolResult,
     CompleteRequestParams,
     CompleteResult,
     EmptyResult,
     GetPromptRequestParams,
+    InputRequiredResult,
     ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
     ListToolsResult,
     PaginatedRequestParams,
     ReadResourceRequestParams,
+    Resource,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
     Tool,
@@ -37,6 +41,10 @@ Context = ServerRequestContext[Service, Any]
 
 _LISTS_MS = 3_600_000
 """How long a host may keep the lists that only a new version changes."""
+_RESOURCES_MS = 2_000
+"""The same for the list of resources, which grows with each try-on."""
+_TOLD = 1_000
+"""Latest try-ons of which is remembered that they, or their pictures, have joined the list of resources."""
 _SUBSCRIPTIONS = "kolors-mcp subscriptions"
 
 
@@ -54,10 +62,12 @@ class TryOnServer(MCPServer[Service]):
         self._clock = clock
         self._bus = InMemorySubscriptionBus()
         self._sending: set[asyncio.Task[None]] = set()
+        self._told: dict[tuple[str, bool], None] = {}
         super().__init__(
             subscriptions=self._bus,
             cache_hints={
                 "tools/list": CacheHint(ttl_ms=_LISTS_MS, scope="private"),  # it depends on what the host can show
+                "resources/list": CacheHint(ttl_ms=_RESOURCES_MS, scope="private"),
                 "prompts/list": same_for_all,
                 "resources/templates/list": same_for_all,
             },
@@ -78,6 +88,21 @@ class TryOnServer(MCPServer[Service]):
         server.add_request_handler("prompts/get", GetPromptRequestParams, self._prompt)
         server.add_request_handler("completion/complete", CompleteRequestParams, self._complete)
 
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool, as the SDK does, and tell whoever listens that the list of resources has grown."""
+        result = await super().call_tool(name, arguments, context)
+        answer = result.structured_content if isinstance(result, CallToolResult) else None
+        if answer and "reference" in answer:
+            known = (answer["task_id"], answer["status"] == "succeed")
+            if known not in self._told:
+                self._told[known] = None
+                while len(self._told) > _TOLD:
+                    self._told.pop(next(iter(self._told)))
+                await self._bus.publish(ResourcesListChanged())
+        return result
+
     @cached_property
     def _updates(self) -> "Updates":
         from kolors_mcp.server.updates import Updates  # noqa: PLC0415  (as `_offers`)
@@ -92,16 +117,32 @@ class TryOnServer(MCPServer[Service]):
         return ListToolsResult(tools=[tool for tool in await self.list_tools() if shown or not _is_for_app_only(tool)])
 
     async def _list_resources(self, ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
-        found = [*await self.list_resources(), *await _offers().resources.listed(ctx.lifespan_context)]
-        return ListResourcesResult(resources=found)
+        found = await _offers().resources.listed(ctx.lifespan_context)
+        return ListResourcesResult(resources=[*await self._constants(), *found])
+
+    async def _constants(self) -> list[Resource]:
+        """Return the resources that only a new version changes, with their sizes."""
+        found: list[Resource] = []
+        for resource in await self.list_resources():
+            contents = await self.read_resource(resource.uri)
+            assert not isinstance(contents, InputRequiredResult)
+            size = sum(
+                len(part.content.encode() if isinstance(part.content, str) else part.content) for part in contents
+            )
+            found.append(resource.model_copy(update={"size": size}))
+        return found
+
+    async def _is_constant(self, uri: str) -> bool:
+        return uri in {resource.uri for resource in await self.list_resources()}
 
     async def _list_templates(self, _ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
         found = [*await self.list_resource_templates(), *_offers().resources.templates()]
         return ListResourceTemplatesResult(resource_templates=found)
 
     async def _read(self, ctx: Context, params: ReadResourceRequestParams) -> HandlerResult:
-        if params.uri in {resource.uri for resource in await self.list_resources()}:
-            return await self._handle_read_resource(ctx, params)
+        if await self._is_constant(params.uri):
+            read = await self._handle_read_resource(ctx, params)
+            return read.model_copy(update={"ttl_ms": _LISTS_MS, "cache_scope": "public"})
         return await _offers().resources.read(ctx.lifespan_context, params.uri)
 
     async def _hear(self, ctx: Context, params: SubscriptionsListenRequestParams) -> HandlerResult:
@@ -111,6 +152,8 @@ class TryOnServer(MCPServer[Service]):
     async def _subscribe(self, ctx: Context, params: SubscribeRequestParams) -> HandlerResult:
         """Subscribe in the manner of the protocols before 2026: until unsubscribed, or the connection ends."""
         uri, session = params.uri, ctx.session
+        if _offers().resources.address_of(uri) is None and not await self._is_constant(uri):
+            raise _offers().resources.no_resource(uri)
         # The SDK has no other way to what lasts as long as a connection.
         connection = session._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         held: dict[str, ExitStack] = connection.state.setdefault(_SUBSCRIPTIONS, {})

@@ -69,7 +69,7 @@ class TryOnTool(Tool):
     def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
         known = cast("dict[str, dict[str, Any]]", self.parameters["properties"])
         complaints = [
-            f"{self.name} has no argument {quoted(name, 60)}; it takes {', '.join(known)}."
+            f"{self.name} has no argument {quoted(name, 60)}; it takes {', '.join(known) or 'none'}."
             for name in arguments
             if name not in known
         ]

@@ -33,8 +33,10 @@ def _no_switch(value: Any) -> Any:
     return value
 
 
-def _text_of_number(value: Any) -> Any:
-    # Kling's ids are digits, and some assistants send them as numbers.
+def _text_of_id(value: Any) -> Any:
+    # Kling's ids are digits, and some assistants send them as numbers, or with blanks around.
+    if isinstance(value, str):
+        return value.strip()
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64 else value  # noqa: PLR2004  (an id fits into 64 bits)
 
 
@@ -87,7 +89,7 @@ NewRender = Annotated[
 TaskId = Annotated[
     str,
     Field(min_length=1, max_length=200, description="Kling's task_id, or the reference (k-...) of a create."),
-    BeforeValidator(_text_of_number),
+    BeforeValidator(_text_of_id),
 ]
 Index = Annotated[
     int,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 REMEMBERED = 8_000_000
 """Characters of what creates were given that are remembered, the latest first: mostly paths and links, which are short;
 a picture given as base64 counts whole."""
-SHOWN_WITHIN = 20.0
-"""Seconds for looking at a try-on, and again for its picture; hosts cut at 45 and 60."""
+SHOWN_WITHIN, COMPARED_WITHIN = 17.0, 5.0
+"""Seconds for looking at a try-on, and again for its picture; then for what went in. Hosts cut at 45 and 60."""
 RECENT_ROWS = 100
 """Newest rows of Kling's list in which recent try-ons are looked for."""
 RECENT_WITHIN = 5.0
@@ -106,24 +106,25 @@ class Gallery:
         given = self._given.get(try_on.reference or "") if compare else None
         if given is not None:
             sides: tuple[tuple[Beside, str], ...] = (("person", given.human_image), ("garment", given.cloth_image))
-            for beside, source in sides:
-                left = await self._small(source)
-                if left is not None:
-                    return View(await self._pictures.beside(left, jpeg), try_on, image, beside)
+            with anyio.move_on_after(COMPARED_WITHIN):
+                for beside, source in sides:
+                    left = await self._small(source)
+                    if left is not None:
+                        return View(await self._pictures.beside(left, jpeg), try_on, image, beside)
         return View(jpeg, try_on, image)
 
-    async def picture(self, task_id: str, index: int) -> bytes:
-        """Return a finished picture as a JPEG of at most 700,000 bytes.
+    async def picture(self, task_id: str, index: int) -> tuple[bytes, bool]:
+        """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that.
 
         Raises:
             ResultUnavailableError, KlingError: As `view`.
         """
         try_on, image, data = await self._found(task_id, index)
-        jpeg = await self._pictures.handed_out(data)
+        jpeg, shrunk = await self._pictures.handed_out(data)
         self.sizes[try_on.task_id, image.index] = len(jpeg)
         while len(self.sizes) > SIZES:
             self.sizes.pop(next(iter(self.sizes)))
-        return jpeg
+        return jpeg, shrunk
 
     async def remembered(self, most: int) -> list[TryOn]:
         """Return the latest try-ons that were made here, the newest first, as they were last seen."""
@@ -149,32 +150,34 @@ class Gallery:
     async def _found(self, task_id: str, index: int) -> tuple[TryOn, ResultImage, bytes]:
         """Return a finished picture as it was served."""
         try_on = await self.look(task_id)
-        image = next((image for image in try_on.images if image.index == index), None)
+        image = _numbered(try_on.images, index)
         if image is None:
-            copies = _copies(try_on.task_id, await self._records.find(try_on.task_id))
-            image = next((image for image in copies if image.index == index), None)
+            image = _numbered(_copies(try_on.task_id, await self._records.find(try_on.task_id)), index)
         if image is None:
             raise errors.ResultUnavailableError(why_no_picture(try_on, index))
         try:
             with anyio.fail_after(SHOWN_WITHIN):
-                return try_on, image, await self._data_of(image)
+                return try_on, *await self._data_of(image)
         except (errors.PictureRefusedError, TimeoutError) as error:
             reason = "It did not come in time." if isinstance(error, TimeoutError) else str(error)
             raise errors.ResultUnavailableError(
-                f"The picture cannot be shown: {reason} Its link is {image.url} ."
+                f"The picture cannot be shown: {reason} Its link is {image.url} . Kling keeps pictures for 30 days; "
+                "after that only a saved copy is left."
             ) from error
 
-    async def _data_of(self, image: ResultImage) -> bytes:
+    async def _data_of(self, image: ResultImage) -> tuple[ResultImage, bytes]:
+        """Return a picture from its copy or else from its link, and where it is to be had from then."""
         if image.saved_to is not None:
             try:
-                return await anyio.Path(image.saved_to).read_bytes()
-            except OSError as error:
-                logger.info("the saved picture is gone (%s)", type(error).__name__)
+                return image, await self._pictures.saved(Path(image.saved_to))
+            except (OSError, errors.PictureRefusedError) as error:
+                logger.info("the saved picture cannot be shown (%s)", type(error).__name__)
                 if image.url.startswith("file:"):
                     raise errors.ResultUnavailableError(
-                        "Kling does not have this picture any more, and its saved copy is gone."
+                        "Kling does not have this picture any more, and its saved copy is gone or damaged."
                     ) from error
-        return await self._pictures.download(image.url)
+                image = image.model_copy(update={"saved_to": None})
+        return image, await self._pictures.download(image.url)
 
     async def _small(self, source: str) -> bytes | None:
         """Return what was given, made small; none if it is not there any more."""
@@ -213,6 +216,12 @@ def remembered_of(entry: Entry, *, sandbox: bool) -> TryOn | None:
         sandbox=sandbox,
         next_step=next_step(entry.task_id, status, images=bool(images)),
     )
+
+
+def _numbered(images: Sequence[ResultImage], index: int) -> ResultImage | None:
+    """Return the picture with this index; if there is none, the first for 0, should Kling count from another number."""
+    exact = next((image for image in images if image.index == index), None)
+    return images[0] if exact is None and index == 0 and images else exact
 
 
 def _copies(task_id: str, entry: Entry | None) -> tuple[ResultImage, ...]:

@@ -38,6 +38,8 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
   const server = await new Server().connect();
   const { tools } = await server.request("tools/list");
   const bound = tools.find(({ name }) => name === tool);
+  // The tool comes from this page's address, which any other page can write: nothing that costs is called by it.
+  if (!bound?.annotations?.readOnlyHint) throw new Error(`Only a tool that reads can be named here; ${tool} is none.`);
   const forApps = tools.filter((each) => each._meta?.ui?.visibility?.includes("app") ?? true).map(({ name }) => name);
   const [{ text: html, _meta }] = (await server.request("resources/read", { uri: bound._meta.ui.resourceUri })).contents;
   const { csp, permissions } = _meta?.ui ?? {};

@@ -4,6 +4,7 @@ import { openView } from "./bridge.js";
 const wanted = new URLSearchParams(location.search);
 const at = (id) => document.getElementById(id);
 const context = () => ({ theme: at("theme").value, locale: at("locale").value, displayMode: "inline", platform: "web" });
+const told = (text) => at("told").append(Object.assign(document.createElement("li"), { textContent: text }));
 let view = null;
 
 function dress() {
@@ -13,6 +14,7 @@ function dress() {
 
 async function open() {
   await view?.close();
+  view = null;
   view = await openView({
     frame: at("view"),
     // Another origin than this page's, as the specification asks of hosts that are web pages.
@@ -20,7 +22,7 @@ async function open() {
     tool: wanted.get("tool") ?? "open_fitting_room",
     args: JSON.parse(wanted.get("arguments") ?? "{}"),
     context: context(),
-    told: (text) => at("told").append(Object.assign(document.createElement("li"), { textContent: text })),
+    told,
     opened: (url) => window.open(url, "_blank", "noopener"),
     saved,
     resized: ({ height }) => height && (at("view").style.height = `${height}px`),
@@ -48,6 +50,7 @@ for (const name of ["theme", "locale", "width"]) {
     view?.change(context());
   };
 }
-at("reopen").onclick = open;
+const opened = () => open().catch((error) => told(error.message));
+at("reopen").onclick = opened;
 dress();
-open();
+opened();

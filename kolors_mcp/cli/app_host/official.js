@@ -10,6 +10,8 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
   const client = new Client(META, { capabilities: { extensions } });
   await client.connect(new StreamableHTTPClientTransport(new URL("/mcp", location.href)));
   const bound = (await client.listTools()).tools.find(({ name }) => name === tool);
+  // The tool comes from this page's address, which any other page can write: nothing that costs is called by it.
+  if (!bound?.annotations?.readOnlyHint) throw new Error(`Only a tool that reads can be named here; ${tool} is none.`);
   const [{ text: html, _meta }] = (await client.readResource({ uri: bound._meta.ui.resourceUri })).contents;
   const { csp, permissions } = _meta?.ui ?? {};
   frame.allow = permissions?.camera ? "camera *" : "";

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mcp.server.extension import Extension, ResourceBinding
 from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
-from mcp_types import ContentBlock, Icon, TextContent, ToolAnnotations
+from mcp_types import Annotations, ContentBlock, Icon, TextContent, ToolAnnotations
 
 from kolors_mcp.server.tool import TryOnTool
 from kolors_mcp.server.tools import Call
@@ -49,6 +49,7 @@ class FittingRoom(Extension):
             title="Fitting room",
             description="A page on which people choose photos, start a Kling try-on and compare the result.",
             mime_type=MEDIA_TYPE,
+            annotations=Annotations(audience=["user"]),
             meta={"ui": {"csp": nowhere, "permissions": {"camera": {}}, "prefersBorder": True}},
             fn=self._page,
         )

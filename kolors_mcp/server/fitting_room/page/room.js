@@ -29,9 +29,14 @@ async function start(fresh = false, chosen = { ...photos }) {
   await follow(tryOn, turn);
 }
 
+/** Return the reference of a create that may have been paid for, if an error names one. */
+function referenceIn(text) {
+  return /"(k-[0-9a-f]+)"/.exec(text)?.[1];
+}
+
 /** Say why there is no try-on. Starting again with the same photos joins a task that does exist, and pays nothing. */
 function notStarted(error, chosen) {
-  const reference = /"(k-[0-9a-f]+)"/.exec(error.message)?.[1];
+  const reference = referenceIn(error.message);
   const doubtful = Boolean(reference) || !error.told;
   showTrouble(
     say(doubtful ? "in_doubt" : "not_started"),
@@ -54,7 +59,7 @@ async function look(id) {
 /** Follow a try-on to its end, unless the user turns to another one meanwhile. */
 async function follow(tryOn, turn) {
   let failures = 0;
-  const reused = tryOn.reused;
+  const { reused, status: first } = tryOn;
   const known = room.started.get(tryOn.task_id);
   while (turn === room.turn && !["succeed", "failed"].includes(tryOn.status)) {
     const since = known?.since ?? (Date.parse(tryOn.created_at) || stage.since);
@@ -72,14 +77,15 @@ async function follow(tryOn, turn) {
       announce(say("retrying"));
     }
   }
-  if (turn === room.turn) await finish({ ...tryOn, reused }, turn);
+  if (turn !== room.turn) return;
+  if (at("room").dataset.mode === "room" && (known || tryOn.status !== first)) showWall();
+  await finish({ ...tryOn, reused }, turn);
 }
 
 /** Show how a try-on ended, and tell the model. */
 async function finish(tryOn, turn) {
   const known = room.started.get(tryOn.task_id);
   room.tryOn = tryOn;
-  if (known) showWall();
   if (tryOn.status === "failed") {
     const reason = tryOn.status_message || say("no_reason");
     host.tellModel(`Fitting room: try-on ${tryOn.task_id}${worn(known?.chosen)} failed: ${plain(reason, 200)}`);
@@ -199,9 +205,8 @@ function enter(mode) {
 
 function received({ structuredContent: answer, isError, content }) {
   if (isError) {
-    const text = (content ?? []).map((part) => part.text ?? "").join(" ");
-    if (at("room").dataset.mode === "room") return undefined;
-    return showTrouble(say("not_started"), text.replace(/^Error: /, ""), "", "", null);
+    const text = (content ?? []).map((part) => part.text ?? "").join(" ").replace(/^Error: /, "");
+    return refused(host.context.toolInfo?.tool?.name, text);
   }
   if (answer?.task_id) {
     enter("one");
@@ -213,6 +218,18 @@ function received({ structuredContent: answer, isError, content }) {
   }
   // Without a try-on in the answer the arguments may name one: view_try_on answers with a picture.
   if (room.asked && at("room").dataset.mode === "one") return look(room.asked);
+  return undefined;
+}
+
+/** Say why the assistant's call came to nothing, each by what it was about. */
+function refused(tool, reason) {
+  const reference = referenceIn(reason);
+  if (tool === "create_try_on") {
+    if (!reference) return showTrouble(say("not_started"), reason, "", "", null);
+    return showTrouble(say("in_doubt"), reason, say("doubt_hint"), say("look_again"), () => look(reference));
+  }
+  if (MODES[tool] === "one") return showTrouble(say("lost"), reason, "", "", null);
+  if (MODES[tool] === "wall") noList(reason);
   return undefined;
 }
 

@@ -19,12 +19,16 @@ async function showWall() {
     fillWall(page);
     return page.try_ons;
   } catch (error) {
-    at("none").textContent = say("list_failed", { reason: error.message });
-    at("none").hidden = false;
+    noList(error.message);
     return [];
   } finally {
     at("refresh").disabled = false;
   }
+}
+
+function noList(reason) {
+  at("none").textContent = say("list_failed", { reason });
+  at("none").hidden = false;
 }
 
 /** Show a page of try-ons that is there already. */
