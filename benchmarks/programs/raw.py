@@ -1,10 +1,11 @@
 """A create or a get as cheap as it gets: raw sockets, no checks. What the floor does, and the bare server."""
 
 import asyncio
-import binascii
 import json
 from pathlib import Path
 from typing import Any
+
+import pybase64
 
 HOST = b"Host: 127.0.0.1\r\n"
 PATH = b"/v1/images/kolors-virtual-try-on"
@@ -48,4 +49,4 @@ class Raw:
 
 
 def _encoded(picture: bytes) -> bytes:
-    return binascii.b2a_base64(picture, newline=False)
+    return pybase64.b64encode(picture)

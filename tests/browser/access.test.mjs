@@ -165,13 +165,16 @@ test("the room speaks the host's language, all of it", async () => {
   await room.locator("#start").click();
   await finished(room);
   await page.screenshot({ path: `${SHOTS}/12-chinese.png` });
-  const foreign = await frameOf(page).evaluate(() => {
-    const texts = [...document.querySelectorAll("main [data-text], main [aria-label], #stage-title, #expiry, .state, .rest")];
-    return texts.flatMap((each) => [each.textContent.trim(), each.getAttribute("aria-label") ?? ""]).filter((text) => /^[A-Za-z ,.']{4,}$/.test(text));
-  });
-  assert.deepEqual(foreign, []);
+  const written = (pattern) =>
+    frameOf(page).evaluate((source) => {
+      const texts = [...document.querySelectorAll("main [data-text], main [aria-label], main img[alt], #slider, #stage-title, #expiry, .state, .date, .rest")];
+      const all = texts.flatMap((each) => [each.textContent.trim(), ...["aria-label", "aria-valuetext", "alt"].map((name) => each.getAttribute(name) ?? "")]);
+      return all.filter((text) => new RegExp(source).test(text));
+    }, pattern);
+  assert.deepEqual(await written("^[A-Za-z ,.']{4,}$"), []);
   await page.locator("#locale").selectOption("en-GB");
   await room.locator("h1", { hasText: "Fitting room" }).waitFor();
+  assert.deepEqual(await written("[\u4e00-\u9fff]"), []);
 });
 
 test("no request leaves the page, and neither eval nor inline handlers nor foreign addresses work in it", async () => {

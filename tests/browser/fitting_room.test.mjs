@@ -1,6 +1,8 @@
 // The fitting room as a person uses it: Chromium, the official AppBridge, the real server, a simulated Kling.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { SHOTS, choose, drop, heard, openRoom, photo, sample, surroundings } from "./surroundings.mjs";
 
@@ -138,6 +140,31 @@ test("a view that is opened again goes on with the running try-on and pays nothi
   await finished(room);
   assert.equal(await around.paid(), paid);
   assert.equal(await room.locator("#again").isHidden(), true);
+  await room.locator("#tiles li:first-child [data-status=succeed]", { hasText: "Kept until" }).waitFor();
+});
+
+test("what the assistant's call came to is named by what it was about", async () => {
+  const { page, room } = await openRoom(around, { tool: "get_try_on", arguments: JSON.stringify({ task_id: "404" }) });
+  await room.locator("#stage-title", { hasText: "The try-on cannot be seen just now" }).waitFor();
+  assert.match(await room.locator("#reason").innerText(), /knows no try-on "404"/);
+  await around.turn("faults", { on: "list", fault: "refuse", code: 1103, times: null });
+  await page.goto(`${around.host}?${new URLSearchParams({ tool: "list_try_ons" })}`);
+  await room.locator("#none", { hasText: "The recent try-ons cannot be listed." }).waitFor();
+});
+
+test("an address of the demo's page, which anybody can write, starts nothing that costs", async () => {
+  const paid = await around.paid();
+  const page = await around.context.newPage();
+  const folder = await mkdtemp(join(tmpdir(), "fitting-room-"));
+  const file = join(folder, "person.jpg");
+  await writeFile(file, (await sample("person")).buffer);
+  const query = { tool: "create_try_on", arguments: JSON.stringify({ human_image: file, cloth_image: file }) };
+  await page.goto(`${around.host}?${new URLSearchParams(query)}`);
+  await page.locator("#told li", { hasText: "create_try_on is none" }).waitFor();
+  assert.equal(await around.paid(), paid);
+  await rm(folder, { recursive: true });
+  const framing = await page.request.get(around.host);
+  assert.equal(framing.headers()["content-security-policy"], "frame-ancestors 'none'");
 });
 
 test("nothing is started by opening, choosing, looking or coming back: only by the click", async () => {

@@ -90,7 +90,8 @@ async function finish(tryOn, turn) {
     const reason = tryOn.status_message || say("no_reason");
     host.tellModel(`Fitting room: try-on ${tryOn.task_id}${worn(known?.chosen)} failed: ${plain(reason, 200)}`);
     const again = known && (() => start(false, known.chosen));
-    return showTrouble(say("failed"), reason, say("failed_hint"), say("again_after_failure"), again);
+    const label = `${say("again_after_failure")} (${say(FACTS.sandbox ? "again_free" : "again_price")})`;
+    return showTrouble(say("failed"), reason, say("failed_hint"), label, again);
   }
   const image = tryOn.images[0];
   const link = image ? `${image.url}${image.expires_at ? ` (kept until ${image.expires_at})` : ""}` : "no picture";
@@ -109,10 +110,10 @@ async function showPicture(tryOn, image, known, turn) {
     return turn === room.turn && showTrouble(say("succeed"), reason, expiryOf(image), say("look_again"), look_again);
   }
   if (turn !== room.turn) return;
-  at("expiry").textContent = expiryOf(image);
   at("again").hidden = !known;
-  const remarks = [...(tryOn.reused ? [say("reused")] : []), ...(room.shown.full ? [] : [say("preview")])];
-  await showResult(room.shown, known?.before, remarks);
+  const { full } = room.shown;
+  const remarks = () => [...(tryOn.reused ? [say("reused")] : []), ...(full ? [] : [say("preview")])].join(" ");
+  await showResult(room.shown, known?.before, () => [expiryOf(image), remarks()]);
 }
 
 /** Turn to a try-on from the wall or from the assistant's call. */
@@ -191,7 +192,12 @@ function dress(context) {
   for (const [side, pixels] of Object.entries(context.safeAreaInsets ?? {})) {
     root.style.setProperty(`--safe-${side}`, `${pixels}px`);
   }
+  const before = language.locale;
   speak(context.locale, context.timeZone);
+  if (language.locale !== before) {
+    stage.words?.();
+    reletter();
+  }
   at("again").querySelector("small").textContent = say(FACTS.sandbox ? "again_free" : "again_price");
   labelSlots();
   ready();

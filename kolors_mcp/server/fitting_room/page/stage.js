@@ -1,7 +1,7 @@
 // The stage: one try-on from its start to its picture, with the slider, the zoom and what can be done next.
 
 const ZOOMS = [1, 1.5, 2, 3];
-const stage = { zoom: 0, ticking: 0, since: 0 };
+const stage = { zoom: 0, ticking: 0, since: 0, words: null }; // `words` writes what is shown anew, in another language
 const at = (id) => document.getElementById(id);
 
 /** Say a line to those who listen instead of looking. */
@@ -35,6 +35,10 @@ function face(name, title) {
 /** Show that a try-on is under way since `since` (milliseconds of the clock), with the person's photo behind it. */
 function showProgress(step, since, photo) {
   face("progress", say(step));
+  stage.words = () => {
+    at("stage-title").textContent = say(step);
+    tick();
+  };
   at("ghost").hidden = !photo;
   if (photo) at("ghost").src = photo;
   stage.since = since;
@@ -51,6 +55,7 @@ function tick() {
 /** Show what went wrong; `again` is what the button does. */
 function showTrouble(title, reason, advice, label, again) {
   face("trouble", title);
+  stage.words = null;
   at("reason").textContent = reason;
   at("advice").textContent = advice;
   at("retry").textContent = label;
@@ -59,22 +64,25 @@ function showTrouble(title, reason, advice, label, again) {
   alarm(`${title}. ${reason}`);
 }
 
-/** Show a finished picture, beside the photo from before if that is still at hand. */
-async function showResult(shown, before, remarks) {
+/** Show a finished picture, beside the photo from before if that is at hand; `told` gives what is said below it. */
+async function showResult(shown, before, told) {
   at("after").src = shown.src;
-  at("after").alt = say("picture_alt");
   await at("after").decode().catch(() => undefined);
   at("sheet").style.setProperty("--shape", at("after").naturalWidth / at("after").naturalHeight || 0.75);
   for (const id of ["earlier", "edge", "slider"]) at(id).hidden = !before;
   at("frame").classList.toggle("compared", Boolean(before));
-  if (before) {
-    at("earlier").src = before;
+  if (before) at("earlier").src = before;
+  stage.words = () => {
+    at("stage-title").textContent = say("succeed");
+    at("after").alt = say("picture_alt");
     at("earlier").alt = say("before_alt");
-  }
-  at("remark").textContent = remarks.join(" ");
-  slide(50);
-  zoom(0);
+    [at("expiry").textContent, at("remark").textContent] = told();
+    slide(at("slider").value);
+  };
   face("result", say("succeed"));
+  at("slider").value = 50;
+  stage.words();
+  zoom(0);
 }
 
 function slide(value) {

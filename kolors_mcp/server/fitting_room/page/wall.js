@@ -1,7 +1,7 @@
 // The wall: the recent try-ons with their states and expiry dates; pictures are fetched when they come into sight.
 
 const PAGE_SIZE = 12;
-const wall = { page: 0, thumbs: new Map(), queue: Promise.resolve(), choose: null };
+const wall = { page: 0, rows: [], thumbs: new Map(), queue: Promise.resolve(), choose: null };
 
 const inSight = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
@@ -34,10 +34,16 @@ function noList(reason) {
 /** Show a page of try-ons that is there already. */
 function fillWall(page) {
   wall.page = page.page_num;
-  at("tiles").replaceChildren(...page.try_ons.map(tile));
+  wall.rows = page.try_ons;
+  reletter();
   at("none").textContent = say("none_yet");
   at("none").hidden = page.try_ons.length > 0;
   at("more").hidden = !page.has_more;
+}
+
+/** Make the tiles anew, in the language of now. */
+function reletter() {
+  at("tiles").replaceChildren(...wall.rows.map(tile));
 }
 
 async function showMore() {
@@ -45,8 +51,10 @@ async function showMore() {
   try {
     const page = await host.ask("list_try_ons", { page_num: wall.page + 1, page_size: PAGE_SIZE });
     wall.page = page.page_num;
-    const known = new Set([...at("tiles").children].map((item) => item.dataset.task));
-    const added = page.try_ons.filter((tryOn) => !known.has(tryOn.task_id)).map(tile);
+    const known = new Set(wall.rows.map((tryOn) => tryOn.task_id));
+    const rows = page.try_ons.filter((tryOn) => !known.has(tryOn.task_id));
+    const added = rows.map(tile);
+    wall.rows.push(...rows);
     at("tiles").append(...added);
     at("more").hidden = !page.has_more;
     added[0]?.querySelector("button").focus();
