@@ -333,10 +333,10 @@ def test_no_path_leads_out_of_the_allowed_folder(
     if not root.exists():
         root.mkdir()
         Tree(root)
+        # Only pictures that may be read are PNGs; whatever else is opened would be told from them.
+        (root / "forbidden" / "dress.png").write_bytes(jpeg())
+        (root / "allowed" / ".hidden" / "dress.png").write_bytes(jpeg())
     allowed = root / "allowed"
-    # Only pictures that may be read are PNGs; whatever else is opened would be told from them.
-    (root / "forbidden" / "dress.png").write_bytes(jpeg())
-    (allowed / ".hidden" / "dress.png").write_bytes(jpeg())
     written = "/".join([str(allowed), *parts] if absolute else parts)
     try:
         content, _ = files.open_file(written, [allowed])

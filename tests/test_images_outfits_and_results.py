@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -115,18 +116,18 @@ async def test_each_garment_is_refused_by_its_own_name(pictures: Pictures) -> No
 
 
 @pytest.mark.parametrize(
-    "data",
+    "made",
     [
-        png(),
-        jpeg(quarters((3000, 2000)), progressive=True),
-        heic(),
-        encoded(quarters().convert("RGBA"), "WEBP"),
-        png(Image.effect_noise((2000, 2000), 120)),
-        png(quarters((20, 10))),
+        png,
+        lambda: jpeg(quarters((3000, 2000)), progressive=True),
+        heic,
+        lambda: encoded(quarters().convert("RGBA"), "WEBP"),
+        lambda: png(Image.effect_noise((2000, 2000), 120)),
+        lambda: png(quarters((20, 10))),
     ],
 )
-async def test_a_preview_is_a_small_baseline_jpeg(pictures: Pictures, data: bytes) -> None:
-    shown = await pictures.preview(data)
+async def test_a_preview_is_a_small_baseline_jpeg(pictures: Pictures, made: Callable[[], bytes]) -> None:
+    shown = await pictures.preview(made())
     image = opened(shown)
     assert image.format == "JPEG"
     assert "progressive" not in image.info

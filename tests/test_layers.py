@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -255,6 +256,7 @@ print(json.dumps({"modules": sorted(sys.modules), "deeds": deeds + handlers}))
 """
 
 
+@cache  # what one interpreter loads, every other one loads
 def probe(*names: str) -> tuple[set[str], list[str]]:
     """Import modules in a fresh interpreter; return what was loaded, and what was done besides."""
     answer = subprocess.run([sys.executable, "-B", "-c", PROBE, *names], check=False, capture_output=True, text=True)

@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from kolors_mcp.cli.terminal import complain
-from kolors_mcp.server import Upstream
 from kolors_mcp.settings import Credentials
 
 if TYPE_CHECKING:
     from kolors_mcp.sandbox.running import RunningSandbox
+    from kolors_mcp.server import Upstream
 
 LARGEST_PORT = 65535
 
 
 @asynccontextmanager
-async def open_sandbox() -> AsyncGenerator[Upstream]:
+async def open_sandbox() -> AsyncGenerator["Upstream"]:
     """Run a simulated Kling for the length of the block, on a free loopback port."""
     place = await asyncio.to_thread(_running)
     sandbox = await asyncio.to_thread(place.__enter__)
@@ -55,7 +55,9 @@ def _running():  # noqa: ANN202  (a context manager of the sandbox)
     return running(SandboxKling(remember=0, rules=Rules(finished_seconds=4.0)))
 
 
-def _upstream(place: "RunningSandbox") -> Upstream:
+def _upstream(place: "RunningSandbox") -> "Upstream":
+    from kolors_mcp.server import Upstream  # noqa: PLC0415  (all of MCP, which the sandbox alone does without)
+
     credentials = Credentials(api_key=SecretStr(place.sandbox.api_key))
     return Upstream(place.origin, lambda: credentials, frozenset({urlsplit(place.origin).netloc}))
 
