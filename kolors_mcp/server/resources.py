@@ -80,15 +80,6 @@ def address_of(uri: str) -> Address | None:
     return Address(task_id, None if found[2] is None else int(found[2]))
 
 
-def no_resource(uri: str) -> MCPError:
-    """Return the error for an address that means nothing here."""
-    return MCPError(
-        INVALID_PARAMS,
-        f"There is no resource {quoted(uri)}; there are {RECENT}, {TRY_ON_TEMPLATE} and {PICTURE_TEMPLATE}.",
-        {"uri": uri},
-    )
-
-
 def templates() -> list[ResourceTemplate]:
     """Return how the address of a try-on and of its picture are made."""
     return [
@@ -137,7 +128,11 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
     """
     address = address_of(uri)
     if address is None:
-        raise no_resource(uri)
+        raise MCPError(
+            INVALID_PARAMS,
+            f"There is no resource {quoted(uri)}; there are {RECENT}, {TRY_ON_TEMPLATE} and {PICTURE_TEMPLATE}.",
+            {"uri": uri},
+        )
     try:
         return await _read(await service.try_ons(), address, uri)
     except KolorsError as error:

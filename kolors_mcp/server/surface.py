@@ -152,8 +152,6 @@ class TryOnServer(MCPServer[Service]):
     async def _subscribe(self, ctx: Context, params: SubscribeRequestParams) -> HandlerResult:
         """Subscribe in the manner of the protocols before 2026: until unsubscribed, or the connection ends."""
         uri, session = params.uri, ctx.session
-        if _offers().resources.address_of(uri) is None and not await self._is_constant(uri):
-            raise _offers().resources.no_resource(uri)
         # The SDK has no other way to what lasts as long as a connection.
         connection = session._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         held: dict[str, ExitStack] = connection.state.setdefault(_SUBSCRIPTIONS, {})
