@@ -15,6 +15,9 @@ from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.settings import Credentials
 
+Era = Literal["auto", "legacy"]
+"""How a client speaks: by the protocol of 2026, or by those before it."""
+
 
 def jpeg(width: int = 320, height: int = 400, colour: str = "teal") -> bytes:
     """A small JPEG of one colour."""

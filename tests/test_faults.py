@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,6 @@ from wishing import MINUTE, Said, World
 
 from kolors_mcp.kling.refusals import MEANINGS
 from kolors_mcp.sandbox import faults
-from kolors_mcp.sandbox.running import running
 
 pytestmark = pytest.mark.anyio
 
@@ -68,13 +67,6 @@ DONE = {
 }
 """The task exists and is billed, and the answer does not say so."""
 REFUSALS = [code for code in MEANINGS if code < 2000]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    with running(made.kling):
-        yield made
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from making import HURRIED, api_key, jpeg
+from making import HURRIED, Era, api_key, jpeg
 from mcp import Client, MCPError
 from mcp.client.extension import advertise
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
@@ -24,11 +24,11 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
 from kolors_mcp.server.fitting_room.binding import URI
 from kolors_mcp.server.fitting_room.page import page
+from kolors_mcp.server.resources import SHRUNK
 from kolors_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-Era = Literal["auto", "legacy"]
 PHOTOS = {
     "human_image": "data:image/jpeg;base64," + base64.b64encode(jpeg()).decode(),
     "cloth_image": "data:image/jpeg;base64," + base64.b64encode(jpeg(colour="crimson")).decode(),
@@ -36,11 +36,6 @@ PHOTOS = {
 VIEWS = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]
 MOST_TOOL_BYTES = 6_000
 """What the fitting room may add to the list of tools; everything together may add 10 KB."""
-
-
-@pytest.fixture(params=["auto", "legacy"])
-def era(request: pytest.FixtureRequest) -> Era:
-    return request.param
 
 
 @pytest.fixture
@@ -200,6 +195,7 @@ def test_the_page_knows_the_limits_of_the_server_and_whether_it_is_a_simulation(
             "leastSide": limits.MIN_SIDE,
             "mostFileBytes": limits.MAX_FILE_BYTES,
             "mostSentBytes": limits.MAX_FETCHED_BYTES,
+            "shrunk": SHRUNK,
         }
 
 

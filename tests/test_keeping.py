@@ -2,7 +2,6 @@
 
 # ruff: noqa: ASYNC240  (the tests look at a few small files; nothing else runs meanwhile)
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -12,16 +11,8 @@ from making import jpeg
 from wishing import MINUTE, World
 
 from kolors_mcp.sandbox import faults
-from kolors_mcp.sandbox.running import running
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    with running(made.kling):
-        yield made
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """One wish is paid at most once: repeats, rushes, restarts, limits, busy accounts, and a ledger that will not open."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -15,16 +13,8 @@ from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.ledger.book import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SeenRequest
-from kolors_mcp.sandbox.running import running
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    with running(made.kling):
-        yield made
 
 
 def is_post(request: SeenRequest) -> bool:

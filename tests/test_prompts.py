@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from making import Era
 from mcp import Client, MCPError
 from mcp_types import PromptReference, TextContent
-from test_server import Era
 
 from kolors_mcp.server import build_server
 from kolors_mcp.settings import Settings
@@ -13,11 +13,6 @@ from kolors_mcp.settings import Settings
 pytestmark = pytest.mark.anyio
 
 INVALID_PARAMS = -32602
-
-
-@pytest.fixture(params=["auto", "legacy"])
-def era(request: pytest.FixtureRequest) -> Era:
-    return request.param
 
 
 @pytest.fixture

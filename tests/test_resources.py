@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import anyio
 import pytest
-from making import HURRIED, api_key
+from making import HURRIED, Era, api_key
 from mcp import Client, MCPError
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp_types import (
@@ -21,7 +21,7 @@ from mcp_types import (
     TextResourceContents,
 )
 from PIL import Image
-from test_server import PICTURES, Era, settings_for, try_on_of
+from test_server import PICTURES, settings_for, try_on_of
 
 from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox import faults
@@ -53,11 +53,6 @@ class Heard:
     def close(self) -> None:
         self._send.close()
         self._receive.close()
-
-
-@pytest.fixture(params=["auto", "legacy"])
-def era(request: pytest.FixtureRequest) -> Era:
-    return request.param
 
 
 @pytest.fixture

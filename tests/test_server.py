@@ -5,11 +5,11 @@ import io
 import json
 import random
 from collections.abc import AsyncIterator
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import anyio
 import pytest
-from making import HURRIED, api_key, jpeg
+from making import HURRIED, Era, api_key, jpeg
 from mcp import Client
 from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
 from PIL import Image
@@ -22,7 +22,6 @@ from kolors_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-Era = Literal["auto", "legacy"]
 BARE = base64.b64encode(jpeg()).decode()
 PICTURES = {"human_image": BARE, "cloth_image": base64.b64encode(jpeg(colour="crimson")).decode()}
 
@@ -32,11 +31,6 @@ def settings_for(kling: SandboxKling, **changes: Any) -> Settings:
     return Settings(api_base=kling.origin, allowed_hosts=frozenset({host}), ledger="sqlite://").model_copy(
         update=changes
     )
-
-
-@pytest.fixture(params=["auto", "legacy"])
-def era(request: pytest.FixtureRequest) -> Era:
-    return request.param
 
 
 @pytest.fixture

@@ -8,22 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from making import HURRIED, api_key, jpeg
+from making import HURRIED, Era, api_key, jpeg
 from mcp import Client
 from mcp_types import ImageContent
 from PIL import Image
-from test_server import PICTURES, Era, settings_for, text_of, try_on_of
+from test_server import PICTURES, settings_for, text_of, try_on_of
 
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=["auto", "legacy"])
-def era(request: pytest.FixtureRequest) -> Era:
-    return request.param
 
 
 def connected(kling: SandboxKling, era: Era = "auto", **changes: Any) -> Client:

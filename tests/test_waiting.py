@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -22,13 +21,6 @@ from kolors_mcp.try_ons.polls import FIRST_PAUSE, FRESH, LONGEST_PAUSE, SPREAD, 
 
 pytestmark = pytest.mark.anyio
 DAY = 24 * 60 * MINUTE
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    with running(made.kling):
-        yield made
 
 
 def reads_of(world: World, task_id: str) -> int:

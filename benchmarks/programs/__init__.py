@@ -1,1 +1,1 @@
-"""The programs under measurement beside kolors-mcp, each run as `python -m benchmarks.programs.NAME`."""
+"""What stands beside kolors-mcp in the measurements, and the cheap Kling behind all of it."""

@@ -30,7 +30,7 @@ from kolors_mcp.models import TryOn
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.server.service import Service
 from kolors_mcp.try_ons.outcome import KEPT
-from kolors_mcp.try_ons.wish import Patience
+from kolors_mcp.try_ons.wish import Patience, unheard
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 CREATING_TOOL = "create_try_on"
@@ -113,7 +113,7 @@ class Tasks(Extension):
         _require_matching_header(ctx, params)
         try_ons = await ctx.lifespan_context.try_ons()
         try:
-            return await try_ons.get(params.task_id, Patience(answer_within=READ_WITHIN), _unheard)
+            return await try_ons.get(params.task_id, Patience(answer_within=READ_WITHIN), unheard)
         except (TaskNotFoundError, ArgumentError, RequestRefusedError) as error:
             raise MCPError(INVALID_PARAMS, f"Task not found. {error}") from error
         except KolorsError as error:
@@ -174,7 +174,3 @@ def _message(try_on: TryOn) -> str:
 
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _unheard(_line: str) -> None:
-    """Take a line about what is going on: a poll has nobody who listens."""

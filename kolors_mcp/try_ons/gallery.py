@@ -15,7 +15,7 @@ from kolors_mcp.ledger.entry import Entry
 from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.outcome import next_step, picture_uri, status_of, try_on_of, why_no_picture
 from kolors_mcp.try_ons.records import Records, known_of
-from kolors_mcp.try_ons.wish import Patience, Say, Wish
+from kolors_mcp.try_ons.wish import Patience, Say, Wish, unheard
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Gallery:
             KlingError: As `TryOns.get`, and no picture of it is kept.
         """
         try:
-            return await self._get(task_id, Patience(answer_within=SHOWN_WITHIN), _silent)
+            return await self._get(task_id, Patience(answer_within=SHOWN_WITHIN), unheard)
         except errors.KlingError:
             entry = await self._records.find(task_id)
             kept = remembered_of(entry, sandbox=self._sandbox) if entry is not None and entry.saved else None
@@ -234,7 +234,3 @@ def _copies(task_id: str, entry: Entry | None) -> tuple[ResultImage, ...]:
         )
         for index, path in sorted(entry.saved.items() if entry else ())
     )
-
-
-def _silent(_line: str) -> None:
-    """Say nothing."""

@@ -29,3 +29,7 @@ class Patience:
     wait_seconds: float = 0.0
     answer_within: float | None = None
     """Seconds after which the host cuts the call; None if progress keeps it alive."""
+
+
+def unheard(_line: str) -> None:
+    """Take a line about what is going on where nobody listens."""

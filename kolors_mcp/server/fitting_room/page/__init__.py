@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from kolors_mcp.images import limits
+from kolors_mcp.server.resources import SHRUNK
 
 SCRIPTS = ("texts", "host", "photos", "choose", "stage", "wall", "room")
 """In this order they are one module, so each may use what stands before it."""
@@ -30,6 +31,7 @@ def page(*, sandbox: bool) -> str:
         "leastSide": limits.MIN_SIDE,
         "mostFileBytes": limits.MAX_FILE_BYTES,
         "mostSentBytes": limits.MAX_FETCHED_BYTES,
+        "shrunk": SHRUNK,
     }
     policy = "; ".join(
         (

@@ -96,7 +96,7 @@ async function pictureOf(tryOn, image) {
     const uri = image.resource_uri ?? `tryon://${tryOn.task_id}/images/${image.index}`;
     try {
       const found = (await host.request("resources/read", { uri })).contents?.find((part) => part.blob);
-      if (found) return picture(found.blob, found.mimeType, !found._meta?.["kolors-mcp/shrunk"]);
+      if (found) return picture(found.blob, found.mimeType, !found._meta?.[FACTS.shrunk]);
     } catch {
       // A host or server without such resources still has the tool.
     }
