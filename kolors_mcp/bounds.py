@@ -1,0 +1,43 @@
+"""The house's rule for foreign bytes: whatever reads them takes time and memory in proportion to their length.
+
+A function that reads bytes or text from outside carries the mark `linear`, with the fragments that are dear to it.
+The tests find every mark, repeat its fragments, and fail where eight times the input takes more than its share.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MARK = "__growth__"
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a test makes hostile input of any size: the opening, one of the fragments many times, the closing."""
+
+    fragments: tuple[bytes, ...]
+    opening: bytes = b""
+    closing: bytes = b""
+
+
+def linear(*fragments: bytes, opening: bytes = b"", closing: bytes = b"") -> Callable[[F], F]:
+    """Mark a function whose first argument is foreign, and which reads it in linear time.
+
+    Args:
+        fragments: Pieces whose repetition is the worst that this reader knows: its own tags, markers, boxes, quotes.
+        opening: What has to stand before them, such as a signature, so that they are read at all.
+        closing: What has to stand behind them.
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, _MARK, Growth(fragments, opening, closing))
+        return function
+
+    return mark
+
+
+def growth_of(function: Callable[..., Any]) -> Growth | None:
+    """Return what a function was marked with; None if it was not."""
+    return getattr(function, _MARK, None)
