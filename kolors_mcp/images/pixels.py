@@ -109,7 +109,7 @@ def _decode(
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             _check_tiles(image)
         declared, frames = _declared(image, walked), _frames(image)
-        turn = _orientation(image)
+        turn = _orientation(image) if walked is None else walked.turn
         image.load()
         if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:
             raise RefusalError(_too_many(*image.size))
