@@ -1,7 +1,6 @@
 """Every regular expression of the package, found in its source, and input made of its own fragments to time it with."""
 
 import ast
-import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +43,7 @@ class Pattern:
     def forms(self) -> dict[str, Callable[[int], Any]]:
         """Input of so many repetitions, for each fragment, ended by nothing and by what does not match."""
         forms: dict[str, Callable[[int], Any]] = {}
-        tree = cast("Sequence[Any]", _parser.parse(self.text, self.flags))
+        tree = cast("Sequence[Any]", cast("Any", _parser).parse(self.text, self.flags))
         for opening, fragment in dict.fromkeys(_fragments(tree, "")):
             for end in ("", _END) if fragment else ():
                 forms[repr((opening, fragment, end))] = self._form(opening, fragment, end)
@@ -76,13 +75,7 @@ def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
     """Every use of `re` in modules, given by their dotted names."""
     trees = {module: ast.parse(text) for module, text in texts.items()}
     for module, tree in trees.items():
-        named = {
-            id(node.value): target.id
-            for node in tree.body
-            if isinstance(node, ast.Assign | ast.AnnAssign)
-            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-            if isinstance(target, ast.Name)
-        }
+        named = {id(value): name for name, value in _assigned(tree)}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module == "re":
                 yield Unfed(module, node.lineno)
@@ -91,7 +84,7 @@ def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
             name = cast("ast.Attribute", node.func).attr
             if name not in ("compile", *METHODS):
                 continue
-            given = _given(node, module)
+            given = _given(node, tree)
             if given is None:
                 yield Unfed(module, node.lineno)
             elif name != "compile":
@@ -105,23 +98,36 @@ def _is_of_re(function: ast.expr) -> bool:
     return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "re"
 
 
-def _given(call: ast.Call, module: str) -> tuple[str | bytes, int] | None:
+def _given(call: ast.Call, tree: ast.Module) -> tuple[str | bytes, int] | None:
     """The text and flags of a call; none if they are not constants."""
     name = cast("ast.Attribute", call.func).attr
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     position = {"compile": 1, "sub": 4, "subn": 4, "split": 3}.get(name, 2)
     flags = keywords.get("flags") or (call.args[position] if len(call.args) > position else None)
-    text = _constant(call.args[0], module) if call.args else None
+    text = _constant(call.args[0], tree) if call.args else None
     value = 0 if flags is None else _flags(flags)
     return None if not isinstance(text, str | bytes) or value is None else (text, value)
 
 
-def _constant(node: ast.expr, module: str) -> object:
+def _constant(node: ast.expr, tree: ast.Module) -> object:
+    """The value of a constant, or of the name of one at the top of the module."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name):
-        return getattr(importlib.import_module(module), node.id, None)
+        return next(
+            (value.value for name, value in _assigned(tree) if name == node.id and isinstance(value, ast.Constant)),
+            None,
+        )
     return None
+
+
+def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr | None]]:
+    """The names that are given a value at the top of a module, and the value."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    yield target.id, node.value
 
 
 def _flags(node: ast.expr) -> int | None:

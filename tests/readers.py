@@ -7,6 +7,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import kolors_mcp
@@ -30,7 +31,7 @@ READS = frozenset({
     "b64decode", "a2b_base64", "urlsafe_b64decode",  # base64 and its kin
     "model_validate", "model_validate_json", "validate_python", "validate_json",  # pydantic
     "fromstring", "feed", "parsestr", "message_from_bytes", "message_from_string",  # XML, HTML, mail
-    "ImageCmsProfile",
+    "ImageCmsProfile", "Image.open",
 })  # fmt: skip
 """Functions of libraries that read what others wrote: whoever calls one is a reader, wherever it stands."""
 
@@ -90,24 +91,20 @@ def _function(module: str, name: str, node: ast.FunctionDef | ast.AsyncFunctionD
         name=name,
         line=node.lineno,
         marked=any("linear" in set(_names(decorator)) for decorator in node.decorator_list),
-        foreign=tuple(
-            one.arg for one in parameters if one.annotation and wanted.search(ast.unparse(one.annotation))
-        ),
+        foreign=tuple(one.arg for one in parameters if one.annotation and wanted.search(ast.unparse(one.annotation))),
         reads=tuple(sorted(READS & _called(node))),
         mentions=names,
     )
 
 
 def _called(node: ast.AST) -> set[str]:
+    """The functions that are called, by their last name; of some also with the name before it."""
+    called = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
     return {
-        getattr(call.func, "attr", None) or getattr(call.func, "id", "")
-        for call in ast.walk(node)
-        if isinstance(call, ast.Call)
-    } | ({"open"} if any(_opens_pictures(call) for call in ast.walk(node)) else set[str]())
-
-
-def _opens_pictures(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "open" and getattr(node.value, "id", "") == "Image"
+        name
+        for function in called
+        for name in (ast.unparse(function), getattr(function, "attr", None) or getattr(function, "id", ""))
+    }
 
 
 def _names(node: ast.AST) -> Iterator[str]:
@@ -146,7 +143,7 @@ def html_parsers_of(module: str, text: str) -> list[str]:
     ]
 
 
-def modules() -> Iterator[Any]:
+def modules() -> Iterator[ModuleType]:
     """Every module of the package, imported; what starts a program when it is imported is left out."""
     yield kolors_mcp
     for found in pkgutil.walk_packages(kolors_mcp.__path__, "kolors_mcp."):
@@ -154,15 +151,15 @@ def modules() -> Iterator[Any]:
             yield importlib.import_module(found.name)
 
 
-def marked_in(module: Any) -> Iterator[tuple[str, Callable[..., Any], Growth]]:
+def marked_in(module: ModuleType) -> Iterator[tuple[str, Callable[..., Any], Growth]]:
     """Every function and method of a module that carries the mark, by the name that `Function.key` gives it."""
     place = module.__name__.removeprefix("kolors_mcp.")
-    for name, thing in list(vars(module).items()):
+    for name, thing in vars(module).copy().items():
         if getattr(thing, "__module__", None) != module.__name__:
             continue
-        members = vars(thing).items() if inspect.isclass(thing) else ((None, thing),)
-        for member, one in members:
+        own = dict(vars(thing)) if inspect.isclass(thing) else {"": thing}
+        for member, one in own.items():
             function = getattr(one, "__func__", one)
             growth = growth_of(function) if callable(function) else None
             if growth is not None:
-                yield f"{place}:{name}.{member}" if member else f"{place}:{name}", function, growth
+                yield f"{place}:{name}.{member}".rstrip("."), function, growth

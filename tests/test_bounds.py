@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 import pytest
-from growing import argument_of, caller_of, fault_of, forms_of
+from growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
 from patterns import Pattern, patterns_of
 from readers import functions_of, html_parsers_of, marked_in, modules, without_mark
 from test_layers import read_package
@@ -78,7 +78,7 @@ def faults_of_mark(key: str, function: Callable[..., object], growth: Growth) ->
         call, forms = caller_of(function), argument_of(function, growth)
     if not forms:
         return [f"{key}: there is no input for it; give it a line in CALLS of tests/test_bounds.py"]
-    faults = ((name, fault_of(call, form)) for name, form in forms.items())
+    faults = ((name, fault_of(call, form) or memory_fault_of(call, form)) for name, form in forms.items())
     return [f"{key} of {name} {fault}" for name, fault in faults if fault]
 
 
@@ -98,9 +98,7 @@ def test_every_marked_reader_takes_time_in_proportion(part: str) -> None:
 
 
 def test_every_mark_in_the_source_is_found() -> None:
-    written = {
-        one.key for module, text in package().items() for one in functions_of(module, text) if one.marked
-    }
+    written = {one.key for module, text in package().items() for one in functions_of(module, text) if one.marked}
     assert written == set(marked())
     assert "images.png:walk" in written
 
@@ -115,13 +113,12 @@ def test_every_exemption_is_still_needed() -> None:
     assert [pattern for pattern in EXEMPT if not any(fnmatchcase(key, pattern) for key in unmarked)] == []
 
 
-def faults_of_pattern(pattern: Pattern, *, limit_seconds: float = 30.0) -> list[str]:
+def faults_of_pattern(pattern: Pattern, *, repetitions: int = 4096, limit_seconds: float = 30.0) -> list[str]:
     """For each method that it is used by, and each of its fragments: how it is worse than linear."""
     faults: list[str] = []
     for method, call in pattern.calls():
         for name, form in pattern.forms().items():
-            # 512 and 4096 repetitions.
-            fault = fault_of(call, form, enough_seconds=0, limit_seconds=limit_seconds)
+            fault = fault_of(call, form, size=repetitions // 8, enough_seconds=0, limit_seconds=limit_seconds)
             if fault:
                 faults.append(f"{pattern} with {method} of {name} {fault}")
                 break

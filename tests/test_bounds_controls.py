@@ -1,0 +1,226 @@
+"""The watch over bounds sees what it is there for: each fault is found, and its innocent neighbour passes."""
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
+from patterns import Pattern, Unfed, patterns_of
+from readers import functions_of, html_parsers_of, without_mark
+from test_bounds import faults_of_mark, faults_of_pattern
+
+from kolors_mcp.bounds import Growth, growth_of, linear
+from kolors_mcp.images.refusal import RefusalError
+
+
+@linear(b"\1", b"\2")
+def slicing_the_rest(data: bytes) -> int:
+    count = 0
+    while data:
+        data, count = data[1:], count + 1
+    return count
+
+
+@linear(b"\1", b"\2")
+def moving_a_cursor(data: bytes) -> int:
+    position = count = 0
+    while position < len(data):
+        position, count = position + 1, count + 1
+    return count
+
+
+@linear(b"<", b">")
+def looking_for_an_end_that_is_not_there(text: str) -> int:
+    return sum(text.find("!", place) for place, letter in enumerate(text) if letter == "<")
+
+
+@linear(b"<", b">")
+def knowing_that_there_is_no_end(text: str) -> int:
+    last = text.rfind("!")
+    return sum(last for letter in text if letter == "<")
+
+
+@linear(b"a")
+def never_ending(data: bytes) -> None:
+    while data:
+        pass
+
+
+@linear(b"[],", b'{"a":[]},', opening=b"[", closing=b"0]")
+def comparing_all_with_all(members: list[object]) -> int:
+    return sum(one is other for one in members for other in members)
+
+
+@linear(b"[],", b'{"a":[]},', opening=b"[", closing=b"0]")
+def looking_at_each(members: list[object]) -> int:
+    return sum(one == [] for one in members)
+
+
+PAIRS: list[tuple[Callable[..., object], Callable[..., object]]] = [
+    (slicing_the_rest, moving_a_cursor),
+    (looking_for_an_end_that_is_not_there, knowing_that_there_is_no_end),
+    (comparing_all_with_all, looking_at_each),
+]
+
+
+@pytest.mark.parametrize(("dear", "cheap"), PAIRS, ids=lambda one: str(getattr(one, "__name__", one)))
+def test_a_reader_that_is_quadratic_is_found_and_its_neighbour_passes(
+    dear: Callable[..., object], cheap: Callable[..., object]
+) -> None:
+    growth = growth_of(dear)
+    assert growth is not None
+    forms = argument_of(dear, growth)
+    assert set(forms) >= {"all in turns"}
+    assert any(fault_of(dear, form, size=64, enough_seconds=0.002, limit_seconds=5) for form in forms.values())
+    assert faults_of_mark("a neighbour", cheap, growth) == []
+
+
+def test_a_reader_that_never_ends_is_ended_and_told_of() -> None:
+    fault = fault_of(never_ending, lambda size: b"a" * size, limit_seconds=0.05)
+    assert fault == "did not end within 0.05 CPU seconds at a size of 4096"
+
+
+def test_an_error_that_is_no_refusal_gets_through() -> None:
+    def careless(data: bytes) -> None:
+        raise IndexError(data)
+
+    def honest(data: bytes) -> None:
+        """Raises: LookupError, where there is nothing."""
+        raise IndexError(data)
+
+    def refusing(data: bytes) -> None:
+        raise RefusalError(f"is of {len(data)} bytes.")
+
+    caller_of(honest)(b"")
+    caller_of(refusing)(b"")
+    with pytest.raises(IndexError):
+        caller_of(careless)(b"")
+
+
+def test_a_generator_is_read_to_its_end() -> None:
+    def pieces(data: bytes) -> Iterator[bytes]:
+        yield data
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        caller_of(pieces)(b"")
+
+
+def test_memory_out_of_proportion_is_found() -> None:
+    def every_rest(data: bytes) -> list[bytes]:
+        return [data[place:] for place in range(0, len(data), 16)]
+
+    def unpacking(data: bytes) -> bytes:
+        return zlib.decompress(data)
+
+    assert memory_fault_of(every_rest, bytes) is not None
+    assert memory_fault_of(unpacking, lambda size: zlib.compress(bytes(1000 * size))) is not None
+    assert memory_fault_of(bytes, bytes) is None
+    assert memory_fault_of(json.loads, lambda size: b"[" + b"[]," * (size // 3) + b"0]") is None
+
+
+def test_a_mark_that_no_input_can_be_made_for_says_so() -> None:
+    def odd(number: int) -> int:
+        return number
+
+    growth = growth_of(slicing_the_rest)
+    assert growth is not None
+    assert faults_of_mark("odd", odd, growth) == [
+        "odd: there is no input for it; give it a line in CALLS of tests/test_bounds.py"
+    ]
+
+
+def test_the_fragments_come_alone_in_turns_and_one_after_the_other() -> None:
+    growth = Growth((b"ab", b"c"), b"(", b")")
+    assert [form(6) for form in forms_of(growth).values()] == [b"(ababab)", b"(cccccc)", b"(abcabc)", b"(abccc)"]
+
+
+EXPRESSIONS = {
+    "exponential, lazy": (r"(?:<!--.*?-->\s*)*<html", "match", r"<!--.*?--><html"),
+    "exponential, nested": (r"(?:a+)+b", "match", r"a+b"),
+    "exponential, twice the same": (r"(?:\s|\s\s)*x", "fullmatch", r"\s*x"),
+    "quadratic, looked for from everywhere": (r"[a-z]+!", "search", r"[a-z]!"),
+    "quadratic, side by side": (r"\s*\s*x", "match", r"\s*x"),
+    "quadratic, an end that is missing": (r"<!--.*?-->", "search", r"<!--"),
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_an_expression_that_is_worse_than_linear_is_found(name: str) -> None:
+    dear, method, cheap = EXPRESSIONS[name]
+    text = "import re\n_DEAR = re.compile({!r}, re.DOTALL)\nfound = _DEAR.{}('')\n"
+    (found,) = patterns_of({"a": text.format(dear, method)})
+    assert isinstance(found, Pattern)
+    assert (found.text, found.methods, found.flags) == (dear, (method,), re.DOTALL)
+    assert faults_of_pattern(found, repetitions=512, limit_seconds=0.3) != []
+    (neighbour,) = patterns_of({"a": text.format(cheap, method)})
+    assert isinstance(neighbour, Pattern)
+    assert faults_of_pattern(neighbour, repetitions=512, limit_seconds=0.3) == []
+
+
+def test_an_expression_in_a_call_is_found_and_one_that_nobody_can_read_too() -> None:
+    texts = {
+        "a": "import re\ndef f(text, unknown):\n    re.sub(b'x', b'', text)\n    re.match(unknown, text, re.I)\n",
+        "b": "from re import search\n",
+    }
+    inline, unknown, hidden = patterns_of(texts)
+    assert isinstance(inline, Pattern)
+    assert (inline.text, inline.methods) == (b"x", ("sub",))
+    assert isinstance(unknown, Unfed)
+    assert isinstance(hidden, Unfed)
+    assert str(unknown).startswith("a:4 uses an expression that cannot be read in the source: ")
+
+
+MARKED = """
+from kolors_mcp.bounds import linear
+@linear(b"x")
+def read_box(data: bytes): return _inside(data)
+def _inside(data: bytes): return _Deeper(data).run()
+class _Deeper:
+    def __init__(self, data: bytes): ...
+    def run(self): return json.loads(self.data)
+"""
+FORGOTTEN = {
+    "takes bytes": "def box(data: bytes | None): ...",
+    "takes bytes by name": "def box(name: str, *, data: memoryview): ...",
+    "takes a content": "class Box:\n    def read(self, content: Content): ...",
+    "reads text": "def parse(text: str): ...",
+    "goes through text": "def last(text: str):\n    while text: ...",
+    "calls a parser": "def box(self): return json.loads(self.text)",
+    "inflates": "async def box(self): return zlib.decompressobj()",
+    "opens pictures": "def box(self): return Image.open(self.file)",
+}
+
+
+@pytest.mark.parametrize("how", FORGOTTEN)
+def test_a_reader_without_the_mark_is_found_beside_marked_ones(how: str) -> None:
+    (found,) = without_mark({"kolors_mcp.images.box": MARKED + FORGOTTEN[how]})
+    assert found.line > MARKED.count("\n")
+    assert found.complaint.startswith(f"{found.key} (line {found.line}) ")
+    assert "mark it with @linear(...)" in found.complaint
+
+
+def test_what_reads_nothing_foreign_needs_no_mark() -> None:
+    innocent = "def shown(text: str, size: int): ...\ndef made() -> bytes: ..."
+    assert without_mark({"kolors_mcp.images.box": MARKED + innocent}) == []
+    assert without_mark({"kolors_mcp.server.box": "def written(data: bytes): ..."}) == []
+    assert [one.key for one in without_mark({"kolors_mcp.server.box": FORGOTTEN["calls a parser"]})] == [
+        "server.box:box"
+    ]
+    assert [one.name for one in functions_of("a", MARKED) if one.marked] == ["read_box"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from html.parser import HTMLParser",
+        "import html.parser",
+        "def f():\n    from html import parser",
+        "import html\nclass A(html.parser.HTMLParser): ...",
+    ],
+)
+def test_the_standard_librarys_html_parser_is_found(text: str) -> None:
+    assert html_parsers_of("a", text) != []
+    assert html_parsers_of("a", "from html import unescape") == []
