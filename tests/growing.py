@@ -176,7 +176,7 @@ def fault_of(
         form: Makes its input.
         size: The size that is begun with.
         enough_seconds: The size grows until eight times it takes so long, or
-        largest: until it is this.
+        largest: until it is this; what is quick even then is not judged any further.
         limit_seconds: CPU seconds after which it hangs.
     """
     try:
@@ -186,7 +186,9 @@ def fault_of(
                 large = _best(call, form(FACTOR * size), 2) - least
                 if large >= enough_seconds or size >= largest or not enough_seconds:
                     break
-                size *= FACTOR if large < enough_seconds / 10 else 2
+                size = min(largest, size * (FACTOR if large < enough_seconds / 10 else 2))
+            if large < enough_seconds / 3:
+                return None  # a megabyte in a millisecond; there, caches and pages decide more than the program
             ratio = _ratio(_best(call, form(size), 3) - least, large)
             for larger, tries in _AGAIN:
                 if ratio <= DUBIOUS:

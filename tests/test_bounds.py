@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
 from patterns import Pattern, patterns_of
-from readers import functions_of, html_parsers_of, marked_in, modules, without_mark
+from readers import Function, functions_of, html_parsers_of, marked_in, modules, without_mark
 from test_layers import read_package
 
 from kolors_mcp.bounds import MAX_STEPS, Growth, growth_of
@@ -60,6 +60,11 @@ CALLS: dict[str, Callable[[bytes], object]] = {
 
 
 @cache
+def unmarked() -> list[Function]:
+    return without_mark(package())
+
+
+@cache
 def package() -> dict[str, str]:
     return {module: text for module, (text, _) in read_package().items()}
 
@@ -104,13 +109,13 @@ def test_every_mark_in_the_source_is_found() -> None:
 
 
 def test_every_reader_of_foreign_bytes_is_marked() -> None:
-    missing = [one for one in without_mark(package()) if not is_listed(one.key, tuple(EXEMPT))]
+    missing = [one for one in unmarked() if not is_listed(one.key, tuple(EXEMPT))]
     assert [one.complaint for one in missing if not is_listed(one.key, MARKED_ELSEWHERE)] == []
 
 
 def test_every_exemption_is_still_needed() -> None:
-    unmarked = [one.key for one in without_mark(package())]
-    assert [pattern for pattern in EXEMPT if not any(fnmatchcase(key, pattern) for key in unmarked)] == []
+    keys = [one.key for one in unmarked()]
+    assert [pattern for pattern in EXEMPT if not any(fnmatchcase(key, pattern) for key in keys)] == []
 
 
 def faults_of_pattern(pattern: Pattern, *, repetitions: int = 4096, limit_seconds: float = 30.0) -> list[str]:

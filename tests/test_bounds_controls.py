@@ -71,10 +71,11 @@ def test_a_reader_that_is_quadratic_is_found_and_its_neighbour_passes(
 ) -> None:
     growth = growth_of(dear)
     assert growth is not None
-    forms = argument_of(dear, growth)
-    assert set(forms) >= {"all in turns"}
-    assert any(fault_of(dear, form, size=64, enough_seconds=0.002, limit_seconds=5) for form in forms.values())
-    assert faults_of_mark("a neighbour", cheap, growth) == []
+    form = argument_of(dear, growth)["all in turns"]
+    fault = fault_of(dear, form, size=64, enough_seconds=0.001)
+    assert fault is not None
+    assert re.fullmatch(r"took [0-9]{2,} times as long for 8 times the input, [0-9]+ and [0-9]+", fault)
+    assert fault_of(cheap, form, size=64, enough_seconds=0.001) is None
 
 
 def test_a_reader_that_never_ends_is_ended_and_told_of() -> None:
@@ -154,10 +155,10 @@ def test_an_expression_that_is_worse_than_linear_is_found(name: str) -> None:
     (found,) = patterns_of({"a": text.format(dear, method)})
     assert isinstance(found, Pattern)
     assert (found.text, found.methods, found.flags) == (dear, (method,), re.DOTALL)
-    assert faults_of_pattern(found, repetitions=512, limit_seconds=0.3) != []
+    assert faults_of_pattern(found, repetitions=512, limit_seconds=0.2) != []
     (neighbour,) = patterns_of({"a": text.format(cheap, method)})
     assert isinstance(neighbour, Pattern)
-    assert faults_of_pattern(neighbour, repetitions=512, limit_seconds=0.3) == []
+    assert faults_of_pattern(neighbour, repetitions=512, limit_seconds=0.2) == []
 
 
 def test_an_expression_in_a_call_is_found_and_one_that_nobody_can_read_too() -> None:
