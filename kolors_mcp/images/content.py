@@ -19,6 +19,9 @@ SLICE = 192 * 1024
 _FIRST_SLICE = 4 * 1024
 """Bytes read at first, where the end may be near: a scan of a few bytes must not cost the reading of a whole slice."""
 
+_FEW, _AHEAD = 64, 1024
+"""So many bytes of a file are a name or a length, and so many are read for them: the next ones are mostly near."""
+
 Span = tuple[int, int]
 """From this byte up to, not including, that one."""
 
@@ -75,10 +78,20 @@ class FileContent:
         self._descriptor = descriptor
         self._open = True
         self._lock = threading.Lock()
+        self._ahead: tuple[int, bytes] = (0, b"")
+        """What was read last beyond a few bytes that were asked for, and where it stands."""
         self.size = size
 
     def read(self, start: int, count: int) -> bytes:
-        """Read some bytes from the disk."""
+        """Read some bytes from the disk, a few from what was read before if they are in it."""
+        if count > _FEW:
+            return self._read(start, count)
+        begins, ahead = self._ahead
+        if not begins <= start <= start + count <= begins + len(ahead):
+            begins, ahead = self._ahead = (start, self._read(start, _AHEAD))
+        return ahead[start - begins : start - begins + count]
+
+    def _read(self, start: int, count: int) -> bytes:
         wanted = max(0, min(count, self.size - start))
         parts: list[bytes] = []
         while wanted > 0:
@@ -98,6 +111,7 @@ class FileContent:
     def close(self) -> None:
         """Close the file; may be called again."""
         with self._lock:
+            self._ahead = (0, b"")
             if self._open:
                 self._open = False
                 os.close(self._descriptor)
