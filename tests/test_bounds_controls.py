@@ -32,14 +32,13 @@ def moving_a_cursor(data: bytes) -> int:
 
 
 @linear(b"<", b">")
-def looking_for_an_end_that_is_not_there(text: str) -> int:
-    return sum(text.find("!", place) for place, letter in enumerate(text) if letter == "<")
+def counting_what_is_left_each_time(text: str) -> int:
+    return sum(text.count("<", place) for place in range(len(text)))
 
 
 @linear(b"<", b">")
-def knowing_that_there_is_no_end(text: str) -> int:
-    last = text.rfind("!")
-    return sum(last for letter in text if letter == "<")
+def counting_once(text: str) -> int:
+    return sum(letter == "<" for letter in text)
 
 
 @linear(b"a")
@@ -60,7 +59,7 @@ def looking_at_each(members: list[object]) -> int:
 
 PAIRS: list[tuple[Callable[..., object], Callable[..., object]]] = [
     (slicing_the_rest, moving_a_cursor),
-    (looking_for_an_end_that_is_not_there, knowing_that_there_is_no_end),
+    (counting_what_is_left_each_time, counting_once),
     (comparing_all_with_all, looking_at_each),
 ]
 
