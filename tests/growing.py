@@ -139,13 +139,27 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def caller_of(function: Callable[..., Any]) -> Callable[[Any], None]:
-    """A call that lets pass what the function may raise: a refusal of the house, or what its docstring names."""
-    words = inspect.getdoc(function) or ""
+_OTHERS = {"str": "k-0", "bytes": b"", "int": 1, "bool": False}
+"""What a function gets besides its first argument, where it asks for more."""
+
+
+def caller_of(function: Callable[..., Any], *, like: Callable[..., Any] | None = None) -> Callable[[Any], None] | None:
+    """A call that lets pass what the function may raise: a refusal of the house, or what its docstring names.
+
+    None if it asks for more than can be made up. With `like`, the docstring is that one's.
+    """
+    words = inspect.getdoc(like or function) or ""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    asked = [one for one in parameters if one.default is one.empty and one.kind.name.endswith(("ONLY", "KEYWORD"))]
+    named = {one.name: getattr(one.annotation, "__name__", str(one.annotation)) for one in asked}
+    if not set(named.values()) <= set(_OTHERS):
+        return None
+    given = [_OTHERS[named[one.name]] for one in asked if one.kind is not one.KEYWORD_ONLY]
+    by_name = {one.name: _OTHERS[named[one.name]] for one in asked if one.kind is one.KEYWORD_ONLY}
 
     def call(argument: Any) -> None:
         try:
-            found = function(argument)
+            found = function(argument, *given, **by_name)
             if inspect.iscoroutine(found):
                 asyncio.run(found)
             elif inspect.isgenerator(found):

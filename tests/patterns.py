@@ -1,6 +1,7 @@
 """Every regular expression of the package, found in its source, and input made of its own fragments to time it with."""
 
 import ast
+import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
     """Every use of `re` in modules, given by their dotted names."""
     trees = {module: ast.parse(text) for module, text in texts.items()}
     for module, tree in trees.items():
-        named = {id(value): name for name, value in _assigned(tree)}
+        named = {id(inner): name for name, value in _assigned(tree) if value for inner in ast.walk(value)}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module == "re":
                 yield Unfed(module, node.lineno)
@@ -85,13 +86,12 @@ def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
             if name not in ("compile", *METHODS):
                 continue
             given = _given(node, tree)
-            if given is None:
+            found = [given] if given else _imported(module, named.get(id(node)))
+            if not found:
                 yield Unfed(module, node.lineno)
-            elif name != "compile":
-                yield Pattern(module, node.lineno, *given, (name,))
-            else:
-                used = _uses(named.get(id(node)), trees.values())
-                yield Pattern(module, node.lineno, *given, used or ("match", "fullmatch", "search"))
+            used = _uses(named.get(id(node)), trees.values()) or ("match", "fullmatch", "search")
+            for text, flags in found:
+                yield Pattern(module, node.lineno, text, flags, used if name == "compile" else (name,))
 
 
 def _is_of_re(function: ast.expr) -> bool:
@@ -130,6 +130,20 @@ def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr | None]]:
                     yield target.id, node.value
 
 
+def _imported(module: str, name: str | None) -> list[tuple[str | bytes, int]]:
+    """The text and flags of an expression, or of a table of them, that is put together when its module is imported."""
+    if not (name and module.startswith("kolors_mcp.")):
+        return []
+    made: Any = getattr(importlib.import_module(module), name, None)
+    members: Iterable[Any] = [made]
+    if isinstance(made, dict):
+        members = cast("dict[Any, Any]", made).values()
+    elif isinstance(made, list | tuple | set | frozenset):
+        members = cast("Iterable[Any]", made)
+    compiled = [cast("re.Pattern[Any]", one) for one in members if isinstance(one, re.Pattern)]
+    return [(one.pattern, one.flags) for one in compiled]
+
+
 def _flags(node: ast.expr) -> int | None:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         left, right = _flags(node.left), _flags(node.right)
@@ -144,7 +158,8 @@ def _uses(name: str | None, trees: Iterable[ast.Module]) -> tuple[str, ...]:
         for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in METHODS
-        if getattr(node.value, "id", None) == name or getattr(node.value, "attr", None) == name
+        for owner in [node.value.value if isinstance(node.value, ast.Subscript) else node.value]
+        if getattr(owner, "id", None) == name or getattr(owner, "attr", None) == name
     }
     return tuple(method for method in METHODS if method in found) if name else ()
 

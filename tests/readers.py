@@ -17,7 +17,7 @@ FOREIGN = re.compile(r"\b(?:bytes|bytearray|memoryview|Content|IO|BinaryIO|TextI
 """What a parameter's annotation names where bytes from outside come in."""
 _TEXT = re.compile(rf"{FOREIGN.pattern}|\bstr\b")
 
-READING = re.compile(r"_*(?:parse|read|scan|walk|find|decode|unquot|unescape|split|main_picture)")
+READING = re.compile(r"_*(?:parse|scan|decode|unquot|unescape|tokens)")
 """How functions are named that read text; one that takes text and has a `while` is taken for one too."""
 
 BYTES_COME_IN = ("kolors_mcp.images", "kolors_mcp.kling")
@@ -58,7 +58,8 @@ class Function:
 
     @property
     def is_reader(self) -> bool:
-        inside = self.module.startswith(BYTES_COME_IN)
+        # What is made of bytes keeps them; it is its methods that read.
+        inside = self.module.startswith(BYTES_COME_IN) and not self.name.endswith(".__init__")
         return bool(self.reads or (inside and self.foreign))
 
     @property

@@ -2,8 +2,10 @@
 
 import json
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 from growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
@@ -82,6 +84,27 @@ def test_a_reader_that_never_ends_is_ended_and_told_of() -> None:
     assert fault == "did not end within 0.05 CPU seconds at a size of 4096"
 
 
+def called(function: Callable[..., object], like: Callable[..., object] | None = None) -> None:
+    call = caller_of(function, like=like)
+    assert call is not None
+    call(b"")
+
+
+def test_what_a_function_asks_for_besides_is_made_up_where_it_can_be() -> None:
+    seen: list[tuple[bytes, str, int]] = []
+
+    def asking(data: bytes, name: str, *, size: int, more: object = None) -> None:
+        seen.append((data, name, size))
+        assert more is None
+
+    def asking_for_much(data: bytes, frame: Growth) -> None:
+        raise AssertionError(data, frame)
+
+    called(asking)
+    assert seen == [(b"", "k-0", 1)]
+    assert caller_of(asking_for_much) is None
+
+
 def test_an_error_that_is_no_refusal_gets_through() -> None:
     def careless(data: bytes) -> None:
         raise IndexError(data)
@@ -93,10 +116,11 @@ def test_an_error_that_is_no_refusal_gets_through() -> None:
     def refusing(data: bytes) -> None:
         raise RefusalError(f"is of {len(data)} bytes.")
 
-    caller_of(honest)(b"")
-    caller_of(refusing)(b"")
+    called(honest)
+    called(refusing)
+    called(careless, like=honest)
     with pytest.raises(IndexError):
-        caller_of(careless)(b"")
+        called(careless)
 
 
 def test_a_generator_is_read_to_its_end() -> None:
@@ -105,7 +129,7 @@ def test_a_generator_is_read_to_its_end() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        caller_of(pieces)(b"")
+        called(pieces)
 
 
 def test_memory_out_of_proportion_is_found() -> None:
@@ -128,7 +152,7 @@ def test_a_mark_that_no_input_can_be_made_for_says_so() -> None:
     growth = growth_of(slicing_the_rest)
     assert growth is not None
     assert faults_of_mark("odd", odd, growth) == [
-        "odd: there is no input for it; give it a line in CALLS of tests/test_bounds.py"
+        "odd: it is not known how to call it; give it a line in CALLS of tests/test_bounds.py"
     ]
 
 
@@ -158,6 +182,20 @@ def test_an_expression_that_is_worse_than_linear_is_found(name: str) -> None:
     (neighbour,) = patterns_of({"a": text.format(cheap, method)})
     assert isinstance(neighbour, Pattern)
     assert faults_of_pattern(neighbour, repetitions=512, limit_seconds=0.2) == []
+
+
+def test_expressions_that_are_put_together_at_import_are_fed_as_they_became(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ModuleType("kolors_mcp.made")
+    text = (
+        "import re\n_TABLE = {name: re.compile(name + '+!') for name in ('a', 'b')}\nfound = _TABLE['a'].search('')\n"
+    )
+    exec(text, made.__dict__)  # noqa: S102  (our own words, as a module)
+    monkeypatch.setitem(sys.modules, "kolors_mcp.made", made)
+    found = list(patterns_of({"kolors_mcp.made": text}))
+    assert [(one.text, one.methods) for one in found if isinstance(one, Pattern)] == [
+        ("a+!", ("search",)),
+        ("b+!", ("search",)),
+    ]
 
 
 def test_an_expression_in_a_call_is_found_and_one_that_nobody_can_read_too() -> None:
