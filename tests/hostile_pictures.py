@@ -10,6 +10,7 @@ from functools import cache
 
 from images_support import chunk, jpeg, png, quarters, with_chunk
 
+from kolors_mcp.images import examine
 from kolors_mcp.images.content import MemoryContent
 
 SIDE = 320
@@ -143,3 +144,18 @@ class Counted(MemoryContent):
         for offset, piece in super().slices(start):
             self.bytes_read += len(piece)
             yield offset, piece
+
+
+FRAME = photo().index(b"\xff\xc0")
+SCAN = photo().index(b"\xff\xda")
+"""Where the small JPEG's frame and scan begin."""
+
+
+def obstacle_of(data: bytes) -> str | None:
+    """What keeps a picture from travelling; "broken" if the walk did not come to its end."""
+    walked = examine.look(MemoryContent(data)).walked
+    return "broken" if walked is None else walked.obstacle
+
+
+def changed(data: bytes, at: int, *values: int) -> bytes:
+    return data[:at] + bytes(values) + data[at + len(values) :]

@@ -4,7 +4,19 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from hostile_pictures import behind_start, drawing, photo, png_of, progressive, rows_of, segment
+from hostile_pictures import (
+    FRAME,
+    SCAN,
+    behind_start,
+    changed,
+    drawing,
+    obstacle_of,
+    photo,
+    png_of,
+    progressive,
+    rows_of,
+    segment,
+)
 from images_support import chunk, jpeg, png, quarters
 
 from kolors_mcp.images import examine, jpeg_tables
@@ -15,16 +27,6 @@ from kolors_mcp.images.sniff import HEAD, description_of, is_page, kind_of
 from kolors_mcp.images.walked import BrokenError, steps
 
 SIZE = (320, 320)
-
-
-def obstacle_of(data: bytes) -> str | None:
-    """What keeps a picture from travelling; "broken" if the walk did not come to its end."""
-    walked = examine.look(MemoryContent(data)).walked
-    return "broken" if walked is None else walked.obstacle
-
-
-def changed(data: bytes, at: int, *values: int) -> bytes:
-    return data[:at] + bytes(values) + data[at + len(values) :]
 
 
 PALETTE = chunk(b"PLTE", bytes(range(12)))
@@ -94,10 +96,6 @@ def test_only_depths_that_the_format_has_are_walked_through(depth: int, colour: 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", *SIZE, depth, colour, 0, 0, 0))
     data = data[:8] + header + PALETTE * (colour == 3) + data[33:]
     assert (obstacle_of(data) == "broken") == (depth not in known.get(colour, set()))
-
-
-FRAME = photo().index(b"\xff\xc0")
-SCAN = photo().index(b"\xff\xda")
 
 
 def of_components(*identifiers: int, jfif: bool, adobe: int | None = None) -> bytes:
