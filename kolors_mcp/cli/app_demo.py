@@ -184,8 +184,8 @@ def _asset(name: str, choice: Choice, addresses: "Addresses") -> "Response":
     from starlette.responses import Response  # noqa: PLC0415  (only where it runs)
 
     source = "official.js" if name == "bridge.js" and choice.bridge is not None else name
-    file = files("kolors_mcp.cli").joinpath("app_host", source)
-    if not file.is_file():
+    file = next((each for each in files("kolors_mcp.cli").joinpath("app_host").iterdir() if each.name == source), None)
+    if file is None:
         return Response("There is nothing here.", 404, media_type="text/plain")
     text = file.read_text(encoding="utf-8")
     headers: dict[str, str] = {}
