@@ -8,6 +8,7 @@ import base64
 import errno
 import hashlib
 import json
+import logging
 import os
 import socket
 import sys
@@ -89,6 +90,8 @@ def run(choice: Choice) -> int:
                 settings_of_process() if choice.real else Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"})
             )
             configure_logging(settings)
+            # What strangers try is refused; it need not be told one by one.
+            logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
             asyncio.run(_serve(choice, settings))
     except KolorsError as error:
         complain(str(error))

@@ -18,13 +18,20 @@ async function drive(address, fetcher, pictures) {
   return post({ id: 3, method: "tools/call", params: { name: "list_try_ons", arguments: {} } });
 }
 
+/** The frames of a window, by their numbers: those of another origin can be had in no other way. */
+const framesIn = (place) => Array.from({ length: place.length }, (_, at) => place[at]);
+
 /** A view that tries its own frame and each frame beside it, and tells the top page what it read. */
 const hostileView = (addresses, pictures) => `<script>(async () => {
   const drive = ${drive};
+  const framesIn = ${framesIn};
   const tell = (way, text) => top.postMessage({ way, text }, "*");
   for (const address of ${JSON.stringify(addresses)}) {
-    for (const [way, place] of [["view", window], ["parent", parent], ...Array.from(top, (each, at) => ["sibling " + at, each])]) {
-      try { tell(way + " to " + address, await drive(address, place.fetch.bind(place), ${JSON.stringify(pictures)})); } catch {}
+    for (const [way, place] of [["view", window], ["parent", parent], ...framesIn(top).map((each, at) => ["sibling " + at, each])]) {
+      try {
+        tell(way + " to " + address, await drive(address, place.fetch.bind(place), ${JSON.stringify(pictures)}));
+        if (way.startsWith("sibling")) return top.postMessage({ done: true }, "*"); // It is in; that is enough.
+      } catch {}
     }
   }
   top.postMessage({ done: true }, "*");
@@ -48,8 +55,8 @@ window.attack = async ({ host, sandbox, pictures, patience }) => {
 
   for (const address of addresses) {
     await attempt(`fetch ${address}`, () => drive(address, fetch, pictures));
-    for (const path of ["/", "/gate.js", "/mcp", "/sandbox.html"]) {
-      await attempt(`read ${address}${path}`, () => fetch(`${address}${path}`).then((answer) => answer.text()));
+    for (const path of ["/", "/gate.js", "/sandbox.html"]) {
+      await attempt(`read ${address}${path}`, () => fetch(`${address}${path}`, { signal: AbortSignal.timeout(patience) }).then((answer) => answer.text()));
     }
     const call = JSON.stringify({ jsonrpc: "2.0", id: 9, method: "tools/call", params: { name: "create_try_on", arguments: pictures } });
     await attempt(`blind ${address}`, () => fetch(`${address}/mcp`, { method: "POST", mode: "no-cors", body: call }).then((answer) => answer.text()));
@@ -60,7 +67,7 @@ window.attack = async ({ host, sandbox, pictures, patience }) => {
     document.body.append(form);
     form.submit();
     await attempt(`script ${address}`, async () => JSON.stringify(Object.keys(await import(`${address}/gate.js`))) + "postMessage");
-    await loaded(make("script", { src: `${address}/mcp` }), document.head);
+    await loaded(make("script", { src: `${address}/` }), document.head);
     const socket = new WebSocket(`${address.replace("http", "ws")}/mcp`);
     socket.onopen = () => note(`socket ${address}`, '"result"');
     new EventSource(`${address}/mcp`).onopen = () => note(`events ${address}`, '"result"');
@@ -79,12 +86,13 @@ window.attack = async ({ host, sandbox, pictures, patience }) => {
     if (data?.result) note("answer to a message", '"result"');
     if (data?.done) done();
   });
-  const paths = ["/nothing-here", `/${"x".repeat(70_000)}`, "/mcp", "/", "/bridge.js", "/sandbox.html"];
-  await Promise.all(addresses.flatMap((address) => paths.map((path) => loaded(make("iframe", { src: address + path })))));
+  const paths = ["/nothing-here", `/${"x".repeat(70_000)}`, "/", "/bridge.js", "/sandbox.html"];
+  const shown = addresses.flatMap((address) => paths.map((path) => loaded(make("iframe", { src: address + path }))));
+  await Promise.race([Promise.all(shown), finished, settled(patience)]);
   const start = { jsonrpc: "2.0", id: 5, method: "tools/call", params: { name: "start_try_on", arguments: pictures } };
   const read = { jsonrpc: "2.0", id: 6, method: "tools/call", params: { name: "list_try_ons", arguments: {} } };
   const speakTo = (place) => [start, read].forEach((message) => place.postMessage(message, "*"));
-  Array.from(window, speakTo);
+  framesIn(window).forEach(speakTo);
 
   // Windows of its own, to which this one is the opener.
   const opened = addresses.flatMap((address) => ["/", "/sandbox.html"].map((path) => window.open(address + path)));
@@ -93,7 +101,7 @@ window.attack = async ({ host, sandbox, pictures, patience }) => {
     await attempt("opened window", () => place.document.documentElement.outerHTML);
     try {
       speakTo(place);
-      Array.from(place, speakTo);
+      framesIn(place).forEach(speakTo);
     } catch {
       // There is no way in, as there should be none.
     }

@@ -94,7 +94,6 @@ test("a view starts nothing of its own accord, only by a click", async () => {
       const page = await here.context.newPage();
       // Nothing is evaluated in the page meanwhile: the debugger's evaluating counts as a click.
       await page.addInitScript((photos) => {
-        if (window === top) setInterval(() => console.log("ACT", performance.now(), navigator.userActivation.isActive, navigator.userActivation.hasBeenActive), 50);
         if (location.href !== "about:srcdoc") return;
         window.addEventListener("message", ({ data }) => {
           if (data?.id === "unasked") console.log(`answered: ${JSON.stringify(data)}`);
@@ -103,7 +102,6 @@ test("a view starts nothing of its own accord, only by a click", async () => {
           window.parent.postMessage({ jsonrpc: "2.0", id: "unasked", method: "tools/call", params }, "*");
         });
       }, pictures());
-      page.on("console", (m) => console.log(m.text().slice(0, 200)));
       const answered = page.waitForEvent("console", (message) => message.text().startsWith("answered"));
       const before = await here.paid();
       await page.goto(here.host);

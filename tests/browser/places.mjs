@@ -40,15 +40,12 @@ export async function openDoor(host) {
     for (const name of Object.keys(kept)) if (name.startsWith("sec-fetch")) delete kept[name];
     const headers = { ...kept, host: forSandbox ? inside.host.replace("127.0.0.1", "localhost") : inside.host, "kolors-page-token": token };
     const passed = request({ host: "127.0.0.1", port: inside.port, path: asked.url, method: asked.method, headers }, async (reply) => {
-      const parts = [];
-      for await (const part of reply) parts.push(part);
-      let body = Buffer.concat(parts);
-      if (asked.url === "/sandbox.js") {
-        body = Buffer.from(body.toString().replace(/const HOST = .*;/, "const HOST = new URL(document.referrer).origin;"));
-      }
       const out = { ...open, "content-type": reply.headers["content-type"] ?? "text/plain" };
       if (reply.headers["mcp-session-id"]) out["mcp-session-id"] = reply.headers["mcp-session-id"];
-      answer.writeHead(reply.statusCode, out).end(body);
+      answer.writeHead(reply.statusCode, out);
+      if (asked.url !== "/sandbox.js") return reply.pipe(answer);
+      const parts = await reply.toArray();
+      answer.end(Buffer.concat(parts).toString().replace(/const HOST = .*;/, "const HOST = new URL(document.referrer).origin;"));
     });
     passed.on("error", () => answer.destroy());
     asked.pipe(passed);

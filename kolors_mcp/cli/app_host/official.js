@@ -28,7 +28,6 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
     },
     { hostContext: { ...context, toolInfo: { tool: bound } } },
   );
-  bridge.oncalltool = async (params) => refusal(tools, params.name) ?? client.callTool(params);
   bridge.onopenlink = async ({ url }) => (on.opened(url), {});
   bridge.ondownloadfile = async ({ contents }) => (on.saved(contents), {});
   bridge.onupdatemodelcontext = async ({ content }) => (on.told(content.map(({ text }) => text).join(" ")), {});
@@ -43,6 +42,8 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
   window.addEventListener("message", foreign, true);
   const target = { postMessage: (message) => frame.contentWindow.postMessage(message, SANDBOX) };
   await bridge.connect(new PostMessageTransport(target, frame.contentWindow));
+  // Only now: connecting sets it to pass every call on.
+  bridge.oncalltool = async (params) => refusal(tools, params.name) ?? client.callTool(params);
   frame.src = proxy;
   return {
     change: (changed) => bridge.setHostContext({ ...context, toolInfo: { tool: bound }, ...changed }),
