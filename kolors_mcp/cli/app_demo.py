@@ -113,7 +113,7 @@ async def _serve(choice: Choice, settings: Settings) -> None:
     listeners = _listeners(choice.port)
     addresses = Addresses(listeners[0].getsockname()[1])
     async with _upstream(choice, settings) as upstream:
-        application = Guard(_application(choice, settings, upstream, addresses), addresses)
+        application = Guard(application_for(choice, settings, upstream, addresses), addresses)
         # Neither proxies nor servers of others stand before it: the addresses in a request are the caller's own.
         config = uvicorn.Config(application, http=Connection, log_config=None, ws="none", proxy_headers=False)
         say(f"The fitting room: {addresses.origin}/")
@@ -155,7 +155,7 @@ async def _upstream(choice: Choice, settings: Settings) -> AsyncGenerator[Upstre
             yield upstream
 
 
-def _application(choice: Choice, settings: Settings, upstream: Upstream, addresses: "Addresses") -> "Starlette":
+def application_for(choice: Choice, settings: Settings, upstream: Upstream, addresses: "Addresses") -> "Starlette":
     """Return the server over HTTP, with the host page beside it."""
     from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415  (only where it runs)
     from starlette.routing import Mount, Route  # noqa: PLC0415

@@ -54,7 +54,7 @@ def run(choice: Choice) -> int:
     """Make a try-on; the exit code is 0 only if a picture was saved."""
     begun = False
     try:
-        with interruptible(), _saving(choice.save_dir) as folder:
+        with interruptible(), saving(choice.save_dir) as folder:
             if choice.real:
                 _agree()
             begun = True
@@ -77,7 +77,7 @@ def run(choice: Choice) -> int:
 
 
 @contextmanager
-def _saving(chosen: Path | None) -> Generator[Path]:
+def saving(chosen: Path | None) -> Generator[Path]:
     """Give the folder for the picture, once it is certain that a picture can be saved there.
 
     Raises:

@@ -16,20 +16,14 @@ def why_not_writable(folder: Path, room: int = 0) -> str | None:
     made: list[Path] = []
     try:
         for path in (*reversed(folder.parents), folder):
-            try:
-                path.mkdir()
-                made.append(path)
-            except FileExistsError:
-                if not path.is_dir():
-                    raise
-            except OSError:
-                # Some answer so for what is there and may not be written, such as the root of a read-only disk.
-                if not path.is_dir():
-                    raise
+            if _was_made(path):
+                made.append(path)  # noqa: PERF401  (what was made must be known although the next one fails)
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             # Written, since a file that only claims its length takes no room on the disk.
             while room > 0:
                 room -= file.write(bytes(min(room, 65536)))
+    except FileExistsError:
+        return "a file is in its place"
     except ValueError:
         return "no such name can be"
     except OSError as error:
@@ -39,3 +33,14 @@ def why_not_writable(folder: Path, room: int = 0) -> str | None:
             with suppress(OSError):
                 path.rmdir()
     return None
+
+
+def _was_made(folder: Path) -> bool:
+    try:
+        folder.mkdir()
+    except OSError:
+        # What is there already is refused in several words, such as those of a read-only disk.
+        if not folder.is_dir():
+            raise
+        return False
+    return True

@@ -155,7 +155,7 @@ class Raw(Fault):
     async def play(self, exchange: Exchange) -> Outcome:
         """Answer with the text."""
         await _until("after_acceptance" if self.accepted else "before_acceptance", exchange)
-        return Answer(self.status, self.body.encode(), self.media_type)
+        return Answer(self.status, self.body.encode("utf-8", "surrogatepass"), self.media_type)
 
 
 @dataclass(frozen=True)
