@@ -47,7 +47,7 @@ HOMES = {
     "_typeshed": ANYWHERE,
     "typing_extensions": ANYWHERE,
     # The demo is an MCP client.
-    "mcp": ("kolors_mcp.server", "kolors_mcp.cli.demo"),
+    "mcp": ("kolors_mcp.server", "kolors_mcp.cli.demo", "kolors_mcp.cli.app_demo"),
     "mcp_types": ("kolors_mcp.server", "kolors_mcp.cli.demo"),
     "starlette": WEB,
     "uvicorn": WEB,

@@ -88,6 +88,11 @@ class TryOnServer(MCPServer[Service]):
         server.add_request_handler("prompts/get", GetPromptRequestParams, self._prompt)
         server.add_request_handler("completion/complete", CompleteRequestParams, self._complete)
 
+    async def serve(self, incoming: Any, outgoing: Any) -> None:
+        """Speak with one client, over a pair of streams as the SDK's transports make them, until its messages end."""
+        server = self._lowlevel_server
+        await server.run(incoming, outgoing, server.create_initialization_options())
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
