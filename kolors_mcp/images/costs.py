@@ -3,7 +3,7 @@
 from kolors_mcp.images import limits
 from kolors_mcp.images.sniff import Kind
 
-_WHOLE: dict[Kind, tuple[float, float]] = {"WebP": (16, 12), "AVIF": (9.5, 6.5), "HEIC": (7.5, 4.5)}
+WHOLE: dict[Kind, tuple[float, float]] = {"WebP": (16, 12), "AVIF": (9.5, 6.5), "HEIC": (7.5, 4.5)}
 """Bytes for each pixel of decoders that unpack the whole picture into memory of their own and hand over a copy: at
 most, and afterwards. Measured with Pillow 13, libwebp 1.6, dav1d and libheif 1.23."""
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "F": 9}
@@ -15,7 +15,7 @@ _LARGE = 15_000_000
 
 def bytes_for(kind: Kind, mode: str, size: tuple[int, int], enough: tuple[int, int]) -> int:
     """Return the memory that a picture takes until it is flat and of the size that is enough."""
-    most, kept = _WHOLE.get(kind, (_STORED.get(mode, 4),) * 2)
+    most, kept = WHOLE.get(kind, (_STORED.get(mode, 4),) * 2)
     pixels = size[0] * size[1]
     flat = 4 * min(pixels, enough[0] * enough[1])
     return int(max(most * pixels, kept * pixels + flat))

@@ -20,7 +20,7 @@ from PIL.Image import Transpose
 
 from kolors_mcp.images import jpeg
 from kolors_mcp.images.content import Content, SpanReader
-from kolors_mcp.images.costs import bytes_for, memory_for, most_pixels_for, too_dear
+from kolors_mcp.images.costs import WHOLE, bytes_for, memory_for, most_pixels_for, too_dear
 from kolors_mcp.images.exif import orientation
 from kolors_mcp.images.flatten import flattened
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
@@ -121,7 +121,7 @@ def _decode(
             _check_memory(content, image.size, needed)
         declared, frames = _declared(image, outline), _frames(image)
         turn = _orientation(image) if outline is None else outline.turn
-        image.load()
+        _load(image, content, kind)
         if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:
             raise RefusalError(_too_many(*image.size))
         notes = [f"only the first of its {frames} used"] if frames else []
@@ -144,6 +144,17 @@ def _decode(
             flat = flat.transpose(transposition)
     flat.info.clear()
     return Pixels(flat, kind, _swapped(declared, turned), notes)
+
+
+def _load(image: ImageFile.ImageFile, content: Content, kind: Kind) -> None:
+    try:
+        image.load()
+    except Exception as error:
+        # Decoders that find no memory call the picture damaged; so whatever comes near the bound is not called that.
+        pixels = image.size[0] * image.size[1]
+        if kind in WHOLE and 2 * bytes_for(kind, image.mode, image.size, (1, 1)) > memory_for(content.size, pixels):
+            raise MemoryError from error
+        raise
 
 
 def _swapped(size: tuple[int, int], turned: bool) -> tuple[int, int]:

@@ -11,13 +11,12 @@ from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.images import limits
-from kolors_mcp.images.content import Content, FileContent
+from kolors_mcp.images.content import Content
 from kolors_mcp.images.costs import too_dear
 from kolors_mcp.images.outline import outline_of
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import Kind
 from kolors_mcp.images.walked import Walked
-from kolors_mcp.images.worker.channel import HANDS_OVER
 from kolors_mcp.images.worker.messages import Done, Given, Job, Refused, Request
 from kolors_mcp.images.worker.process import Process, Start
 
@@ -67,6 +66,7 @@ class Decoders:
         self._threads = CapacityLimiter(_THREADS)
         self._idle: list[Process] = []
         self._ending: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @property
@@ -76,15 +76,7 @@ class Decoders:
 
     async def run(self, job: Job, *pictures: Task) -> Done:
         """Return what came of a job; see `Decoder.run`. Whoever is cancelled meanwhile ends it at once."""
-        given = tuple(
-            Given(
-                one.kind,
-                one.content.size,
-                outline_of(one.walked),
-                handed=HANDS_OVER and isinstance(one.content, FileContent),
-            )
-            for one in pictures
-        )
+        given = tuple(Given(one.kind, one.content.size, outline_of(one.walked)) for one in pictures)
         kind = given[0].kind
         async with self._places:
             answer = await self._answer(Request(job, given), [one.content for one in pictures], kind)
@@ -100,8 +92,8 @@ class Decoders:
         if self._ending is not None:
             self._ending.cancel()
         while self._idle:
-            with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(self._idle.pop().end, limiter=self._threads)
+            self._let_go(self._idle.pop())
+        await asyncio.gather(*self._leaving)
 
     async def _answer(self, request: Request, contents: Sequence[Content], kind: Kind) -> Done | Refused | None:
         process = self._take()
@@ -126,6 +118,7 @@ class Decoders:
         finally:
             if not outcomes or self._closed:
                 process.kill()
+                self._let_go(process)
             elif process.alive:
                 self._idle.append(process)
                 if self._ending is None or self._ending.done():
@@ -149,6 +142,12 @@ class Decoders:
             process.end()  # it is gone already, so this waits for nothing
         return self._start()
 
+    def _let_go(self, process: Process) -> None:
+        """End a process without waiting for it."""
+        leaving = asyncio.create_task(to_thread.run_sync(process.end, limiter=self._threads))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
     async def _end_idle(self) -> None:
         """End what nobody has used for a while."""
         while self._idle:
@@ -158,4 +157,4 @@ class Decoders:
                 # Used again meanwhile, it may be here too: then it starts anew, which costs a tenth of a second.
                 if process in self._idle:
                     self._idle.remove(process)
-                    await to_thread.run_sync(process.end, limiter=self._threads)
+                    self._let_go(process)

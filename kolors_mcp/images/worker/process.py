@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from kolors_mcp.images.content import SLICE, Content, FileContent
 from kolors_mcp.images.worker.channel import HANDS_OVER, Channel, EndedError
-from kolors_mcp.images.worker.messages import Answer, Done, MalformedError, Refused, Request, answer_of
+from kolors_mcp.images.worker.messages import Answer, Done, Given, MalformedError, Refused, Request, answer_of
 
 _MODULE = "kolors_mcp.images.worker"
 _KEPT = (
@@ -28,7 +29,7 @@ _KEPT = (
     "__PYVENV_LAUNCHER__",
 )
 """Variables without which a Python may not find itself or its libraries. No other reaches the process, so no key."""
-_GOES_WITHIN = 2.0
+_GOES_WITHIN = 1.0
 """Seconds that an idle process has to end by itself."""
 
 
@@ -45,6 +46,7 @@ class Process:
         self._hands_over = hands_over
         self._lock = threading.Lock()
         self._killed = False
+        self._busy = False
         self._running: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
 
@@ -70,6 +72,8 @@ class Process:
             RefusalError: A content cannot be read.
         """
         settled = False
+        with self._lock:
+            self._busy = True
         try:
             channel = self._channel or self._start()
             answer = self._exchange(channel, request, contents)
@@ -77,7 +81,9 @@ class Process:
         except (EndedError, MalformedError):
             return None
         finally:
-            if not settled:
+            with self._lock:
+                self._busy = False
+            if not settled or self._killed:
                 self.kill()
                 self.end()
         return answer
@@ -90,9 +96,13 @@ class Process:
                 self._running.kill()
 
     def end(self) -> None:
-        """Let it go, and wait until it is gone."""
+        """Let it go, and wait until it is gone; one at work is killed, and whoever waits for its answer does the rest."""
         with self._lock:
             self._killed = True  # from here on it is given nothing
+            if self._busy:
+                if self._running is not None:
+                    self._running.kill()
+                return
             running, channel = self._running, self._channel
             self._running = self._channel = None
         if channel is not None:
@@ -125,17 +135,23 @@ class Process:
             return self._channel
 
     def _exchange(self, channel: Channel, request: Request, contents: Sequence[Content]) -> Answer:
+        streamed: list[Content] = []
         with ExitStack() as lent:
             files: list[int] = []
+            pictures: list[Given] = []
             for given, content in zip(request.pictures, contents, strict=True):
-                if given.handed and isinstance(content, FileContent):
+                handed = False
+                if channel.hands_over and isinstance(content, FileContent):
+                    handed = True
                     files.append(content.duplicate())
                     lent.callback(os.close, files[-1])
-            channel.send(request.to_wire(), files)
-        for given, content in zip(request.pictures, contents, strict=True):
-            if not given.handed:
-                for start in range(0, content.size, SLICE):
-                    channel.write(content.read(start, SLICE))
+                else:
+                    streamed.append(content)
+                pictures.append(replace(given, handed=handed))
+            channel.send(replace(request, pictures=tuple(pictures)).to_wire(), files)
+        for content in streamed:
+            for start in range(0, content.size, SLICE):
+                channel.write(content.read(start, SLICE))
         answer, size = answer_of(channel.receive())
         if isinstance(answer, Refused):
             return answer
