@@ -96,7 +96,7 @@ class Process:
                 self._running.kill()
 
     def end(self) -> None:
-        """Let it go, and wait until it is gone; one at work is killed, and whoever waits for its answer does the rest."""
+        """Let it go, and wait until it is gone; one at work is killed; whoever waits for its answer does the rest."""
         with self._lock:
             self._killed = True  # from here on it is given nothing
             if self._busy:
