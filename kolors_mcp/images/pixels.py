@@ -21,6 +21,7 @@ from PIL.Image import Transpose
 from kolors_mcp.images import jpeg
 from kolors_mcp.images.content import Content, SpanReader
 from kolors_mcp.images.costs import WHOLE, bytes_for, memory_for, most_pixels_for, too_dear
+from kolors_mcp.images.declared import coefficient_bytes, piece_bytes, webp_size
 from kolors_mcp.images.exif import orientation
 from kolors_mcp.images.flatten import flattened
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
@@ -43,10 +44,8 @@ _SIDEWAYS = frozenset((5, 6, 7, 8))
 """Turns that swap width and height."""
 
 _LOSSLESS: frozenset[Kind] = frozenset(("PNG", "GIF", "BMP"))
-_TIFF_WIDTHS, _TIFF_HEIGHTS, _TIFF_DEPTHS, _TIFF_ORIENTATION = (256, 322), (257, 323), 258, 274
-_TIFF_COMPRESSION, _TIFF_SAMPLES, _TIFF_STRIP_ROWS, _UNCOMPRESSED = 259, 277, 278, 1
+_TIFF_DEPTHS, _TIFF_ORIENTATION = 258, 274
 _EIGHT = 8
-_MAX_TILE_SIDE = 20_000
 
 
 @dataclass
@@ -106,7 +105,7 @@ def _decode(
 ) -> Pixels:
     if kind == "WebP":
         # Its decoder sets memory aside for the declared size as soon as it is opened.
-        size = _webp_size(content.read(0, 32))
+        size = webp_size(content.read(0, 32))
         check_size(*size, least, budget=MAX_DECODED_PIXELS)
         _check_memory(content, size, bytes_for(kind, "RGBA", size, smaller(size)))
     spans = ((0, content.size),) if outline is None or outline.readable is None else outline.readable
@@ -116,7 +115,7 @@ def _decode(
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             _spare(image, content, outline, smaller)
         else:
-            extra = _piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
+            extra = piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
             needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size))
             _check_memory(content, image.size, needed)
         declared, frames = _declared(image, outline), _frames(image)
@@ -227,7 +226,7 @@ def _spare(
     held = (width, height) if progressive else image.size
     if held[0] * held[1] > MAX_DECODED_PIXELS:
         raise RefusalError(_too_many(width, height))
-    needed = bytes_for("JPEG", image.mode, image.size, enough) + (_coefficient_bytes(image, held) if progressive else 0)
+    needed = bytes_for("JPEG", image.mode, image.size, enough) + (coefficient_bytes(image, held) if progressive else 0)
     _check_memory(content, (width, height), needed)
 
 
@@ -268,47 +267,3 @@ def _orientation(image: ImageFile.ImageFile) -> int:
         return turn if isinstance(turn, int) else 1
     blob = image.info.get("exif")
     return orientation(blob) if isinstance(blob, bytes) else 1
-
-
-def _coefficient_bytes(image: JpegImagePlugin.JpegImageFile, size: tuple[int, int]) -> int:
-    """Return the memory for what all scans of a JPEG add to: two bytes for each sample."""
-    layers = image.layer
-    finest = max((across * down for _, across, down, _ in layers), default=1) or 1
-    return 2 * size[0] * size[1] * sum(across * down for _, across, down, _ in layers) // finest
-
-
-def _piece_bytes(image: TiffImagePlugin.TiffImageFile) -> int:
-    """Return the memory for one strip or tile, which is unpacked whole beside the picture.
-
-    Raises:
-        RefusalError: A tile is far larger than any picture.
-    """
-    tags = cast("dict[int, Any]", image.tag_v2)
-    for width_tag, height_tag in zip(_TIFF_WIDTHS, _TIFF_HEIGHTS, strict=True):
-        width, height = tags.get(width_tag, 1), tags.get(height_tag, 1)
-        if not (isinstance(width, int) and isinstance(height, int)) or width * height > MAX_DECODED_PIXELS:
-            raise RefusalError("is a TIFF whose tiles are too large to open. Save it as JPEG or PNG.")
-    if tags.get(_TIFF_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED:
-        return 0
-    if _TIFF_WIDTHS[1] in tags:
-        pixels = tags.get(_TIFF_WIDTHS[1], 1) * tags.get(_TIFF_HEIGHTS[1], 1)
-    else:
-        rows = tags.get(_TIFF_STRIP_ROWS)
-        pixels = image.size[0] * (min(rows, image.size[1]) if isinstance(rows, int) else image.size[1])
-    samples = tags.get(_TIFF_SAMPLES, 1)
-    depths = tags.get(_TIFF_DEPTHS)
-    depth = max(cast("tuple[int, ...]", depths)) if isinstance(depths, tuple) and depths else _EIGHT
-    return pixels * (samples if isinstance(samples, int) else 1) * depth // _EIGHT
-
-
-def _webp_size(head: bytes) -> tuple[int, int]:
-    """Return the size that a WebP declares in its first chunk (RFC 9649)."""
-    chunk = head[12:16]
-    if chunk == b"VP8X":
-        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
-    if chunk == b"VP8L":
-        bits = int.from_bytes(head[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if chunk == b"VP8 ":
-        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
-    raise RefusalError("is a WebP that cannot be opened; it is damaged. Give another copy of it.")

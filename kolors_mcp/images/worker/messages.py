@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast, get_args
 
+from kolors_mcp.bounds import linear
 from kolors_mcp.images import limits
 from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.outline import Outline
@@ -83,6 +84,7 @@ class Refused:
 Answer = Done | Refused
 
 
+@linear(b'"a",', b"[", opening=b'{"size": 1, "shrunk": false, "notes": [', closing=b'"a"]}')
 def answer_of(header: bytes) -> tuple[Answer, int]:
     """Read an answer's header, and how many bytes follow it.
 
@@ -93,7 +95,7 @@ def answer_of(header: bytes) -> tuple[Answer, int]:
     """
     try:
         found: Any = json.loads(header)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedError from error
     match found:
         case {"text": str(text), "passing": bool(passing), "picture": int(picture)} if 0 <= picture < MAX_PICTURES:
