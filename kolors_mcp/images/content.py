@@ -116,6 +116,13 @@ class FileContent:
                 self._open = False
                 os.close(self._descriptor)
 
+    def duplicate(self) -> int:
+        """Return a descriptor of its own of the same open file, to be closed by the caller."""
+        with self._lock:
+            if not self._open:
+                raise RefusalError("was let go before it was sent.")
+            return os.dup(self._descriptor)
+
     def __del__(self) -> None:
         self.close()
 
