@@ -1,7 +1,7 @@
 """Writes the three lists of pinned packages, with the hash of every file of each, for every Python and platform.
 
-uv resolves for all of them at once, and says in a marker where a package is not needed. A list names only what the lists
-before it do not have, so that installing one after the other installs everything once.
+uv resolves for all of them at once, and says in a marker where a package is not needed. A list names only what the
+lists before it do not have, so that installing one after the other installs everything once.
 """
 
 import argparse
@@ -31,7 +31,9 @@ Entries = dict[str, str]
 def main() -> None:
     """Resolve everything that pyproject.toml asks for, newest versions first, and write the lists."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="keep the versions that the lists have, where they still fit")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the versions that the lists have, where they still fit"
+    )
     keep: bool = parser.parse_args().keep
     written: Entries = {}
     with tempfile.TemporaryDirectory() as folder:
