@@ -1,5 +1,6 @@
 """The Authorization header: an API key as it is, or a JWT signed with the pair of keys."""
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,12 @@ class Authorization:
     def skew(self) -> float:
         """Seconds by which Kling's clock was found to be ahead of ours; 0 until a token was refused for it."""
         return self._skew
+
+    def account(self) -> bytes:
+        """Return what tells the account in use from others, and shows nothing of its keys."""
+        credentials = self._credentials()
+        keys = None if credentials is None else (credentials.api_key or credentials.access_key)
+        return hashlib.sha256(b"" if keys is None else keys.get_secret_value().encode()).digest()
 
     def header(self) -> str:
         """Return `Bearer ...`.

@@ -1,6 +1,5 @@
 """The client of Kling's try-on API: create one, read one, read a page, and what is left on the account."""
 
-import re
 import ssl
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -14,7 +13,8 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.auth import Authorization, skew_of
 from kolors_mcp.kling.exchange import Reply, exchange
-from kolors_mcp.kling.refusals import MEANINGS, error_for
+from kolors_mcp.kling.references import References
+from kolors_mcp.kling.refusals import error_for
 from kolors_mcp.kling.wire import (
     COSTS_PATH,
     PACKS,
@@ -43,8 +43,6 @@ COSTS_WINDOW = 400 * 24 * 3600
 
 AUTHENTICATION_CODES = range(1000, 1005)
 
-_TAKEN = re.compile(r"exist|already|unique|duplicat|repeat|conflict|taken|used", re.IGNORECASE)
-
 T = TypeVar("T")
 
 
@@ -72,7 +70,7 @@ class KlingClient:
         """
         self._clock = clock or Clock()
         self.authorization = Authorization(credentials, self._clock)
-        self._knows_external_ids = True
+        self._references = References(self._post_signed, self.authorization.account, self._clock)
         self.observed_skew: float | None = None
         """Seconds by which Kling's clock was ahead of ours at its latest answer."""
         self._reads = anyio.Semaphore(READS_AT_ONCE)
@@ -106,23 +104,21 @@ class KlingClient:
             again: Whether Kling has had the same reference before, and said that it came to nothing.
 
         Raises:
+            NotConfiguredError: There are no credentials; nothing was sent.
             RefusedError: Kling refused; nothing was created.
+            ReferenceRefusedError: Kling knows no references; the same request can be sent again, and goes without one.
             UnreachableError: Nothing left this machine, or not all of it; nothing was created.
             PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
             UnconfirmedCreateError: The request left and the outcome is not known.
         """
         reference = request.external_task_id
-        sent = request if self._knows_external_ids else _without_reference(request)
+        sent = request
+        if reference is not None and await self._references.are_unknown():
+            sent = _without_reference(request)
         try:
             reply = await self._post_signed(sent.body())
-            if sent.external_task_id is not None and _is_about_the_reference(reply):
-                if again or _says_taken(reply):
-                    # Nobody else makes up our references: what has this one already is this very create.
-                    raise errors.ConnectionLostError("Kling says that it has this request already", "Look for it.")
-                # Refused by name, so nothing was created: an upstream that follows the page to the letter.
-                self._knows_external_ids = False
-                sent = _without_reference(request)
-                reply = await self._post_signed(sent.body())
+            if reply.verdict is not None and sent.external_task_id is not None:
+                await self._references.require_certain(reply.verdict, sent.external_task_id, again=again)
             if reply.verdict is not None:
                 raise error_for(reply.verdict, creating=True)
             return _task(reply)
@@ -158,10 +154,11 @@ class KlingClient:
         window = {"start_time": (now - COSTS_WINDOW) * 1000, "end_time": now * 1000}
         return await self._read(COSTS_PATH, window, _packs, seconds)
 
-    async def _post_signed(self, body: Body) -> Reply:
-        reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=CREATE_SECONDS)
-        if self._worth_signing_again(reply):
-            reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=CREATE_SECONDS)
+    async def _post_signed(self, body: Body, seconds: float | None = None) -> Reply:
+        seconds = CREATE_SECONDS if seconds is None else seconds
+        reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=seconds)
+        if reply.verdict is not None and reply.verdict.final and self._worth_signing_again(reply):
+            reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=seconds)
         return reply
 
     async def _exchange(
@@ -215,23 +212,6 @@ class KlingClient:
 
     async def _note_clock(self, response: httpx.Response) -> None:
         self.observed_skew = skew_of(response.headers.get("date"), self._clock)
-
-
-def _is_about_the_reference(reply: Reply) -> bool:
-    """Whether it is a refusal of a parameter that names the `external_task_id`."""
-    return (
-        reply.verdict is not None
-        and reply.verdict.code in MEANINGS
-        and MEANINGS[reply.verdict.code].error is errors.RequestRefusedError
-        and "external_task_id" in (reply.verdict.message or "")
-    )
-
-
-def _says_taken(reply: Reply) -> bool:
-    assert reply.verdict is not None
-    # Not documented, so any word of the kind will do; "does not exist" is said of the field, not of the id.
-    message = re.sub(r"not? exist", "", reply.verdict.message or "", flags=re.IGNORECASE)
-    return _TAKEN.search(message) is not None
 
 
 def _without_data() -> errors.UnexpectedAnswerError:

@@ -142,9 +142,9 @@ def _reply(response: httpx.Response, content: bytes, sending: _Sending) -> Reply
         envelope = Envelope.model_validate(json.loads(content))
     except (ValueError, RecursionError):
         sending.unexpected(response.status_code, "something that is not its JSON envelope")
-    verdict = None
+    verdict, status = None, response.status_code
     if envelope.code != 0:
-        verdict = Verdict(envelope.code, envelope.message, envelope.request_id, _retry_after(response))
+        verdict = Verdict(envelope.code, envelope.message, envelope.request_id, _retry_after(response), status)
     elif not response.is_success:
         sending.unexpected(response.status_code, "success in the body and an error in the status")
     return Reply(envelope, verdict, response.headers.get("date"))
