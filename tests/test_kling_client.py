@@ -263,7 +263,7 @@ async def test_odd_but_readable_answers_lose_nothing(kling: SandboxKling, client
         "task_result": {"images": [{"index": "first", "url": "https://a.example/1.png?s=1"}, {"url": 5}, "x"]},
     }
     kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": odd}), "application/json"))
-    read = await client.read(task.task_id)
+    read = await client.read("876543210987654321")
     assert (read.task_id, read.task_status, read.created_at) == ("876543210987654321", None, None)
     assert read.updated_at is not None
     assert read.updated_at.isoformat() == "2024-08-04T11:05:57.708000+00:00"

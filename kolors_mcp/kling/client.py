@@ -17,6 +17,7 @@ from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import error_for
 from kolors_mcp.kling.wire import (
     COSTS_PATH,
+    MOST_PACKS,
     PACKS,
     TASK,
     TRY_ON_PATH,
@@ -26,6 +27,7 @@ from kolors_mcp.kling.wire import (
     ResourcePack,
     tasks_of,
 )
+from kolors_mcp.models import is_id
 from kolors_mcp.settings import Credentials
 
 CREATE_SECONDS = 150.0
@@ -40,6 +42,10 @@ RATE_WAIT = 1.0
 LONGEST_RETRY_AFTER = 30.0
 COSTS_WINDOW = 400 * 24 * 3600
 """Seconds: the costs query filters by the time of purchase, so it has to look far back."""
+
+OUR_REFERENCES = "k-"
+"""How they begin; Kling's own ids are digits."""
+_TRY_LATER = "Try again in a minute."
 
 AUTHENTICATION_CODES = range(1000, 1005)
 
@@ -137,7 +143,8 @@ class KlingClient:
             TaskNotFoundError: Kling does not know the id, which soon after a create proves nothing.
         """
         try:
-            task = await self._read(f"{TRY_ON_PATH}/{_path_segment(task_id)}", {}, _task, seconds)
+            path = f"{TRY_ON_PATH}/{_path_segment(task_id)}"
+            task = await self._read(path, {}, lambda reply: _task_asked_for(reply, task_id), seconds)
         except errors.NoSuchResourceError as error:
             raise _unknown(task_id, error.code) from error
         if _says_not_found(task):
@@ -146,7 +153,8 @@ class KlingClient:
 
     async def page(self, page_num: int, page_size: int, *, seconds: float = READ_SECONDS) -> list[KlingTask]:
         """Read one page of the account's tasks: number 1 to 1000, size 1 to 500 (vendor)."""
-        return await self._read(TRY_ON_PATH, {"pageNum": page_num, "pageSize": page_size}, _tasks, seconds)
+        query = {"pageNum": page_num, "pageSize": page_size}
+        return await self._read(TRY_ON_PATH, query, lambda reply: _tasks(reply, page_size), seconds)
 
     async def packs(self, *, seconds: float = READ_SECONDS) -> list[ResourcePack]:
         """Read the account's packs of units; free, at most once a second, up to 12 h late (vendor)."""
@@ -215,7 +223,7 @@ class KlingClient:
 
 
 def _without_data() -> errors.UnexpectedAnswerError:
-    return errors.UnexpectedAnswerError("Kling answered success without readable data", "Try again in a minute.")
+    return errors.UnexpectedAnswerError("Kling answered success without readable data", _TRY_LATER)
 
 
 def _task(reply: Reply) -> KlingTask:
@@ -226,8 +234,20 @@ def _task(reply: Reply) -> KlingTask:
         raise _without_data() from None
 
 
-def _tasks(reply: Reply) -> list[KlingTask]:
-    tasks = tasks_of(reply.envelope.data)
+def _task_asked_for(reply: Reply, task_id: str) -> KlingTask:
+    """Read one task, which has to be the one that was asked for, by Kling's id or by ours.
+
+    An answer to our reference need not repeat it: one copy of the vendor's page leaves `task_info` out.
+    """
+    task = _task(reply)
+    silent = task.reference is None and task_id.startswith(OUR_REFERENCES)
+    if task_id not in (task.task_id, task.reference) and not silent:
+        raise errors.UnexpectedAnswerError("Kling answered about another try-on than was asked for", _TRY_LATER)
+    return task
+
+
+def _tasks(reply: Reply, most: int) -> list[KlingTask]:
+    tasks = tasks_of(reply.envelope.data, most)
     if tasks is None:
         raise _without_data()
     return tasks
@@ -236,16 +256,15 @@ def _tasks(reply: Reply) -> list[KlingTask]:
 def _packs(reply: Reply) -> list[ResourcePack]:
     data = reply.envelope.data
     try:
-        return PACKS.validate_python(data["resource_pack_subscribe_infos"])
+        return PACKS.validate_python(data["resource_pack_subscribe_infos"][:MOST_PACKS])
     except (TypeError, LookupError, ValidationError):
         raise _without_data() from None
 
 
 def _path_segment(task_id: str) -> str:
-    segment = quote(task_id, safe="")
-    if segment.strip(".") == "":
+    if not is_id(task_id):
         raise errors.ArgumentError("task_id is not an id. Take it from create_try_on or list_try_ons.")
-    return segment
+    return quote(task_id, safe="")
 
 
 def _unknown(task_id: str, code: int | None) -> errors.TaskNotFoundError:

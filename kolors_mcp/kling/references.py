@@ -17,6 +17,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.kling.exchange import Reply
 from kolors_mcp.kling.refusals import Verdict
 from kolors_mcp.kling.wire import Body
+from kolors_mcp.wording import plain
 
 ASKED_SECONDS = 10.0
 """Longest that the question whether Kling knows references may take."""
@@ -27,6 +28,7 @@ ABOUT_THE_REQUEST = range(1200, 1300)
 READ = 2_000
 """Characters of a message that are looked at."""
 
+_REFERENCE = re.compile(r"k-[0-9a-f]+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _FIELD = "externaltaskid"
 # Not documented, so any word of the kind will do.
@@ -117,14 +119,12 @@ class References:
         return True
 
 
-@linear(b"external_task_id ", b"not ", b"not exist ", b"n't ", "不存在".encode(), b"_ ", "ı".encode())
 def names_the_reference(message: str | None, reference: str) -> bool:
     """Whether Kling's words name the field, in any spelling, or the reference itself."""
-    text = _folded(message)
-    return _FIELD in _NOT_LETTERS.sub("", text) or reference.lower() in text
+    return _FIELD in _letters_of(message) or reference.lower() in _folded(message)
 
 
-@linear(b"already ", b"not ", b"not exist ", b"n't ", "不存在".encode(), b"without be ")
+@linear(b"already ", b"not ", b"not exist ", b"n't ", "不存在".encode(), b"without be ", b"cannot  ")
 def says_taken(message: str | None) -> bool:
     """Whether Kling's words say that something is there already."""
     return _TAKEN.search(_ABSENT.sub(" ", _folded(message))) is not None
@@ -142,11 +142,10 @@ def may_be_about(verdict: Verdict, reference: str, *, again: bool) -> bool:
         return False
     if names_the_reference(verdict.message, reference):
         return True
-    text = _folded(verdict.message)
-    if _ANOTHER.search(text) is not None:
+    if _names_another_field(verdict.message):
         return False
     # Words in a script that is not read here may say anything.
-    return again or says_taken(text) or any(letter.isalpha() and not letter.isascii() for letter in text)
+    return again or says_taken(verdict.message) or not _folded(verdict.message).isascii()
 
 
 def says_unknown(asked: Verdict, refused: Verdict, reference: str) -> bool:
@@ -159,14 +158,22 @@ def says_unknown(asked: Verdict, refused: Verdict, reference: str) -> bool:
     """
     if not asked.final or asked.code not in ABOUT_THE_REQUEST or not names_the_reference(asked.message, reference):
         return False
-    text = _folded(asked.message)
     # A Kling that knows the field misses the pictures. One that lists all that is wrong repeats its words as well.
-    return _ANOTHER.search(text) is None or _words(refused.message) in _words(asked.message)
+    return not _names_another_field(asked.message) or _letters_of(refused.message) in _letters_of(asked.message)
 
 
-def _words(message: str | None) -> str:
-    return " ".join(_NOT_LETTERS.split(re.sub(r"k-[0-9a-f]+", "", _folded(message))))
+@linear(b"human ", b"base 64 ", b"base ", "图".encode())
+def _names_another_field(message: str | None) -> bool:
+    return _ANOTHER.search(_folded(message)) is not None
 
 
+@linear(b"external_task_id ", b"_", b"k-", b"k-0a1 ")
+def _letters_of(message: str | None) -> str:
+    """Return the words without what is between them, and without references."""
+    return _NOT_LETTERS.sub("", _REFERENCE.sub("", _folded(message)))
+
+
+@linear("ﷺ".encode(), "ı".encode(), b"a")
 def _folded(message: str | None) -> str:
-    return unicodedata.normalize("NFKC", (message or "")[:READ]).lower()
+    """Return the beginning of what Kling says, in small letters; hidden characters say nothing."""
+    return unicodedata.normalize("NFKC", plain(message or "", READ)).lower()
