@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
 
+from kolors_mcp.bounds import linear
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.settings import Credentials
@@ -21,6 +22,8 @@ RENEWED_BEFORE = 180
 """Seconds before its end from which a token is not used any more."""
 NEWLY_SIGNED = 30
 """Seconds during which a token counts as new, so that signing another one would change nothing."""
+LONGEST_DATE = 64
+"""Characters of a `Date` that are read."""
 NOT_VALID_YET, EXPIRED = 1003, 1004
 
 MISSING = (
@@ -39,9 +42,16 @@ class _Token:
 
 def skew_of(date: str | None, clock: Clock) -> float | None:
     """Return the seconds by which an answer's `Date` header is ahead of our clock; none if it cannot be read."""
+    moment = _moment_of(date or "")
+    return None if moment is None else moment - clock.wall()
+
+
+@linear(b"Thu, 01 Jan 1970 ", b"(", b",", b"0 ", b"+")
+def _moment_of(date: str) -> float | None:
+    """Return the seconds since 1970; none if it cannot be read."""
     try:
-        return parsedate_to_datetime(date or "").timestamp() - clock.wall()
-    except ValueError:
+        return parsedate_to_datetime(date[:LONGEST_DATE]).timestamp()
+    except (ValueError, OverflowError, OSError):
         return None
 
 

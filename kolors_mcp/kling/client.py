@@ -1,6 +1,5 @@
 """The client of Kling's try-on API: create one, read one, read a page, and what is left on the account."""
 
-import ssl
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.auth import Authorization, skew_of
+from kolors_mcp.kling.connection import open_client
 from kolors_mcp.kling.exchange import Reply, exchange
 from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import error_for
@@ -73,6 +73,9 @@ class KlingClient:
             credentials: Asked at every request, so that rotated keys are taken up.
             clock: Time, sleep and jitter.
             transport: What carries the requests; for tests.
+
+        Raises:
+            NotConfiguredError: The origin, or what the environment says of proxies and certificates, cannot be used.
         """
         self._clock = clock or Clock()
         self.authorization = Authorization(credentials, self._clock)
@@ -80,19 +83,7 @@ class KlingClient:
         self.observed_skew: float | None = None
         """Seconds by which Kling's clock was ahead of ours at its latest answer."""
         self._reads = anyio.Semaphore(READS_AT_ONCE)
-        self._http = httpx.AsyncClient(
-            base_url=api_base,
-            transport=transport,
-            # The trusted certificates take 25 ms to load; a server on this machine has no use for them.
-            verify=api_base.startswith("https://") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            follow_redirects=False,
-            # A proxy of the environment may stand before Kling, never before a server on this machine.
-            trust_env=api_base.startswith("https://"),
-            timeout=httpx.Timeout(60.0, connect=10.0),
-            # The pool counts busy connections among those kept: with a lower number a crowd connects again each time.
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=200),
-            event_hooks={"response": [self._note_clock]},
-        )
+        self._http = open_client(api_base, transport, self._note_clock)
 
     async def aclose(self) -> None:
         """Close the connections."""

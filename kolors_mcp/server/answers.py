@@ -22,7 +22,9 @@ def to_result(answer: Answer) -> CallToolResult:
         assert isinstance(answer, TryOn)
         text = _text(answer)
     # No links as blocks of their own: they stand in both parts, and some hosts end a run over a block without a type.
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=answer.model_dump(mode="json"))
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=answer.model_dump(mode="json")
+    )
 
 
 def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
@@ -92,4 +94,3 @@ def _page_text(page: TryOnPage) -> str:
     if page.has_more:
         lines.append(f"Next: call list_try_ons with page_num {page.page_num + 1} for more.")
     return "\n".join(lines)
-

@@ -9,6 +9,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context as ToolContext
 from mcp.server.mcpserver import MCPServer
+from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp_types import (
@@ -32,6 +33,7 @@ from mcp_types import (
 )
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.server.encodable import EncodableStream
 from kolors_mcp.server.service import Service
 
 if TYPE_CHECKING:
@@ -87,6 +89,12 @@ class TryOnServer(MCPServer[Service]):
         server.add_request_handler("prompts/list", PaginatedRequestParams, self._list_prompts)
         server.add_request_handler("prompts/get", GetPromptRequestParams, self._prompt)
         server.add_request_handler("completion/complete", CompleteRequestParams, self._complete)
+
+    async def run_stdio_async(self) -> None:
+        """Serve over standard input and output, as the SDK does, but for what cannot be encoded."""
+        async with stdio_server() as (incoming, outgoing):
+            server = self._lowlevel_server
+            await server.run(incoming, EncodableStream(outgoing), server.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None
