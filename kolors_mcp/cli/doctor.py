@@ -131,7 +131,11 @@ def _credentials(settings: Settings) -> Finding:
 
 async def _account(upstream: Upstream, clock: Clock | None) -> AsyncGenerator[Finding]:
     """Ask for one try-on and for the units; both are free."""
-    client = KlingClient(upstream.api_base, upstream.credentials, clock=clock)
+    try:
+        client = KlingClient(upstream.api_base, upstream.credentials, clock=clock)
+    except errors.NotConfiguredError as error:
+        yield Finding("FAIL", "network", str(error))
+        return
     try:
         refusal: errors.KolorsError | None = None
         try:

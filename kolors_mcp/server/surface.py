@@ -32,6 +32,7 @@ from mcp_types import (
 )
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.server.encodable import EncodableStream
 from kolors_mcp.server.service import Service
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class TryOnServer(MCPServer[Service]):
     async def serve(self, incoming: Any, outgoing: Any) -> None:
         """Speak with one client, over a pair of streams as the SDK's transports make them, until its messages end."""
         server = self._lowlevel_server
-        await server.run(incoming, outgoing, server.create_initialization_options())
+        await server.run(incoming, EncodableStream(outgoing), server.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None
