@@ -1,26 +1,36 @@
 """Fetches a link that somebody else chose: public hosts only, within one deadline and a number of bytes."""
 
+import logging
 import re
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urljoin
 
 import anyio
 import httpcore
 import httpx
+from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp import __version__
 from kolors_mcp.images import limits
 from kolors_mcp.images.addresses import literal
+from kolors_mcp.images.certificates import trusted_certificates
 from kolors_mcp.images.network import NotPublicError, PinnedBackend, is_excepted
+from kolors_mcp.images.pace import CrumbsError
 from kolors_mcp.images.page import main_picture
+from kolors_mcp.images.places import Lines
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import HEAD, is_page, kind_of
 from kolors_mcp.wording import plain, quoted
 
+if TYPE_CHECKING:
+    from kolors_mcp.images.pace import PacedStream
+
+_logger = logging.getLogger(__name__)
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS = (
@@ -30,6 +40,10 @@ _HEADERS = (
     ("Accept-Encoding", "identity"),
 )
 _LONGEST_LINK = 16_384
+_PAGES_AT_ONCE = 2
+"""Pages searched at once: each takes a core for some hundredths of a second."""
+# Longer than any host can be: joining such a link costs more than in proportion to its length.
+_ENDLESS_HOST = re.compile(r"(?:[a-z][a-z0-9+.\-]*+:)?//[^/?#]{1024}", re.IGNORECASE)
 # Names as DNS has them, underscores included; anything else would be read differently by different programs.
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z", re.IGNORECASE)
 
@@ -55,7 +69,14 @@ class FetchLimits:
 
 
 class Fetcher:
-    """One pool of connections that carries no cookies and no credentials and knows no proxy."""
+    """Asks without cookies, without credentials and past any proxy, with a connection of its own for each question.
+
+    Args:
+        backend: The way out.
+        allowed_hosts: `host` or `host:port` that may be fetched from at other ports than the usual ones.
+        ssl_context: Which certificates are trusted; the usual ones by default.
+        costs: What a fetch may take.
+    """
 
     def __init__(
         self,
@@ -69,9 +90,8 @@ class Fetcher:
         self._allowed_hosts = allowed_hosts
         self._ssl_context = ssl_context
         self._limits = costs or FetchLimits()
-        self._pool: httpcore.AsyncConnectionPool | None = None
-        self._places = anyio.Semaphore(self._limits.at_once)
-        self._hosts: dict[str, tuple[anyio.Semaphore, int]] = {}
+        self._hosts = Lines(self._limits.per_host)
+        self._searchers = CapacityLimiter(_PAGES_AT_ONCE)
 
     async def fetch(self, link: str, *, pages: bool = True) -> Fetched:
         """Return the picture behind `link`.
@@ -93,12 +113,6 @@ class Fetcher:
                 passing=True,
             ) from error
 
-    async def aclose(self) -> None:
-        """Close all connections."""
-        if self._pool is not None:
-            await self._pool.aclose()
-            self._pool = None
-
     async def _fetch(self, link: str, *, pages: bool) -> Fetched:
         url, data = await self._follow(self._checked(link))
         head = bytes(data[:HEAD])
@@ -107,8 +121,7 @@ class Fetcher:
             return Fetched(data, host)
         if not pages:
             raise RefusalError("leads to a web page, not to a picture. Open the page and give the picture's own link.")
-        # Parsing megabytes of markup takes a while; others must not wait for it.
-        named = await anyio.to_thread.run_sync(main_picture, bytes(data[: limits.MAX_PAGE_BYTES]))
+        named = await to_thread.run_sync(main_picture, bytes(data[: limits.MAX_PAGE_BYTES]), limiter=self._searchers)
         if named is None:
             raise RefusalError(
                 f"leads to a web page at {quoted(url.host, 100)} that names no main picture. "
@@ -124,7 +137,7 @@ class Fetcher:
     async def _follow(self, url: httpx.URL) -> tuple[httpx.URL, bytearray]:
         """Follow redirects by hand, each hop under the same rules."""
         for _ in range(self._limits.redirects + 1):
-            async with self._place(url), self._answer(url) as response:
+            async with self._hosts.place(url.host), self._answer(url) as response:
                 if response.status not in _REDIRECTS:
                     return url, await self._body(url, response)
                 location = _header(response, b"location")
@@ -163,30 +176,22 @@ class Fetcher:
         return url
 
     @asynccontextmanager
-    async def _place(self, url: httpx.URL) -> AsyncGenerator[None]:
-        """Wait for a place in line, one per host and one over all."""
-        semaphore, users = self._hosts.get(url.host) or (anyio.Semaphore(self._limits.per_host), 0)
-        self._hosts[url.host] = (semaphore, users + 1)
-        try:
-            async with semaphore, self._places:
-                yield
-        finally:
-            semaphore, users = self._hosts.pop(url.host)
-            if users > 1:
-                self._hosts[url.host] = (semaphore, users - 1)
-
-    @asynccontextmanager
     async def _answer(self, url: httpx.URL) -> AsyncGenerator[httpcore.Response]:
         """Ask for the link; whatever goes wrong on the way is told in our words."""
         host = quoted(url.host, 100)
         try:
-            pool = await self._connections()
-            async with pool.stream(
-                "GET",
-                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                headers=[("Host", url.netloc.decode("ascii")), *_HEADERS],
-            ) as response:
-                yield response
+            context = await self._trusted() if url.scheme == "https" else None
+            target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+            connection = httpcore.AsyncHTTPConnection(target.origin, context, network_backend=self._backend)
+            try:
+                headers = [("Host", url.netloc.decode("ascii")), *_HEADERS]
+                async with connection.stream("GET", target, headers=headers) as response:
+                    yield response
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await connection.aclose()
+        except RefusalError:
+            raise
         except NotPublicError as error:
             raise RefusalError(
                 f"cannot be fetched: {host} does not lead to the public internet. Check the link, or download the "
@@ -197,11 +202,22 @@ class Fetcher:
             raise RefusalError(
                 f"cannot be fetched from {host}: {reason}. Check the link, or try again.", passing=True
             ) from error
+        except CrumbsError as error:
+            raise RefusalError(
+                f"cannot be fetched: {host} sends it in too many small pieces. Download it and give the file."
+            ) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
             raise RefusalError(
                 f"could not be fetched whole: {host} broke off or answered against the rules. Try again, "
                 "or download it and give the file.",
                 passing=True,
+            ) from error
+        except Exception as error:
+            # The libraries do not say all that they raise. Whichever it is, only a picture was asked for.
+            _logger.warning("Fetching from %s ended with %s.", host, type(error).__name__)
+            raise RefusalError(
+                f"cannot be fetched from {host}, which does something unusual; nothing was sent to Kling. "
+                "Check the link, or download the picture and give the file."
             ) from error
 
     async def _body(self, url: httpx.URL, response: httpcore.Response) -> bytearray:
@@ -218,9 +234,12 @@ class Fetcher:
         announced = int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
         if announced > self._limits.data_bytes:
             raise RefusalError(self._too_large())
+        stream = cast("PacedStream", cast("dict[str, object]", response.extensions)["network_stream"])
+        stream.begin_body(chunked=_header(response, b"transfer-encoding") is not None)
         # Room for all that is announced, at once: what grows bit by bit is moved about and leaves holes behind.
         data, filled = bytearray(announced), 0
         async for chunk in response.aiter_stream():
+            await stream.hand_over(len(chunk))
             data[filled : filled + len(chunk)] = chunk
             filled += len(chunk)
             if filled > self._limits.data_bytes:
@@ -234,23 +253,19 @@ class Fetcher:
         most = self._limits.data_bytes / 1_000_000
         return f"is larger than {most:g} MB. Ask for a smaller version, or give it as a file."
 
-    async def _connections(self) -> httpcore.AsyncConnectionPool:
+    async def _trusted(self) -> ssl.SSLContext:
         if self._ssl_context is None:
             # Reading the certificates takes tens of milliseconds.
-            self._ssl_context = await anyio.to_thread.run_sync(httpx.create_ssl_context)
-        if self._pool is None:
-            self._pool = httpcore.AsyncConnectionPool(
-                ssl_context=self._ssl_context,
-                max_connections=self._limits.at_once,
-                max_keepalive_connections=0,
-                network_backend=self._backend,
-            )
-        return self._pool
+            self._ssl_context = await to_thread.run_sync(trusted_certificates)
+        return self._ssl_context
 
 
 def _joined(url: httpx.URL, location: str) -> str:
+    location = location.strip()
+    if len(location) > _LONGEST_LINK or _ENDLESS_HOST.match(location):
+        raise RefusalError("leads to a link too long to be one. Give the picture's own link.")
     try:
-        return urljoin(str(url), location.strip())
+        return urljoin(str(url), location)
     except ValueError as error:
         raise RefusalError("leads to a link that is written wrongly. Give the picture's own link.") from error
 

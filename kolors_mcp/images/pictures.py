@@ -17,6 +17,7 @@ from kolors_mcp.images.files import open_file
 from kolors_mcp.images.limits import WIDEST_RATIO
 from kolors_mcp.images.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
 from kolors_mcp.images.picture import CheckedPicture
+from kolors_mcp.images.places import Places
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.walked import Walked
 
@@ -66,7 +67,9 @@ class Pictures:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._folders = tuple(folders)
-        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect)
+        costs = costs or FetchLimits()
+        places = Places(costs.at_once, costs.per_host)
+        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect, places=places)
         self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
         self._decoders = CapacityLimiter(_DECODERS)
         self._walkers = CapacityLimiter(_WALKERS)
@@ -183,8 +186,7 @@ class Pictures:
         return await to_thread.run_sync(keep.keep, data, folder, stem, limiter=self._walkers)
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self._fetcher.aclose()
+        """Close what stays open between calls; each fetch closes its own connection."""
 
     async def _obtain(self, reference: str, *, look: bool = False) -> _Obtained:
         """Get hold of the bytes, wherever they are; with a first look if that costs no turn of its own."""
