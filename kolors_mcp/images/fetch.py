@@ -1,13 +1,12 @@
 """Fetches a link that somebody else chose: public hosts only, within one deadline and a number of bytes."""
 
-import logging
 import re
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 import anyio
@@ -19,8 +18,8 @@ from kolors_mcp import __version__
 from kolors_mcp.images import limits
 from kolors_mcp.images.addresses import literal
 from kolors_mcp.images.certificates import trusted_certificates
-from kolors_mcp.images.network import NotPublicError, PinnedBackend, is_excepted
-from kolors_mcp.images.pace import CrumbsError
+from kolors_mcp.images.failures import failed, refused_by_status
+from kolors_mcp.images.network import PinnedBackend, is_excepted
 from kolors_mcp.images.page import main_picture
 from kolors_mcp.images.places import Lines
 from kolors_mcp.images.refusal import RefusalError
@@ -30,7 +29,6 @@ from kolors_mcp.wording import plain, quoted
 if TYPE_CHECKING:
     from kolors_mcp.images.pace import PacedStream
 
-_logger = logging.getLogger(__name__)
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS = (
@@ -40,6 +38,7 @@ _HEADERS = (
     ("Accept-Encoding", "identity"),
 )
 _LONGEST_LINK = 16_384
+_FIRST_ROOM_BYTES = 1_000_000
 _PAGES_AT_ONCE = 2
 """Pages searched at once: each takes a core for some hundredths of a second."""
 # Longer than any host can be: joining such a link costs more than in proportion to its length.
@@ -116,7 +115,7 @@ class Fetcher:
     async def _fetch(self, link: str, *, pages: bool) -> Fetched:
         url, data = await self._follow(self._checked(link))
         head = bytes(data[:HEAD])
-        host = plain(url.host, 100)
+        host = plain(_shown(url), 100)
         if kind_of(head) is not None or not is_page(head):
             return Fetched(data, host)
         if not pages:
@@ -124,7 +123,7 @@ class Fetcher:
         named = await to_thread.run_sync(main_picture, bytes(data[: limits.MAX_PAGE_BYTES]), limiter=self._searchers)
         if named is None:
             raise RefusalError(
-                f"leads to a web page at {quoted(url.host, 100)} that names no main picture. "
+                f"leads to a web page at {quoted(_shown(url), 100)} that names no main picture. "
                 "Open the page and give the picture's own link."
             )
         target = _joined(url, named)
@@ -137,16 +136,16 @@ class Fetcher:
     async def _follow(self, url: httpx.URL) -> tuple[httpx.URL, bytearray]:
         """Follow redirects by hand, each hop under the same rules."""
         for _ in range(self._limits.redirects + 1):
-            async with self._hosts.place(url.host), self._answer(url) as response:
+            async with self._hosts.place(url.raw_host.rstrip(b".").decode("ascii")), self._answer(url) as response:
                 if response.status not in _REDIRECTS:
                     return url, await self._body(url, response)
                 location = _header(response, b"location")
             if location is None:
-                raise RefusalError(f"is redirected by {quoted(url.host, 100)} to nowhere. Check the link.")
+                raise RefusalError(f"is redirected by {quoted(_shown(url), 100)} to nowhere. Check the link.")
             following = self._checked(_joined(url, location))
             if url.scheme == "https" and following.scheme == "http":
                 raise RefusalError(
-                    f"is redirected by {quoted(url.host, 100)} from https to http, which is not followed. "
+                    f"is redirected by {quoted(_shown(url), 100)} from https to http, which is not followed. "
                     "Download it and give the file."
                 )
             url = following
@@ -178,7 +177,7 @@ class Fetcher:
     @asynccontextmanager
     async def _answer(self, url: httpx.URL) -> AsyncGenerator[httpcore.Response]:
         """Ask for the link; whatever goes wrong on the way is told in our words."""
-        host = quoted(url.host, 100)
+        host = quoted(_shown(url), 100)
         try:
             context = await self._trusted() if url.scheme == "https" else None
             target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
@@ -192,41 +191,13 @@ class Fetcher:
                     await connection.aclose()
         except RefusalError:
             raise
-        except NotPublicError as error:
-            raise RefusalError(
-                f"cannot be fetched: {host} does not lead to the public internet. Check the link, or download the "
-                "picture and give the file; a server you trust can be added to KOLORS_ALLOWED_HOSTS."
-            ) from error
-        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            reason = "its certificate is not valid" if _is_certificate_problem(error) else "it cannot be reached"
-            raise RefusalError(
-                f"cannot be fetched from {host}: {reason}. Check the link, or try again.", passing=True
-            ) from error
-        except CrumbsError as error:
-            raise RefusalError(
-                f"cannot be fetched: {host} sends it in too many small pieces. Download it and give the file."
-            ) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
-            raise RefusalError(
-                f"could not be fetched whole: {host} broke off or answered against the rules. Try again, "
-                "or download it and give the file.",
-                passing=True,
-            ) from error
         except Exception as error:
-            # The libraries do not say all that they raise. Whichever it is, only a picture was asked for.
-            _logger.warning("Fetching from %s ended with %s.", host, type(error).__name__)
-            raise RefusalError(
-                f"cannot be fetched from {host}, which does something unusual; nothing was sent to Kling. "
-                "Check the link, or download the picture and give the file."
-            ) from error
+            raise failed(error, host) from error
 
     async def _body(self, url: httpx.URL, response: httpcore.Response) -> bytearray:
-        host = quoted(url.host, 100)
+        host = quoted(_shown(url), 100)
         if response.status != HTTPStatus.OK:
-            passing = (
-                response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            )
-            raise RefusalError(_status_words(response.status, host, passing=passing), passing=passing)
+            raise refused_by_status(response.status, host)
         encoding = (_header(response, b"content-encoding") or "identity").strip().lower()
         if encoding not in ("identity", ""):
             raise RefusalError(f"was sent compressed by {host}, which is not unpacked. Download it and give the file.")
@@ -234,12 +205,15 @@ class Fetcher:
         announced = int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
         if announced > self._limits.data_bytes:
             raise RefusalError(self._too_large())
-        stream = cast("PacedStream", cast("dict[str, object]", response.extensions)["network_stream"])
+        stream = cast("PacedStream", cast("Any", response).extensions["network_stream"])
         stream.begin_body(chunked=_header(response, b"transfer-encoding") is not None)
-        # Room for all that is announced, at once: what grows bit by bit is moved about and leaves holes behind.
-        data, filled = bytearray(announced), 0
+        # Room for all that is announced, at once: what grows bit by bit is moved about and leaves holes behind. But a
+        # server that only announces gets none.
+        data, filled = bytearray(min(announced, _FIRST_ROOM_BYTES)), 0
         async for chunk in response.aiter_stream():
             await stream.hand_over(len(chunk))
+            if len(data) < filled + len(chunk) <= announced:
+                data.extend(bytes(announced - len(data)))
             data[filled : filled + len(chunk)] = chunk
             filled += len(chunk)
             if filled > self._limits.data_bytes:
@@ -260,6 +234,14 @@ class Fetcher:
         return self._ssl_context
 
 
+def _shown(url: httpx.URL) -> str:
+    """Return the host as people write it, or as it is asked for where that cannot be turned back."""
+    try:
+        return url.host
+    except UnicodeError:
+        return url.raw_host.decode("ascii")
+
+
 def _joined(url: httpx.URL, location: str) -> str:
     location = location.strip()
     if len(location) > _LONGEST_LINK or _ENDLESS_HOST.match(location):
@@ -272,21 +254,3 @@ def _joined(url: httpx.URL, location: str) -> str:
 
 def _header(response: httpcore.Response, name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
-
-
-def _is_certificate_problem(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _status_words(status: int, host: str, *, passing: bool) -> str:
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-        return f"is not there: {host} answered {status}. Check the link."
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
-        return f"is not given out: {host} answered {status}. Download it in a browser and give the file."
-    if passing:
-        return f"cannot be fetched now: {host} answered {status}. Try again later."
-    return f"cannot be fetched: {host} answered {status}. Check the link, or download it and give the file."
