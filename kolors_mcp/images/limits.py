@@ -57,8 +57,8 @@ MAX_FETCHED_BYTES = 20_000_000
 MAX_FILE_BYTES = 64_000_000
 """Most bytes of a file that is opened."""
 
-MAX_PAGE_BYTES = 2_000_000
-"""Most bytes of a web page that is searched for its main picture."""
+MAX_PAGE_BYTES = 512 * 1024
+"""Most bytes of a web page that is searched for its main picture, which pages name in their heads."""
 
 FETCH_SECONDS = 20.0
 """All the time a fetch has, waiting in line, redirects, a page and its picture included."""

@@ -17,6 +17,7 @@ from kolors_mcp.images.files import open_file
 from kolors_mcp.images.limits import WIDEST_RATIO
 from kolors_mcp.images.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
 from kolors_mcp.images.picture import CheckedPicture
+from kolors_mcp.images.places import Places
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.walked import Walked
 from kolors_mcp.images.worker.messages import Done
@@ -65,7 +66,9 @@ class Pictures:
         decoder: Decoder | None = None,
     ) -> None:
         self._folders = tuple(folders)
-        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect)
+        costs = costs or FetchLimits()
+        places = Places(costs.at_once, costs.per_host)
+        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect, places=places)
         self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
         self._decoder: Decoder = decoder or Decoders()
         self._walkers = CapacityLimiter(_WALKERS)
@@ -186,9 +189,8 @@ class Pictures:
         return await to_thread.run_sync(keep.keep, data, folder, stem, limiter=self._walkers)
 
     async def aclose(self) -> None:
-        """Close all connections, and end what decodes."""
+        """End what decodes; each fetch closes its own connection."""
         await self._decoder.aclose()
-        await self._fetcher.aclose()
 
     async def _obtain(self, reference: str, *, look: bool = False) -> _Obtained:
         """Get hold of the bytes, wherever they are; with a first look if that costs no turn of its own."""
