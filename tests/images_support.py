@@ -257,7 +257,7 @@ class Server:
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
             await self.behave(stream)
 
-    async def behave(self, stream: anyio.abc.ByteStream) -> None:
+    async def behave(self, stream: anyio.abc.ByteStream, /) -> None:
         """Answer one request; a test may put something else in its place."""
         async with stream:
             request = b""

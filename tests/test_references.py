@@ -18,7 +18,7 @@ ODD_WORDS = {
     "named in another spelling": "ExternalTaskId: illegal value",
     "named with blanks": "The external task id is not valid.",
     "named, with a word of absence": "external_task_id does not exist or cannot be used",
-    "in Chinese": "参数错误：external_task_id 无效",
+    "in Chinese": "参数错误\uff1aexternal_task_id 无效",
     "in Chinese, unnamed": "任务已存在",
     "in Chinese, of no known word": "请求参数有误",
     "in French": "paramètre déjà utilisé",

@@ -109,7 +109,10 @@ def _behind_no_tag(page: bytes, at: int) -> int:
 @linear(b"a ", b"a=b ", b"a=", b'a="', b"a='", b"=", b"/", b"&#9", b"'", b'"', b" ")
 def _attributes(written: bytes) -> dict[str, str]:
     given: dict[str, str] = {}
-    for found in _ATTRIBUTE.finditer(written):
+    at = 0
+    # Each begins where the one before ended; a search would try what is left anew from each of its bytes.
+    while found := _ATTRIBUTE.match(written, at):
+        at = found.end()
         name, value = found[1].lstrip(b" \t\r\n\f/"), found[2] or b""
         if len(name) <= _MAX_VALUE_BYTES >= len(value):
             value = value[1:-1] if value[:1] in (b'"', b"'") else value

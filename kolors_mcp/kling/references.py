@@ -39,7 +39,8 @@ _TAKEN = re.compile(
 # Said of a field or of a resource, not of an id that is taken.
 _ABSENT = re.compile(r"(?:n.t|not?|never|cannot|without) +(?:be +)?(?:exist\w*|used)|(?:并)?不存在|未使用")
 _ANOTHER = re.compile(
-    r"human|cloth|garment|picture|image|photo|pixel|resolution|ratio|base ?64|model|callback|url|prompt|图|圖|模型|回调|画像"
+    r"human|cloth|garment|picture|image|photo|pixel|resolution|ratio|base ?64|model|callback|url|prompt"
+    r"|图|圖|模型|回调|画像"
 )
 
 
@@ -173,7 +174,7 @@ def _letters_of(message: str | None) -> str:
     return _NOT_LETTERS.sub("", _REFERENCE.sub("", _folded(message)))
 
 
-@linear("ﷺ".encode(), "ı".encode(), b"a")
+@linear("ﷺ".encode(), "\u0131".encode(), b"a")
 def _folded(message: str | None) -> str:
     """Return the beginning of what Kling says, in small letters; hidden characters say nothing."""
     return unicodedata.normalize("NFKC", plain(message or "", READ)).lower()

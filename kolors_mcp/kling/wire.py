@@ -82,12 +82,13 @@ def _readable_images(value: Any) -> Any:
     if not isinstance(value, list):
         return []
     rows = cast("list[Any]", value)[:MOST_IMAGES]
-    return [row for row in rows if isinstance(row, dict) and _is_link(cast("dict[str, Any]", row).get("url"))]
+    found = [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
+    return [row for row in found if isinstance(row.get("url"), str) and _is_link(row["url"])]
 
 
 @linear(b"https://", b"a", b"%", "é".encode(), opening=b"https://a.example/")
-def _is_link(value: Any) -> bool:
-    return isinstance(value, str) and _LINK.fullmatch(value) is not None
+def _is_link(text: str) -> bool:
+    return _LINK.fullmatch(text) is not None
 
 
 Text = Annotated[str, BeforeValidator(_text_of_number)]

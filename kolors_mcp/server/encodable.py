@@ -5,7 +5,7 @@ one, and the whole server ends with it. So every message passes here on its way 
 """
 
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from mcp.shared._stream_protocols import WriteStream
 from mcp.shared.message import SessionMessage
@@ -22,7 +22,7 @@ class EncodableStream:
     async def send(self, item: SessionMessage, /) -> None:
         """Hand on one message."""
         message = item.message
-        changed = {name: sound for name, value in message if (sound := encodable(cast("Any", value))) is not value}
+        changed = {name: sound for name, value in message if (sound := encodable(value)) is not value}
         if changed:
             item = SessionMessage(message=message.model_copy(update=changed), metadata=item.metadata)
         await self._stream.send(item)
@@ -31,16 +31,16 @@ class EncodableStream:
         """Close the stream."""
         await self._stream.aclose()
 
-    async def __aenter__(self) -> "EncodableStream":
+    async def __aenter__(self) -> Self:
         """Enter the stream."""
         await self._stream.__aenter__()
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> bool | None:
         """Leave the stream."""
-        return await self._stream.__aexit__(kind, error, trace)
+        return await self._stream.__aexit__(exc_type, exc_val, exc_tb)
 
 
 def encodable(value: Any) -> Any:
@@ -59,7 +59,7 @@ def encodable(value: Any) -> Any:
         made = [encodable(item) for item in items]
         return items if all(new is old for new, old in zip(made, items, strict=True)) else made
     if isinstance(value, BaseModel):
-        changed = {name: made for name, member in value if (made := encodable(cast("Any", member))) is not member}
+        changed = {name: made for name, member in value if (made := encodable(member)) is not member}
         return value.model_copy(update=changed) if changed else value
     return value
 

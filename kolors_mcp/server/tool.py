@@ -65,7 +65,7 @@ class TryOnTool(Tool):
         except MCPError:
             raise
         except Exception as error:
-            # A create that has begun to be sent tells of its own failures: nothing that comes here has created anything.
+            # A create that has begun to be sent tells of its own failures: what comes here has created nothing.
             logger.exception("%s failed unexpectedly", self.name)
             raise ToolError(
                 f"Error: {self.name} failed inside this server ({type(error).__name__}); its log has the details. "

@@ -52,13 +52,13 @@ def _id(value: str) -> str:
 def _web_address(value: str | None) -> str | None:
     if value is None:
         return None
+    if len(value) > LONGEST_ADDRESS:
+        raise ValueError(f"must have at most {LONGEST_ADDRESS} characters, or be left out")
     try:
         parts = urlsplit(value)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
     except ValueError:
         sound = False
-    if len(value) > LONGEST_ADDRESS:
-        raise ValueError(f"must have at most {LONGEST_ADDRESS} characters, or be left out")
     if not sound or not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("must be an http or https address without user name, or be left out")
     return value

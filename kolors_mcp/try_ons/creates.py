@@ -149,13 +149,9 @@ class Creates:
                 if task is None:
                     task = await self._kling.create(request, again=isinstance(refusal, errors.RefusedError))
                 break
-            except errors.UnconfirmedCreateError:
-                await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
+            except errors.UnconfirmedCreateError as error:
                 say("Kling did not confirm the start; looking for the task")
-                found = await self._doubts.found(entry, DOUBT_SECONDS)
-                if found is None:
-                    raise
-                return found
+                return await self._looked_for(entry, error)
             except errors.KolorsError as error:
                 refusal = error
                 wait = self._wait_before_next(error, tries, until, busy_until)
@@ -177,6 +173,14 @@ class Creates:
                 raise errors.UnconfirmedCreateError(entry.reference, cause) from error
         await self._doubts.settle(entry, task)
         return task
+
+    async def _looked_for(self, entry: Entry, doubt: errors.UnconfirmedCreateError) -> "KlingTask":
+        """Return the task that a create without an answer has made after all; else raise the doubt."""
+        await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
+        found = await self._doubts.found(entry, DOUBT_SECONDS)
+        if found is None:
+            raise doubt
+        return found
 
     async def _already_made(self, entry: Entry, refusal: errors.KolorsError | None) -> "KlingTask | None":
         """Before a create is sent again that Kling said no to: see whether it came to something all the same."""
