@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Coroutine
+from typing import Any
 
 import anyio
 import h11
@@ -25,7 +26,7 @@ MOST_EVENTS = 600
 """Events of the HTTP library between two turns of the loop: some tens of milliseconds at the worst."""
 
 
-def endless(opening: bytes, piece: bytes) -> Callable[[anyio.abc.ByteStream], Coroutine[None, None, None]]:
+def endless(opening: bytes, piece: bytes) -> Callable[[anyio.abc.ByteStream], Coroutine[Any, Any, None]]:
     async def behave(stream: anyio.abc.ByteStream) -> None:
         async with stream:
             await stream.receive()
