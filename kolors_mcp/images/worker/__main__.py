@@ -12,7 +12,7 @@ from kolors_mcp.images.content import Content, FileContent, MemoryContent
 from kolors_mcp.images.worker import boundaries
 from kolors_mcp.images.worker.channel import Channel, EndedError
 from kolors_mcp.images.worker.jobs import perform
-from kolors_mcp.images.worker.messages import Answer, Done, MalformedError, Request
+from kolors_mcp.images.worker.messages import TAKEN, Answer, Done, MalformedError, Request
 
 _LEFT_ALONE = 70
 """Exit status of a process whose server went away in the middle of a job."""
@@ -62,6 +62,7 @@ def _answer(channel: Channel, request: Request, files: list[int]) -> Answer:
     contents: list[Content] = []
     try:
         contents += _contents(channel, request, files)
+        channel.write(TAKEN)
         boundaries.set_for(request)
         return perform(request, contents)
     finally:

@@ -15,6 +15,8 @@ from kolors_mcp.wording import plain
 Job = Literal["convert", "outfit", "preview", "beside", "handed_out", "verify"]
 
 MAX_PICTURES = 2
+TAKEN = b"\x06"
+"""What the process says when it has a request with all its pictures, before it looks into any of them."""
 _MAX_NOTES = 20
 _LONGEST_TEXT = 600
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from kolors_mcp.images.content import SLICE, Content, FileContent
 from kolors_mcp.images.worker.channel import HANDS_OVER, Channel, EndedError
-from kolors_mcp.images.worker.messages import Answer, Done, Given, MalformedError, Refused, Request, answer_of
+from kolors_mcp.images.worker.messages import TAKEN, Answer, Done, Given, MalformedError, Refused, Request, answer_of
 
 _MODULE = "kolors_mcp.images.worker"
 _KEPT = (
@@ -33,6 +33,10 @@ _GOES_WITHIN = 1.0
 """Seconds that an idle process has to end by itself."""
 
 
+class NotTakenError(Exception):
+    """The process was gone before it had the whole request, so that no picture can be why."""
+
+
 class Process:
     """A process that decodes, and what is said to it. Everything but `kill` blocks, so it belongs into a thread.
 
@@ -49,6 +53,8 @@ class Process:
         self._busy = False
         self._running: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
+        self.serves = False
+        """Whether it ever took a request."""
 
     def __del__(self) -> None:
         self.kill()
@@ -65,20 +71,25 @@ class Process:
         return not self._killed and (self._running is None or self._running.poll() is None)
 
     def run(self, request: Request, contents: Sequence[Content]) -> Answer | None:
-        """Have a request done; None if the process ended before it was, which also ends what is left of it.
+        """Have a request done; None if the process ended over it, which also ends what is left of it.
 
         Raises:
             OSError: It cannot be started.
+            NotTakenError: It ended before.
             RefusalError: A content cannot be read.
         """
-        settled = False
+        settled = taken = False
         with self._lock:
             self._busy = True
         try:
             channel = self._channel or self._start()
-            answer = self._exchange(channel, request, contents)
+            self._hand_over(channel, request, contents)
+            self.serves = taken = True
+            answer = _answered(channel)
             settled = True
-        except (EndedError, MalformedError):
+        except (EndedError, MalformedError) as error:
+            if not taken:
+                raise NotTakenError from error
             return None
         finally:
             with self._lock:
@@ -134,7 +145,9 @@ class Process:
                     self._channel = Channel(os.dup(our_in), os.dup(our_out))
             return self._channel
 
-    def _exchange(self, channel: Channel, request: Request, contents: Sequence[Content]) -> Answer:
+    @staticmethod
+    def _hand_over(channel: Channel, request: Request, contents: Sequence[Content]) -> None:
+        """Return when the process has said that it has everything."""
         streamed: list[Content] = []
         with ExitStack() as lent:
             files: list[int] = []
@@ -152,10 +165,15 @@ class Process:
         for content in streamed:
             for start in range(0, content.size, SLICE):
                 channel.write(content.read(start, SLICE))
-        answer, size = answer_of(channel.receive())
-        if isinstance(answer, Refused):
-            return answer
-        return Done(channel.read(size), answer.notes, answer.shrunk)
+        if channel.read(len(TAKEN)) != TAKEN:
+            raise MalformedError
+
+
+def _answered(channel: Channel) -> Answer:
+    answer, size = answer_of(channel.receive())
+    if isinstance(answer, Refused):
+        return answer
+    return Done(channel.read(size), answer.notes, answer.shrunk)
 
 
 def _pipe(opened: ExitStack) -> tuple[int, int]:
