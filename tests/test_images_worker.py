@@ -199,26 +199,23 @@ async def test_two_that_never_end_hold_both_places_until_they_are_given_up(place
         await until_gone(pid)
 
 
-async def test_a_process_that_is_killed_from_outside_is_one_refusal_and_no_more(place: Place) -> None:
+async def test_a_process_that_was_killed_before_it_took_a_picture_is_replaced_unnoticed(place: Place) -> None:
     stuck = await place.stopped()
-    said: list[str] = []
+    made: list[bytes] = []
 
-    async def unlucky() -> None:
-        with pytest.raises(PictureRefusedError) as refusal:
-            await place.prepare()
-        said.append(str(refusal.value))
+    async def lucky() -> None:
+        made.append(await place.prepare())
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(unlucky)
+        tasks.start_soon(lucky)
         await place.clock.begun(limits.DECODING_SECONDS)
         os.kill(stuck, signal.SIGKILL)
-    assert said == [CANNOT]
-    assert opened(await place.prepare()).size == (640, 480)
-    # While it has nothing to do, nobody notices.
+    assert opened(made[0]).size == (640, 480)
+    # The same while it has nothing to do.
     idle = place.pid
     os.kill(idle, signal.SIGKILL)
     await until_gone(idle)
-    assert opened(await place.prepare()).size == (640, 480)
+    assert await place.prepare() == made[0]
     assert place.pid != idle
 
 
@@ -248,14 +245,6 @@ async def test_nothing_is_left_of_processes_that_were_killed(place: Place) -> No
         stuck = await place.stopped()
     while open_files() > before:
         await anyio.lowlevel.checkpoint()
-
-
-async def test_where_no_process_can_be_started_the_refusal_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    pictures = Pictures(folders=[], decoder=Decoders(start=lambda: Process(executable="/nowhere/python")))
-    with pytest.raises(PictureRefusedError, match=r"no process for it could be started\. Give a plain JPEG\.$"):
-        await pictures.prepare(b64(WEBP), "human_image")
-    assert "FileNotFoundError" in caplog.text
-    assert opened(b"".join((await pictures.prepare(b64(jpeg()), "human_image")).blocks())).size == (640, 480)
 
 
 async def test_no_secret_reaches_the_process_and_it_finds_what_we_find(

@@ -21,13 +21,30 @@ def bytes_for(kind: Kind, mode: str, size: tuple[int, int], enough: tuple[int, i
     return int(max(most * pixels, kept * pixels + flat))
 
 
+class DearError(Exception):
+    """A picture takes more memory than it was given, but not more than one may have that is decoded alone.
+
+    Attributes:
+        memory: Bytes that it should be given.
+    """
+
+    def __init__(self, memory: int) -> None:
+        super().__init__()
+        self.memory = memory
+
+
 def memory_for(file_bytes: int, pixels: int = _LARGE) -> int:
-    """Return the memory that a picture may take.
+    """Return the memory that a picture may take that is decoded alone.
 
     A bomb is small, and a photo is not: who sends megabytes may have the memory that a photo of that size needs.
     """
     photo = pixels <= file_bytes * limits.PHOTO_PIXELS_PER_BYTE
     return limits.PHOTO_DECODING_BYTES if photo else limits.DECODING_BYTES
+
+
+def granted(needed: int, most: int) -> int:
+    """Return the memory that a picture is given, of most that it may have: some more than what was foretold."""
+    return min(most, max(needed * 5 // 4, limits.DECODING_BYTES))
 
 
 def most_pixels_for(needed: int, pixels: int, most: int) -> int:
@@ -37,8 +54,19 @@ def most_pixels_for(needed: int, pixels: int, most: int) -> int:
 
 def too_dear(kind: str) -> str:
     """Say that a picture could not be decoded within the bounds; the rest of a sentence."""
-    article = "an" if kind == "AVIF" else "a"
     return (
-        f"is {article} {kind} that cannot be opened here; it needs too much memory or time. "
-        "Save it as a smaller JPEG first."
+        f"is {_a(kind)} that cannot be opened here; it needs too much memory or time. Save it as a smaller JPEG first."
     )
+
+
+def no_process(kind: str) -> str:
+    """Say that there is nothing here that could decode a picture; the rest of a sentence."""
+    megabytes, megapixels = limits.MAX_BYTES // 1_000_000, limits.MAX_PIXELS // 1_000_000
+    return (
+        f"is {_a(kind)} that cannot be opened here: no process for it could be started. Give an upright sRGB JPEG "
+        f"of at most {megabytes} MB and {megapixels} megapixels; that is sent as it is."
+    )
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind == "AVIF" else f"a {kind}"

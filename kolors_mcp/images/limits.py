@@ -22,13 +22,16 @@ MAX_DECODED_PIXELS = 89_000_000
 """Most pixels that are decoded, however little each costs: just below where Pillow begins to warn."""
 
 MAX_DECODERS = 2
-"""Processes that decode at once: each takes a core and up to some hundred megabytes."""
+"""Processes that decode at once: each takes a core."""
+
+DECODING_SHARE_BYTES = 120_000_000
+"""Memory for each of two pictures that are decoded at once: 12 megapixels of most kinds."""
 
 DECODING_BYTES = 240_000_000
-"""Memory for one picture that is decoded: with the processes around it, all of it stays below 400 MB."""
+"""Memory for one picture that is decoded alone. Either way all of our processes stay below 400 MB."""
 
-PHOTO_DECODING_BYTES = 400_000_000
-"""The same where the file is as large as a photo's: 50 megapixels of a camera's HEIC, 25 of a WebP, 80 of a PNG."""
+PHOTO_DECODING_BYTES = 900_000_000
+"""The same where the file is as large as a photo's: 56 megapixels of a WebP, 89 of most others."""
 
 PHOTO_PIXELS_PER_BYTE = 32
 """Most pixels for each byte of a file that is as large as a photo. Cameras write 2 to 15; a bomb has thousands."""

@@ -43,13 +43,13 @@ class Garment:
     fingerprint: bytes
 
 
-def garment(content: Content, kind: Kind, outline: Outline | None) -> Garment:
-    """Decode a picture of a garment.
+def garment(content: Content, kind: Kind, outline: Outline | None, memory: int | None = None) -> Garment:
+    """Decode a picture of a garment, in so much memory at most.
 
     Raises:
-        RefusalError: It cannot be opened.
+        RefusalError, DearError: It cannot be opened; see `decode`.
     """
-    pixels = decode(content, kind, outline, smaller=_enough)
+    pixels = decode(content, kind, outline, smaller=_enough, memory=memory)
     image = pixels.image.convert("RGB")
     fingerprint = hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
     image = resized(image, _fitted(image.size))

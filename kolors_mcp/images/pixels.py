@@ -20,7 +20,7 @@ from PIL.Image import Transpose
 
 from kolors_mcp.images import jpeg
 from kolors_mcp.images.content import Content, SpanReader
-from kolors_mcp.images.costs import WHOLE, bytes_for, memory_for, most_pixels_for, too_dear
+from kolors_mcp.images.costs import WHOLE, DearError, bytes_for, granted, memory_for, most_pixels_for, too_dear
 from kolors_mcp.images.declared import coefficient_bytes, piece_bytes, webp_size
 from kolors_mcp.images.exif import orientation
 from kolors_mcp.images.flatten import flattened
@@ -71,6 +71,7 @@ def decode(
     *,
     smaller: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
     least: int = MIN_SIDE,
+    memory: int | None = None,
 ) -> Pixels:
     """Return the pixels of a picture.
 
@@ -80,15 +81,20 @@ def decode(
         outline: What a walk through them found, if it came to the end.
         smaller: From the declared size to one that is enough; the picture has it then, or is larger if that was cheap.
         least: Least pixels of each side.
+        memory: Bytes that may be taken; without, what a picture may have that is decoded alone.
 
     Raises:
         RefusalError: They cannot be opened, or cost too much to open.
+        DearError: They cost more than `memory`.
     """
     try:
-        return _decode(content, kind, outline, smaller, least)
-    except RefusalError:
+        return _decode(content, kind, outline, smaller, least, memory)
+    except (RefusalError, DearError):
         raise
     except MemoryError as error:
+        alone = memory_for(content.size)
+        if memory is not None and memory < alone:
+            raise DearError(alone) from error
         raise RefusalError(too_dear(kind)) from error
     except Exception as error:  # decoders raise anything at all on hostile bytes
         raise RefusalError(
@@ -102,25 +108,26 @@ def _decode(
     outline: Outline | None,
     smaller: Callable[[tuple[int, int]], tuple[int, int]],
     least: int,
+    memory: int | None,
 ) -> Pixels:
     if kind == "WebP":
         # Its decoder sets memory aside for the declared size as soon as it is opened.
         size = webp_size(content.read(0, 32))
         check_size(*size, least, budget=MAX_DECODED_PIXELS)
-        _check_memory(content, size, bytes_for(kind, "RGBA", size, smaller(size)))
+        _check_memory(content, size, bytes_for(kind, "RGBA", size, smaller(size)), memory)
     spans = ((0, content.size),) if outline is None or outline.readable is None else outline.readable
     with BufferedReader(SpanReader(content, spans), 1 << 16) as file:
         image = _open(cast("IO[bytes]", file), kind)
         check_size(*image.size, least, budget=None if kind == "JPEG" else MAX_DECODED_PIXELS)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
-            _spare(image, content, outline, smaller)
+            _spare(image, content, outline, smaller, memory)
         else:
             extra = piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
             needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size))
-            _check_memory(content, image.size, needed)
+            _check_memory(content, image.size, needed, memory)
         declared, frames = _declared(image, outline), _frames(image)
         turn = _orientation(image) if outline is None else outline.turn
-        _load(image, content, kind)
+        _load(image, content, kind, memory)
         if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:
             raise RefusalError(_too_many(*image.size))
         notes = [f"only the first of its {frames} used"] if frames else []
@@ -145,13 +152,14 @@ def _decode(
     return Pixels(flat, kind, _swapped(declared, turned), notes)
 
 
-def _load(image: ImageFile.ImageFile, content: Content, kind: Kind) -> None:
+def _load(image: ImageFile.ImageFile, content: Content, kind: Kind, memory: int | None) -> None:
     try:
         image.load()
     except Exception as error:
         # Decoders that find no memory call the picture damaged; so whatever comes near the bound is not called that.
         pixels = image.size[0] * image.size[1]
-        if kind in WHOLE and 2 * bytes_for(kind, image.mode, image.size, (1, 1)) > memory_for(content.size, pixels):
+        given = memory_for(content.size, pixels) if memory is None else memory
+        if kind in WHOLE and 2 * bytes_for(kind, image.mode, image.size, (1, 1)) > given:
             raise MemoryError from error
         raise
 
@@ -160,12 +168,14 @@ def _swapped(size: tuple[int, int], turned: bool) -> tuple[int, int]:
     return (size[1], size[0]) if turned else size
 
 
-def _check_memory(content: Content, size: tuple[int, int], needed: int) -> None:
-    """Refuse a picture by the memory that its decoder takes, before anything is decoded."""
+def _check_memory(content: Content, size: tuple[int, int], needed: int, memory: int | None) -> None:
+    """Refuse a picture by the memory that its decoder takes, or ask for it, before anything is decoded."""
     pixels = size[0] * size[1]
     most = memory_for(content.size, pixels)
     if needed > most:
         raise RefusalError(_too_many(*size, most_pixels_for(needed, pixels, most)))
+    if memory is not None and needed > memory:
+        raise DearError(granted(needed, most))
 
 
 def check_size(width: int, height: int, least: int, *, budget: int | None) -> None:
@@ -210,6 +220,7 @@ def _spare(
     content: Content,
     outline: Outline | None,
     smaller: Callable[[tuple[int, int]], tuple[int, int]],
+    memory: int | None,
 ) -> None:
     """Bound what a JPEG costs: memory by decoding it smaller if that will do, time by its scans."""
     width, height = image.size
@@ -227,7 +238,7 @@ def _spare(
     if held[0] * held[1] > MAX_DECODED_PIXELS:
         raise RefusalError(_too_many(width, height))
     needed = bytes_for("JPEG", image.mode, image.size, enough) + (coefficient_bytes(image, held) if progressive else 0)
-    _check_memory(content, (width, height), needed)
+    _check_memory(content, (width, height), needed, memory)
 
 
 def _declared(image: ImageFile.ImageFile, outline: Outline | None) -> tuple[int, int]:

@@ -16,34 +16,34 @@ _GAP = 8
 """White pixels between two pictures."""
 
 
-def preview(content: Content, kind: Kind) -> bytes:
-    """Return a small baseline JPEG.
+def preview(content: Content, kind: Kind, memory: int | None = None) -> bytes:
+    """Return a small baseline JPEG, made in so much memory at most.
 
     Raises:
-        RefusalError: It cannot be opened.
+        RefusalError, DearError: It cannot be opened; see `decode`.
     """
-    return _written(_small(content, kind), PREVIEW_BYTES)
+    return _written(_small(content, kind, memory), PREVIEW_BYTES)
 
 
-def handed_out(content: Content, kind: Kind) -> tuple[bytes, bool]:
+def handed_out(content: Content, kind: Kind, memory: int | None = None) -> tuple[bytes, bool]:
     """Return a JPEG within the limits of what hosts take, and whether it has fewer pixels than the picture.
 
     Raises:
-        RefusalError: It cannot be opened.
+        RefusalError, DearError: It cannot be opened; see `decode`.
     """
-    pixels = _decoded(content, kind, HANDED_OUT_SIDE)
+    pixels = _decoded(content, kind, HANDED_OUT_SIDE, memory)
     jpeg = _written(_within(pixels.image, HANDED_OUT_SIDE), HANDED_OUT_BYTES)
     with Image.open(io.BytesIO(jpeg)) as written:
         return jpeg, written.size != pixels.declared
 
 
-def beside(left: tuple[Content, Kind], right: tuple[Content, Kind]) -> bytes:
+def beside(left: tuple[Content, Kind], right: tuple[Content, Kind], memory: int | None = None) -> bytes:
     """Return two pictures of the same height beside each other, within the limits of a preview.
 
     Raises:
-        RefusalError: Either cannot be opened.
+        RefusalError, DearError: Either cannot be opened; see `decode`.
     """
-    pair = (_small(*left), _small(*right))
+    pair = (_small(*left, memory), _small(*right, memory))
     wide = sum(image.width / image.height for image in pair)
     # The right one is what it is about, so it is not enlarged; the left one follows.
     height = max(1, min(PREVIEW_SIDE, pair[1].height, int((PREVIEW_SIDE - _GAP) / wide)))
@@ -54,16 +54,16 @@ def beside(left: tuple[Content, Kind], right: tuple[Content, Kind]) -> bytes:
     return _written(canvas, PREVIEW_BYTES)
 
 
-def _small(content: Content, kind: Kind) -> Image.Image:
-    return _within(_decoded(content, kind, PREVIEW_SIDE).image, PREVIEW_SIDE)
+def _small(content: Content, kind: Kind, memory: int | None) -> Image.Image:
+    return _within(_decoded(content, kind, PREVIEW_SIDE, memory).image, PREVIEW_SIDE)
 
 
-def _decoded(content: Content, kind: Kind, side: int) -> Pixels:
+def _decoded(content: Content, kind: Kind, side: int, memory: int | None) -> Pixels:
     def enough(size: tuple[int, int]) -> tuple[int, int]:
         factor = min(1.0, side / max(size))
         return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
-    return decode(content, kind, None, smaller=enough, least=1)
+    return decode(content, kind, None, smaller=enough, least=1, memory=memory)
 
 
 def _within(image: Image.Image, side: int) -> Image.Image:

@@ -42,7 +42,7 @@ def set_for(request: Request) -> None:
     """Set what holds for one request: memory, the processor's time, and time by the clock."""
     if sys.platform != "win32":
         held = sum(given.size for given in request.pictures if not given.handed)
-        most = max(memory_for(given.size) for given in request.pictures)
+        most = request.memory or max(memory_for(given.size) for given in request.pictures)
         _limit(resource.RLIMIT_DATA, _BESIDE_PICTURES + held + most)
         used = resource.getrusage(resource.RUSAGE_SELF)
         _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + limits.DECODING_CPU_SECONDS)

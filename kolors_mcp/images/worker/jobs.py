@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 
 from kolors_mcp.images import limits, outfit, preview
 from kolors_mcp.images.content import Content
+from kolors_mcp.images.costs import DearError
 from kolors_mcp.images.encode import encode, enough
 from kolors_mcp.images.pixels import decode
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.worker.messages import Answer, Done, Given, Job, Refused, Request
+from kolors_mcp.images.worker.messages import Answer, Dear, Done, Given, Job, Refused, Request
 
 Picture = tuple[Content, Given]
 
@@ -18,12 +19,16 @@ def perform(request: Request, contents: Sequence[Content]) -> Answer:
         return _JOBS[request.job](request, list(zip(contents, request.pictures, strict=True)))
     except RefusalError as error:
         return Refused(str(error), error.passing)
+    except DearError as error:
+        return Dear(error.memory)
 
 
 def _convert(request: Request, pictures: Sequence[Picture]) -> Answer:
     ((content, given),) = pictures
     bounds = request.bounds
-    pixels = decode(content, given.kind, given.outline, smaller=lambda size: enough(size, bounds))
+    pixels = decode(
+        content, given.kind, given.outline, smaller=lambda size: enough(size, bounds), memory=request.memory
+    )
     data, notes = encode(pixels, content.size, bounds)
     return Done(data, tuple(notes))
 
@@ -32,7 +37,7 @@ def _outfit(request: Request, pictures: Sequence[Picture]) -> Answer:
     pieces: list[outfit.Garment] = []
     for number, (content, given) in enumerate(pictures):
         try:
-            pieces.append(outfit.garment(content, given.kind, given.outline))
+            pieces.append(outfit.garment(content, given.kind, given.outline, request.memory))
         except RefusalError as error:
             return Refused(str(error), error.passing, number)
     upper, lower = pieces
@@ -43,25 +48,25 @@ def _outfit(request: Request, pictures: Sequence[Picture]) -> Answer:
     return Done(data, notes)
 
 
-def _preview(_: Request, pictures: Sequence[Picture]) -> Answer:
+def _preview(request: Request, pictures: Sequence[Picture]) -> Answer:
     ((content, given),) = pictures
-    return Done(preview.preview(content, given.kind))
+    return Done(preview.preview(content, given.kind, request.memory))
 
 
-def _beside(_: Request, pictures: Sequence[Picture]) -> Answer:
+def _beside(request: Request, pictures: Sequence[Picture]) -> Answer:
     (left, left_given), (right, right_given) = pictures
-    return Done(preview.beside((left, left_given.kind), (right, right_given.kind)))
+    return Done(preview.beside((left, left_given.kind), (right, right_given.kind), request.memory))
 
 
-def _handed_out(_: Request, pictures: Sequence[Picture]) -> Answer:
+def _handed_out(request: Request, pictures: Sequence[Picture]) -> Answer:
     ((content, given),) = pictures
-    data, shrunk = preview.handed_out(content, given.kind)
+    data, shrunk = preview.handed_out(content, given.kind, request.memory)
     return Done(data, (), shrunk)
 
 
-def _verify(_: Request, pictures: Sequence[Picture]) -> Answer:
+def _verify(request: Request, pictures: Sequence[Picture]) -> Answer:
     ((content, given),) = pictures
-    decode(content, given.kind, given.outline, smaller=_thumbnail, least=1)
+    decode(content, given.kind, given.outline, smaller=_thumbnail, least=1, memory=request.memory)
     return Done()
 
 

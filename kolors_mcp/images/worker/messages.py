@@ -1,4 +1,4 @@
-"""What the server and its decoding process say to each other, as data: a request, and one of two answers."""
+"""What the server and its decoding process say to each other, as data: a request, and one of three answers."""
 
 import json
 from collections.abc import Mapping
@@ -44,6 +44,8 @@ class Request:
     job: Job
     pictures: tuple[Given, ...]
     bounds: Bounds = field(default_factory=Bounds)
+    memory: int | None = None
+    """Bytes that may be taken for it; without, what its pictures may have that are decoded alone."""
 
     def to_wire(self) -> bytes:
         """Return the header; the pictures' bytes follow it."""
@@ -53,7 +55,8 @@ class Request:
     def from_wire(cls, header: bytes) -> "Request":
         """Read a header, which the server has written."""
         found = cast("dict[str, Any]", json.loads(header))
-        return cls(found["job"], tuple(map(_given, found["pictures"])), Bounds(**found["bounds"]))
+        pictures = tuple(map(_given, found["pictures"]))
+        return cls(found["job"], pictures, Bounds(**found["bounds"]), found["memory"])
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,18 @@ class Refused:
         return json.dumps(asdict(self)).encode()
 
 
-Answer = Done | Refused
+@dataclass(frozen=True)
+class Dear:
+    """It takes more memory than was given, but not more than one may have that is decoded alone."""
+
+    memory: int
+
+    def header(self) -> bytes:
+        """Return all of it."""
+        return json.dumps(asdict(self)).encode()
+
+
+Answer = Done | Refused | Dear
 
 
 @linear(b'"a",', b"[", opening=b'{"size": 1, "shrunk": false, "notes": [', closing=b'"a"]}')
@@ -107,6 +121,8 @@ def answer_of(header: bytes) -> tuple[Answer, int]:
         ):
             texts = tuple(plain(note, _LONGEST_TEXT) for note in notes if isinstance(note, str))
             return Done(b"", texts, shrunk), size
+        case {"memory": int(memory)} if 0 < memory <= limits.PHOTO_DECODING_BYTES:
+            return Dear(memory), 0
         case _:
             raise MalformedError
 

@@ -1,9 +1,10 @@
-"""Decodes pictures outside of this process, at most two at a time, each within its time and its memory."""
+"""Decodes pictures outside of this process: two at a time, or one that takes the memory of both, within its time."""
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
@@ -12,13 +13,15 @@ from anyio import CapacityLimiter, to_thread
 from kolors_mcp.clock import Clock
 from kolors_mcp.images import limits
 from kolors_mcp.images.content import Content
-from kolors_mcp.images.costs import too_dear
+from kolors_mcp.images.costs import no_process, too_dear
 from kolors_mcp.images.outline import outline_of
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import Kind
 from kolors_mcp.images.walked import Walked
-from kolors_mcp.images.worker.messages import Done, Given, Job, Refused, Request
-from kolors_mcp.images.worker.process import Process, Start
+from kolors_mcp.images.worker.messages import Answer, Dear, Done, Given, Job, Refused, Request
+from kolors_mcp.images.worker.process import NotTakenError, Process, Start
+
+_Outcome = Answer | OSError | RefusalError | NotTakenError | None
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +66,7 @@ class Decoders:
         self._clock = clock or Clock()
         self._start = start
         self._places = CapacityLimiter(limits.MAX_DECODERS)
+        self._one_alone = anyio.Lock()
         self._threads = CapacityLimiter(_THREADS)
         self._idle: list[Process] = []
         self._ending: asyncio.Task[None] | None = None
@@ -77,10 +81,15 @@ class Decoders:
     async def run(self, job: Job, *pictures: Task) -> Done:
         """Return what came of a job; see `Decoder.run`. Whoever is cancelled meanwhile ends it at once."""
         given = tuple(Given(one.kind, one.content.size, outline_of(one.walked)) for one in pictures)
-        kind = given[0].kind
+        kind, contents = given[0].kind, [one.content for one in pictures]
+        request = Request(job, given, memory=limits.DECODING_SHARE_BYTES)
         async with self._places:
-            answer = await self._answer(Request(job, given), [one.content for one in pictures], kind)
-        if answer is None:
+            answer = await self._answer(request, contents, kind)
+        if isinstance(answer, Dear):
+            # Only the process can tell, from what the picture declares; it has decoded nothing yet.
+            async with self._alone():
+                answer = await self._answer(replace(request, memory=answer.memory), contents, kind)
+        if answer is None or isinstance(answer, Dear):
             raise RefusalError(too_dear(kind))
         if isinstance(answer, Refused):
             raise RefusalError(answer.text, passing=answer.passing, picture=answer.picture)
@@ -95,18 +104,36 @@ class Decoders:
             self._let_go(self._idle.pop())
         await asyncio.gather(*self._leaving)
 
-    async def _answer(self, request: Request, contents: Sequence[Content], kind: Kind) -> Done | Refused | None:
-        process = self._take()
-        outcomes: list[Done | Refused | OSError | RefusalError | None] = []
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None]:
+        """Have all places; whoever waits for them holds none, so nobody waits for ever."""
+        async with self._one_alone, AsyncExitStack() as held:
+            for _ in range(limits.MAX_DECODERS):
+                holder = object()
+                await self._places.acquire_on_behalf_of(holder)
+                held.callback(self._places.release_on_behalf_of, holder)
+            yield
 
-        async def work(scope: anyio.CancelScope) -> None:
+    async def _answer(self, request: Request, contents: Sequence[Content], kind: Kind) -> Answer | None:
+        process = self._take()
+        outcomes: list[_Outcome] = []
+
+        async def attempt() -> _Outcome:
             try:
                 # Left behind when cancelled: the thread comes back as soon as its process is dead.
-                outcome = await to_thread.run_sync(
+                return await to_thread.run_sync(
                     process.run, request, contents, abandon_on_cancel=True, limiter=self._threads
                 )
-            except (OSError, RefusalError) as error:
-                outcome = error
+            except (OSError, RefusalError, NotTakenError) as error:
+                return error
+
+        async def work(scope: anyio.CancelScope) -> None:
+            nonlocal process
+            outcome = await attempt()
+            if isinstance(outcome, NotTakenError) and process.serves and not self._closed:
+                # It was ended while it had nothing to do, which nobody may have noticed yet.
+                process = self._start()
+                outcome = await attempt()
             outcomes.append(outcome)
             scope.cancel()
 
@@ -123,15 +150,9 @@ class Decoders:
                 self._idle.append(process)
                 if self._ending is None or self._ending.done():
                     self._ending = asyncio.create_task(self._end_idle())
-        outcome = outcomes[0] if outcomes else None
-        if isinstance(outcome, RefusalError):
-            raise outcome
-        if isinstance(outcome, OSError):
-            logger.warning("no process for decoding could be started (%s)", type(outcome).__name__)
-            raise RefusalError(
-                f"is a {kind} that cannot be opened here: no process for it could be started. Give a plain JPEG."
-            ) from outcome
-        return outcome
+        if outcomes:
+            return _told(outcomes[0], kind)
+        return _told(None if process.serves else NotTakenError("it says nothing"), kind)
 
     def _take(self) -> Process:
         """Return a process that is alive, the last used first."""
@@ -158,3 +179,12 @@ class Decoders:
                 if process in self._idle:
                     self._idle.remove(process)
                     self._let_go(process)
+
+
+def _told(outcome: _Outcome, kind: Kind) -> Answer | None:
+    if isinstance(outcome, RefusalError):
+        raise outcome
+    if isinstance(outcome, OSError | NotTakenError):
+        logger.warning("no process for decoding could be started (%s)", type(outcome).__name__)
+        raise RefusalError(no_process(kind)) from outcome
+    return outcome

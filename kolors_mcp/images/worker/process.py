@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from errno import ENOENT
 
 from kolors_mcp.images.content import SLICE, Content, FileContent
 from kolors_mcp.images.worker.channel import HANDS_OVER, Channel, EndedError
-from kolors_mcp.images.worker.messages import TAKEN, Answer, Done, Given, MalformedError, Refused, Request, answer_of
+from kolors_mcp.images.worker.messages import TAKEN, Answer, Done, Given, MalformedError, Request, answer_of
 
 _MODULE = "kolors_mcp.images.worker"
 _KEPT = (
@@ -126,6 +127,8 @@ class Process:
                 running.wait()
 
     def _start(self) -> Channel:
+        if not self._executable:
+            raise FileNotFoundError(ENOENT, "the Python that runs us has no name")
         command = (self._executable, "-P", "-m", _MODULE)
         with self._lock:
             if self._killed:
@@ -165,13 +168,13 @@ class Process:
         for content in streamed:
             for start in range(0, content.size, SLICE):
                 channel.write(content.read(start, SLICE))
-        if channel.read(len(TAKEN)) != TAKEN:
+        if bytes(channel.read(len(TAKEN))) != TAKEN:
             raise MalformedError
 
 
 def _answered(channel: Channel) -> Answer:
     answer, size = answer_of(channel.receive())
-    if isinstance(answer, Refused):
+    if not isinstance(answer, Done):
         return answer
     return Done(channel.read(size), answer.notes, answer.shrunk)
 
