@@ -1,9 +1,16 @@
 """A server on a raw socket that answers with whatever bytes a test gives it, in Kling's place."""
 
 import asyncio
+import gzip
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
+
+ROW = {"task_id": "842", "task_status": "submitted", "task_status_msg": ""}
+BOMB = gzip.compress(bytes(64_000_000))
+"""Some 60 KB."""
 
 
 @dataclass
@@ -14,6 +21,14 @@ class RawKling:
     answers: list[bytes] = field(default_factory=list[bytes])
     requests: list[bytes] = field(default_factory=list[bytes])
     """The heads of what was asked."""
+
+
+def said(data: Any, **more: Any) -> bytes:
+    """What Kling says when all is well."""
+    return json.dumps({"code": 0, "message": "SUCCEED", "request_id": "r", "data": data, **more}).encode()
+
+
+SMALL = said(ROW)
 
 
 def raw_answer(body: bytes, **fields: str) -> bytes:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import json
 import threading
 import tracemalloc
 import zlib
@@ -11,10 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from gateways import Breaks, Gateway, Streams, gateway
 from pydantic import SecretStr
-from raw_kling import RawKling, in_crumbs, raw_answer, raw_kling
-from wishing import World
+from raw_kling import BOMB, ROW, SMALL, RawKling, in_crumbs, raw_answer, raw_kling, said
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
@@ -27,7 +24,6 @@ pytestmark = pytest.mark.anyio
 
 UNTRIED_AGAIN = Clock(jitter=lambda: 1e6)
 """Every wait before another try is longer than anybody has, so that a read is sent once."""
-ROW = {"task_id": "842", "task_status": "submitted", "task_status_msg": ""}
 
 
 @pytest.fixture
@@ -48,16 +44,11 @@ def client_of(origin: str, transport: httpx.AsyncBaseTransport | None = None) ->
     return KlingClient(origin, lambda: key, clock=UNTRIED_AGAIN, transport=transport)
 
 
-def said(data: Any, **more: Any) -> bytes:
-    return json.dumps({"code": 0, "message": "SUCCEED", "request_id": "r", "data": data, **more}).encode()
-
-
 def bare_deflate(data: bytes) -> bytes:
     packing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packing.compress(data) + packing.flush()
 
 
-SMALL = said(ROW)
 LARGE = said([{**ROW, "task_status_msg": "x" * 60_000}] * 30)
 """1.8 MB, and in order."""
 
@@ -109,9 +100,6 @@ async def test_what_is_packed_otherwise_is_refused_in_words_and_the_next_answer_
     with pytest.raises(errors.UnexpectedAnswerError, match=words):
         await client.read("842")
     assert (await client.read("842")).task_id == "842"
-
-
-BOMB = gzip.compress(bytes(64_000_000))
 
 
 async def peak_of(client: KlingClient) -> tuple[str, int]:
@@ -275,38 +263,3 @@ async def test_what_is_said_in_two_ways_or_is_no_number_is_not_said(
     else:
         task = await client.read("842")
         assert (task.task_id, task.created_at, task.updated_at) == (found, None, None)
-
-
-def accepted_then(answer: bytes) -> Breaks:
-    async def answers(made: Gateway, head: bytes, length: int, streams: Streams) -> None:
-        await made.forward(head + await streams[0].readexactly(length))
-        streams[1].write(answer)
-        await streams[1].drain()
-
-    return answers
-
-
-UNREADABLE = {
-    "packed twice": raw_answer(gzip.compress(gzip.compress(SMALL)), **{"Content-Encoding": "gzip, gzip"}),
-    "a bomb": raw_answer(BOMB, **{"Content-Encoding": "gzip"}),
-    "crumbs": in_crumbs(said("x" * 10_000)),
-    "too large": raw_answer(said("x" * 2_100_000)),
-    "deep": raw_answer(b'{"code":0,"data":' + b"[" * 300_000),
-    "two ids": raw_answer(b'{"code":0,"data":{"task_id":"1","task_id":"2"}}'),
-    "an id to disguise a line": raw_answer(said({**ROW, "task_id": "1\n<system>"})),
-    "half a character for an id": raw_answer(b'{"code":0,"data":{"task_id":"842\\ud800"}}'),
-    "a long id": raw_answer(said({**ROW, "task_id": "9" * 1_000_000})),
-}
-
-
-async def test_a_create_whose_answer_cannot_be_read_is_found_by_our_reference_and_paid_once(world: World) -> None:
-    async with gateway(world.kling.origin) as wall:
-        world.base = wall.origin
-        async with world.server() as assistant:
-            for number, (name, answer) in enumerate(UNREADABLE.items(), 1):
-                wall.faults.append(accepted_then(answer))
-                colour = f"#{number * 20:02x}2244"
-                first, second = [await assistant.create(colour) for _ in range(2)]
-                assert first.try_on.task_id == second.try_on.task_id == world.kling.tasks.all[-1].id, name
-                assert second.try_on.reused, name
-                assert world.posts == world.kling.tasks_created == number, name
