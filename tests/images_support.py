@@ -42,6 +42,7 @@ class InProcess:
         answer = await anyio.to_thread.run_sync(perform, Request(job, given), contents)
         if isinstance(answer, Refused):
             raise RefusalError(answer.text, passing=answer.passing, picture=answer.picture)
+        assert isinstance(answer, Done), "a test's pictures are small"
         return answer
 
     async def aclose(self) -> None:
