@@ -119,7 +119,9 @@ async def test_an_exception_holds_for_a_name_with_a_dot_behind_too(host: str, po
     assert not is_excepted(host, port, frozenset())
 
 
-@pytest.mark.parametrize("host", ["localhost.", "metadata.google.internal.", "shop.", "printer.local.", "2130706433."])
+@pytest.mark.parametrize(
+    "host", ["localhost.", "metadata.google.internal.", "shop.", "printer.local.", "2130706433.", "0x7f.1."]
+)
 async def test_a_dot_behind_a_name_of_the_inside_changes_nothing(host: str) -> None:
     async with web() as site:
         assert "does not lead to the public internet" in await site.refused("/a.png", f"http://{host}")

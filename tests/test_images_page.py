@@ -149,6 +149,7 @@ def test_a_page_behind_a_byte_order_mark_is_read_and_damaged_text_does_no_harm()
         '[{"@type": "Product", "image": %s}]',
         '{"@type": ["Thing", "Product"], "image": %s}',
         '{"@type": "ProductGroup", "image": %s}',
+        '{"a": {"b": {"c": {"d": {"@type": "Product", "image": %s}}}}}',
         '{"mainEntity": {"offers": [1e400, {"@type": "Product", "image": %s}]}}',
     ],
 )
