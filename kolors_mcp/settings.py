@@ -114,7 +114,9 @@ def desktop_folders() -> tuple[Path, ...]:
         # Some hosts start their servers at the root, which would allow the whole disk.
         folders += [working] if working != working.parent else []
     with suppress(FileNotFoundError):  # no folder for temporary files can be written
-        folders.append(Path(tempfile.gettempdir()))
+        temporary = Path(tempfile.gettempdir())
+        # Where none can be written to, it is the working folder.
+        folders += [temporary] if temporary != temporary.parent else []
     return tuple(folders)
 
 

@@ -127,8 +127,8 @@ class Fetcher:
                 "Open the page and give the picture's own link."
             )
         target = _joined(url, named)
-        if url.scheme == "https" and target.startswith("http://"):
-            target = "https" + target.removeprefix("http")
+        if url.scheme == "https" and target[:7].lower() == "http://":
+            target = "https" + target[len("http") :]
         fetched = await self._fetch(target, pages=False)
         note = f"the link is a web page at {host}; the page's main picture, from {fetched.label}, was used"
         return replace(fetched, notes=(note, *fetched.notes))

@@ -96,7 +96,11 @@ def _link(draft: Path, target: Path) -> None:
     except (OSError, NotImplementedError):
         # A file system without hard links (FAT, some shares): take the name first, then move onto our own file.
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o644))
-        draft.replace(target)
+        try:
+            draft.replace(target)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
 
 
 def _settle(folder: Path) -> None:

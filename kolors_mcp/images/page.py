@@ -32,12 +32,24 @@ _TEXT_ENDS = {
     name: re.compile(rb"</" + name + rb"[ \t\r\n\f/>]", re.IGNORECASE)
     for name in (b"script", b"style", b"title", b"textarea", b"iframe", b"noembed", b"noframes", b"xmp")
 }
+# "<!-->" is a whole comment, "<!--!>" is none yet.
+_COMMENT_END = re.compile(rb"-->|(?<!<!)--!>")
 _LETTER = re.compile(rb"[a-zA-Z]")
 
 
 @linear(
     *(b"<a ", b"<!--", b"</", b"</a", b"<![", b"<!", b"<?", b'<a x="', b"<a x='", b"<a x=", b"<a =", b"&amp;", b"&#9"),
-    *(b"<script>", b"<title>", b"</script", b"<meta property=og:image content=", b"<meta a=b>", b"<", b"<a>", b"/"),
+    *(
+        b"<script>",
+        b"<title>",
+        b"</script",
+        b"<meta property=og:image content=",
+        b"<meta a=b>",
+        b"<",
+        b"<a>",
+        b"/",
+        b"--!",
+    ),
     *(b'<script type="application/ld+json">{', b'<script type="application/ld+json">[1,{}]</script>', b"<a b c=d e>"),
     opening=b"<!doctype html>",
 )
@@ -97,9 +109,8 @@ def _interesting_tags(page: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 def _behind_no_tag(page: bytes, at: int) -> int:
     """Return where to look on behind a "<" that opens no tag; less than 0: nowhere."""
     if page.startswith(b"<!--", at):
-        # "<!-->" is a whole comment.
-        end = page.find(b"-->", at + 2)
-        return end if end < 0 else end + len(b"-->")
+        end = _COMMENT_END.search(page, at + 2)
+        return -1 if end is None else end.end()
     following = page[at + 1 : at + 2]
     if following in (b"!", b"?", b"/"):
         return page.find(b">", at)
@@ -139,10 +150,16 @@ def _product_image(texts: list[bytes]) -> str | None:
 )
 def _read_json(text: bytes) -> Any:
     try:
-        # Numbers stay text: reading one of a million digits takes more than in proportion to them.
-        return json.loads(text.decode("utf-8", "replace"), parse_int=str, parse_float=str, parse_constant=str)
+        # Numbers are left out: reading one of a million digits takes more than in proportion to them.
+        return json.loads(
+            text.decode("utf-8", "replace"), parse_int=_nothing, parse_float=_nothing, parse_constant=_nothing
+        )
     except (ValueError, RecursionError):
         return None
+
+
+def _nothing(_: str) -> None:
+    """No number is looked at."""
 
 
 def _find_product(node: Any, depth: int, nodes: Iterator[int]) -> str | None:

@@ -55,8 +55,10 @@ class Places:
 
 
 def _neighbourhood(address: str) -> str:
-    """Return what counts as one: an IPv4 address, or an IPv6 network of one owner."""
+    """Return what counts as one: an IPv4 address, however it is written, or an IPv6 network of one owner."""
     parsed = ipaddress.ip_address(address)
-    if parsed.version == 4:  # noqa: PLR2004  (the version's name)
+    if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((int(parsed), _IPV6_NETWORK_BITS), strict=False))

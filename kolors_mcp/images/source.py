@@ -125,23 +125,36 @@ def _looks_like_base64(text: str) -> bool:
 
 
 @linear(b"A", b"A ", b"A\n", b"=", b"-_", b"?", b"\xc3\xa9", b" ")
-def _base64(text: str | bytes) -> bytes:
-    if len(text) > MAX_FETCHED_BYTES * 3 // 2:
+def _base64(text: str | bytes, start: int = 0) -> bytes:
+    """Read base64 from `start` on."""
+    if len(text) - start > MAX_FETCHED_BYTES * 3 // 2:
         raise RefusalError(_too_large())
     try:
-        data = pybase64.b64decode(text, validate=True)
+        data = pybase64.b64decode(text[start:], validate=True)
     except ValueError:
         # The other alphabet, blanks, or padding left out: cleaning costs twenty times as much as decoding.
         try:
-            raw = text if isinstance(text, bytes) else text.encode("ascii")
-            raw = raw.translate(_STANDARD, _BLANKS).rstrip(b"=")
-            if len(raw) % 4:
-                raw += b"=" * (-len(raw) % 4)
-            data = pybase64.b64decode(raw, validate=True)
+            data = pybase64.b64decode(_cleaned(text, start), validate=True)
         except ValueError as error:
             raise RefusalError("is base64 that is damaged or cut off. Encode the picture again.") from error
     if len(data) > MAX_FETCHED_BYTES:
         raise RefusalError(_too_large())
+    return data
+
+
+@linear(b"A", b"A ", b"=", b"-_", b" ")
+def _cleaned(text: str | bytes, start: int = 0) -> bytearray:
+    """Return base64 in its ordinary alphabet, without blanks, padded. In slices: so there is one copy of it, not three.
+
+    Raises:
+        ValueError: A character belongs to neither alphabet (UnicodeEncodeError).
+    """
+    data = bytearray()
+    for at in range(start, len(text), _SLICE):
+        piece = text[at : at + _SLICE]
+        data += (piece if isinstance(piece, bytes) else piece.encode("ascii")).translate(_STANDARD, _BLANKS)
+    del data[len(data.rstrip(b"=")) :]
+    data += b"=" * (-len(data) % 4)
     return data
 
 
@@ -150,12 +163,12 @@ def _data_uri(text: str) -> bytes:
     """Read `data:[type][;parameter]...[;base64],content` (RFC 2397)."""
     comma = text.find(",", 0, _LONGEST_HEADER)
     if comma < 0:
-        raise RefusalError("is a data: URI without a comma, so without content. Write data:image/jpeg;base64,...")
+        raise RefusalError("is a data: URI without a comma near its beginning. Write data:image/jpeg;base64,...")
     parameters = [parameter.strip().lower() for parameter in text[len("data:") : comma].split(";")]
     if "base64" not in parameters:
         return _unescaped(text, comma + 1)
     if text.find("%", comma) < 0:
-        return _base64(text[comma + 1 :])
+        return _base64(text, comma + 1)
     return _base64(_unescaped(text, comma + 1, MAX_FETCHED_BYTES * 3 // 2))
 
 
