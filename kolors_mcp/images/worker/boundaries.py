@@ -1,6 +1,9 @@
 """Bounds that the decoding process sets itself, where the system has them, so that no decoder can get past them.
 
 A decoder that runs into one fails, or ends the process: both are one refusal for one picture.
+
+Windows has none of them, and not every other system holds to the one for memory. There the price that is told before
+decoding and the killing at the deadline remain.
 """
 
 import signal
