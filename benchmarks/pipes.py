@@ -71,8 +71,13 @@ class Program:
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def _status(self, name: str) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith(name)).split()[1]) / 1024
+        return megabytes(self.process.pid, name)
+
+
+def megabytes(pid: int, name: str) -> float:
+    """Return what the system tells of a process's memory under a name."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith(name)).split()[1]) / 1024
 
 
 class Server(Program):

@@ -1,6 +1,7 @@
 """How much memory it takes to decode a picture, and how much one may take, told before anything is decoded."""
 
 from kolors_mcp.images import limits
+from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import Kind
 
 WHOLE: dict[Kind, tuple[float, float]] = {"WebP": (16, 12), "AVIF": (9.5, 6.5), "HEIC": (7.5, 4.5)}
@@ -42,11 +43,6 @@ def memory_for(file_bytes: int, pixels: int = _LARGE) -> int:
     return limits.PHOTO_DECODING_BYTES if photo else limits.DECODING_BYTES
 
 
-def granted(needed: int, most: int) -> int:
-    """Return the memory that a picture is given, of most that it may have: some more than what was foretold."""
-    return min(most, max(needed * 5 // 4, limits.DECODING_BYTES))
-
-
 def most_pixels_for(needed: int, pixels: int, most: int) -> int:
     """Return how many pixels of the same kind would fit."""
     return pixels * most // needed
@@ -57,6 +53,12 @@ def too_dear(kind: str) -> str:
     return (
         f"is {_a(kind)} that cannot be opened here; it needs too much memory or time. Save it as a smaller JPEG first."
     )
+
+
+def no_memory(kind: Kind, file_bytes: int, memory: int | None) -> DearError | RefusalError:
+    """Return what is raised when memory ran out after all, so much having been given."""
+    alone = memory_for(file_bytes)
+    return RefusalError(too_dear(kind)) if memory is None or memory >= alone else DearError(alone)
 
 
 def no_process(kind: str) -> str:

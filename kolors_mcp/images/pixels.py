@@ -20,7 +20,7 @@ from PIL.Image import Transpose
 
 from kolors_mcp.images import jpeg
 from kolors_mcp.images.content import Content, SpanReader
-from kolors_mcp.images.costs import WHOLE, DearError, bytes_for, granted, memory_for, most_pixels_for, too_dear
+from kolors_mcp.images.costs import WHOLE, DearError, bytes_for, memory_for, most_pixels_for, no_memory
 from kolors_mcp.images.declared import coefficient_bytes, piece_bytes, webp_size
 from kolors_mcp.images.exif import orientation
 from kolors_mcp.images.flatten import flattened
@@ -92,10 +92,7 @@ def decode(
     except (RefusalError, DearError):
         raise
     except MemoryError as error:
-        alone = memory_for(content.size)
-        if memory is not None and memory < alone:
-            raise DearError(alone) from error
-        raise RefusalError(too_dear(kind)) from error
+        raise no_memory(kind, content.size, memory) from error
     except Exception as error:  # decoders raise anything at all on hostile bytes
         raise RefusalError(
             f"is a {kind} that cannot be opened; it is damaged or cut off. Give another copy of it.", passing=True
@@ -175,7 +172,7 @@ def _check_memory(content: Content, size: tuple[int, int], needed: int, memory: 
     if needed > most:
         raise RefusalError(_too_many(*size, most_pixels_for(needed, pixels, most)))
     if memory is not None and needed > memory:
-        raise DearError(granted(needed, most))
+        raise DearError(most)
 
 
 def check_size(width: int, height: int, least: int, *, budget: int | None) -> None:

@@ -1,6 +1,9 @@
 """Bounds that the decoding process sets itself, where the system has them, so that no decoder can get past them.
 
 A decoder that runs into one fails, or ends the process: both are one refusal for one picture.
+
+Windows has none of them, and not every other system holds to the one for memory. There the price that is told before
+decoding and the killing at the deadline remain.
 """
 
 import signal
@@ -15,7 +18,7 @@ from kolors_mcp.images.worker.messages import Request
 
 _THREADS = 2
 """Threads of one decoder: each keeps rows of its own, and the server shall not wait for a processor."""
-_BESIDE_PICTURES = 45_000_000
+_BESIDE_PICTURES = 52_000_000
 """Memory of the interpreter, the libraries' own data, the stacks of their threads, and what came with the request."""
 _ADDRESSES = 4 << 30
 _OPEN_FILES = 64

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kolors_mcp.images import limits, outfit, preview
 from kolors_mcp.images.content import Content
-from kolors_mcp.images.costs import DearError
+from kolors_mcp.images.costs import DearError, no_memory
 from kolors_mcp.images.encode import encode, enough
 from kolors_mcp.images.pixels import decode
 from kolors_mcp.images.refusal import RefusalError
@@ -16,7 +16,11 @@ Picture = tuple[Content, Given]
 def perform(request: Request, contents: Sequence[Content]) -> Answer:
     """Do what is asked for; the contents are in the order of the request's pictures."""
     try:
-        return _JOBS[request.job](request, list(zip(contents, request.pictures, strict=True)))
+        try:
+            return _JOBS[request.job](request, list(zip(contents, request.pictures, strict=True)))
+        except MemoryError as error:  # of what comes after decoding
+            dearest = max(request.pictures, key=lambda given: given.size)
+            raise no_memory(dearest.kind, dearest.size, request.memory) from error
     except RefusalError as error:
         return Refused(str(error), error.passing)
     except DearError as error:

@@ -112,6 +112,8 @@ class Decoders:
                 holder = object()
                 await self._places.acquire_on_behalf_of(holder)
                 held.callback(self._places.release_on_behalf_of, holder)
+            while len(self._idle) > 1:  # whose memory counts too
+                self._let_go(self._idle.pop(0))
             yield
 
     async def _answer(self, request: Request, contents: Sequence[Content], kind: Kind) -> Answer | None:
