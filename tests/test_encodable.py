@@ -123,6 +123,10 @@ def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_
     kling.rules.finished_seconds = 0
     env = environment(tmp_path, **account_of(kling), KOLORS_IMAGE_DIRS=str(tmp_path))
     env["KOLORS_LEDGER"] = f"sqlite:///{tmp_path}/ledger.db"
+    names_are_bytes = os.name == "posix" and sys.platform != "darwin"
+    """Elsewhere no file can have such a name."""
+    if names_are_bytes:
+        env["KOLORS_SAVE_DIR"] = os.fsdecode(os.fsencode(tmp_path) + b"/kept \xff")
     with subprocess.Popen(
         [sys.executable, "-m", "kolors_mcp"],
         stdin=subprocess.PIPE,
@@ -154,7 +158,7 @@ def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_
                 kling.faults.next_read(faults.Raw(200, body, "application/json"), times=1)
                 host.ask(call("get_try_on", task_id="842", wait_seconds=0))
 
-            if os.name == "posix" and sys.platform != "darwin":  # elsewhere no file can have such a name
+            if names_are_bytes:
                 odd = os.fsencode(tmp_path) + b"/me \xff.jpg"
                 Path(os.fsdecode(odd)).write_bytes(jpeg())
                 missing = host.ask(call("create_try_on", human_image=f"{tmp_path}/me .jpg", cloth_image=PICTURE))
@@ -162,6 +166,8 @@ def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_
 
             innocent = host.ask(call("create_try_on", human_image=PICTURE, cloth_image=PICTURE, wait_seconds=30))
             assert innocent["result"]["structuredContent"]["status"] == "succeed", text_of(innocent)
+            if names_are_bytes:
+                assert "/kept \ufffd/" in innocent["result"]["structuredContent"]["images"][0]["saved_to"]
             assert process.stdin is not None
             process.stdin.close()
             assert process.stdout is not None

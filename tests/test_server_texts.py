@@ -111,7 +111,22 @@ def test_a_daily_limit_of_up_to_nine_digits_is_taken(limit: str) -> None:
 
 @pytest.mark.parametrize(
     "limit",
-    ["0", "000", "-1", "+1", "1.0", "1e3", "1_000", "1 0", "1\n2", "\u0661", "\u00b2", "1000000000", "9" * 5000],
+    [
+        "0",
+        "000",
+        "-1",
+        "+1",
+        "1.0",
+        "1e3",
+        "1_000",
+        "1 0",
+        "1\n2",
+        "\u0661",
+        "1\u0661",
+        "\u00b2",
+        "1000000000",
+        "9" * 5000,
+    ],
 )
 def test_any_other_daily_limit_is_refused(limit: str) -> None:
     with pytest.raises(NotConfiguredError, match=r"KOLORS_DAILY_LIMIT is .*; it takes a whole number above 0"):
