@@ -3,6 +3,7 @@
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 
 import httpx
 
@@ -13,7 +14,9 @@ MOST_CONNECTIONS = 200
 
 _NOTHING_SENT = "Nothing was sent."
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_KEYS_WRITTEN = "SSLKEYLOGFILE"
 _PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY")
+_LAST_PORT = 65535
 
 
 def open_client(
@@ -36,6 +39,8 @@ def open_client(
             f"KLING_API_BASE names a host that cannot be written as an address. {_NOTHING_SENT} Correct it."
         ) from None
     encrypted = base_url.scheme == "https"
+    if encrypted and transport is None and (impossible := _impossible_port()):
+        raise NotConfiguredError(_refused_proxy(impossible))
     verify = _certificates() if encrypted and transport is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         return httpx.AsyncClient(
@@ -51,18 +56,24 @@ def open_client(
         )
     # An ImportError is httpx's way to say that a proxy speaks SOCKS, a ValueError that it speaks something else.
     except (httpx.InvalidURL, ImportError, ValueError) as error:
-        raise NotConfiguredError(_refused_proxy()) from error
+        raise NotConfiguredError(_refused_proxy(next(_unusable(), "NO_PROXY"))) from error
 
 
 def _certificates() -> ssl.SSLContext:
     """Return what is trusted: the certificates that the environment names, else those that come with httpx.
 
     Raises:
-        NotConfiguredError: What it names are none.
+        NotConfiguredError: What it names are none, or it wants keys written where they cannot be.
     """
     try:
         return httpx.create_ssl_context()
     except (OSError, ValueError) as error:  # `ssl.SSLError` is an OSError
+        # Only a file that is opened by its name leaves it in the error; certificates are not.
+        if isinstance(error, OSError) and error.filename and error.filename == os.environ.get(_KEYS_WRITTEN):
+            raise NotConfiguredError(
+                f"{_KEYS_WRITTEN} names a file that cannot be written ({type(error).__name__}). {_NOTHING_SENT} "
+                "Unset it for this server."
+            ) from error
         name = next((name for name in _CERTIFICATES if os.environ.get(name)), None)
         if name is None:
             raise
@@ -72,8 +83,7 @@ def _certificates() -> ssl.SSLContext:
         ) from error
 
 
-def _refused_proxy() -> str:
-    name = next(_unusable(), "NO_PROXY")
+def _refused_proxy(name: str) -> str:
     if name == "NO_PROXY":
         return f"NO_PROXY has an entry that is no host. {_NOTHING_SENT} Correct it, or unset it for this server."
     # The value itself is not shown: it may hold a password.
@@ -93,3 +103,20 @@ def _unusable() -> Iterator[str]:
                 httpx.AsyncHTTPTransport(proxy=proxy, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
             except (httpx.InvalidURL, ImportError, ValueError):
                 yield name
+
+
+def _impossible_port() -> str | None:
+    """Return the variable whose proxy would be used but has a port that no host has: httpx finds out when it connects.
+
+    Of the two spellings of a variable the small one counts, and the proxy for https before the one for all.
+    """
+    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
+    if "*" in (entry.strip() for entry in no_proxy.split(",")):
+        return None
+    used = (("https_proxy", "HTTPS_PROXY"), ("all_proxy", "ALL_PROXY"))
+    for name in (next((name for name in spellings if os.environ.get(name)), "") for spellings in used):
+        value = os.environ.get(name, "")
+        with suppress(httpx.InvalidURL, ValueError):
+            if ((httpx.URL(value if "://" in value else f"http://{value}").port) or 0) > _LAST_PORT:
+                return name
+    return None
