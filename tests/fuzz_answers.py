@@ -84,9 +84,7 @@ def make(chance: random.Random) -> Input:
 
 def _one_value_changed(text: str, chance: random.Random) -> str:
     """Put something odd in the place of a value, say a name twice, or leave one out; by the text, not by the JSON."""
-    names = [
-        f'"{name}": ' for name in ("code", "message", "request_id", "data", *_TASK, "images", "url", "index")
-    ]
+    names = [f'"{name}": ' for name in ("code", "message", "request_id", "data", *_TASK, "images", "url", "index")]
     name = chance.choice([name for name in names if name in text] or [""])
     at = text.find(name) + len(name)
     match chance.randrange(5):
@@ -213,9 +211,7 @@ async def judging() -> AsyncIterator[Judge]:
 
 async def _judged(kling: FalseKling, given: Input) -> str:
     settings = Settings(api_base=kling.origin, ledger="sqlite://")
-    server = build_server(
-        settings, lambda: Credentials(api_key=SecretStr("fuzz")), clock=TurnedClock().clock()
-    )
+    server = build_server(settings, lambda: Credentials(api_key=SecretStr("fuzz")), clock=TurnedClock().clock())
     async with Client(server) as client:
         wish = {"human_image": PERSON, "cloth_image": garment("crimson")}
         created = await said(client, "create_try_on", wish)

@@ -138,7 +138,9 @@ async def run(kind: Kind, seed: int, *, steps: range | None = None, seconds: flo
         # What got past may have broken the door: then the next goes through a new one.
         async with kind.judging() as judge:
             wrong: str | None = None
-            while wrong is None and (steps is None or step < steps.stop) and (until is None or time.monotonic() < until):
+            while (
+                wrong is None and (steps is None or step < steps.stop) and (until is None or time.monotonic() < until)
+            ):
                 given = kind.make(chance_of(seed, step))
                 began = time.monotonic()
                 wrong, word = await outcome(judge, given)

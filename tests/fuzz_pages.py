@@ -9,7 +9,7 @@ import anyio
 from fuzz_found import Input, Judge, Kind
 from fuzz_pictures import changed_in_places
 from growing import forms_of
-from images_support import jpeg, quarters, response
+from images_support import PUBLIC, jpeg, quarters, response
 from images_web import web
 
 from kolors_mcp.bounds import Growth, growth_of
@@ -71,8 +71,11 @@ async def judging() -> AsyncIterator[Judge]:
         async def behave(stream: anyio.abc.ByteStream) -> None:
             async with stream:
                 head = b""
+                # One who begins with TLS is hung up on at once: this site has none.
                 while b"\r\n\r\n" not in head:
                     head += await stream.receive()
+                    if not head.startswith(b"G"):
+                        return
                 path = head.split(b" ", 2)[1].decode("latin-1")
                 await stream.send(site.server.answers.get(path, absent))
 
@@ -90,7 +93,7 @@ async def judging() -> AsyncIterator[Judge]:
                 text = str(error)
                 if not text.startswith("cloth_image ") or "\n" in text or not text.isprintable():
                     raise AssertionError(text) from error
-                if any(address != site.network.dialled[0] for address in site.network.dialled):
+                if not {*site.network.dialled} <= {(PUBLIC, 80), (PUBLIC, 443)}:
                     raise AssertionError(f"dialled {site.network.dialled}") from error
                 return "refused"
             finally:
