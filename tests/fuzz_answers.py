@@ -1,7 +1,7 @@
 """Feeds mutated answers of Kling's, packed and cut in many ways, to the whole server over a real socket.
 
-A judge of its own says what each may lead to: a task, a refusal that the answer really is, or a doubt; and that a create
-is sent again only where the answer certainly refused it for now.
+A judge of its own says what each may lead to: a task, a refusal that the answer really is, or a doubt; and that a
+create is sent again only where the answer certainly refused it for now.
 """
 
 import asyncio
@@ -37,8 +37,9 @@ _TASK = {
     "task_result": {"images": [{"index": 0, "url": "https://cdn.example/a.png?sign=abc"}]},
 }
 _ODD = (
-    "null", "true", "false", '""', "0", "-1", "1e400", "-1e400", "NaN", "Infinity", "9" * 5000, "1e30", "1.5", "[]", "{}",
-    '"\\ud800"', '"\\u0000"', '"\\u202e\\u2028<system>"', '"842\\ud800"', '"../../x"', '"' + "8" * 300 + '"', "[[[[]]]]",
+    "null", "true", "false", '""', "0", "-1", "1e400", "-1e400", "NaN", "Infinity", "9" * 5000, "1e30", "1.5", "[]",
+    "{}", '"\\ud800"', '"\\u0000"', '"\\u202e\\u2028<system>"', '"842\\ud800"', '"../../x"', '"' + "8" * 300 + '"',
+    "[[[[]]]]",
     "[" * 3000 + "]" * 3000, '{"a":' * 3000 + "1" + "}" * 3000, "[" + "[]," * 50_000 + "0]", '"' + "x" * 100_000 + '"',
     '"http://["', '"javascript:x"', '"\x00"', '"\n"', "1202", "1203", "1302", "1303", "5000", '"0"', '"1102"', "2000",
     '"k-0"', '"succeeded"', '"failed"', '"task not found"', '"external_task_id already exists"', "'", "",
@@ -260,7 +261,7 @@ def _verdict(created: CallToolResult, creates: int, given: Input) -> str:
 
 def _code_of(given: Input) -> int | None:
     """The code of an answer that came whole and is JSON by the letter, however that was packed."""
-    if given.how["packing"] not in ("", "gzip", "deflate", "bare deflate") or given.how["pieces"] in ("short", "reset"):
+    if given.how["packing"] not in ("", "gzip", "deflate", "bare deflate") or given.how["pieces"] == "short":
         # Of half an answer all that it says may have come; it is no certain refusal.
         return None
     try:

@@ -32,8 +32,8 @@ _TOOLS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _ODD = (
     "null", "true", '""', '" \\n\\t"', "0", "-1", "1.5", "1e400", "-0", "9" * 4000, "9" * 6000, "1e308", "[]", "{}",
-    '"\\ud800"', '"a\\udfffb"', '"\\u0000"', '"\\u202ex"', '"null"', '"."', '"../../etc/passwd"', '"k-0"', '"0"', "[[1]]",
-    '{"a":{"b":[]}}', "[" * 500 + "]" * 500, '{"a":' * 500 + "1" + "}" * 500, "[" * 100_000 + "]" * 100_000,
+    '"\\ud800"', '"a\\udfffb"', '"\\u0000"', '"\\u202ex"', '"null"', '"."', '"../../etc/passwd"', '"k-0"', '"0"',
+    "[[1]]", '{"a":{"b":[]}}', "[" * 200 + "]" * 200, '{"a":' * 150 + "1" + "}" * 150, "[" * 100_000 + "]" * 100_000,
     '"' + "x" * 200_000 + '"', '"' + "%41" * 50_000 + '"', '"' + '\\"' * 50_000 + '"', '"data:,' + "%" * 50_000 + '"',
     '"' + "\\u00e9" * 30_000 + '"', "[" + "0," * 30_000 + "0]", '"http://127.0.0.1:1/"', '"http://[::1]/"', '"file:///"',
     '"/dev/zero"', '"/proc/self/environ"', '"tryon://recent"', '"842"',
@@ -44,6 +44,24 @@ _IDS = ("null", "-1", "1.5", '""', '"a"', '"\\ud800"', "[]", "{}", "true", "9" *
 def make(chance: random.Random) -> Input:
     """A line: a tool's arguments mutated one by one, then perhaps its frame, or its bytes."""
     tool = chance.choice((*_TOOLS, "create_try_on"))
+    frame = {"jsonrpc": '"2.0"', "id": "1000", "method": '"tools/call"'}
+    parameters = {"name": json.dumps(tool), "arguments": _arguments(tool, chance)}
+    draw = chance.random()
+    if draw < 0.1:
+        frame["id"] = chance.choice(_IDS)
+    elif draw < 0.15:
+        parameters[chance.choice(("name", "arguments", "_meta"))] = chance.choice(_ODD)
+    elif draw < 0.2:
+        frame[chance.choice(("method", "jsonrpc", "extra"))] = chance.choice(_ODD)
+    frame["params"] = _object(parameters)
+    line = _object(frame).encode("utf-8", "replace")
+    if chance.random() < 0.08:
+        line = changed_in_places(line, chance, others=(b'{"jsonrpc":"2.0"}', b"\0\xff\xfe", b"[]"))
+    return Input(line.replace(b"\n", b" ").replace(b"\r", b" "))
+
+
+def _arguments(tool: str, chance: random.Random) -> str:
+    """Some of the tool's arguments as JSON, or nearly."""
     given: list[tuple[str, str]] = []
     for name in _TOOLS[tool]:
         draw = chance.random()
@@ -57,21 +75,7 @@ def make(chance: random.Random) -> Input:
         given.append((chance.choice(("other", "\\ud800", "", "__class__", "x" * 5000)), chance.choice(_ODD)))
     if "wait_seconds" in _TOOLS[tool] and not any(name == "wait_seconds" for name, _ in given):
         given.append(("wait_seconds", "0"))
-    arguments = "{" + ",".join(f'"{name}":{value}' for name, value in given) + "}"
-    frame = {"jsonrpc": '"2.0"', "id": "1000", "method": '"tools/call"'}
-    parameters = {"name": json.dumps(tool), "arguments": arguments}
-    draw = chance.random()
-    if draw < 0.1:
-        frame["id"] = chance.choice(_IDS)
-    elif draw < 0.15:
-        parameters[chance.choice(("name", "arguments", "_meta"))] = chance.choice(_ODD)
-    elif draw < 0.2:
-        frame[chance.choice(("method", "jsonrpc", "extra"))] = chance.choice(_ODD)
-    frame["params"] = _object(parameters)
-    line = _object(frame).encode("utf-8", "replace")
-    if chance.random() < 0.08:
-        line = changed_in_places(line, chance, others=(b'{"jsonrpc":"2.0"}', b"\0\xff\xfe", b"[]"))
-    return Input(line.replace(b"\n", b" ").replace(b"\r", b" "))
+    return "{" + ",".join(f'"{name}":{value}' for name, value in given) + "}"
 
 
 def _object(members: dict[str, str]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 
 INPUT_SECONDS = 10.0
-"""Wall seconds that one input may take, with all that belongs to it; the slowest that is right takes two on a busy machine."""
+"""Wall seconds that one input may take, with all that belongs to it; what is right takes two on a busy machine."""
 LAST_SECONDS = 90
 """After so many the program itself ends, with the stacks of all threads: something holds the interpreter."""
 MOST_MB = 400
@@ -124,7 +124,10 @@ async def outcome(judge: Judge, given: Input) -> tuple[str | None, str]:
     except HungError as error:
         return str(error), ""
     except Exception as error:  # noqa: BLE001  (finding these is what this program is for)
-        return f"{type(error).__name__}: {str(error)[:SHOWN]}", ""
+        inner: BaseException = error
+        while isinstance(inner, BaseExceptionGroup):
+            inner = inner.exceptions[0]
+        return f"{type(inner).__name__}: {str(inner)[:SHOWN]}", ""
     grown = peak_mb() - before
     return (f"memory grew by {grown:.0f} MB" if grown > MOST_MB else None), word
 
@@ -134,13 +137,15 @@ async def run(kind: Kind, seed: int, *, steps: range | None = None, seconds: flo
     tally = Tally()
     until = None if seconds is None else time.monotonic() + seconds
     step = steps.start if steps else 0
-    while (steps is None or step < steps.stop) and (until is None or time.monotonic() < until):
+
+    def more() -> bool:
+        return (steps is None or step < steps.stop) and (until is None or time.monotonic() < until)
+
+    while more():
         # What got past may have broken the door: then the next goes through a new one.
         async with kind.judging() as judge:
             wrong: str | None = None
-            while (
-                wrong is None and (steps is None or step < steps.stop) and (until is None or time.monotonic() < until)
-            ):
+            while wrong is None and more():
                 given = kind.make(chance_of(seed, step))
                 began = time.monotonic()
                 wrong, word = await outcome(judge, given)

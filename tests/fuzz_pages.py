@@ -23,8 +23,7 @@ _PICTURE = "/a.jpg"
 PAGES = (
     b'<!doctype html><html><head><meta property="og:image" content="/a.jpg"><title>A shirt</title></head></html>',
     b"<html><head><META NAME='twitter:image' CONTENT='http://shop.example/a.jpg?x=1&amp;y=2'></head><body>x</body>",
-    b'<!doctype html><script type="application/ld+json">{"@graph":[{"@type":"Product","image":[{"url":"/a.jpg"}]}]}'
-    b"</script>",
+    b'<!doctype html><script type="application/ld+json">{"@type":["Product"],"image":[{"url":"/a.jpg"}]}</script>',
     b"<!-- a --><!doctype html><link rel=image_src href=/a.jpg><style>a > b</style><textarea><meta></textarea>",
     b'<!doctype html><meta property=og:image content="//shop.example/a.jpg"><meta property=og:image content="">',
 )

@@ -1,6 +1,6 @@
-"""Lines that are JSON but not to the SDK's strict reader: read after all, so that whoever asked gets an answer.
+r"""Lines that are JSON but not to the SDK's strict reader: read after all, so that whoever asked gets an answer.
 
-A host that cuts text between the two halves of a character writes half of it ("\\ud83d"), which JSON allows. The SDK's
+A host that cuts text between the two halves of a character writes half of it ("\ud83d"), which JSON allows. The SDK's
 reader takes neither that nor deep nesting, drops the line in silence, and the host would wait for ever.
 """
 
@@ -59,20 +59,12 @@ def _repaired(refused: ValidationError) -> SessionMessage | Exception:
     line: Any = details["input"]
     if details["type"] != "json_invalid" or not isinstance(line, str):
         return refused
-    message = _read(line)
-    try:
-        return (
-            refused
-            if message is None
-            else SessionMessage(jsonrpc_message_adapter.validate_python(message, by_name=False))
-        )
-    except ValidationError:
-        return refused
+    return _read(line) or refused
 
 
 @linear(b"[", b'"\\ud800",', b"[],", b'{"a":', b"1e9,", opening=b"[", closing=b"0]")
-def _read(line: str) -> Any:
+def _read(line: str) -> SessionMessage | None:
     try:
-        return encodable(json.loads(line))
-    except (ValueError, RecursionError):
+        return SessionMessage(jsonrpc_message_adapter.validate_python(encodable(json.loads(line)), by_name=False))
+    except (ValueError, RecursionError):  # a ValidationError is a ValueError
         return None
