@@ -241,7 +241,11 @@ class Copy:
         return done.returncode != 0
 
 
-def main(arguments: list[str] | None = None, say: Callable[[str], None] = print) -> int:
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main(arguments: list[str] | None = None, say: Callable[[str], None] = _say) -> int:
     """Print the survivors; 0 if there are none, 1 if there are some, 2 if the tests fail without any change."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=None, help="the clock's if none is given")

@@ -9,7 +9,7 @@ import gzip
 import json
 import random
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -79,7 +79,7 @@ def make(chance: random.Random) -> Input:
         "found": chance.random() < 0.5,
     }
     if how["pieces"] == "bytes":
-        raw = raw[:20_000]
+        raw = raw[:5_000]
     return Input(raw[:LARGEST], how)
 
 
@@ -182,7 +182,7 @@ class FalseKling:
 
 
 @asynccontextmanager
-async def judging() -> AsyncIterator[Judge]:
+async def judging() -> AsyncGenerator[Judge]:
     """A false Kling that listens; each input has a server and a ledger of its own."""
     kling = FalseKling()
     connections: set[asyncio.Task[None]] = set()

@@ -4,11 +4,11 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from commands import account_of, environment
@@ -126,7 +126,7 @@ class Server:
 
 
 @asynccontextmanager
-async def judging() -> AsyncIterator[Judge]:
+async def judging() -> AsyncGenerator[Judge]:
     """A process of the server, beside a simulated Kling."""
     kling = SandboxKling()
     kling.rules.units, kling.rules.speed = 10**9, 1e6
@@ -156,7 +156,7 @@ async def _judged(server: Server, given: Input) -> str:
     if number is not None:
         answer = await server.answer(number)
         shown = json.dumps(answer, ensure_ascii=False)
-        if "failed inside this server" in shown or len(shown) > 100_000:
+        if "failed inside this server" in shown or len(shown) > 100_000 + 2 * len(given.data):
             raise AssertionError(shown[:300])
         word = "error" if "error" in answer else "refused" if answer["result"].get("isError") else "done"
     await server.ask("ping")
@@ -173,10 +173,13 @@ async def _judged(server: Server, given: Input) -> str:
 def _id_of(line: bytes) -> object:
     """The id under which an answer has to come: where the line is a sound request with an id of a sound kind."""
     try:
-        message = json.loads(line)
+        message: Any = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    sound = isinstance(message, dict) and message.get("method") == "tools/call" and message.get("jsonrpc") == "2.0"
+    if not isinstance(message, dict):
+        return None
+    message = cast("dict[str, Any]", message)
+    sound = message.get("method") == "tools/call" and message.get("jsonrpc") == "2.0"
     if not sound or not isinstance(message.get("params"), dict) or not isinstance(message["params"].get("name"), str):
         return None
     arguments, number = message["params"].get("arguments", {}), message.get("id")

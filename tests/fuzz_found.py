@@ -10,16 +10,16 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
-INPUT_SECONDS = 10.0
-"""Wall seconds that one input may take, with all that belongs to it; what is right takes two on a busy machine."""
-LAST_SECONDS = 90
+INPUT_SECONDS = 30.0
+"""Wall seconds that one input may take, with all that belongs to it; what is right takes ten where all else is busy."""
+LAST_SECONDS = 120
 """After so many the program itself ends, with the stacks of all threads: something holds the interpreter."""
 MOST_MB = 400
 """By how much the memory of this process may grow, whatever comes in."""
@@ -90,7 +90,7 @@ def chance_of(seed: int, step: int) -> random.Random:
 
 
 @contextmanager
-def _watched() -> Iterator[None]:
+def _watched() -> Generator[None]:
     """End what deafens the event loop: by a signal, and if not even that is heard, with the whole program."""
 
     def end(*_: object) -> None:
@@ -126,7 +126,7 @@ async def outcome(judge: Judge, given: Input) -> tuple[str | None, str]:
     except Exception as error:  # noqa: BLE001  (finding these is what this program is for)
         inner: BaseException = error
         while isinstance(inner, BaseExceptionGroup):
-            inner = inner.exceptions[0]
+            inner = cast("BaseExceptionGroup[BaseException]", inner).exceptions[0]
         return f"{type(inner).__name__}: {str(inner)[:SHOWN]}", ""
     grown = peak_mb() - before
     return (f"memory grew by {grown:.0f} MB" if grown > MOST_MB else None), word

@@ -1,7 +1,7 @@
 """Feeds mutated web pages to the search for a page's main picture, and through the fetcher as a link's answer."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
 
@@ -61,10 +61,11 @@ def make(chance: random.Random) -> Input:
 
 
 @asynccontextmanager
-async def judging() -> AsyncIterator[Judge]:
+async def judging() -> AsyncGenerator[Judge]:
     """A site whose front page is the input; the picture it may name is there, anything else is not."""
     picture = response(jpeg(quarters((304, 302))), kind="image/jpeg")
     absent = response(b"nothing here", kind="text/plain", status="404 Not Found")
+    served: dict[str, bytes] = {}
     async with web() as site:
 
         async def behave(stream: anyio.abc.ByteStream) -> None:
@@ -76,16 +77,16 @@ async def judging() -> AsyncIterator[Judge]:
                     if not head.startswith(b"G"):
                         return
                 path = head.split(b" ", 2)[1].decode("latin-1")
-                await stream.send(site.server.answers.get(path, absent))
+                await stream.send(served.get(path, absent))
 
         site.server.behave = behave  # pyright: ignore[reportAttributeAccessIssue]  (what a server does can be put in)
-        site.server.answers[_PICTURE] = picture
+        served[_PICTURE] = picture
 
         async def judge(given: Input) -> str:
             named = await anyio.to_thread.run_sync(main_picture, given.data)
-            if named is not None and not (isinstance(named, str) and named):
+            if named is not None and not named:
                 raise AssertionError(f"main_picture returned {named!r}")
-            site.server.answers["/"] = response(given.data, kind="text/html")
+            served["/"] = response(given.data, kind="text/html")
             try:
                 (await site.pictures.prepare("http://shop.example/", "cloth_image")).close()
             except PictureRefusedError as error:

@@ -6,7 +6,7 @@ Every outcome has to be a valid JPEG or PNG within the limits with nothing but p
 import random
 import struct
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 
@@ -146,7 +146,7 @@ def make(chance: random.Random) -> Input:
 
 
 @asynccontextmanager
-async def judging() -> AsyncIterator[Judge]:
+async def judging() -> AsyncGenerator[Judge]:
     """The gate, without folders and without a network."""
     pictures = Pictures(folders=[], resolver=_nowhere, decoder=InProcess())
 
