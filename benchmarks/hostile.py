@@ -206,7 +206,7 @@ class Field:
         with suppress(asyncio.CancelledError):
             await watching
         deaf = max(0.0, watch.attacked - watch.control)
-        row = {"seconds": seconds, "deaf": deaf, "peak_mb": watch.peak_mb, "before": before}
+        row: dict[str, float] = {"seconds": seconds, "deaf": deaf, "peak_mb": watch.peak_mb, "before": before}
         marks = [f"over {key}" for key, most in GOALS.items() if row[key] > most]
         print(
             f"  {name:<44}{said:>10}{seconds:>8.2f} s{deaf * 1e3:>9.0f} ms{watch.peak_mb:>8.0f} MB"

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "kolors_mcp"
@@ -106,7 +107,8 @@ def _deciding(tree: ast.Module) -> Iterator[ast.AST]:
             continue
         for name, value in ast.iter_fields(node):
             if name not in skipped:
-                waiting += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, ast.AST)]
+                members = cast("list[object]", value) if isinstance(value, list) else [value]
+                waiting += [one for one in members if isinstance(one, ast.AST)]
 
 
 def _is_type_checking(node: ast.AST) -> bool:

@@ -150,7 +150,7 @@ class FalseKling:
         task = {**_TASK, "task_info": {"external_task_id": self.reference}}
         data: Any = [task] if where == "page" else task
         known = where == "create" or not self.broken or self.given.how["found"]
-        envelope = {"code": 0, "message": "SUCCEED", "request_id": "r", "data": data}
+        envelope: dict[str, Any] = {"code": 0, "message": "SUCCEED", "request_id": "r", "data": data}
         if not known:
             envelope = {"code": 0, "data": []} if where == "page" else {"code": 1203, "message": "no such task"}
         body = json.dumps(envelope).encode()
