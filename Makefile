@@ -10,7 +10,7 @@ PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
 export PYTHON PIP_ONLY_BINARY
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-compare contract conformance browser hosts fuzz licences lock clean
+.PHONY: help demo test check bench bench-compare contract conformance browser hosts fuzz mutants licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,8 +43,11 @@ browser: .venv/run.stamp  ## Try the fitting room in a real Chromium (needs npm;
 hosts: .venv/run.stamp  ## Run Claude Code and opencode against a mock model and this server (needs npm, 700 MB)
 	@bash tests/hosts/run.sh $(ARGS)
 
-fuzz: .venv/test.stamp  ## Feed mutated pictures and sources to the picture gate for 60 seconds (ARGS="--seed 7")
-	$(BIN)/python tests/fuzz_pictures.py --seconds 60 $(ARGS)
+fuzz: .venv/test.stamp  ## Feed in mutated pictures, pages, Kling answers and tool calls for 60 s (ARGS="--seed 7 --only pages")
+	$(BIN)/python -W ignore tests/fuzz.py $(ARGS)
+
+mutants: .venv/test.stamp  ## Change code about money and access in a copy; print what no test notices (ARGS="--seed 7 --number 20")
+	@$(BIN)/python scripts/mutants.py $(ARGS)
 
 contract: .venv/test.stamp  ## Write tests/contract.json anew from the tools as they are
 	$(BIN)/python tests/contract.py --write

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.compare import compare
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("cold_start", "creates", "copies", "crowds", "reads", "waiters", "pictures", "decoding")
+NAMES = ("cold_start", "creates", "copies", "crowds", "reads", "waiters", "pictures", "decoding", "hostile")
 
 
 def main(arguments: list[str]) -> int:

@@ -168,6 +168,8 @@ class UnexpectedAnswerError(KlingError):
 
     created = None
     retryable = True
+    status: int = 200
+    """With which HTTP status it came."""
 
 
 class UnconfirmedCreateError(KlingError):

@@ -1,21 +1,16 @@
-"""Mutates pictures and references at random, reproducibly, and reports whatever gets past the gate.
-
-    python tests/fuzz_pictures.py --seconds 60 --seed 1
+"""Feeds mutated pictures and references to the picture gate.
 
 Every outcome has to be a valid JPEG or PNG within the limits with nothing but picture in it, or one refusal.
 """
 
-import argparse
 import random
 import struct
-import sys
-import time
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
 
-import anyio
+from fuzz_found import Input, Judge, Kind
 from images_support import (
     InProcess,
     assert_nothing_but_picture,
@@ -69,19 +64,15 @@ def seeds() -> Sequence[bytes]:
     )
 
 
-@dataclass
-class Result:
-    """What a run came to."""
-
-    count: int = 0
-    sent: int = 0
-    refused: int = 0
-    escapes: list[str] = field(default_factory=list[str])
-
-
 def mutated(chance: random.Random) -> bytes:
-    """Change a picture in one to six places: bytes, numbers, runs, ends, order; mend PNG checksums half of the time."""
-    data = bytearray(chance.choice(seeds()))
+    """Change a picture in some places; mend PNG checksums half of the time."""
+    data = changed_in_places(chance.choice(seeds()), chance, others=seeds())
+    return _mended(data) if chance.random() < 0.5 else data
+
+
+def changed_in_places(whole: bytes, chance: random.Random, *, others: Sequence[bytes]) -> bytes:
+    """Change bytes in one to six places: bits, numbers, runs, ends, order, pieces of others."""
+    data = bytearray(whole)
     for _ in range(chance.randint(1, 6)):
         if not data:
             break
@@ -106,9 +97,9 @@ def mutated(chance: random.Random) -> bytes:
             case 6:
                 del data[at:]
             case _:
-                other = chance.choice(seeds())
+                other = chance.choice(others)
                 data[at : at + 200] = other[at : at + chance.randint(1, 400)]
-    return _mended(bytes(data)) if chance.random() < 0.5 else bytes(data)
+    return bytes(data)
 
 
 def _mended(data: bytes) -> bytes:
@@ -142,25 +133,59 @@ def reference(chance: random.Random) -> str:
     return "".join(chance.choice(_PIECES) for _ in range(chance.randint(0, 9)))
 
 
-async def _one(pictures: Pictures, chance: random.Random, result: Result) -> None:
+def make(chance: random.Random) -> Input:
+    """A reference of any kind, a picture in a data: URI, or two pictures for an outfit."""
+    draw = chance.random()
+    if draw < 0.3:
+        # A lone surrogate has no UTF-8, and is one of the things that come in.
+        return Input(reference(chance).encode("utf-8", "surrogatepass"), {"as": "reference"})
+    if draw < 0.9:
+        return Input(mutated(chance), {"as": "picture"})
+    lower = chance.choice((mutated(chance), chance.choice(seeds())))
+    return Input(chance.choice((mutated(chance), chance.choice(seeds()))), {"as": "outfit", "lower": b64(lower)})
+
+
+@asynccontextmanager
+async def judging() -> AsyncGenerator[Judge]:
+    """The gate, without folders and without a network."""
+    pictures = Pictures(folders=[], resolver=_nowhere, decoder=InProcess())
+
+    async def judge(given: Input) -> str:
+        return await _judged(pictures, given)
+
+    yield judge
+    await pictures.aclose()
+
+
+async def _judged(pictures: Pictures, given: Input) -> str:
     try:
-        if chance.random() < 0.3:
-            picture = await pictures.prepare(reference(chance), "human_image")
-        elif chance.random() < 0.9:
-            picture = await pictures.prepare("data:;base64," + b64(mutated(chance)), "cloth_image")
+        if given.how["as"] == "reference":
+            text = given.data.decode("utf-8", "surrogatepass") if _is_text(given.data) else given.data.decode("latin-1")
+            picture = await pictures.prepare(text, "human_image")
+        elif given.how["as"] == "picture":
+            picture = await pictures.prepare("data:;base64," + b64(given.data), "cloth_image")
         else:
-            upper, lower = (b64(chance.choice((mutated(chance), chance.choice(seeds())))) for _ in range(2))
-            picture = await pictures.outfit(upper, lower)
-        sent = b"".join(picture.blocks())
-        assert_nothing_but_picture(sent)
-        if not (len(sent) == picture.size <= 10_000_000 and min(picture.width, picture.height) >= 300):
-            raise AssertionError("outside the limits")
-        result.sent += 1
+            picture = await pictures.outfit(b64(given.data), given.how["lower"])
     except PictureRefusedError as error:
         text = str(error)
         if not text.startswith(("human_image ", "cloth_image ", "lower_cloth_image ")) or "\n" in text:
             raise AssertionError(text) from error
-        result.refused += 1
+        text.encode()
+        return "refused"
+    sent = b"".join(picture.blocks())
+    picture.close()
+    assert_nothing_but_picture(sent)
+    if not (len(sent) == picture.size <= 10_000_000 and min(picture.width, picture.height) >= 300):
+        raise AssertionError("outside the limits")
+    return "sent"
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def _nowhere(host: str, port: int) -> Sequence[str]:
@@ -168,43 +193,4 @@ async def _nowhere(host: str, port: int) -> Sequence[str]:
     raise OSError(host, port)
 
 
-async def _many(seed: int, iterations: int | None, seconds: float | None, result: Result) -> None:
-    pictures = Pictures(folders=[], resolver=_nowhere, decoder=InProcess())
-    until = None if seconds is None else time.monotonic() + seconds
-    while (iterations is None or result.count < iterations) and (until is None or time.monotonic() < until):
-        # Each step has its own seed, so that one can be repeated alone.
-        step = result.count
-        try:
-            await _one(pictures, random.Random(f"{seed}/{step}"), result)  # noqa: S311  (chance, not secrets)
-        except Exception as error:  # noqa: BLE001  (finding these is what this program is for)
-            result.escapes.append(f"seed {seed}/{step}: {type(error).__name__}: {str(error)[:200]}")
-        result.count += 1
-    await pictures.aclose()
-
-
-def run(seed: int, *, iterations: int | None = None, seconds: float | None = None) -> Result:
-    """Fuzz for a number of steps or a time, whichever ends first."""
-    result = Result()
-    anyio.run(_many, seed, iterations, seconds, result)
-    return result
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=None, help="the clock's if none is given")
-    parser.add_argument("--iterations", type=int, default=None)
-    arguments = parser.parse_args()
-    seed = int(time.time()) if arguments.seed is None else arguments.seed
-    result = run(seed, seconds=arguments.seconds, iterations=arguments.iterations)
-    for escape in result.escapes:
-        print(escape)  # noqa: T201  (a program for people)
-    print(  # noqa: T201  (a program for people)
-        f"seed {seed}: {result.count} steps, {result.sent} pictures sent, {result.refused} refused, "
-        f"{len(result.escapes)} escapes"
-    )
-    return 1 if result.escapes else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+PICTURES_KIND = Kind("pictures", make, judging)

@@ -35,6 +35,10 @@ CREATE_SECONDS = 150.0
 READ_SECONDS = 20.0
 """Longest a read may take, retries included, where the caller sets no other deadline."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
+UNREADABLE_TRIES = 4
+"""Times that a read is tried whose answers are none though they call themselves success: the caller is told soon."""
+FAILING = 400
+"""HTTP statuses from here on; an outage is ridden out as long as there is time."""
 READS_AT_ONCE = 16
 """Reads under way; with more, the pool spends its time on looking through its connections."""
 RATE_WAIT = 1.0
@@ -191,7 +195,9 @@ class KlingClient:
                 raise errors.ConnectionLostError(f"Kling did not answer within {seconds:.0f} seconds", "Try again.")
             except errors.KlingError as error:
                 wait = self._wait_after(error, attempt)
-                if not error.retryable or self._clock.monotonic() + wait >= until:
+                unreadable = isinstance(error, errors.UnexpectedAnswerError) and error.status < FAILING
+                unreadable = unreadable and attempt + 1 >= UNREADABLE_TRIES
+                if unreadable or not error.retryable or self._clock.monotonic() + wait >= until:
                     raise
             attempt += 1
             await self._clock.sleep(wait)

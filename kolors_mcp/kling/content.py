@@ -16,6 +16,8 @@ from kolors_mcp.bounds import linear
 
 LARGEST_ANSWER = 2_000_000
 """Bytes of an answer, packed and unpacked; a page of 500 try-ons has less than one million."""
+MOST_PARTS = 50_000
+"""Lists and objects of an answer; a page of 500 try-ons has some 3,000. Reading more would hold up everybody else."""
 PARSED_ASIDE = 200_000
 """Bytes from which an answer is read off the event loop."""
 FREE_PIECES, BYTES_A_PIECE = 2_000, 32
@@ -144,8 +146,10 @@ def json_of(content: bytes) -> Any:
     """Return the JSON; what stands twice in an object in two ways, and what is no number, counts as not said.
 
     Raises:
-        ContentError: It is no JSON, is nested too deep, or has a number that no computer counts with.
+        ContentError: It is no JSON, has too many parts, is nested too deep, or has a number of no use.
     """
+    if content.count(b"[") + content.count(b"{") > MOST_PARTS:
+        raise ContentError("an answer of too many parts")
     try:
         return json.loads(content, object_pairs_hook=_object, parse_constant=_nothing)
     except (ValueError, RecursionError):

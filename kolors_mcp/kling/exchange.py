@@ -77,7 +77,9 @@ class _Sending:
             raise errors.RefusedError(
                 f"{found}, before it had the whole request", "Check KLING_API_BASE and any proxy.", creating=True
             )
-        raise errors.UnexpectedAnswerError(found, "Try again in a minute; if it stays, check KLING_API_BASE.")
+        error = errors.UnexpectedAnswerError(found, "Try again in a minute; if it stays, check KLING_API_BASE.")
+        error.status = status
+        raise error
 
 
 async def exchange(

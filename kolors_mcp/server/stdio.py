@@ -6,6 +6,7 @@ from typing import NoReturn
 import anyio
 from mcp.server.stdio import stdio_server
 
+from kolors_mcp.server.repaired import RepairedStream
 from kolors_mcp.server.surface import TryOnServer
 
 
@@ -23,6 +24,6 @@ async def serve_stdio(
     async with stdio_server() as (incoming, outgoing):
         with anyio.CancelScope() as serving:
             begun(serving)
-            await server.serve(incoming, outgoing)
+            await server.serve(RepairedStream(incoming), outgoing)
         if serving.cancel_called:
             leave()

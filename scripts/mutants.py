@@ -1,0 +1,281 @@
+"""Changes the code that decides about money and access, one place at a time, and prints which changes no test notices.
+
+    python scripts/mutants.py --seed 7 --number 20 --only kling/refusals
+
+Each change is made in a copy of the package in a temporary folder, and only the tests that `TESTS` names for the file
+are run against it. The tools of the trade (mutmut, cosmic-ray) go through all changes and run the same tests for each;
+here a sample that is drawn by a seed ends in minutes, and can be drawn again.
+"""
+
+import argparse
+import ast
+import copy
+import difflib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "kolors_mcp"
+HUNG_SECONDS = 180
+"""After so many a change counts as noticed: it hangs what it touches."""
+
+_KLING = ("test_kling_client.py", "test_kling_content.py", "test_references.py", "test_paid_once.py", "test_faults.py")
+_PAID = ("test_paid_once.py", "test_faults.py", "test_waiting.py", "test_server.py", "test_keeping.py")
+_LEDGER = ("test_ledger.py", "test_ledger_failures.py", "test_paid_once.py")
+_NET = ("test_images_network.py", "test_images_table.py", "test_images_fetch.py", "test_images_servers.py")
+TESTS: Mapping[str, tuple[str, ...]] = {
+    "kling/auth": (*_KLING, "test_doctor.py"),
+    "kling/client": (*_KLING, "test_waiting.py", "test_server.py"),
+    "kling/content": _KLING,
+    "kling/exchange": _KLING,
+    "kling/references": _KLING,
+    "kling/refusals": (*_KLING, "test_doctor.py"),
+    "kling/wire": (*_KLING, "test_server.py"),
+    "ledger/book": _LEDGER,
+    "ledger/rows": (*_LEDGER, "test_doctor.py"),
+    "ledger/failures": _LEDGER,
+    "ledger/place": _LEDGER,
+    "try_ons/creates": _PAID,
+    "try_ons/domain": (*_PAID, "test_resources.py", "test_view.py"),
+    "try_ons/doubts": _PAID,
+    "try_ons/looking": _PAID,
+    "try_ons/outcome": (*_PAID, "test_kling_client.py"),
+    "images/addresses": (*_NET, "test_doctor.py"),
+    "images/fetch": (*_NET, "test_images_slow_servers.py"),
+    "images/files": ("test_images_files.py", "test_images_edges.py"),
+    "images/network": (*_NET, "test_images_slow_servers.py"),
+    "settings": ("test_settings.py", "test_images_files.py"),
+    "cli/app_guard": ("test_app_guard.py", "test_app_demo.py"),
+}
+"""The files that decide about money and access, without the package's name, and the tests that have to notice."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change in one file."""
+
+    file: str
+    line: int
+    before: str
+    after: str
+    what: str
+    """The whole changed file."""
+    text: str
+
+    @property
+    def difference(self) -> str:
+        """Show what is changed."""
+        lines = difflib.unified_diff(self.before.splitlines(), self.after.splitlines(), lineterm="", n=0)
+        return "\n".join(f"    {line}" for line in lines if line[:3] not in ("---", "+++") and line[:2] != "@@")
+
+
+_OTHER: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
+}  # fmt: skip
+"""What stands for what."""
+
+
+def mutants_of(file: str, text: str) -> Iterator[Mutant]:
+    """Yield every change of a file: comparisons, boolean operators, constants, conditions, and statements left out."""
+    tree = ast.parse(text)
+    for node in _deciding(tree):
+        for what, after in _changes(node):
+            yield _mutant(file, text, node, what, after)
+
+
+def _deciding(tree: ast.Module) -> Iterator[ast.AST]:
+    """Go through what runs: annotations, docstrings and what is said in messages decide nothing."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        yield node
+        skipped = {"annotation", "returns", "decorator_list", "type_comment"}
+        if isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom) or _is_type_checking(node):
+            continue
+        for name, value in ast.iter_fields(node):
+            if name not in skipped:
+                members = cast("list[object]", value) if isinstance(value, list) else [value]
+                waiting += [one for one in members if isinstance(one, ast.AST)]
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _changes(  # noqa: C901, PLR0912  (a table of what can be changed, line by line)
+    node: ast.AST,
+) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node, ast.Compare):
+        for number, operator in enumerate(node.ops):
+            if type(operator) in _OTHER:
+                after = copy.deepcopy(node)
+                after.ops[number] = _OTHER[type(operator)]()  # type: ignore[call-overload]  # one operator for another
+                yield "another comparison", after
+    elif isinstance(node, ast.BoolOp):
+        after = copy.deepcopy(node)
+        after.op = _OTHER[type(node.op)]()  # type: ignore[assignment]
+        yield "and for or, or or for and", after
+        for number in range(len(node.values)):
+            kept = [copy.deepcopy(value) for place, value in enumerate(node.values) if place != number]
+            yield "a condition left out", kept[0] if len(kept) == 1 else ast.BoolOp(node.op, kept)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield "without not", copy.deepcopy(node.operand)
+    elif isinstance(node, ast.BinOp) and type(node.op) in _OTHER:
+        after = copy.deepcopy(node)
+        after.op = _OTHER[type(node.op)]()  # type: ignore[assignment]
+        yield "another operator", after
+    elif isinstance(node, ast.Constant):
+        if isinstance(node.value, bool):
+            yield "the other truth", ast.Constant(not node.value)
+        elif isinstance(node.value, int | float):
+            yield "one more", ast.Constant(node.value + 1)
+            if node.value:
+                yield "nothing", ast.Constant(type(node.value)(0))
+    elif isinstance(node, ast.If | ast.IfExp):
+        for value in (True, False):
+            after = copy.deepcopy(node)
+            after.test = ast.Constant(value)
+            yield f"always {value}".lower(), after
+    elif isinstance(node, ast.Raise | ast.Continue | ast.Break | ast.AugAssign) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await)
+    ):
+        yield "a statement left out", ast.Pass()
+
+
+def _mutant(file: str, text: str, node: ast.AST, what: str, after: ast.AST) -> Mutant:
+    start, stop = _span(text, node)
+    indent = " " * getattr(node, "col_offset", 0)
+    written = ast.unparse(ast.fix_missing_locations(after))
+    if isinstance(after, ast.expr):
+        written = f"({written})"
+    elif "\n" in written:
+        written = written.replace("\n", f"\n{indent}")
+    if isinstance(node, ast.If) and text[start : start + 4] == "elif":
+        written = "el" + written
+    changed = text[:start] + written + text[stop:]
+    first, last = text.count("\n", 0, start), text.count("\n", 0, stop)
+    before = text.splitlines()[first : last + 1]
+    then = changed.splitlines()[first : first + len(written.splitlines())]
+    return Mutant(file, first + 1, "\n".join(before), "\n".join(then), what, changed)
+
+
+def _span(text: str, node: ast.AST) -> tuple[int, int]:
+    """Return where a node begins and ends; the tree counts bytes within lines."""
+    lines = text.encode().splitlines(keepends=True)
+
+    def at(line: int, column: int) -> int:
+        return len((b"".join(lines[: line - 1]) + lines[line - 1][:column]).decode())
+
+    place = ast.Constant(0) if not hasattr(node, "lineno") else node
+    return at(place.lineno, place.col_offset), at(place.end_lineno or 1, place.end_col_offset or 0)  # type: ignore[attr-defined]
+
+
+def sampled(seed: int, number: int, only: str) -> list[Mutant]:
+    """Draw a sample: files by turns, so that long ones do not have it all, places in them by chance."""
+    chance = random.Random(seed)  # noqa: S311  (chance, not secrets)
+    every: list[list[Mutant]] = []
+    for file in TESTS:
+        if only in file:
+            path = ROOT / PACKAGE / f"{file}.py"
+            mutants = [one for one in mutants_of(file, path.read_text("utf-8")) if _is_code(one.text)]
+            chance.shuffle(mutants)
+            every.append(mutants)
+    chance.shuffle(every)
+    drawn: list[Mutant] = []
+    while len(drawn) < number and any(every):
+        drawn += [mutants.pop() for mutants in every if mutants]
+    return drawn[:number]
+
+
+def _is_code(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+class Copy:
+    """The package and its tests in a folder of their own, so that the working tree is never touched."""
+
+    def __init__(self, folder: Path) -> None:
+        """Copy what the tests read."""
+        self._folder = folder
+        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+        for name in (PACKAGE, "tests", "examples", "docs", "scripts", "benchmarks", ".ci"):
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        for path in ROOT.iterdir():
+            if path.is_file() and path.suffix in (".md", ".toml", ".txt", "") and not path.name.startswith(".git"):
+                shutil.copy(path, folder)
+
+    def noticed(self, file: str, text: str) -> bool:
+        """Run the tests of a file with this text in its place."""
+        path = self._folder / PACKAGE / f"{file}.py"
+        before = path.read_text("utf-8")
+        path.write_text(text, "utf-8")
+        tests = [f"tests/{name}" for name in TESTS[file] if (self._folder / "tests" / name).exists()]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        # The copy comes before the installed package, also for programs that the tests start.
+        env = {**os.environ, "PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
+        try:
+            done = subprocess.run(
+                command, cwd=self._folder, env=env, capture_output=True, check=False, timeout=HUNG_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return True
+        finally:
+            path.write_text(before, "utf-8")
+        if done.returncode not in (0, 1, 2):
+            raise RuntimeError(f"pytest ended with {done.returncode}: {done.stdout.decode()[-500:]}")
+        return done.returncode != 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main(arguments: list[str] | None = None, say: Callable[[str], None] = _say) -> int:
+    """Print the survivors; 0 if there are none, 1 if there are some, 2 if the tests fail without any change."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", type=int, default=None, help="the clock's if none is given")
+    parser.add_argument("--number", type=int, default=20)
+    parser.add_argument("--only", default="", help="a part of the file's name, such as kling/refusals")
+    given = parser.parse_args(arguments)
+    seed = int(time.time()) if given.seed is None else given.seed
+    drawn = sampled(seed, given.number, given.only)
+    say(f"Seed {seed}: {len(drawn)} changes in {len({one.file for one in drawn})} files.")
+    survivors = 0
+    with tempfile.TemporaryDirectory() as folder:
+        made = Copy(Path(folder))
+        sound: set[str] = set()
+        for one in drawn:
+            unchanged = (ROOT / PACKAGE / f"{one.file}.py").read_text("utf-8")
+            if one.file not in sound and made.noticed(one.file, unchanged):
+                say(f"{one.file}: its tests fail without any change; nothing can be said.")
+                return 2
+            sound.add(one.file)
+            if not made.noticed(one.file, one.text):
+                survivors += 1
+                say(f"SURVIVED {PACKAGE}/{one.file}.py:{one.line} ({one.what})\n{one.difference}")
+    again = f' Again: make mutants ARGS="--seed {seed} --number {given.number}' + (
+        f' --only {given.only}"' if given.only else '"'
+    )
+    say(f"{len(drawn) - survivors} noticed, {survivors} survived.{again}")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
