@@ -148,6 +148,7 @@ def test_no_configuration_is_left_untried() -> None:
     assert {path.name for path in HOSTS.iterdir()} == set(ALL_HOSTS)
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", list(ALL_HOSTS))
 async def test_a_host_gets_the_tools_and_an_answer_of_its_account(

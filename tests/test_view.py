@@ -8,22 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from making import HURRIED, Era, api_key, jpeg
+from in_memory import PICTURES, server_for, settings_for, text_of, try_on_of
+from making import Era, jpeg
 from mcp import Client
 from mcp_types import ImageContent
 from PIL import Image
-from test_server import PICTURES, settings_for, text_of, try_on_of
 
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
-from kolors_mcp.server import build_server
 
 pytestmark = pytest.mark.anyio
 
 
 def connected(kling: SandboxKling, era: Era = "auto", **changes: Any) -> Client:
-    kling.rules.speed = 1000  # finished before anybody looks
-    return Client(build_server(settings_for(kling, **changes), lambda: api_key(kling), clock=HURRIED), mode=era)
+    return Client(server_for(kling, **changes), mode=era)
 
 
 async def finished(client: Client, **more: Any) -> str:
