@@ -34,6 +34,15 @@ def kling() -> Iterator[SandboxKling]:
 
 
 @pytest.fixture
+def fast_kling() -> Iterator[SandboxKling]:
+    """A simulated Kling for real processes: in real time, and finished before anybody asks what became of a try-on."""
+    sandbox = SandboxKling()
+    sandbox.rules.speed = 1_000_000
+    with running(sandbox):
+        yield sandbox
+
+
+@pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """One person's assistants, pictures and ledger, and a simulated Kling that listens."""
     made = World(tmp_path)

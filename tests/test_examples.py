@@ -28,15 +28,14 @@ COMMANDS = Path(sys.executable).parent
 TOOLS = ["create_try_on", "get_try_on", "list_try_ons", "view_try_on", "open_fitting_room"]
 
 
-def test_the_workflow_is_driven_from_create_to_link(kling: SandboxKling, tmp_path: Path) -> None:
-    kling.rules.speed = 1_000_000
-    env = environment(tmp_path, **account_of(kling), KOLORS_SANDBOX="0")
+def test_the_workflow_is_driven_from_create_to_link(fast_kling: SandboxKling, tmp_path: Path) -> None:
+    env = environment(tmp_path, **account_of(fast_kling), KOLORS_SANDBOX="0")
     done = ran(EXAMPLES / "drive_workflow.py", sample("person"), sample("dress"), env=env, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    (task,) = kling.tasks.all
+    (task,) = fast_kling.tasks.all
     assert done.stdout.startswith(f"Created {task.id}: submitted\n")
     assert re.search(r"^Preview: image/jpeg, \d+ KB$", done.stdout, re.MULTILINE)
-    assert f"\nLink: {kling.origin}/results/{task.id}/0.png?" in done.stdout
+    assert f"\nLink: {fast_kling.origin}/results/{task.id}/0.png?" in done.stdout
 
 
 def test_the_workflow_needs_no_account_and_says_what_is_wrong_with_a_picture(tmp_path: Path) -> None:

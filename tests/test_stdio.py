@@ -111,12 +111,11 @@ async def test_the_embedded_sandbox_needs_no_account_and_says_so(kling: SandboxK
 
 
 def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_is_logged(
-    kling: SandboxKling, tmp_path: Path
+    fast_kling: SandboxKling, tmp_path: Path
 ) -> None:
-    kling.rules.submitted_seconds = kling.rules.finished_seconds = 0
     secret = "very-secret-key-0123456789"
-    kling.accounts[0].api_keys.add(secret)
-    env = environment(kling, tmp_path, KLING_API_KEY=secret, KOLORS_LOG_LEVEL="DEBUG")
+    fast_kling.accounts[0].api_keys.add(secret)
+    env = environment(fast_kling, tmp_path, KLING_API_KEY=secret, KOLORS_LOG_LEVEL="DEBUG")
     picture = base64.b64encode(jpeg()).decode()
     with by_hand(env) as process:
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
