@@ -1,15 +1,16 @@
 # Everything a contributor runs. Each target brings a fresh clone to its result.
 
 BIN := .venv/bin
-# Pinned versions for what is installed and for what builds it.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
-	--constraint constraints.txt --build-constraint constraints.txt
+# Only files whose hash is in the lists are installed, and no build script of a stranger is run. Where a package has no
+# wheel for a platform: make PIP_ONLY_BINARY=:none: ...
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP_ONLY_BINARY ?= :all:
 PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
 
-export PYTHON
+export PYTHON PIP_ONLY_BINARY
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-compare contract conformance browser hosts fuzz lock clean
+.PHONY: help demo test check bench bench-compare contract conformance browser hosts fuzz licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -48,29 +49,30 @@ fuzz: .venv/test.stamp  ## Feed mutated pictures and sources to the picture gate
 contract: .venv/test.stamp  ## Write tests/contract.json anew from the tools as they are
 	$(BIN)/python tests/contract.py --write
 
-lock: .venv/dev.stamp  ## Renew constraints.txt with the newest versions that fit pyproject.toml
-	$(BIN)/python scripts/lock.py
+licences: .venv/run.stamp  ## List the licences of everything that the server runs with
+	@$(BIN)/python scripts/licences.py
+
+lock: .venv/dev.stamp  ## Renew the lists of pinned packages (ARGS=--keep: only what pyproject.toml makes necessary)
+	$(BIN)/python scripts/lock.py $(ARGS)
 
 clean:  ## Remove everything that these targets made
 	rm -rf .venv conformance/node_modules dist build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find $(wildcard $(PYTHON_CODE)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment grows in steps, so that a newcomer waits only for what the target needs.
-.venv/pip.stamp: scripts/make_venv.sh constraints.txt
+.venv/run.stamp: scripts/make_venv.sh constraints.txt pyproject.toml
 	@sh scripts/make_venv.sh
-	@touch $@
-
-.venv/run.stamp: .venv/pip.stamp pyproject.toml
 	@echo "Installing kolors-mcp and its pinned dependencies."
-	@$(PIP_INSTALL) --editable .
+	@$(PIP_INSTALL) --require-hashes -r constraints.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/test.stamp: .venv/run.stamp
+.venv/test.stamp: .venv/run.stamp constraints-test.txt
 	@echo "Installing the test tools."
-	@$(PIP_INSTALL) --group test
+	@$(PIP_INSTALL) --require-hashes -r constraints-test.txt
 	@touch $@
 
-.venv/dev.stamp: .venv/test.stamp
+.venv/dev.stamp: .venv/test.stamp constraints-dev.txt
 	@echo "Installing the linters and the build tools."
-	@$(PIP_INSTALL) --group dev
+	@$(PIP_INSTALL) --require-hashes -r constraints-dev.txt
 	@touch $@

@@ -23,10 +23,12 @@ from pillow_heif import from_pillow
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import examine
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.content import MemoryContent
 from kolors_mcp.images.encode import encode, enough
 from kolors_mcp.images.fetch import FetchLimits
 from kolors_mcp.images.network import system_connect
+from kolors_mcp.images.outline import outline_of
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.pixels import decode
 from kolors_mcp.images.typed_pillow import resized
@@ -144,6 +146,7 @@ def converted(cases: dict[str, bytes]) -> dict[str, dict[str, float]]:
     print("\nPictures of 12 megapixels that do not fit as they are: median of 3")
     row("", "size", "look", "decode", "encode", "together")
     rows: dict[str, dict[str, float]] = {}
+    bounds = Bounds()
     for name, data in cases.items():
         steps: list[tuple[float, float, float]] = []
         for _ in range(3):
@@ -151,9 +154,9 @@ def converted(cases: dict[str, bytes]) -> dict[str, dict[str, float]]:
             start = time.perf_counter()
             looked = examine.look(content)
             looked_at = time.perf_counter()
-            pixels = decode(content, looked.kind, looked.walked, smaller=enough)
+            pixels = decode(content, looked.kind, outline_of(looked.walked), smaller=lambda size: enough(size, bounds))
             decoded_at = time.perf_counter()
-            encode(pixels, len(data))
+            encode(pixels, len(data), bounds)
             steps.append((looked_at - start, decoded_at - looked_at, time.perf_counter() - decoded_at))
         look, decoding, encoding = (median(step) for step in zip(*steps, strict=True))
         rows[name] = {"look": look, "decode": decoding, "encode": encoding}

@@ -2,6 +2,8 @@
 
 A function that reads bytes or text from outside carries the mark `linear`, with the fragments that are dear to it.
 The tests find every mark, repeat its fragments, and fail where eight times the input takes more than its share.
+What goes from piece to piece (chunks, segments, boxes, entries) has a budget of `Steps` besides: proportion alone lets
+a file of a few megabytes, all of it empty pieces, hold a thread for many seconds.
 """
 
 from collections.abc import Callable
@@ -11,6 +13,9 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__growth__"
+
+MAX_STEPS = 50_000
+"""Most pieces of one picture: a PNG of 60 MB from an ordinary program has some 7,500 of them."""
 
 
 @dataclass(frozen=True)
@@ -41,3 +46,22 @@ def linear(*fragments: bytes, opening: bytes = b"", closing: bytes = b"") -> Cal
 def growth_of(function: Callable[..., Any]) -> Growth | None:
     """Return what a function was marked with; None if it was not."""
     return getattr(function, _MARK, None)
+
+
+class Steps:
+    """How many pieces a walk may still look at.
+
+    Args:
+        refusal: What is raised when there are more.
+        most: How many there may be.
+    """
+
+    def __init__(self, refusal: Callable[[], Exception], most: int = MAX_STEPS) -> None:
+        self._refusal = refusal
+        self._left = most
+
+    def take(self) -> None:
+        """Count one piece; raise the refusal if it is one too many."""
+        self._left -= 1
+        if self._left < 0:
+            raise self._refusal()

@@ -84,7 +84,7 @@ class KlingError(KolorsError):
 
 
 class RefusedError(KlingError):
-    """Kling answered with a code of refusal (1xxx): it did not do what was asked."""
+    """Kling answered with a code of its table that refuses: it did not do what was asked."""
 
 
 class AuthenticationError(RefusedError):
@@ -111,6 +111,10 @@ class RequestRefusedError(RefusedError):
     """1200, 1201: a parameter that Kling does not accept."""
 
 
+class ReferenceRefusedError(RequestRefusedError):
+    """1200 to 1203: this Kling does not know `external_task_id`; without it the same request may do."""
+
+
 class NoSuchResourceError(RefusedError):
     """1202, 1203: a method or resource that does not exist."""
 
@@ -133,10 +137,6 @@ class AllSlotsBusyError(RefusedError):
 
 class AddressNotAllowedError(RefusedError):
     """1304: this machine's IP address is not on the account's list."""
-
-
-class UnknownRefusalError(RefusedError):
-    """A code of the 1xxx family that the vendor's table does not have."""
 
 
 class TaskNotFoundError(KlingError):

@@ -1,10 +1,25 @@
 """What the layers hand to each other: a try-on, a page of them, and a picture on its way to Kling."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from kolors_mcp.bounds import linear
+
+LONGEST_ID = 200
+"""Characters of an id; the vendor's have some twenty."""
+
+_ID = re.compile(rf"(?!\.+\Z)[A-Za-z0-9._~=-]{{1,{LONGEST_ID}}}")
+
+
+@linear(b"8", b".", b"~=", "é".encode())
+def is_id(text: str) -> bool:
+    """Whether it can be a task's id, Kling's or ours: letters, digits and `._~=-`, and nothing that stands for none."""
+    return _ID.fullmatch(text) is not None and text not in ("null", "0")
+
 
 Model = Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]
 """The vendor's model names (the page's enum); `v1` is Kling's default."""

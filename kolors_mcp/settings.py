@@ -106,13 +106,16 @@ def desktop_folders() -> tuple[Path, ...]:
     """Return where a person keeps pictures: four folders of the home, the working and the temporary folder."""
     import tempfile  # noqa: PLC0415  (used once, and not at every start)
 
-    home = Path("~").expanduser()
-    folders = [home / name for name in ("Pictures", "Downloads", "Desktop", "Documents")]
+    folders: list[Path] = []
+    with suppress(RuntimeError):  # nobody's home, as for a number without a name in a container
+        folders += [Path("~").expanduser() / name for name in ("Pictures", "Downloads", "Desktop", "Documents")]
     with suppress(FileNotFoundError):  # the working folder may have been deleted
         working = Path.cwd()
         # Some hosts start their servers at the root, which would allow the whole disk.
         folders += [working] if working != working.parent else []
-    return (*folders, Path(tempfile.gettempdir()))
+    with suppress(FileNotFoundError):  # no folder for temporary files can be written
+        folders.append(Path(tempfile.gettempdir()))
+    return tuple(folders)
 
 
 def _value(environment: Mapping[str, str], name: str) -> str | None:

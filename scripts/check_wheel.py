@@ -76,17 +76,23 @@ def _install(wheel: Path, venv: Path, outside: Path) -> Path:
     """Make a virtual environment with the wheel and the test tools in it; return its folder of commands."""
     _run(sys.executable, "-m", "venv", "--without-pip", str(venv))
     scripts = Path(sysconfig.get_path("scripts", "venv", {"base": str(venv)}))
-    pip = (sys.executable, "-m", "pip", "--python", str(scripts / "python"), "install", "--quiet", "--no-input")
-    # Dependencies are resolved from the wheel's own metadata, as they are for a user.
-    _run(*pip, "--constraint", str(ROOT / "constraints.txt"), str(wheel), "--group", "test", cwd=outside)
+    pip = (sys.executable, "-m", "pip", "--python", str(scripts / "python"))
+    install = (*pip, "install", "--quiet", "--no-input")
+    for name in ("constraints.txt", "constraints-test.txt"):
+        _run(*install, "--require-hashes", "-r", str(ROOT / name), cwd=outside)
+    _run(*install, "--no-deps", str(wheel), cwd=outside)
+    # The lists came from pyproject.toml; what a user gets is asked for by the wheel's own metadata.
+    _run(*pip, "check", cwd=outside)
     return scripts
 
 
 def _environment() -> dict[str, str]:
     """Return this environment without what could lead back to the source folder."""
-    return {
+    kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE_", "VIRTUAL_"))
     }
+    # As in the Makefile, and as easily lifted.
+    return {"PIP_ONLY_BINARY": ":all:", **kept}
 
 
 def _run(*command: str | Path, cwd: Path | None = None, quiet: bool = False) -> None:

@@ -1,10 +1,10 @@
-"""Writes constraints.txt: one version of every package, right for every Python and platform that is supported.
+"""Writes the three lists of pinned packages, with the hash of every file of each, for every Python and platform.
 
-pip resolves for the machine it runs on. So what other platforms add (pywin32, say) is found in the metadata of the
-resolved packages, resolved for that platform, and pinned as well.
+uv resolves for all of them at once, and says in a marker where a package is not needed. A list names only what the
+lists before it do not have, so that installing one after the other installs everything once.
 """
 
-import json
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -12,97 +12,88 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 ROOT = Path(__file__).resolve().parents[1]
-OLDEST_PYTHON = "3.11"
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-# Marker values of each platform, and the wheel tag under which pip looks for what only that platform needs.
-PLATFORMS = {
-    "manylinux_2_28_x86_64": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
-    "macosx_11_0_arm64": {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
-    "win_amd64": {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+LISTS = {
+    "constraints.txt": (["install"], "What kolors-mcp runs with, and what installs it."),
+    "constraints-test.txt": (["install", "test"], "What the tests need besides constraints.txt."),
+    "constraints-dev.txt": (["install", "dev"], "What linting, building and locking need besides the other two lists."),
 }
-HEADER = """\
-# One tested version of every package, for Python 3.11 and newer on Linux, macOS and Windows.
+"""The dependency groups that each list adds to the project's own dependencies, and its first line."""
+NOTE = """\
+# For Python 3.11 and newer on Linux, macOS and Windows; install it with `pip install --require-hashes -r`.
 # Written by `make lock`; to renew it, run that, then `make test check`. Do not edit by hand.
 """
 
-Packages = dict[str, dict[str, Any]]
-"""The metadata of each resolved package, by its canonical name."""
+Entries = dict[str, str]
+"""The text of each pin with its marker and hashes, by its first line."""
 
 
 def main() -> None:
-    """Resolve everything that pyproject.toml asks for and write the result."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    # Nothing names these two: pip itself, and what hatchling asks for when an editable install is made.
-    direct = ["pip", "editables", *project["build-system"]["requires"], *project["project"]["dependencies"]]
-    direct += _group(project["dependency-groups"], "dev")
-    packages = _resolve(direct)
-    while added := _only_elsewhere(direct, packages):
-        for platform, requirements in added.items():
-            packages |= _resolve(requirements, packages, platform)
-    pins = [f"{name}=={metadata['version']}\n" for name, metadata in sorted(packages.items())]
-    (ROOT / "constraints.txt").write_text(HEADER + "".join(pins), encoding="utf-8")
-    print(f"constraints.txt pins {len(pins)} packages.")
-
-
-def _group(groups: dict[str, list[Any]], name: str) -> list[str]:
-    """Return the requirements of a dependency group, those of the groups it includes among them."""
-    return [
-        requirement
-        for item in groups[name]
-        for requirement in ([item] if isinstance(item, str) else _group(groups, item["include-group"]))
-    ]
-
-
-def _resolve(requirements: list[str], pinned: Packages | None = None, platform: str | None = None) -> Packages:
-    """Ask pip which packages it would install for the oldest Python, without installing any."""
+    """Resolve everything that pyproject.toml asks for, newest versions first, and write the lists."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the versions that the lists have, where they still fit"
+    )
+    keep: bool = parser.parse_args().keep
+    written: Entries = {}
     with tempfile.TemporaryDirectory() as folder:
-        constraints = Path(folder, "constraints.txt")
-        pins = [f"{name}=={metadata['version']}\n" for name, metadata in (pinned or {}).items()]
-        constraints.write_text("".join(pins), encoding="utf-8")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-        command += ["--report", "-", "--only-binary", ":all:", "--python-version", OLDEST_PYTHON, "--target", folder]
-        command += ["--constraint", str(constraints), *(["--platform", platform] if platform else []), *requirements]
-        report = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    found = [item["metadata"] for item in json.loads(report.stdout)["install"]]
-    return {canonicalize_name(metadata["name"]): metadata for metadata in found}
+        everything = Path(folder, "everything.txt")
+        old = [ROOT / name for name in LISTS if keep and (ROOT / name).exists()]
+        everything.write_text(_resolve(LISTS["constraints-dev.txt"][0], old), encoding="utf-8")
+        for name, (groups, title) in LISTS.items():
+            entries = _entries(_resolve(groups, [everything]))
+            new = {line: text for line, text in entries.items() if written.get(line) != text}
+            (ROOT / name).write_text(f"# {title}\n{NOTE}{''.join(new.values())}", encoding="utf-8")
+            written |= new
+            print(f"{name} pins {len(new)} packages.")
 
 
-def _only_elsewhere(direct: list[str], packages: Packages) -> dict[str, list[str]]:
-    """Return what some supported Python or platform needs but `packages` lacks, by that platform."""
-    absent: dict[str, list[str]] = {}
-    environments = [
-        (platform, {**values, "python_version": python, "python_full_version": f"{python}.0"})
-        for platform, values in PLATFORMS.items()
-        for python in PYTHONS
-    ]
-    for platform, environment in environments:
-        queue = [Requirement(text) for text in direct]
-        seen: set[str] = set()
-        while queue:
-            requirement = queue.pop()
-            if str(requirement) in seen or not _applies(requirement, environment, {""}):
-                continue
-            seen.add(str(requirement))
-            metadata = packages.get(canonicalize_name(requirement.name))
-            if metadata is None:
-                bare = f"{requirement.name}{requirement.specifier}"
-                absent.setdefault(platform, []).append(bare)
-                continue
-            needed = [Requirement(text) for text in metadata.get("requires_dist", [])]
-            for further in needed:
-                if _applies(further, environment, {"", *requirement.extras}):
-                    further.marker = None
-                    queue.append(further)
-    return absent
+def _resolve(groups: list[str], constraints: list[Path]) -> str:
+    """Have uv resolve the project with these groups; return its list. Its own settings and old pins play no part."""
+    command = ["pip", "compile", "--quiet", "--no-config", "--universal", "--generate-hashes", "--no-header"]
+    command += ["--no-annotate", "--python-version", _oldest_python()]
+    command += [argument for group in groups for argument in ("--group", group)]
+    command += [argument for path in constraints for argument in ("--constraint", str(path))]
+    if index := _index_of_pip():
+        command += ["--default-index", index]
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", *command, "pyproject.toml"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout
 
 
-def _applies(requirement: Requirement, environment: dict[str, str], extras: set[str]) -> bool:
-    marker = requirement.marker
-    return marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in extras)
+def _oldest_python() -> str:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["requires-python"]).removeprefix(">=")
+
+
+def _index_of_pip() -> str | None:
+    """Return the package index that pip is configured for; None means the one that both tools take by themselves."""
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    settings = dict(line.split("=", 1) for line in listing.splitlines() if "=" in line)
+    # In the order in which pip obeys them.
+    named = (settings.get(key) for key in (":env:.index-url", "install.index-url", "global.index-url"))
+    return next((value.strip("'\"") for value in named if value), None)
+
+
+def _entries(text: str) -> Entries:
+    """Split a list at the lines that begin a pin; hashes are indented."""
+    entries: Entries = {}
+    first = ""
+    for line in text.splitlines(keepends=True):
+        if not line.startswith((" ", "#")):
+            first = line
+        entries[first] = entries.get(first, "") + line
+    return entries
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv with the first Python that is new enough, and gives it the pip that constraints.txt names.
+# Makes .venv with the first Python that is new enough.
 set -eu
 
 usable() {
@@ -32,4 +32,3 @@ else
     echo "Making a virtual environment in .venv with $("$found" --version)."
     "$found" -m venv --clear .venv
 fi
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --constraint constraints.txt pip

@@ -17,6 +17,7 @@ from functools import cache
 
 import anyio
 from images_support import (
+    InProcess,
     assert_nothing_but_picture,
     b64,
     encoded,
@@ -168,7 +169,7 @@ async def _nowhere(host: str, port: int) -> Sequence[str]:
 
 
 async def _many(seed: int, iterations: int | None, seconds: float | None, result: Result) -> None:
-    pictures = Pictures(folders=[], resolver=_nowhere)
+    pictures = Pictures(folders=[], resolver=_nowhere, decoder=InProcess())
     until = None if seconds is None else time.monotonic() + seconds
     while (iterations is None or result.count < iterations) and (until is None or time.monotonic() < until):
         # Each step has its own seed, so that one can be repeated alone.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import httpcore
 from PIL import Image, ImageCms, ImageDraw
 from pillow_heif import from_pillow
@@ -17,6 +18,11 @@ from still_time import LONGER_THAN_ANY, turn
 
 from kolors_mcp.images.icc import matrix_profile, srgb_light
 from kolors_mcp.images.network import system_connect
+from kolors_mcp.images.outline import outline_of
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.worker.jobs import perform
+from kolors_mcp.images.worker.messages import Done, Given, Job, Refused, Request
+from kolors_mcp.images.worker.pool import Task
 
 RED, GREEN, BLUE, YELLOW = (200, 30, 40), (30, 170, 60), (40, 60, 190), (220, 200, 40)
 QUARTERS = (RED, GREEN, BLUE, YELLOW)
@@ -26,6 +32,21 @@ PUBLIC = "93.184.216.34"
 
 D65 = (0.3127, 0.3290)
 P3_PRIMARIES = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
+
+
+class InProcess:
+    """A decoder that does the same jobs in a thread of the test's own process, where they can be looked into."""
+
+    async def run(self, job: Job, *pictures: Task) -> Done:
+        given = tuple(Given(one.kind, one.content.size, outline_of(one.walked)) for one in pictures)
+        contents = [one.content for one in pictures]
+        answer = await anyio.to_thread.run_sync(perform, Request(job, given), contents)
+        if isinstance(answer, Refused):
+            raise RefusalError(answer.text, passing=answer.passing, picture=answer.picture)
+        return answer
+
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
 
 
 def quarters(size: tuple[int, int] = SIZE, colours: Sequence[tuple[int, int, int]] = QUARTERS) -> Image.Image:
@@ -239,7 +260,7 @@ class Server:
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
             await self.behave(stream)
 
-    async def behave(self, stream: anyio.abc.ByteStream) -> None:
+    async def behave(self, stream: anyio.abc.ByteStream, /) -> None:
         """Answer one request; a test may put something else in its place."""
         async with stream:
             request = b""

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Generator
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from commands import HANG_SECONDS, account_of, environment, kolors
 
+from kolors_mcp import cli
 from kolors_mcp.sandbox.kling import SandboxKling
 
 HELLO = {
@@ -62,13 +64,22 @@ def test_the_demo_serves_a_host_its_sandbox_and_the_server(tmp_path: Path) -> No
             assert browser.get(f"/{name}").status_code == 200
         assert "importmap" not in host.text
         assert "@modelcontextprotocol" not in browser.get("/bridge.js").text
-        policy = browser.get("/sandbox.html").headers["content-security-policy"]
+        at_localhost = {"host": f"localhost:{browser.base_url.port}"}
+        policy = browser.get("/sandbox.html", headers=at_localhost).headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "connect-src 'none'" in policy
         assert browser.get("/app_demo.py").status_code == 404
         assert browser.get("/..%2fapp_demo.py").status_code == 404
-        hello = browser.post("/mcp", json=HELLO, headers=ACCEPT)
+        token = re.findall('kolors-page-token" content="([^"]{40,})"', host.text)
+        assert browser.post("/mcp", json=HELLO, headers=ACCEPT).status_code == 403
+        hello = browser.post("/mcp", json=HELLO, headers={**ACCEPT, "kolors-page-token": token[0]})
         assert hello.json()["result"]["serverInfo"]["name"] == "kolors-mcp"
+        # What is no HTTP does not reach the application; a browser gets there with a link that is too long.
+        with socket.create_connection(("127.0.0.1", browser.base_url.port or 0)) as raw, raw.makefile("rb") as answer:
+            raw.sendall(b"no HTTP at all\r\n\r\n")
+            refusal = answer.read().decode()
+        assert refusal.startswith("HTTP/1.1 400 ")
+        assert "\r\ncontent-security-policy: default-src 'none'; " in refusal
 
 
 @posix
@@ -101,3 +112,21 @@ def test_a_port_or_folder_that_cannot_be_used_is_named(tmp_path: Path, kling: Sa
         done = kolors("demo", "--app", *arguments, env=env, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
         assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [({}, "Set KLING_API_KEY, or KLING_ACCESS_KEY"), ({"KLING_ACCESS_KEY": "one"}, "KLING_SECRET_KEY is not set")],
+)
+def test_without_keys_the_demo_of_an_account_does_not_even_start(
+    keys: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KOLORS_SANDBOX"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    for more in ((), ("--app", "--port", "0")):
+        assert cli.main(["demo", "--real", *more]) == 1
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert words in shown.err

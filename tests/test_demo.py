@@ -129,20 +129,20 @@ def test_a_refusal_of_klings_ends_it_with_what_to_do(fast_kling: SandboxKling, t
     assert "units are used up or expired (code 1102). No task was created." in done.stderr
 
 
-def test_a_picture_that_cannot_be_saved_ends_it_although_the_link_is_there(
-    fast_kling: SandboxKling, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_bytes(b"in the way")
-    done = kolors(
-        *("demo", "--real", "--save-dir", tmp_path / "file"),
-        env=environment(tmp_path, **account_of(fast_kling)),
-        cwd=tmp_path,
-    )
-    assert done.returncode == 1
-    assert done.stderr == "The picture could not be saved; the notes above say why.\n"
-    lines = shown(done.stdout.split("\n", 1)[1])
+def test_a_picture_that_cannot_be_saved_ends_it_although_the_link_is_there(kling: SandboxKling, tmp_path: Path) -> None:
+    kling.rules.finished_seconds = 10_000
+    arguments = ("demo", "--real", "--save-dir", str(tmp_path / "out"))
+    with _started(*arguments, env=environment(tmp_path, **account_of(kling)), cwd=tmp_path) as demo:
+        # Asked for: so it was accepted, and its time has begun.
+        kling.wait_for_request(lambda request: request.method == "GET" and kling.tasks_created == 1, timeout=100)
+        (tmp_path / "out").write_bytes(b"in the way, since a moment ago")
+        kling.clock.advance(10_000)
+        output, complaint = demo.communicate(timeout=100)
+    assert demo.returncode == 1
+    assert complaint == "The picture could not be saved; the notes above say why.\n"
+    lines = shown(output.split("\n", 1)[1])
     assert any("could not be saved" in note for note in lines["note"])
-    assert lines["link"][0].startswith(fast_kling.origin)
+    assert lines["link"][0].startswith(kling.origin)
 
 
 def test_a_setting_that_cannot_be_used_ends_it_by_name(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_server_that_is_not_kling_is_a_failure(examine: Examine, kling: Sandbo
     kling.faults.next_list(faults.Raw(status=200, body="<html>Welcome</html>"), times=None)
     code, output = examine(TurnedClock().clock())
     assert code == 1
-    assert "something that is not its JSON envelope" in line(output, "region")
+    assert "something that is not JSON" in line(output, "region")
 
 
 @pytest.mark.parametrize(("turned", "words"), [(-600, "ahead of"), (600, "behind")])

@@ -9,6 +9,7 @@ from images_support import (
     D65,
     P3_PRIMARIES,
     QUARTERS,
+    InProcess,
     b64,
     chunk,
     cmyk_profile,
@@ -61,7 +62,7 @@ def each(function: Callable[[Colour], Colour], given: Sequence[Colour] = QUARTER
 
 def prepared(data: bytes) -> tuple[list[Colour], tuple[str, ...]]:
     async def attempt() -> tuple[list[Colour], tuple[str, ...]]:
-        picture = await Pictures(folders=[]).prepare(b64(data), "human_image")
+        picture = await Pictures(folders=[], decoder=InProcess()).prepare(b64(data), "human_image")
         return corners(opened(b"".join(picture.blocks()))), picture.notes
 
     return anyio.run(attempt)
@@ -148,7 +149,9 @@ def test_a_png_that_says_srgb_in_any_way_keeps_its_bytes(chunks: bytes) -> None:
     plain = png()
 
     async def attempt() -> bytes:
-        picture = await Pictures(folders=[]).prepare(b64(plain[:33] + chunks + plain[33:]), "human_image")
+        picture = await Pictures(folders=[], decoder=InProcess()).prepare(
+            b64(plain[:33] + chunks + plain[33:]), "human_image"
+        )
         assert picture.notes == ()
         return b"".join(picture.blocks())
 

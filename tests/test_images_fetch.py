@@ -178,6 +178,7 @@ BODY = png()
 
 async def test_only_so_many_fetches_run_at_once() -> None:
     async with web(FetchLimits(at_once=3, per_host=2)) as site:
+        site.network.names = {f"host{number}.example": [[f"93.184.216.{number + 1}"]] for number in range(4)}
         running, most, gate = 0, 0, anyio.Event()
         everybody = anyio.Event()
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from images_support import jpeg, png
+from images_support import InProcess, jpeg, png
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import files
@@ -33,7 +33,9 @@ class Tree:
         """The label of the picture, or what is said about the path."""
 
         async def attempt() -> str:
-            picture = await Pictures(folders=folders or [self.allowed]).prepare(str(written), "human_image")
+            picture = await Pictures(folders=folders or [self.allowed], decoder=InProcess()).prepare(
+                str(written), "human_image"
+            )
             picture.close()
             return picture.label
 

@@ -15,7 +15,18 @@ import pytest
 from fuzz_pictures import run, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from images_support import assert_nothing_but_picture, b64, chunk, encoded, jpeg, opened, png, quarters, with_chunk
+from images_support import (
+    InProcess,
+    assert_nothing_but_picture,
+    b64,
+    chunk,
+    encoded,
+    jpeg,
+    opened,
+    png,
+    quarters,
+    with_chunk,
+)
 from PIL import Image, JpegImagePlugin
 
 from kolors_mcp.errors import PictureRefusedError
@@ -30,7 +41,7 @@ def prepared(data: bytes) -> bytes:
     """The bytes that would be sent, or a refusal."""
 
     async def attempt() -> bytes:
-        return b"".join((await Pictures(folders=[]).prepare(b64(data), "human_image")).blocks())
+        return b"".join((await Pictures(folders=[], decoder=InProcess()).prepare(b64(data), "human_image")).blocks())
 
     return anyio.run(attempt)
 
@@ -111,7 +122,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(data: bytes, text: str, monkeypa
     def decoded(*_: object) -> None:
         raise AssertionError("the decoder was started")
 
-    monkeypatch.setattr(pixels, "to_srgb", decoded)
+    monkeypatch.setattr(pixels, "flattened", decoded)
     monkeypatch.setattr(Image.Image, "load", decoded)
     assert refusal_of(data) == f"human_image {text}"
 
@@ -212,7 +223,7 @@ def test_what_the_walk_lets_through_the_decoder_opens(name: str, at: int, value:
 )
 def test_arbitrary_bytes_end_in_a_picture_or_one_refusal(data: bytes) -> None:
     async def attempt() -> None:
-        pictures = Pictures(folders=[])
+        pictures = Pictures(folders=[], decoder=InProcess())
         with suppress(PictureRefusedError):
             uri = "data:;base64," + b64(data)
             assert_nothing_but_picture(b"".join((await pictures.prepare(uri, "human_image")).blocks()))

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 from images_support import (
+    InProcess,
     assert_nothing_but_picture,
     b64,
     corners,
@@ -46,7 +47,7 @@ def garment(
 
 @pytest.fixture
 async def pictures() -> Pictures:
-    return Pictures(folders=[])
+    return Pictures(folders=[], decoder=InProcess())
 
 
 def names(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from images_support import (
     QUARTERS,
+    InProcess,
     assert_nothing_but_picture,
     b64,
     chunk,
@@ -28,7 +29,7 @@ from kolors_mcp.images.pictures import Pictures
 
 @pytest.fixture
 async def pictures(tmp_path: Path) -> Pictures:
-    return Pictures(folders=[tmp_path])
+    return Pictures(folders=[tmp_path], decoder=InProcess())
 
 
 @pytest.mark.anyio

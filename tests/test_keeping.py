@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC240  (the tests look at a few small files; nothing else runs meanwhile)
 
 import asyncio
+import os
 from pathlib import Path
 
 import anyio
@@ -12,6 +13,7 @@ from making import jpeg
 from still_time import turn
 from wishing import MINUTE, World
 
+from kolors_mcp.ledger.book import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.server.tools import ANSWER_WITHIN
 
@@ -197,3 +199,29 @@ async def test_a_picture_that_was_replaced_by_something_else_is_not_shown(world:
         shown = await assistant.view(made.task_id)
         assert (shown.pictures, fetches(world)) == (1, fetched + 1)
         assert str(path) in shown.text
+
+
+async def test_a_ledger_that_names_any_other_picture_shows_the_links_picture(world: World, folder: Path) -> None:
+    async with world.server(save_dir=folder) as assistant:
+        made = (await assistant.create(wait_seconds=30)).try_on
+        fetched = fetches(world)
+        other = world.folder / "private.jpg"
+        other.write_bytes(jpeg())
+        ledger = await Ledger.open(world.ledger, clock=world.time.clock())
+        await ledger.saved(made.task_id, 0, str(other))
+        shown = await assistant.view(made.task_id)
+        assert (shown.pictures, fetches(world)) == (1, fetched + 1)
+        # The same picture under a name that is ours is shown, wherever the folder was when it was saved.
+        await ledger.saved(made.task_id, 0, str(other.rename(world.folder / f"try-on-{made.task_id}-0.jpg")))
+        await ledger.aclose()
+        shown = await assistant.view(made.task_id)
+        assert (shown.pictures, fetches(world)) == (1, fetched + 1)
+
+
+async def test_a_saved_picture_that_is_no_file_any_more_is_not_waited_for(world: World, folder: Path) -> None:
+    async with world.server(save_dir=folder) as assistant:
+        made = (await assistant.create(wait_seconds=30)).try_on
+        path = Path(made.images[0].saved_to or "")
+        path.unlink()
+        os.mkfifo(path)
+        assert (await assistant.view(made.task_id)).pictures == 1

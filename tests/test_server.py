@@ -12,7 +12,7 @@ import pytest
 from in_memory import BARE, PICTURES, server_for, settings_for, text_of, try_on_of
 from making import Era, jpeg
 from mcp import Client
-from mcp_types import ImageContent, ResourceLink
+from mcp_types import ImageContent
 from PIL import Image
 
 from kolors_mcp.models import TryOnPage
@@ -48,7 +48,7 @@ async def test_a_person_is_dressed_from_create_to_picture(client: Client, kling:
     text = text_of(result)
     for needed in (finished.task_id, "succeed", image.url, "view_try_on"):
         assert needed in text
-    assert [link.uri for link in result.content if isinstance(link, ResourceLink)] == [image.url]
+    assert [part.type for part in result.content] == ["text"], "a link as a block of its own ends runs of some hosts"
     assert BARE[:40] not in json.dumps(result.structured_content) + text
 
     page = await client.call_tool("list_try_ons", {})
@@ -248,7 +248,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("create_try_on", {**PICTURES, "new_render": "maybe"}, 'new_render is "maybe"; it takes true or false.'),
     ("get_try_on", {"task_id": ""}, 'task_id is ""; it takes text of 1 to 200 characters.'),
     ("get_try_on", {"task_id": "1", "wait_seconds": -1}, "wait_seconds is -1; it takes a number from 0 to 300."),
-    ("list_try_ons", {"page_num": 0}, "page_num is 0; it takes a whole number from 1 to 1000."),
+    ("list_try_ons", {"page_num": -1}, "page_num is -1; it takes a whole number from 1 to 1000."),
     ("list_try_ons", {"page_num": 1001}, "page_num is 1001; it takes a whole number from 1 to 1000."),
     ("list_try_ons", {"page_size": 501}, "page_size is 501; it takes a whole number from 1 to 500."),
     ("list_try_ons", {"pageNum": 1}, 'list_try_ons has no argument "pageNum"; it takes page_num, page_size.'),
@@ -328,8 +328,9 @@ async def test_the_tool_table_keeps_its_rules(client: Client) -> None:
         assert (tool.output_schema is None) == (name in ("view_try_on", "open_fitting_room"))
         for argument, schema in tool.input_schema["properties"].items():
             assert schema["description"], argument
-            if "maximum" in schema:  # some hosts strip the limits of the schema
-                assert f"{schema['minimum']:g} to {schema['maximum']:g}" in schema["description"], argument
+            kind = schema.get("anyOf", [schema])[0]
+            if "maximum" in kind:  # some hosts strip the limits of the schema
+                assert f"{kind['minimum']:g} to {kind['maximum']:g}" in schema["description"], argument
 
 
 async def test_the_server_introduces_itself(client: Client) -> None:

@@ -1,14 +1,37 @@
-"""The command line. With no arguments it serves stdio, as desktop hosts start it; each command loads only its own."""
+"""The command line. With no arguments it serves stdio, as desktop hosts start it; each command loads only its own.
 
-import argparse
-import gc
-from collections.abc import Sequence
-from pathlib import Path
+Nothing is imported above: an interrupt is ours to answer only from `main` on.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit code."""
-    parsed = _parser().parse_args(arguments)
+def main(arguments: "Sequence[str] | None" = None) -> int:
+    """Run a command and return the exit code.
+
+    Args:
+        arguments: Those of the process if left out; then the process is about to end, and Ctrl-C stays without a word.
+    """
+    try:
+        from kolors_mcp.cli import terminal  # noqa: PLC0415  (see above)
+
+        with terminal.leaving_when_interrupted(for_good=arguments is None):
+            try:
+                return _run(arguments)
+            finally:
+                terminal.flush()
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: "Sequence[str] | None") -> int:
+    parser, commands = _parsers()
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        commands.get(parsed.command, parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     match parsed.command:
         case "demo" if parsed.app:
             from kolors_mcp.cli import app_demo  # noqa: PLC0415  (a start as a server must not pay for other commands)
@@ -29,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return sandbox.run(parsed.port)
         case _:
+            import gc  # noqa: PLC0415
+
             # Nothing that imports make is garbage; collecting while importing costs a tenth of the start.
             gc.disable()
             from kolors_mcp.cli import serve  # noqa: PLC0415
@@ -38,7 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return serve.run_stdio()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsers() -> "tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]":
+    """Return the parser of all, and those of the commands by name."""
+    import argparse  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
     from kolors_mcp import __version__  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(
@@ -57,8 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--save-dir",
         metavar="FOLDER",
         type=Path,
-        default=Path("kolors-pictures"),
-        help="where the finished picture is saved (default: ./kolors-pictures)",
+        help="where the picture is saved (default: ./kolors-pictures; where anybody may write, a fresh folder)",
     )
     demo.add_argument("--real", action="store_true", help="use the Kling account of the environment; this costs money")
     demo.add_argument("--app", action="store_true", help="serve the fitting room to a browser on this machine instead")
@@ -72,4 +100,4 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="check credentials, clock, network, units and folders")
     sandbox = commands.add_parser("sandbox", help="run the simulated Kling alone")
     sandbox.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1 (default: 8765; 0: any free one)")
-    return parser
+    return parser, {name: commands.choices[name] for name in commands.choices}

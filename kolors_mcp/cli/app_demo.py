@@ -4,7 +4,11 @@ The page is served at 127.0.0.1 and its sandbox at localhost, because a host and
 """
 
 import asyncio
+import base64
+import errno
+import hashlib
 import json
+import logging
 import os
 import socket
 import sys
@@ -18,8 +22,9 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp.cli.sandbox import open_sandbox
 from kolors_mcp.cli.serve import configure_logging, credentials_of_process, settings_of_process
-from kolors_mcp.cli.terminal import complain
-from kolors_mcp.errors import KolorsError
+from kolors_mcp.cli.terminal import complain, interruptible, is_terminal, say
+from kolors_mcp.errors import KolorsError, NotConfiguredError
+from kolors_mcp.kling.auth import MISSING
 from kolors_mcp.server import Upstream, build_server
 from kolors_mcp.settings import Settings
 from kolors_mcp.wording import quoted
@@ -29,14 +34,23 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from kolors_mcp.cli.app_guard import Addresses
+
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "mjs": "text/javascript"}
-POLICY = (
+VIEW_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "media-src 'self' data:; connect-src 'none'; frame-src 'none'; object-src 'none'; base-uri 'self'"
+    "media-src 'self' data:; connect-src 'none'; frame-src 'none'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'"
 )
 """What the specification has a host enforce on a view that declares no origin; the view inherits it from the proxy."""
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""The host page's: what it loads and calls is its own."""
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of a request: three photos in base64."""
+_FREE_PORTS_TRIED = 20
 OFFICIAL = {
     "@modelcontextprotocol/ext-apps/app-bridge": "@modelcontextprotocol/ext-apps/dist/src/app-bridge.js",
     "@modelcontextprotocol/client": "@modelcontextprotocol/client/dist/index.mjs",
@@ -69,9 +83,16 @@ def run(choice: Choice) -> int:
         complain(f"{quoted(str(choice.bridge))} is no folder, so it has no @modelcontextprotocol/ext-apps in it.")
         return 1
     try:
-        settings = settings_of_process() if choice.real else Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"})
-        configure_logging(settings)
-        asyncio.run(_serve(choice, settings))
+        with interruptible():
+            if choice.real and credentials_of_process()() is None:
+                raise NotConfiguredError(MISSING)
+            settings = (
+                settings_of_process() if choice.real else Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"})
+            )
+            configure_logging(settings)
+            # What strangers try is refused; it need not be told one by one.
+            logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+            asyncio.run(_serve(choice, settings))
     except KolorsError as error:
         complain(str(error))
         return 1
@@ -87,19 +108,42 @@ def run(choice: Choice) -> int:
 async def _serve(choice: Choice, settings: Settings) -> None:
     import uvicorn  # noqa: PLC0415  (a web server, only where it runs)
 
-    listener = socket.create_server(("127.0.0.1", choice.port))
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    from kolors_mcp.cli.app_guard import Addresses, Connection, Guard  # noqa: PLC0415
+
+    listeners = _listeners(choice.port)
+    addresses = Addresses(listeners[0].getsockname()[1])
     async with _upstream(choice, settings) as upstream:
-        config = uvicorn.Config(_application(choice, settings, upstream), log_config=None, ws="none")
-        print(f"The fitting room: {address}", flush=True)
+        application = Guard(application_for(choice, settings, upstream, addresses), addresses)
+        # Neither proxies nor servers of others stand before it: the addresses in a request are the caller's own.
+        config = uvicorn.Config(application, http=Connection, log_config=None, ws="none", proxy_headers=False)
+        say(f"The fitting room: {addresses.origin}/")
         if choice.real:
-            print("It uses your Kling account: each start by a click costs a unit.", flush=True)
+            say("It uses your Kling account: each start by a click costs a unit.")
         else:
-            print(f"Simulated, free, no account: the sandbox listens at {upstream.api_base}", flush=True)
-        print("Ctrl-C ends it.", flush=True)
-        if sys.stdout.isatty():
-            webbrowser.open(address)
-        await uvicorn.Server(config).serve(sockets=[listener])
+            say(f"Simulated, free, no account: the sandbox listens at {upstream.api_base}")
+        say("Ctrl-C ends it.")
+        if is_terminal(sys.stdout):
+            webbrowser.open(f"{addresses.origin}/")
+        await uvicorn.Server(config).serve(sockets=listeners)
+
+
+def _listeners(port: int) -> list[socket.socket]:
+    """Listen at 127.0.0.1 and, where there is one, at ::1: `localhost` can mean either, and must be ours.
+
+    Raises:
+        OSError: Somebody else has the port.
+    """
+    for left in reversed(range(1 if port else _FREE_PORTS_TRIED)):
+        first = socket.create_server(("127.0.0.1", port))
+        try:
+            return [first, socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6)]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return [first]  # This machine has no IPv6.
+            first.close()
+            if not left:
+                raise
+    raise AssertionError
 
 
 @asynccontextmanager
@@ -107,13 +151,14 @@ async def _upstream(choice: Choice, settings: Settings) -> AsyncGenerator[Upstre
     if choice.real:
         yield Upstream(settings.api_base, credentials_of_process())
     else:
-        async with open_sandbox() as upstream:
+        async with open_sandbox(settings.allowed_hosts) as upstream:
             yield upstream
 
 
-def _application(choice: Choice, settings: Settings, upstream: Upstream) -> "Starlette":
+def application_for(choice: Choice, settings: Settings, upstream: Upstream, addresses: "Addresses") -> "Starlette":
     """Return the server over HTTP, with the host page beside it."""
-    from starlette.routing import Mount, Route  # noqa: PLC0415  (only where it runs)
+    from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415  (only where it runs)
+    from starlette.routing import Mount, Route  # noqa: PLC0415
     from starlette.staticfiles import StaticFiles  # noqa: PLC0415
 
     @asynccontextmanager
@@ -121,34 +166,47 @@ def _application(choice: Choice, settings: Settings, upstream: Upstream) -> "Sta
         yield upstream
 
     async def asset(request: "Request") -> "Response":
-        return _asset(request.path_params.get("name", "host.html"), choice)
+        return _asset(request.path_params.get("name", "host.html"), choice, addresses)
 
     server = build_server(settings, open_upstream=opened)
-    application = server.streamable_http_app(json_response=True, max_request_body_size=LARGEST_BODY)
+    application = server.streamable_http_app(
+        json_response=True,
+        max_request_body_size=LARGEST_BODY,
+        transport_security=TransportSecuritySettings(
+            allowed_hosts=[addresses.host], allowed_origins=[addresses.origin]
+        ),
+    )
     if choice.bridge is not None:
         application.router.routes.append(Mount("/modules", StaticFiles(directory=choice.bridge, follow_symlink=True)))
     application.router.routes += [Route("/", asset), Route("/{name}", asset)]
+    application.router.redirect_slashes = False
     return application
 
 
-def _asset(name: str, choice: Choice) -> "Response":
+def _asset(name: str, choice: Choice, addresses: "Addresses") -> "Response":
     from starlette.responses import Response  # noqa: PLC0415  (only where it runs)
 
     source = "official.js" if name == "bridge.js" and choice.bridge is not None else name
-    file = files("kolors_mcp.cli").joinpath("app_host", source)
-    if not file.is_file():
-        return Response("There is nothing here.", 404)
+    file = next((each for each in files("kolors_mcp.cli").joinpath("app_host").iterdir() if each.name == source), None)
+    if file is None:
+        return Response("There is nothing here.", 404, media_type="text/plain")
     text = file.read_text(encoding="utf-8")
+    headers: dict[str, str] = {}
     if name == "host.html":
-        text = text.replace("{{modules}}", _import_map() if choice.bridge is not None else "")
-    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-    if name == "sandbox.html":
-        headers["content-security-policy"] = POLICY
-    elif name == "host.html":
-        headers["content-security-policy"] = "frame-ancestors 'none'"
+        imports = "" if choice.bridge is None else _import_map()
+        text = text.replace("{{modules}}", imports and f'<script type="importmap">{imports}</script>')
+        text = text.replace("{{token}}", addresses.token)
+        scripts = "script-src 'self'" + (imports and f" 'sha256-{_digest(imports)}'")
+        frame = f"frame-src {addresses.sandbox_origin}/sandbox.html"
+        headers["content-security-policy"] = f"{PAGE_POLICY}; {scripts}; {frame}"
+    elif name == "sandbox.html":
+        headers["content-security-policy"] = f"{VIEW_POLICY}; frame-ancestors {addresses.origin}"
     return Response(text, headers=headers, media_type=TYPES[name.rpartition(".")[2]])
 
 
 def _import_map() -> str:
-    imports = {name: f"/modules/{place}" for name, place in OFFICIAL.items()}
-    return f'<script type="importmap">{json.dumps({"imports": imports})}</script>'
+    return json.dumps({"imports": {name: f"/modules/{place}" for name, place in OFFICIAL.items()}})
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

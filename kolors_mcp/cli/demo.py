@@ -3,10 +3,12 @@
 import asyncio
 import os
 import shutil
+import stat
 import sys
+import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,15 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 from tqdm import tqdm
 
+from kolors_mcp.cli.folders import ROOM_FOR_A_PICTURE, why_not_writable
 from kolors_mcp.cli.serve import credentials_of_process
-from kolors_mcp.cli.terminal import complain
+from kolors_mcp.cli.terminal import INTERRUPTED, complain, interruptible, is_terminal, say
 from kolors_mcp.errors import KolorsError
 from kolors_mcp.kling.auth import MISSING
 from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox.samples import sample
 from kolors_mcp.settings import Settings
+from kolors_mcp.wording import quoted
 
 PRICE = "about 0.07 US dollars, one unit of the account's try-on pack"
 TYPICAL_SECONDS = 40.0
@@ -37,7 +41,8 @@ class Choice:
     human: str | None
     cloth: str | None
     lower_cloth: str | None
-    save_dir: Path
+    save_dir: Path | None
+    """None: a folder of the demo's own."""
     real: bool
 
 
@@ -47,10 +52,13 @@ class DemoError(KolorsError):
 
 def run(choice: Choice) -> int:
     """Make a try-on; the exit code is 0 only if a picture was saved."""
+    begun = False
     try:
-        if choice.real:
-            _agree()
-        _report(asyncio.run(_made(choice)), choice)
+        with interruptible(), saving(choice.save_dir) as folder:
+            if choice.real:
+                _agree()
+            begun = True
+            _report(asyncio.run(_made(choice, folder)), choice)
     except KolorsError as error:
         complain(str(error))
         return 1
@@ -58,12 +66,46 @@ def run(choice: Choice) -> int:
         complain("The server ended before it answered. What it wrote stands above.")
         return 1
     except KeyboardInterrupt:
-        complain("Stopped. A try-on that was started at Kling goes on there; list_try_ons finds it.")
-        return 130
+        if not begun:
+            complain("Stopped. Nothing was sent.")
+        elif choice.real:
+            complain("Stopped. A try-on that was started at Kling goes on there; list_try_ons finds it.")
+        else:
+            complain("Stopped. The simulated try-on ended with it.")
+        return INTERRUPTED
     return 0
 
 
-async def _made(choice: Choice) -> TryOn:
+@contextmanager
+def saving(chosen: Path | None) -> Generator[Path]:
+    """Give the folder for the picture, once it is certain that a picture can be saved there.
+
+    Raises:
+        DemoError: None can.
+    """
+    try:
+        here = Path.cwd()
+        # Where everybody may write, a folder of a known name may be somebody else's.
+        shared = os.name == "posix" and bool(here.stat().st_mode & stat.S_IWOTH)
+        fresh = Path(tempfile.mkdtemp(prefix="kolors-pictures-")) if chosen is None and shared else None
+    except OSError as error:
+        raise DemoError(f"The working folder cannot be used ({error.strerror}). Nothing was made.") from None
+    folder = fresh or Path(os.path.abspath(os.path.expanduser(chosen or "kolors-pictures")))  # noqa: PTH100, PTH111  (the same; and never raises)
+    try:
+        reason = why_not_writable(folder, ROOM_FOR_A_PICTURE)
+        if reason is not None:
+            raise DemoError(
+                f"No picture can be saved in {quoted(str(folder))} ({reason}). Nothing was made. "
+                "Name another folder with --save-dir."
+            )
+        yield folder
+    finally:
+        if fresh is not None:
+            with suppress(OSError):  # The picture is in it.
+                fresh.rmdir()
+
+
+async def _made(choice: Choice, folder: Path) -> TryOn:
     arguments = {
         "human_image": _full(choice.human or str(sample("person"))),
         "cloth_image": _full(choice.cloth or str(sample("upper"))),
@@ -74,7 +116,7 @@ async def _made(choice: Choice) -> TryOn:
     for label, reference in zip(("person", "garment", "with"), arguments.values(), strict=False):
         _line(label, reference if len(reference) <= LONGEST_PATH else "a picture given as data")
     server = StdioServerParameters(
-        command=sys.executable, args=["-m", "kolors_mcp"], env=_environment(choice, arguments.values())
+        command=sys.executable, args=["-m", "kolors_mcp"], env=_environment(choice, folder, arguments.values())
     )
     async with Client(server) as client:
         try:
@@ -97,7 +139,7 @@ def _report(try_on: TryOn, choice: Choice) -> None:
             raise DemoError("The picture could not be saved; the notes above say why.")
         _line("saved", image.saved_to)
     if not choice.real:
-        print("\nThe link ends with the demo, because the sandbox does. The saved picture stays.")
+        say("\nThe link ends with the demo, because the sandbox does. The saved picture stays.")
 
 
 async def _finished(client: Client, arguments: dict[str, str], expected: float) -> TryOn:
@@ -154,7 +196,7 @@ async def _watched(expected: float) -> AsyncGenerator[_Watch]:
         total=expected,
         desc="",
         bar_format="progress  {percentage:3.0f}% |{bar:30}| {desc}",
-        disable=not sys.stderr.isatty(),
+        disable=not is_terminal(sys.stderr),
         leave=False,
         ncols=size.columns,
         nrows=size.lines,
@@ -180,12 +222,11 @@ def _agree() -> None:
     """Say what it costs, and let a person at a terminal think again."""
     if credentials_of_process()() is None:
         raise DemoError(MISSING)
-    print(f"This makes a real try-on: {PRICE}.", flush=True)
-    if sys.stdin.isatty():
-        try:
-            input("Press Enter to go on, Ctrl-C to stop. ")
-        except (KeyboardInterrupt, EOFError):
-            raise DemoError("Stopped. Nothing was sent.") from None
+    say(f"This makes a real try-on: {PRICE}.")
+    if is_terminal(sys.stdin):
+        say("Press Enter to go on, Ctrl-C to stop.")
+        if not sys.stdin.readline():
+            raise DemoError("Stopped. Nothing was sent.")
 
 
 def _is_file(reference: str) -> bool:
@@ -198,16 +239,16 @@ def _full(reference: str) -> str:
     return path if _is_file(path) else reference
 
 
-def _environment(choice: Choice, references: Iterable[str]) -> dict[str, str]:
+def _environment(choice: Choice, folder: Path, references: Iterable[str]) -> dict[str, str]:
     """Give the server our environment, the folders of the pictures named here, and where to save."""
     folders = [*Settings.from_env(os.environ).image_dirs, *(Path(name).parent for name in references if _is_file(name))]
     return {
         **os.environ,
         "KOLORS_SANDBOX": "0" if choice.real else "1",
-        "KOLORS_SAVE_DIR": str(choice.save_dir.expanduser().absolute()),
+        "KOLORS_SAVE_DIR": str(folder),
         "KOLORS_IMAGE_DIRS": os.pathsep.join(dict.fromkeys(map(str, folders))),
     }
 
 
 def _line(label: str, text: str) -> None:
-    print(f"{label:<9} {text}", flush=True)
+    say(f"{label:<9} {text}")

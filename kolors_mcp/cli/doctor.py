@@ -2,18 +2,19 @@
 
 import asyncio
 import os
-import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from kolors_mcp import errors
-from kolors_mcp.cli.serve import credentials_of_process, settings_of_process
+from kolors_mcp.cli.folders import ROOM_FOR_A_PICTURE, why_not_writable
+from kolors_mcp.cli.serve import credentials_of_process
+from kolors_mcp.cli.terminal import INTERRUPTED, interruptible, say
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.auth import BACKDATED
 from kolors_mcp.kling.client import KlingClient
+from kolors_mcp.ledger.place import default_url
 from kolors_mcp.server import Upstream
 from kolors_mcp.settings import Settings
 from kolors_mcp.wording import quoted
@@ -42,12 +43,16 @@ class Finding:
 
 def run(clock: Clock | None = None) -> int:
     """Print each finding as it is made; the exit code is 1 if one of them is a failure."""
-    verdicts = asyncio.run(_examined(clock))
+    try:
+        with interruptible():
+            verdicts = asyncio.run(_examined(clock))
+    except KeyboardInterrupt:
+        return INTERRUPTED
     failures, warnings = verdicts.count("FAIL"), verdicts.count("warn")
     if failures or warnings:
-        print(f"\n{_counted(failures, 'failure')}, {_counted(warnings, 'warning')}.")
+        say(f"\n{_counted(failures, 'failure')}, {_counted(warnings, 'warning')}.")
     else:
-        print("\nEverything is in order.")
+        say("\nEverything is in order.")
     return 1 if failures else 0
 
 
@@ -55,26 +60,44 @@ async def _examined(clock: Clock | None) -> list[Verdict]:
     verdicts: list[Verdict] = []
     async with aclosing(_findings(clock)) as findings:
         async for finding in findings:
-            print(finding, flush=True)
+            say(str(finding))
             verdicts.append(finding.verdict)
     return verdicts
 
 
 async def _findings(clock: Clock | None) -> AsyncGenerator[Finding]:
     try:
-        settings = settings_of_process()
+        settings = Settings.from_env(os.environ)
     except errors.KolorsError as error:
         yield Finding("FAIL", "settings", str(error))
+        return
+    # The environment can break the libraries below in ways that nobody can list; the doctor is there to say where.
+    except Exception as error:  # noqa: BLE001
+        yield _broken("settings", error, "look at HOME and TMPDIR, and at the working folder")
         return
     credentials = _credentials(settings)
     yield credentials
     if credentials.verdict != "FAIL":
-        async with _upstream(settings) as upstream, aclosing(_account(upstream, clock)) as account:
-            async for finding in account:
-                yield finding
-    for finding in _folders(settings):
-        yield finding
-    yield await _ledger(settings, clock or Clock())
+        try:
+            async with _upstream(settings) as upstream, aclosing(_account(upstream, clock)) as account:
+                async for finding in account:
+                    yield finding
+        except Exception as error:  # noqa: BLE001  (the same)
+            yield _broken("region", error, "look at HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR")
+    for check in (_picture_folders, _save_folder):
+        try:
+            yield check(settings)
+        except Exception as error:  # noqa: BLE001  (the same)
+            yield _broken("folders", error, "look at KOLORS_IMAGE_DIRS and KOLORS_SAVE_DIR")
+    try:
+        yield await _ledger(settings, clock or Clock())
+    except Exception as error:  # noqa: BLE001  (the same)
+        yield _broken("ledger", error, "look at KOLORS_LEDGER, HOME and XDG_STATE_HOME")
+
+
+def _broken(check: str, error: Exception, remedy: str) -> Finding:
+    # Only the kind: the text of a foreign error may hold a proxy's password.
+    return Finding("FAIL", check, f"could not be checked ({type(error).__name__})", remedy)
 
 
 @asynccontextmanager
@@ -82,7 +105,7 @@ async def _upstream(settings: Settings) -> AsyncGenerator[Upstream]:
     if settings.sandbox:
         from kolors_mcp.cli.sandbox import open_sandbox  # noqa: PLC0415  (only where it is asked for)
 
-        async with open_sandbox() as upstream:
+        async with open_sandbox(settings.allowed_hosts) as upstream:
             yield upstream
     else:
         yield Upstream(settings.api_base, credentials_of_process())
@@ -108,7 +131,11 @@ def _credentials(settings: Settings) -> Finding:
 
 async def _account(upstream: Upstream, clock: Clock | None) -> AsyncGenerator[Finding]:
     """Ask for one try-on and for the units; both are free."""
-    client = KlingClient(upstream.api_base, upstream.credentials, clock=clock)
+    try:
+        client = KlingClient(upstream.api_base, upstream.credentials, clock=clock)
+    except errors.NotConfiguredError as error:
+        yield Finding("FAIL", "network", str(error))
+        return
     try:
         refusal: errors.KolorsError | None = None
         try:
@@ -156,46 +183,38 @@ async def _units(client: KlingClient) -> Finding:
     return Finding("ok", "units", f"{', '.join(left)} {late}")
 
 
-def _folders(settings: Settings) -> Iterator[Finding]:
+def _picture_folders(settings: Settings) -> Finding:
     readable = [folder for folder in settings.image_dirs if os.access(folder, os.R_OK | os.X_OK)]
     if readable:
-        yield Finding("ok", "picture folders", os.pathsep.join(map(str, readable)))
-    else:
-        yield Finding(
-            "warn", "picture folders", "none can be read, so only links and data can be used", "set KOLORS_IMAGE_DIRS"
-        )
-    if settings.save_dir is None:
-        yield Finding("ok", "save folder", "none set: finished pictures are given as links only")
-    elif (reason := _why_not_writable(settings.save_dir)) is None:
-        yield Finding("ok", "save folder", str(settings.save_dir))
-    else:
-        yield Finding(
-            "FAIL", "save folder", f"{settings.save_dir} cannot be written ({reason})", "set KOLORS_SAVE_DIR to another"
-        )
+        return Finding("ok", "picture folders", os.pathsep.join(map(str, readable)))
+    return Finding(
+        "warn", "picture folders", "none can be read, so only links and data can be used", "set KOLORS_IMAGE_DIRS"
+    )
+
+
+def _save_folder(settings: Settings) -> Finding:
+    folder = settings.save_dir
+    if folder is None:
+        return Finding("ok", "save folder", "none set: finished pictures are given as links only")
+    reason = why_not_writable(folder, ROOM_FOR_A_PICTURE)
+    if reason is None:
+        return Finding("ok", "save folder", str(folder))
+    return Finding("FAIL", "save folder", f"{folder} cannot be written ({reason})", "set KOLORS_SAVE_DIR to another")
 
 
 async def _ledger(settings: Settings, clock: Clock) -> Finding:
-    if settings.sandbox or settings.ledger is None:
+    if settings.sandbox:
         return Finding("ok", "ledger", "none needed: what the sandbox makes is forgotten with it")
     from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415  (the database, only where it is looked at)
 
     try:
-        await (await Ledger.open(settings.ledger, clock=clock)).aclose()
+        url = settings.ledger or default_url(os.environ)
+        await (await Ledger.open(url, clock=clock)).aclose()
     except errors.KolorsError as error:
         return Finding("FAIL", "ledger", f"no try-on can be created: {error}")
-    kind, _, rest = settings.ledger.partition("://")
+    kind, _, rest = url.partition("://")
     # Behind postgresql:// there may be a password.
     return Finding("ok", "ledger", rest.removeprefix("/") if kind == "sqlite" else f"a {kind.split('+')[0]} database")
-
-
-def _why_not_writable(folder: Path) -> str | None:
-    """Try it, in the folder or in the nearest one above it in which it can be made; leaves nothing behind."""
-    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110  (never raises)
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            return None
-    except OSError as error:
-        return error.strerror or type(error).__name__
 
 
 def _counted(number: int, what: str) -> str:

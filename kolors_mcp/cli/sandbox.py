@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from kolors_mcp.cli.terminal import complain
-from kolors_mcp.settings import Credentials
+from kolors_mcp.cli.terminal import complain, say
+from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
+    from kolors_mcp.cli.callbacks import GuardedTransport
+    from kolors_mcp.sandbox.callbacks import Dialler
     from kolors_mcp.sandbox.running import RunningSandbox
     from kolors_mcp.server import Upstream
 
@@ -20,9 +23,13 @@ LARGEST_PORT = 65535
 
 
 @asynccontextmanager
-async def open_sandbox() -> AsyncGenerator["Upstream"]:
-    """Run a simulated Kling for the length of the block, on a free loopback port."""
-    place = await asyncio.to_thread(_running)
+async def open_sandbox(allowed_hosts: frozenset[str] = frozenset()) -> AsyncGenerator["Upstream"]:
+    """Run a simulated Kling for the length of the block, on a free loopback port.
+
+    Args:
+        allowed_hosts: What it may call back besides public addresses, as in the settings.
+    """
+    place = await asyncio.to_thread(_running, allowed_hosts)
     sandbox = await asyncio.to_thread(place.__enter__)
     try:
         yield _upstream(sandbox)
@@ -32,12 +39,20 @@ async def open_sandbox() -> AsyncGenerator["Upstream"]:
 
 def run(port: int) -> int:
     """Serve a simulated Kling until it is interrupted."""
-    from kolors_mcp.sandbox.running import serve_forever  # noqa: PLC0415  (a whole web server, only where it runs)
+    from kolors_mcp.sandbox.kling import SandboxKling  # noqa: PLC0415  (a whole web server, only where it runs)
+    from kolors_mcp.sandbox.running import serve_forever  # noqa: PLC0415
 
+    try:
+        allowed_hosts = Settings.from_env(os.environ).allowed_hosts
+    except NotConfiguredError as error:
+        complain(str(error))
+        return 1
     reason = "ports go from 0 to 65535"
     if 0 <= port <= LARGEST_PORT:
+        # A few requests are enough where nobody asserts on them: each may be 28 MB.
+        sandbox = SandboxKling(remember=10, dial=_dialler(allowed_hosts))
         try:
-            serve_forever(port, listening=_introduce)
+            serve_forever(port, sandbox=sandbox, listening=_introduce)
         except OSError as error:
             reason = os.strerror(error.errno or 0)
         else:
@@ -46,13 +61,23 @@ def run(port: int) -> int:
     return 1
 
 
-def _running():  # noqa: ANN202  (a context manager of the sandbox)
+def _running(allowed_hosts: frozenset[str]):  # noqa: ANN202  (a context manager of the sandbox)
     from kolors_mcp.sandbox.kling import SandboxKling  # noqa: PLC0415  (Pillow and a web server, on first use)
     from kolors_mcp.sandbox.rules import Rules  # noqa: PLC0415
     from kolors_mcp.sandbox.running import running  # noqa: PLC0415
 
     # Finished just before the server looks for the second time: long enough to see progress, no longer.
-    return running(SandboxKling(remember=0, rules=Rules(finished_seconds=4.0)))
+    rules = Rules(finished_seconds=4.0)
+    return running(SandboxKling(remember=0, rules=rules, dial=_dialler(allowed_hosts)))
+
+
+def _dialler(allowed_hosts: frozenset[str]) -> "Dialler":
+    def dial() -> "GuardedTransport":
+        from kolors_mcp.cli.callbacks import GuardedTransport  # noqa: PLC0415  (with the first callback)
+
+        return GuardedTransport(allowed_hosts)
+
+    return dial
 
 
 def _upstream(place: "RunningSandbox") -> "Upstream":
@@ -63,7 +88,7 @@ def _upstream(place: "RunningSandbox") -> "Upstream":
 
 
 def _introduce(place: "RunningSandbox") -> None:
-    print(f"A simulated Kling listens at {place.origin}. Everything is forgotten when it ends. Use it with:")
-    print(f"  KLING_API_BASE={place.origin}")
-    print(f"  KLING_API_KEY={place.sandbox.api_key}")
-    print(f"  KOLORS_ALLOWED_HOSTS={urlsplit(place.origin).netloc}", flush=True)
+    say(f"A simulated Kling listens at {place.origin}. Everything is forgotten when it ends. Use it with:")
+    say(f"  KLING_API_BASE={place.origin}")
+    say(f"  KLING_API_KEY={place.sandbox.api_key}")
+    say(f"  KOLORS_ALLOWED_HOSTS={urlsplit(place.origin).netloc}")

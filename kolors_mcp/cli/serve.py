@@ -1,34 +1,70 @@
 """`kolors-mcp`: the server over stdio. Standard output carries nothing but the protocol."""
 
+import asyncio
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
-from kolors_mcp.cli.terminal import complain
+import anyio
+
+from kolors_mcp.cli.terminal import INTERRUPTED, complain, is_terminal, leave
 from kolors_mcp.errors import LedgerError, NotConfiguredError
 from kolors_mcp.ledger.place import default_url
 from kolors_mcp.server import build_server
+from kolors_mcp.server.stdio import serve_stdio
 from kolors_mcp.settings import Credentials, Settings
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from types import FrameType
+
+CLOSING_SECONDS = 2.0
+"""How long an interrupted server may take to put away what it has begun."""
+FOR_A_PERSON = """\
+kolors-mcp is a server that assistants talk to: their host starts it, and now it waits for a host's messages here.
+How hosts are told of it stands in the README under "Install". To try it without one:
+  kolors-mcp demo    makes a try-on, simulated and free
+  kolors-mcp doctor  checks keys, network and folders
+Ctrl-C ends it."""
 
 
 def run_stdio() -> int:
-    """Serve until the host closes standard input."""
+    """Serve until the host closes standard input, or somebody interrupts."""
+    if sys.stdin is None or sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed at the start
+        complain("kolors-mcp: standard input and output are where a host talks to this server; one of them is closed.")
+        return 2
     try:
         settings = settings_of_process()
     except NotConfiguredError as error:
         complain(f"kolors-mcp: {error}")
         return 2
     configure_logging(settings)
+    if is_terminal(sys.stdin):
+        complain(FOR_A_PERSON)
     server = build_server(settings, credentials_of_process(), open_upstream=_sandbox(settings))
-    try:
-        server.run("stdio")
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    anyio.run(partial(serve_stdio, server, begun=_stop_when_interrupted, leave=leave))
     return 0
+
+
+def _stop_when_interrupted(serving: anyio.CancelScope) -> None:
+    """Let the first Ctrl-C put everything away, within bounds, and the second one end at once."""
+    loop = asyncio.get_running_loop()
+
+    def at_once(_number: int, _frame: "FrameType | None") -> None:
+        os._exit(INTERRUPTED)
+
+    def stop(_number: int, _frame: "FrameType | None") -> None:
+        signal.signal(signal.SIGINT, at_once)
+        limit = threading.Timer(CLOSING_SECONDS, os._exit, (INTERRUPTED,))
+        limit.daemon = True
+        limit.start()
+        loop.call_soon_threadsafe(serving.cancel)
+
+    signal.signal(signal.SIGINT, stop)
 
 
 def configure_logging(settings: Settings) -> None:
@@ -68,4 +104,4 @@ def _sandbox(settings: Settings):  # noqa: ANN202  (an upstream of the sandbox, 
         return None
     from kolors_mcp.cli.sandbox import open_sandbox  # noqa: PLC0415  (only where it is asked for)
 
-    return open_sandbox
+    return partial(open_sandbox, settings.allowed_hosts)

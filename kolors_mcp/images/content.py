@@ -3,7 +3,9 @@
 import io
 import os
 import threading
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from kolors_mcp.images.refusal import RefusalError
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
 
 SLICE = 192 * 1024
 """Bytes read at once: fits the processor's cache, and a multiple of 3 so that base64 needs no padding between."""
+
+_FIRST_SLICE = 4 * 1024
+"""Bytes read at first, where the end may be near: a scan of a few bytes must not cost the reading of a whole slice."""
+
+_FEW, _AHEAD = 64, 1024
+"""So many bytes of a file are a name or a length, and so many are read for them: the next ones are mostly near."""
 
 Span = tuple[int, int]
 """From this byte up to, not including, that one."""
@@ -30,7 +38,7 @@ class Content(Protocol):
         ...
 
     def slices(self, start: int) -> Iterator[tuple[int, memoryview]]:
-        """Yield (offset, bytes) from `start` to the end. A slice is valid until the next one is asked for."""
+        """Yield (offset, bytes) from `start` to the end, short ones first; one is valid until the next is asked."""
         ...
 
     def close(self) -> None:
@@ -53,8 +61,8 @@ class MemoryContent:
 
     def slices(self, start: int) -> Iterator[tuple[int, memoryview]]:
         """Yield views."""
-        for offset in range(start, self.size, SLICE):
-            yield offset, self._view[offset : offset + SLICE]
+        for offset, count in _places(start, self.size):
+            yield offset, self._view[offset : offset + count]
 
     def close(self) -> None:
         """Forget the bytes."""
@@ -70,10 +78,20 @@ class FileContent:
         self._descriptor = descriptor
         self._open = True
         self._lock = threading.Lock()
+        self._ahead: tuple[int, bytes] = (0, b"")
+        """What was read last beyond a few bytes that were asked for, and where it stands."""
         self.size = size
 
     def read(self, start: int, count: int) -> bytes:
-        """Read some bytes from the disk."""
+        """Read some bytes from the disk, a few from what was read before if they are in it."""
+        if count > _FEW:
+            return self._read(start, count)
+        begins, ahead = self._ahead
+        if not begins <= start <= start + count <= begins + len(ahead):
+            begins, ahead = self._ahead = (start, self._read(start, _AHEAD))
+        return ahead[start - begins : start - begins + count]
+
+    def _read(self, start: int, count: int) -> bytes:
         wanted = max(0, min(count, self.size - start))
         parts: list[bytes] = []
         while wanted > 0:
@@ -87,15 +105,23 @@ class FileContent:
 
     def slices(self, start: int) -> Iterator[tuple[int, memoryview]]:
         """Read one after the other."""
-        for offset in range(start, self.size, SLICE):
-            yield offset, memoryview(self.read(offset, SLICE))
+        for offset, count in _places(start, self.size):
+            yield offset, memoryview(self.read(offset, count))
 
     def close(self) -> None:
         """Close the file; may be called again."""
         with self._lock:
+            self._ahead = (0, b"")
             if self._open:
                 self._open = False
                 os.close(self._descriptor)
+
+    def duplicate(self) -> int:
+        """Return a descriptor of its own of the same open file, to be closed by the caller."""
+        with self._lock:
+            if not self._open:
+                raise RefusalError("was let go before it was sent.")
+            return os.dup(self._descriptor)
 
     def __del__(self) -> None:
         self.close()
@@ -114,14 +140,42 @@ class FileContent:
                 raise RefusalError("could not be read from its disk. Try again.") from error
 
 
-class SpanReader(io.RawIOBase):
-    """A file for decoders that shows only some spans of a content, one after the other."""
+def _places(start: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where slices begin and how long they are, each eight times the one before until they are whole ones."""
+    count = _FIRST_SLICE
+    while start < size:
+        yield start, count
+        start += count
+        count = min(SLICE, count * 8)
 
-    def __init__(self, content: Content, spans: tuple[Span, ...]) -> None:
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Return spans without empty ones, those that touch made one."""
+    whole: list[Span] = []
+    for start, stop in spans:
+        if start == stop:
+            continue
+        if whole and whole[-1][1] == start:
+            whole[-1] = (whole[-1][0], stop)
+        else:
+            whole.append((start, stop))
+    return tuple(whole)
+
+
+class SpanReader(io.RawIOBase):
+    """A file for decoders that shows only some spans of a content, one after the other.
+
+    Wherever it is asked to read it finds its place by halving, and a read goes on over the ends of spans, so that
+    reading through any number of them takes time in proportion to their bytes and their number.
+    """
+
+    def __init__(self, content: Content, spans: Iterable[Span]) -> None:
         super().__init__()
         self._content = content
-        self._spans = spans
-        self._length = sum(stop - start for start, stop in spans)
+        self._spans = joined(spans)
+        self._ends = list(accumulate(stop - start for start, stop in self._spans))
+        """Where each span ends in this file."""
+        self._length = self._ends[-1] if self._ends else 0
         self._position = 0
 
     def readable(self) -> bool:
@@ -145,16 +199,18 @@ class SpanReader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Fill `buffer` with what comes next, up to the end of a span."""
+        """Fill `buffer` with what comes next."""
         view = memoryview(buffer).cast("B")
-        passed = 0
-        for start, stop in self._spans:
-            length = stop - start
-            if self._position < passed + length:
-                skipped = self._position - passed
-                data = self._content.read(start + skipped, min(len(view), length - skipped))
-                view[: len(data)] = data
-                self._position += len(data)
-                return len(data)
-            passed += length
-        return 0
+        filled = 0
+        index = bisect_right(self._ends, self._position)
+        while filled < len(view) and index < len(self._spans):
+            left = self._ends[index] - self._position
+            count = min(left, len(view) - filled)
+            data = self._content.read(self._spans[index][1] - left, count)
+            view[filled : filled + len(data)] = data
+            filled += len(data)
+            self._position += len(data)
+            if len(data) < count:  # the content is shorter than its spans say
+                break
+            index += 1
+        return filled

@@ -5,7 +5,8 @@ from math import sqrt
 
 from PIL import Image
 
-from kolors_mcp.images import limits
+from kolors_mcp.images.bounds import Bounds
+from kolors_mcp.images.limits import MIN_SIDE
 from kolors_mcp.images.pixels import Pixels
 from kolors_mcp.images.typed_pillow import resized
 
@@ -18,41 +19,42 @@ _MAX_PNG_SOURCE = 12_000_000
 """Bytes of a source whose PNG is not worth trying: its pixels will hardly pack better the second time."""
 
 
-def enough(size: tuple[int, int]) -> tuple[int, int]:
+def enough(size: tuple[int, int], bounds: Bounds) -> tuple[int, int]:
     """Return the size that a picture of `size` is given if it has to be shrunk at all, else the same."""
-    if max(size) <= limits.MAX_SIDE and size[0] * size[1] <= limits.MAX_PIXELS:
+    if max(size) <= bounds.max_side and size[0] * size[1] <= bounds.max_pixels:
         return size
-    return _scaled(size, limits.SHRUNK_SIDE / max(size))
+    return _scaled(size, bounds.shrunk_side / max(size))
 
 
-def encode(pixels: Pixels, source_bytes: int) -> tuple[bytes, list[str]]:
+def encode(pixels: Pixels, source_bytes: int, bounds: Bounds) -> tuple[bytes, list[str]]:
     """Return the picture as bytes, and all notes about it, its decoding included.
 
     Args:
         pixels: What to write.
         source_bytes: How large it was where it came from.
+        bounds: What it has to fit into.
     """
     notes = list(pixels.notes)
-    image, size = pixels.image, enough(pixels.declared)
+    image, size = pixels.image, enough(pixels.declared, bounds)
     if size != image.size:
         image = resized(image, size)
     if pixels.lossless and size[0] * size[1] <= _MAX_PNG_PIXELS and source_bytes <= _MAX_PNG_SOURCE:
         data = _png(image)
-        if len(data) <= limits.MAX_BYTES:
+        if len(data) <= bounds.max_bytes:
             return data, _told(pixels, "PNG", size, notes)
     data = b""
     for quality in _QUALITIES:
         data = _jpeg(image, quality)
-        if len(data) <= limits.MAX_BYTES:
+        if len(data) <= bounds.max_bytes:
             if quality != _QUALITIES[0] or (
-                pixels.kind == "JPEG" and source_bytes > limits.MAX_BYTES and size == pixels.declared
+                pixels.kind == "JPEG" and source_bytes > bounds.max_bytes and size == pixels.declared
             ):
                 notes.append("compressed more, to stay within 10 MB")
             return data, _told(pixels, "JPEG", size, notes)
-    while len(data) > limits.MAX_BYTES:
-        factor = sqrt(limits.MAX_BYTES / len(data)) * 0.95
-        if max(size) > limits.SHRUNK_SIDE:
-            factor = min(factor, limits.SHRUNK_SIDE / max(size))
+    while len(data) > bounds.max_bytes:
+        factor = sqrt(bounds.max_bytes / len(data)) * 0.95
+        if max(size) > bounds.shrunk_side:
+            factor = min(factor, bounds.shrunk_side / max(size))
         size = _scaled(size, factor)
         image = resized(image, size)
         data = _jpeg(image, _QUALITIES[-1])
@@ -71,8 +73,8 @@ def _told(pixels: Pixels, kind: str, size: tuple[int, int], notes: list[str]) ->
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
     """Return `size` times `factor`, no side below the least that Kling takes."""
-    factor = max(factor, limits.MIN_SIDE / min(size))
-    width, height = (max(limits.MIN_SIDE, round(side * factor)) for side in size)
+    factor = max(factor, MIN_SIDE / min(size))
+    width, height = (max(MIN_SIDE, round(side * factor)) for side in size)
     return width, height
 
 

@@ -1,19 +1,12 @@
-"""Judges bytes: do they fit as they are, or what has to be made of them. All of it is work for a thread.
-
-The decoders are imported by the first picture that needs them.
-"""
+"""Judges bytes without decoding them: do they fit as they are. All of it is work for a thread."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kolors_mcp.images import jpeg, limits, png
 from kolors_mcp.images.content import Content, MemoryContent
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import HEAD, Kind, description_of, kind_of
 from kolors_mcp.images.walked import BrokenError, Walked
-
-if TYPE_CHECKING:
-    from kolors_mcp.images.outfit import Garment
 
 
 @dataclass(frozen=True)
@@ -70,72 +63,38 @@ def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
     return Looked(kind, walked, fits=fits)
 
 
-def convert(content: Content, looked: Looked) -> Made:
-    """Decode a picture and write it anew within the limits.
+def made_of(data: bytes | bytearray, notes: tuple[str, ...]) -> Made:
+    """Look at what was written as strictly as at anybody else's picture, whoever wrote it.
 
     Raises:
-        RefusalError: It cannot be opened, or costs too much to open.
+        RefusalError: It is no picture that fits.
     """
-    from kolors_mcp.images.encode import encode, enough  # noqa: PLC0415  (brings Pillow)
-    from kolors_mcp.images.pixels import decode  # noqa: PLC0415  (brings Pillow)
-
-    pixels = decode(content, looked.kind, looked.walked, smaller=enough)
-    data, notes = encode(pixels, content.size)
-    return _made(data, looked.notes + tuple(notes))
-
-
-def garment(content: Content) -> "Garment":
-    """Decode one piece of an outfit.
-
-    Raises:
-        RefusalError: It is no picture, too small, or cannot be opened.
-    """
-    from kolors_mcp.images.outfit import garment as piece  # noqa: PLC0415  (brings Pillow)
-
+    content = MemoryContent(data)
     looked = look(content)
-    return piece(content, looked.kind, looked.walked)
+    if looked.walked is None or not looked.fits:
+        raise RefusalError("could not be written anew. Save it as a JPEG first.")
+    return Made(content, looked.walked, notes)
 
 
-def outfit(upper: "Garment", lower: "Garment") -> Made:
-    """Put two garments on one white canvas.
-
-    Raises:
-        RefusalError: They are the same.
-    """
-    from kolors_mcp.images.outfit import compose  # noqa: PLC0415  (brings Pillow)
-
-    return _made(*compose(upper, lower))
+def can_be_handed_out(data: bytes) -> bool:
+    """Return whether hosts take a picture as it is."""
+    return kind_of(data[:HEAD]) == "JPEG" and len(data) <= limits.HANDED_OUT_BYTES
 
 
-def preview(data: bytes) -> bytes:
-    """Return a small JPEG of a picture; see `kolors_mcp.images.preview`."""
-    from kolors_mcp.images.preview import preview as made  # noqa: PLC0415  (brings Pillow)
-
-    return made(data)
-
-
-def beside(left: bytes, right: bytes) -> bytes:
-    """Return two pictures in one small JPEG; see `kolors_mcp.images.preview`."""
-    from kolors_mcp.images.preview import beside as made  # noqa: PLC0415  (brings Pillow)
-
-    return made(left, right)
-
-
-def handed_out(data: bytes) -> tuple[bytes, bool]:
-    """Return a picture as a JPEG within the limits of what hosts take, untouched if it is one, and whether it shrank.
+def kind_known(data: bytes) -> Kind:
+    """Return what kind of picture the bytes begin like.
 
     Raises:
-        RefusalError: The bytes are no picture.
+        RefusalError: None that can be read.
     """
-    if kind_of(data[:HEAD]) == "JPEG" and len(data) <= limits.HANDED_OUT_BYTES:
-        return data, False
-    from kolors_mcp.images.preview import handed_out as made  # noqa: PLC0415  (brings Pillow)
+    kind = kind_of(data[:HEAD])
+    if kind is None:
+        raise RefusalError("is no picture")
+    return kind
 
-    return made(data)
 
-
-def verify(content: Content) -> None:
-    """See that a picture is whole.
+def whole(content: Content) -> Looked | None:
+    """See that a picture is whole; return what is known of it if only its decoder can tell.
 
     Raises:
         RefusalError: It is not, or it is no picture.
@@ -144,14 +103,4 @@ def verify(content: Content) -> None:
         looked = look(content, least=1)
     except RefusalError as error:
         raise RefusalError(str(error), passing=True) from error
-    if looked.walked is None:
-        from kolors_mcp.images.pixels import decode  # noqa: PLC0415  (brings Pillow)
-
-        decode(content, looked.kind, None, least=1)
-
-
-def _made(data: bytes, notes: tuple[str, ...]) -> Made:
-    """Look at what was written as strictly as at anybody else's picture."""
-    content = MemoryContent(data)
-    walked = (jpeg.walk if kind_of(data[:HEAD]) == "JPEG" else png.walk)(content)
-    return Made(content, walked, notes)
+    return looked if looked.walked is None else None

@@ -2,15 +2,19 @@
 
 import struct
 
+from kolors_mcp.bounds import linear
+
 _ORIENTATION = 0x0112
 _SHORT = 3
 
 
+@linear(b"\1\0\0\3\0\0\0\1\0\0\0\1", b"\0", b"MM\0*", opening=b"MM\0*\0\0\0\x08\xff\xff")
 def orientation(blob: bytes) -> int:
     """Return the orientation tag, 1 to 8, of an EXIF block; 1 if there is none or the block is broken.
 
     Args:
-        blob: The block from its TIFF header on, with or without the `Exif` marker before it.
+        blob: The block from its TIFF header on, with or without the `Exif` marker before it. Only its first directory
+            is read, each of its entries (65,535 at most) once; nothing that it points to is followed.
     """
     if blob[:6] == b"Exif\x00\x00":
         blob = blob[6:]

@@ -6,20 +6,28 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 import anyio
 import httpcore
 import httpx
+from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp import __version__
 from kolors_mcp.images import limits
 from kolors_mcp.images.addresses import literal
-from kolors_mcp.images.network import NotPublicError, PinnedBackend, is_excepted
+from kolors_mcp.images.certificates import trusted_certificates
+from kolors_mcp.images.failures import failed, refused_by_status
+from kolors_mcp.images.network import PinnedBackend, is_excepted
 from kolors_mcp.images.page import main_picture
+from kolors_mcp.images.places import Lines
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import HEAD, is_page, kind_of
 from kolors_mcp.wording import plain, quoted
+
+if TYPE_CHECKING:
+    from kolors_mcp.images.pace import PacedStream
 
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -30,6 +38,11 @@ _HEADERS = (
     ("Accept-Encoding", "identity"),
 )
 _LONGEST_LINK = 16_384
+_FIRST_ROOM_BYTES = 1_000_000
+_PAGES_AT_ONCE = 2
+"""Pages searched at once: each takes a core for some hundredths of a second."""
+# Longer than any host can be: joining such a link costs more than in proportion to its length.
+_ENDLESS_HOST = re.compile(r"(?:[a-z][a-z0-9+.\-]*+:)?//[^/?#]{1024}", re.IGNORECASE)
 # Names as DNS has them, underscores included; anything else would be read differently by different programs.
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z", re.IGNORECASE)
 
@@ -55,7 +68,14 @@ class FetchLimits:
 
 
 class Fetcher:
-    """One pool of connections that carries no cookies and no credentials and knows no proxy."""
+    """Asks without cookies, without credentials and past any proxy, with a connection of its own for each question.
+
+    Args:
+        backend: The way out.
+        allowed_hosts: `host` or `host:port` that may be fetched from at other ports than the usual ones.
+        ssl_context: Which certificates are trusted; the usual ones by default.
+        costs: What a fetch may take.
+    """
 
     def __init__(
         self,
@@ -69,9 +89,8 @@ class Fetcher:
         self._allowed_hosts = allowed_hosts
         self._ssl_context = ssl_context
         self._limits = costs or FetchLimits()
-        self._pool: httpcore.AsyncConnectionPool | None = None
-        self._places = anyio.Semaphore(self._limits.at_once)
-        self._hosts: dict[str, tuple[anyio.Semaphore, int]] = {}
+        self._hosts = Lines(self._limits.per_host)
+        self._searchers = CapacityLimiter(_PAGES_AT_ONCE)
 
     async def fetch(self, link: str, *, pages: bool = True) -> Fetched:
         """Return the picture behind `link`.
@@ -93,25 +112,18 @@ class Fetcher:
                 passing=True,
             ) from error
 
-    async def aclose(self) -> None:
-        """Close all connections."""
-        if self._pool is not None:
-            await self._pool.aclose()
-            self._pool = None
-
     async def _fetch(self, link: str, *, pages: bool) -> Fetched:
         url, data = await self._follow(self._checked(link))
         head = bytes(data[:HEAD])
-        host = plain(url.host, 100)
+        host = plain(_shown(url), 100)
         if kind_of(head) is not None or not is_page(head):
             return Fetched(data, host)
         if not pages:
             raise RefusalError("leads to a web page, not to a picture. Open the page and give the picture's own link.")
-        # Parsing megabytes of markup takes a while; others must not wait for it.
-        named = await anyio.to_thread.run_sync(main_picture, bytes(data[: limits.MAX_PAGE_BYTES]))
+        named = await to_thread.run_sync(main_picture, bytes(data[: limits.MAX_PAGE_BYTES]), limiter=self._searchers)
         if named is None:
             raise RefusalError(
-                f"leads to a web page at {quoted(url.host, 100)} that names no main picture. "
+                f"leads to a web page at {quoted(_shown(url), 100)} that names no main picture. "
                 "Open the page and give the picture's own link."
             )
         target = _joined(url, named)
@@ -124,16 +136,16 @@ class Fetcher:
     async def _follow(self, url: httpx.URL) -> tuple[httpx.URL, bytearray]:
         """Follow redirects by hand, each hop under the same rules."""
         for _ in range(self._limits.redirects + 1):
-            async with self._place(url), self._answer(url) as response:
+            async with self._hosts.place(url.raw_host.rstrip(b".").decode("ascii")), self._answer(url) as response:
                 if response.status not in _REDIRECTS:
                     return url, await self._body(url, response)
                 location = _header(response, b"location")
             if location is None:
-                raise RefusalError(f"is redirected by {quoted(url.host, 100)} to nowhere. Check the link.")
+                raise RefusalError(f"is redirected by {quoted(_shown(url), 100)} to nowhere. Check the link.")
             following = self._checked(_joined(url, location))
             if url.scheme == "https" and following.scheme == "http":
                 raise RefusalError(
-                    f"is redirected by {quoted(url.host, 100)} from https to http, which is not followed. "
+                    f"is redirected by {quoted(_shown(url), 100)} from https to http, which is not followed. "
                     "Download it and give the file."
                 )
             url = following
@@ -163,54 +175,29 @@ class Fetcher:
         return url
 
     @asynccontextmanager
-    async def _place(self, url: httpx.URL) -> AsyncGenerator[None]:
-        """Wait for a place in line, one per host and one over all."""
-        semaphore, users = self._hosts.get(url.host) or (anyio.Semaphore(self._limits.per_host), 0)
-        self._hosts[url.host] = (semaphore, users + 1)
-        try:
-            async with semaphore, self._places:
-                yield
-        finally:
-            semaphore, users = self._hosts.pop(url.host)
-            if users > 1:
-                self._hosts[url.host] = (semaphore, users - 1)
-
-    @asynccontextmanager
     async def _answer(self, url: httpx.URL) -> AsyncGenerator[httpcore.Response]:
         """Ask for the link; whatever goes wrong on the way is told in our words."""
-        host = quoted(url.host, 100)
+        host = quoted(_shown(url), 100)
         try:
-            pool = await self._connections()
-            async with pool.stream(
-                "GET",
-                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                headers=[("Host", url.netloc.decode("ascii")), *_HEADERS],
-            ) as response:
-                yield response
-        except NotPublicError as error:
-            raise RefusalError(
-                f"cannot be fetched: {host} does not lead to the public internet. Check the link, or download the "
-                "picture and give the file; a server you trust can be added to KOLORS_ALLOWED_HOSTS."
-            ) from error
-        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            reason = "its certificate is not valid" if _is_certificate_problem(error) else "it cannot be reached"
-            raise RefusalError(
-                f"cannot be fetched from {host}: {reason}. Check the link, or try again.", passing=True
-            ) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
-            raise RefusalError(
-                f"could not be fetched whole: {host} broke off or answered against the rules. Try again, "
-                "or download it and give the file.",
-                passing=True,
-            ) from error
+            context = await self._trusted() if url.scheme == "https" else None
+            target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+            connection = httpcore.AsyncHTTPConnection(target.origin, context, network_backend=self._backend)
+            try:
+                headers = [("Host", url.netloc.decode("ascii")), *_HEADERS]
+                async with connection.stream("GET", target, headers=headers) as response:
+                    yield response
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await connection.aclose()
+        except RefusalError:
+            raise
+        except Exception as error:
+            raise failed(error, host) from error
 
     async def _body(self, url: httpx.URL, response: httpcore.Response) -> bytearray:
-        host = quoted(url.host, 100)
+        host = quoted(_shown(url), 100)
         if response.status != HTTPStatus.OK:
-            passing = (
-                response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            )
-            raise RefusalError(_status_words(response.status, host, passing=passing), passing=passing)
+            raise refused_by_status(response.status, host)
         encoding = (_header(response, b"content-encoding") or "identity").strip().lower()
         if encoding not in ("identity", ""):
             raise RefusalError(f"was sent compressed by {host}, which is not unpacked. Download it and give the file.")
@@ -218,9 +205,15 @@ class Fetcher:
         announced = int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
         if announced > self._limits.data_bytes:
             raise RefusalError(self._too_large())
-        # Room for all that is announced, at once: what grows bit by bit is moved about and leaves holes behind.
-        data, filled = bytearray(announced), 0
+        stream = cast("PacedStream", cast("Any", response).extensions["network_stream"])
+        stream.begin_body(chunked=_header(response, b"transfer-encoding") is not None)
+        # Room for all that is announced, at once: what grows bit by bit is moved about and leaves holes behind. But a
+        # server that only announces gets none.
+        data, filled = bytearray(min(announced, _FIRST_ROOM_BYTES)), 0
         async for chunk in response.aiter_stream():
+            await stream.hand_over(len(chunk))
+            if len(data) < filled + len(chunk) <= announced:
+                data.extend(bytes(announced - len(data)))
             data[filled : filled + len(chunk)] = chunk
             filled += len(chunk)
             if filled > self._limits.data_bytes:
@@ -234,44 +227,30 @@ class Fetcher:
         most = self._limits.data_bytes / 1_000_000
         return f"is larger than {most:g} MB. Ask for a smaller version, or give it as a file."
 
-    async def _connections(self) -> httpcore.AsyncConnectionPool:
+    async def _trusted(self) -> ssl.SSLContext:
         if self._ssl_context is None:
             # Reading the certificates takes tens of milliseconds.
-            self._ssl_context = await anyio.to_thread.run_sync(httpx.create_ssl_context)
-        if self._pool is None:
-            self._pool = httpcore.AsyncConnectionPool(
-                ssl_context=self._ssl_context,
-                max_connections=self._limits.at_once,
-                max_keepalive_connections=0,
-                network_backend=self._backend,
-            )
-        return self._pool
+            self._ssl_context = await to_thread.run_sync(trusted_certificates)
+        return self._ssl_context
+
+
+def _shown(url: httpx.URL) -> str:
+    """Return the host as people write it, or as it is asked for where that cannot be turned back."""
+    try:
+        return url.host
+    except UnicodeError:
+        return url.raw_host.decode("ascii")
 
 
 def _joined(url: httpx.URL, location: str) -> str:
+    location = location.strip()
+    if len(location) > _LONGEST_LINK or _ENDLESS_HOST.match(location):
+        raise RefusalError("leads to a link too long to be one. Give the picture's own link.")
     try:
-        return urljoin(str(url), location.strip())
+        return urljoin(str(url), location)
     except ValueError as error:
         raise RefusalError("leads to a link that is written wrongly. Give the picture's own link.") from error
 
 
 def _header(response: httpcore.Response, name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
-
-
-def _is_certificate_problem(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _status_words(status: int, host: str, *, passing: bool) -> str:
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-        return f"is not there: {host} answered {status}. Check the link."
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
-        return f"is not given out: {host} answered {status}. Download it in a browser and give the file."
-    if passing:
-        return f"cannot be fetched now: {host} answered {status}. Try again later."
-    return f"cannot be fetched: {host} answered {status}. Check the link, or download it and give the file."

@@ -8,10 +8,11 @@ asked what it is and where it lies.
 
 import difflib
 import errno
+import heapq
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 
@@ -33,7 +34,15 @@ _DEVICE_NAMES = frozenset(
         *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"),
     )
 )
+_LONGEST_PATH = 4096
+"""Characters; no system opens longer ones, and following one takes a look at each of its folders."""
 _MAX_LISTED = 5_000
+"""Entries that are looked at, in all folders together, for a name that may have been meant."""
+_COMPARED = 100
+"""Characters of a name that are compared."""
+_SHORT_LIST = 20
+"""Names that are compared letter by letter, which takes the square of their lengths."""
+_ALIKE = 0.6
 _F_GETPATH = 50
 """macOS's fcntl command for the path of a descriptor; Python names it only there."""
 
@@ -169,6 +178,8 @@ def _parts_below(path: str, root: str) -> list[str] | None:
 
 def _refuse_odd_forms(written: str, *, windows: bool) -> None:
     """Refuse forms that name something other than a file of this machine."""
+    if len(written) > _LONGEST_PATH:
+        raise RefusalError("is a path longer than any file's. Check it.")
     try:
         forbidden = b"\0" in os.fsencode(written)
     except UnicodeEncodeError:
@@ -186,7 +197,8 @@ def _refuse_odd_forms(written: str, *, windows: bool) -> None:
 
 def _missing(written: str, candidates: Sequence[str], lexical: Sequence[str], roots: Sequence[str]) -> str:
     """Say that nothing was found, in the same words whether it is missing or forbidden, and what is near if allowed."""
-    nearest = next((near for candidate in candidates for near in _nearest(candidate, lexical, roots)), None)
+    looked_at = iter(range(_MAX_LISTED))
+    nearest = next((near for candidate in candidates for near in _nearest(candidate, lexical, roots, looked_at)), None)
     if nearest is not None:
         return f"names no file: {quoted(written)}. Did you mean {quoted(nearest)}?"
     return (
@@ -195,7 +207,7 @@ def _missing(written: str, candidates: Sequence[str], lexical: Sequence[str], ro
     )
 
 
-def _nearest(path: str, lexical: Sequence[str], roots: Sequence[str]) -> Iterator[str]:
+def _nearest(path: str, lexical: Sequence[str], roots: Sequence[str], looked_at: Iterator[int]) -> Iterator[str]:
     """Yield the path of the file whose name is most like the one that was asked for, in the same folder."""
     folder, name = os.path.split(path)
     real = os.path.realpath(folder)
@@ -203,7 +215,7 @@ def _nearest(path: str, lexical: Sequence[str], roots: Sequence[str]) -> Iterato
         return
     try:
         with os.scandir(real) as entries:
-            listed = [entry.name for entry, _ in zip(entries, range(_MAX_LISTED), strict=False)]
+            listed = [entry.name for _, entry in zip(looked_at, entries, strict=False)]
     except OSError:
         return
     # One of exactly this name is there but may not be read; naming it again would help nobody.
@@ -212,8 +224,20 @@ def _nearest(path: str, lexical: Sequence[str], roots: Sequence[str]) -> Iterato
     # The same name with another ending is nearer than any other spelling.
     stem = os.path.splitext(wanted)[0]
     same_stem = [entry for entry in folded if os.path.splitext(entry)[0] == stem]
-    for found in same_stem[:1] or difflib.get_close_matches(wanted, list(folded), n=1, cutoff=0.6):
+    for found in same_stem[:1] or _most_alike(wanted, folded):
         yield os.path.join(folder, folded[found])
+
+
+def _most_alike(wanted: str, names: Iterable[str]) -> list[str]:
+    """Return the name that is most like the wanted one, if any is; by their letters first, then in their order."""
+    matcher = difflib.SequenceMatcher(b=wanted[:_COMPARED])
+    likeness: dict[str, float] = {}
+    for name in names:
+        matcher.set_seq1(name[:_COMPARED])
+        if matcher.real_quick_ratio() >= _ALIKE and (quick := matcher.quick_ratio()) >= _ALIKE:
+            likeness[name] = quick
+    short_list = heapq.nlargest(_SHORT_LIST, likeness, key=likeness.__getitem__)
+    return difflib.get_close_matches(wanted[:_COMPARED], short_list, n=1, cutoff=_ALIKE)
 
 
 def _folder_words(path: str) -> str:

@@ -7,6 +7,8 @@ import struct
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
+from kolors_mcp.bounds import linear
+
 Curve = Callable[[float], float]
 """From a coded value to light, both 0 to 1."""
 
@@ -23,11 +25,21 @@ _SAMPLES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 _D50 = (0.9642, 1.0, 0.8249)
 _HEADER = 128
 _MAX_TAGS = 100
+_MAX_CURVE_ENTRIES = 65_536
 _CURVE_POINTS = 1024
+_TABLE = bytes(16) + b"GRAYXYZ " + bytes(12) + b"acsp" + bytes(88) + struct.pack(">I", _MAX_TAGS)
+"""How a profile of one channel begins, up to its table of tags; for what makes hostile ones."""
 
 
+MAX_SEGMENTS = 255
+"""Most segments of a profile in a JPEG: their number is a byte."""
+
+
+@linear(b"\1\1ab", b"\0", b"")
 def joined_segments(segments: Sequence[bytes]) -> bytes:
     """Return the profile that JPEG segments carry in numbered pieces; empty if a piece is missing."""
+    if len(segments) > MAX_SEGMENTS:
+        return b""
     pieces = {segment[0]: segment[2:] for segment in segments if len(segment) > 2}  # noqa: PLR2004  (number, count)
     total = segments[0][1] if segments and len(segments[0]) > 1 else 0
     if len(pieces) != len(segments) or set(pieces) != set(range(1, total + 1)):
@@ -35,6 +47,7 @@ def joined_segments(segments: Sequence[bytes]) -> bytes:
     return b"".join(pieces[number] for number in range(1, total + 1))
 
 
+@linear(b"aaaa\0\0\0\0\xff\xff\xff\xff", b"kTRC\0\0\0\x84\0\1\0\0", b"\0\0\0\1", opening=_TABLE)
 def is_srgb(profile: bytes, *, channels: int = 3) -> bool:
     """Return whether a picture with this profile looks the same without it: sRGB primaries and sRGB's curve."""
     tags = _tags(profile)
@@ -53,7 +66,8 @@ def is_srgb(profile: bytes, *, channels: int = 3) -> bool:
             )
             and all(_is_srgb_curve(_curve(tags[name])) for name in (b"rTRC", b"gTRC", b"bTRC"))
         )
-    except (KeyError, struct.error, ValueError, OverflowError, ZeroDivisionError, IndexError):
+    except (KeyError, struct.error, ValueError, OverflowError, ZeroDivisionError, IndexError, TypeError):
+        # A curve may ask for anything, a root of a negative number too, which is no light (a TypeError, compared).
         return False
 
 
@@ -95,20 +109,22 @@ def matrix_profile(white: tuple[float, float], primaries: Sequence[tuple[float, 
     return header + struct.pack(">I", len(tags)) + directory + body
 
 
-def _tags(profile: bytes) -> dict[bytes, bytes] | None:
+def _tags(profile: bytes) -> dict[bytes, memoryview] | None:
+    """Return the tags by name, as views: a hundred tags may each name the same megabytes."""
     if len(profile) < _HEADER + 4 or profile[36:40] != b"acsp":
         return None
     (count,) = struct.unpack_from(">I", profile, _HEADER)
     if count > _MAX_TAGS or len(profile) < _HEADER + 4 + 12 * count:
         return None
-    tags: dict[bytes, bytes] = {}
+    tags: dict[bytes, memoryview] = {}
+    view = memoryview(profile)
     for index in range(count):
         name, start, length = struct.unpack_from(">4sII", profile, _HEADER + 4 + 12 * index)
-        tags[name] = profile[start : start + length]
+        tags[name] = view[start : start + length]
     return tags
 
 
-def _xyz(tag: bytes) -> tuple[float, ...]:
+def _xyz(tag: memoryview) -> tuple[float, ...]:
     return tuple(value / 65536 for value in struct.unpack_from(">3i", tag, 8))
 
 
@@ -116,17 +132,17 @@ def _xyz_tag(xyz: Sequence[float]) -> bytes:
     return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in xyz))
 
 
-def _curve(tag: bytes) -> Curve:
+def _curve(tag: memoryview) -> Curve:
     """Return the curve of a `curv` or `para` tag."""
-    if tag[:4] == b"curv":
+    if bytes(tag[:4]) == b"curv":
         (count,) = struct.unpack_from(">I", tag, 8)
         if count == 0:
             return lambda value: value
-        points = struct.unpack_from(f">{min(count, 65536)}H", tag, 12)
+        points = struct.unpack_from(f">{min(count, _MAX_CURVE_ENTRIES)}H", tag, 12)
         if count == 1:
             return lambda value: value ** (points[0] / 256)
         return lambda value: _between(points, value)
-    if tag[:4] == b"para":
+    if bytes(tag[:4]) == b"para":
         kind = struct.unpack_from(">H", tag, 8)[0]
         sizes = (1, 3, 4, 5, 7)
         values = [number / 65536 for number in struct.unpack_from(f">{sizes[kind]}i", tag, 12)]

@@ -6,13 +6,14 @@ The marker and table rules are those of ITU-T T.81, annex B; what is accepted is
 import re
 from dataclasses import dataclass, field
 
-from kolors_mcp.images.content import Content
+from kolors_mcp.bounds import linear
+from kolors_mcp.images.content import Content, Span, joined
 from kolors_mcp.images.exif import orientation
-from kolors_mcp.images.icc import is_srgb, joined_segments
+from kolors_mcp.images.icc import MAX_SEGMENTS, is_srgb, joined_segments
 from kolors_mcp.images.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
 from kolors_mcp.images.limits import MAX_SCANS
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import BrokenError, Kept, Walked
+from kolors_mcp.images.walked import BrokenError, Kept, Walked, steps
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
@@ -25,9 +26,16 @@ _GOES_ON = frozenset((0x00, *range(0xD0, 0xD8)))
 _JFIF_PAYLOAD, _ADOBE_PAYLOAD = 14, 12
 _PLAIN_JFIF = b"\x00\x00\x01\x00\x01\x00\x00"
 """What follows the version in a header that says nothing more: square pixels, no thumbnail."""
-_MAX_METADATA_SEGMENTS = 10_000
+_MAX_PARTS = 1_000
+"""Most parts of a JPEG that travels as it is, since each is read on its own. Cameras and programs make fewer than ten:
+only metadata between tables and scans parts them."""
 
 
+@linear(
+    b"\xff", b"\xff\xff\xfe\0\2", b"\xff\xe1\0\x08Exif\0\0", b"\xff\xe2\0\x0eICC_PROFILE\0", b"\xff\xe0\0\x07JFIF\0",
+    b"\xff\xee\0\x07Adobe", b"\xff\xdd\0\4\0\0", b"\xff\xdb\0\x43" + bytes(65), b"\xff\xc4\0\x13" + bytes(17),
+    opening=b"\xff\xd8",
+)  # fmt: skip
 def walk(content: Content) -> Walked:
     """Return what of a JPEG is picture.
 
@@ -38,6 +46,7 @@ def walk(content: Content) -> Walked:
     return _Walk(content).run()
 
 
+@linear(b"\xff\xda", b"\xff", b"\xda")
 def count_scans(content: Content) -> int:
     """Return at most how many scans a JPEG has, however broken it is."""
     count, carried = 0, b""
@@ -56,14 +65,16 @@ class _Colours:
     adobe: int | None = None
     icc: list[bytes] = field(default_factory=list[bytes])
     exifs: int = 0
-    turned: bool = False
+    turn: int = 1
 
 
 class _Walk:
     def __init__(self, content: Content) -> None:
         self._content = content
         self._kept = Kept(checked=not content.fixed)
-        self._tables = Tables()
+        self._readable: list[Span] = [(0, 2)]
+        self._steps = steps()
+        self._tables = Tables(self._steps)
         self._colours = _Colours()
         self._frame: Frame | None = None
         self._scans: list[Scan] = []
@@ -74,22 +85,30 @@ class _Walk:
             raise BrokenError("no start marker")
         self._kept.span(0, b"\xff\xd8")
         position = 2
-        for _ in range(_MAX_METADATA_SEGMENTS):
+        while True:
+            self._steps.take()
             position, code = self._marker(position)
             if code == _EOI:
                 return self._finish(position)
             position = self._segment(position, code)
-        raise BrokenError("too many segments")
 
     def _marker(self, position: int) -> tuple[int, int]:
         """Return where a marker begins, its fill bytes skipped, and its code."""
         head = self._content.read(position, 2)
-        while head == b"\xff\xff":
-            position += 1
+        if head == b"\xff\xff":
+            position = self._end_of_fill(position)
             head = self._content.read(position, 2)
         if len(head) < 2 or head[0] != 0xFF:  # noqa: PLR2004  (every marker begins with this byte)
             raise BrokenError("no marker where one should be")
         return position, head[1]
+
+    def _end_of_fill(self, start: int) -> int:
+        """Return where the last of the 0xFF bytes from `start` on stands; there may be megabytes of them."""
+        for offset, piece in self._content.slices(start):
+            others = len(bytes(piece).lstrip(b"\xff"))
+            if others:
+                return offset + len(piece) - others - 1
+        raise BrokenError("nothing but fill bytes")
 
     def _segment(self, position: int, code: int) -> int:
         """Keep or drop the segment at `position`; return where the next one begins."""
@@ -107,6 +126,7 @@ class _Walk:
         segment = self._content.read(position, 2 + length)
         payload = segment[4:]
         self._kept.span(position, segment)
+        self._readable.append((position, end))
         if code == _DQT:
             self._tables.add_quantization(payload)
         elif code == _DHT:
@@ -123,24 +143,32 @@ class _Walk:
         return end
 
     def _metadata(self, position: int, code: int, length: int) -> None:
-        """Note what a segment says about orientation and colour; keep only what the colours depend on."""
+        """Note what a segment says about orientation and colour; keep only what the colours depend on.
+
+        A decoder is shown no EXIF: the usual one joins all of them, and reads what every entry points to.
+        """
         if code not in (_APP0, _APP1, _APP2, _APP14) or self._scans:
             return
         segment = self._content.read(position, 4 + length)
         payload, colours = segment[4:], self._colours
         if code == _APP0 and payload[:5] == b"JFIF\x00" and length >= _JFIF_PAYLOAD and not colours.jfif:
             colours.jfif = True
+            self._readable.append((position, position + 4 + length))
             if length == _JFIF_PAYLOAD and payload[7:] == _PLAIN_JFIF:
                 self._kept.span(position, segment)
             else:  # a resolution in dots per inch, or a thumbnail
                 self._kept.literal(b"\xff\xe0\x00\x10" + payload[:7] + _PLAIN_JFIF)
         elif code == _APP1 and payload[:6] == b"Exif\x00\x00":
             colours.exifs += 1
-            colours.turned = colours.turned or orientation(payload) != 1
+            if colours.exifs == 1:
+                colours.turn = orientation(payload)
         elif code == _APP2 and payload[:12] == b"ICC_PROFILE\x00":
-            colours.icc.append(payload[12:])
+            if len(colours.icc) <= MAX_SEGMENTS:  # one too many is kept, so that it shows
+                colours.icc.append(payload[12:])
+                self._readable.append((position, position + 4 + length))
         elif code == _APP14 and payload[:5] == b"Adobe" and length >= _ADOBE_PAYLOAD and colours.adobe is None:
             colours.adobe = payload[11]
+            self._readable.append((position, position + 4 + length))
             if length == _ADOBE_PAYLOAD:
                 self._kept.span(position, segment)
             else:
@@ -152,6 +180,7 @@ class _Walk:
             raise BrokenError("a scan before the frame")
         self._scans.append(read_scan(payload, self._frame, self._tables))
         end = self._end_of_scan(start)
+        self._readable.append((start, end))
         self._scan_bytes += end - start
         return end
 
@@ -195,11 +224,13 @@ class _Walk:
             obstacle=self._obstacle(frame),
             scans=len(scans),
             progressive=frame.progressive,
+            readable=joined((*self._readable, (position, position + 2))),
+            turn=self._colours.turn,
         )
 
     def _obstacle(self, frame: Frame) -> str | None:
         colours, components = self._colours, frame.components
-        if colours.turned or colours.exifs > 1:
+        if colours.turn != 1 or colours.exifs > 1:
             return "orientation"
         if len(components) not in (1, 3):
             return "colour space"
@@ -214,4 +245,5 @@ class _Walk:
             return "sampling"
         if colours.icc and not is_srgb(joined_segments(colours.icc), channels=len(components)):
             return "colour profile"
-        return "scans" if len(self._scans) > MAX_SCANS else None
+        many = {"scans": len(self._scans) > MAX_SCANS, "pieces": len(self._kept.parts) > _MAX_PARTS}
+        return next((name for name, too_many in many.items() if too_many), None)

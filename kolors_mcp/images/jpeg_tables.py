@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from kolors_mcp.bounds import Steps, linear
 from kolors_mcp.images.walked import BrokenError
 
 _MAX_TABLES = 4
@@ -61,27 +62,36 @@ class Scan:
 
 
 class Tables:
-    """Which quantization and Huffman tables have been defined so far."""
+    """Which quantization and Huffman tables have been defined so far.
 
-    def __init__(self) -> None:
+    Args:
+        steps: The walk's budget; a segment of 64 KB can hold thousands of tables, so each counts as a step.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
         self.quantization: set[int] = set()
         self.huffman: set[tuple[int, int]] = set()
         """(class, number); class 0 is for means, 1 for everything else."""
 
+    @linear(bytes(65), b"\x10" + bytes(128))
     def add_quantization(self, payload: bytes) -> None:
         """Read a DQT segment."""
         position = 0
         while position < len(payload):
+            self._steps.take()
             precision, number = payload[position] >> 4, payload[position] & 15
             position += 1 + 64 * (precision + 1)
             if precision > 1 or number >= _MAX_TABLES or position > len(payload):
                 raise BrokenError("quantization table")
             self.quantization.add(number)
 
+    @linear(bytes(17), b"\x10\0\1" + bytes(15))
     def add_huffman(self, payload: bytes) -> None:
         """Read a DHT segment."""
         position = 0
         while position < len(payload):
+            self._steps.take()
             kind, number = payload[position] >> 4, payload[position] & 15
             counts = payload[position + 1 : position + 17]
             symbols = payload[position + 17 : position + 17 + sum(counts)]
@@ -93,6 +103,7 @@ class Tables:
             self.huffman.add((kind, number))
 
 
+@linear(b"\1\x11\0", opening=b"\x08\1\0\1\0\xff")
 def read_frame(payload: bytes, *, progressive: bool) -> Frame:
     """Read an SOF segment of an 8-bit Huffman frame."""
     if len(payload) < 6 or len(payload) != 6 + 3 * payload[5]:  # noqa: PLR2004  (fixed layout)
@@ -116,6 +127,7 @@ def read_frame(payload: bytes, *, progressive: bool) -> Frame:
     return Frame(width, height, progressive, components)
 
 
+@linear(b"\1\0", opening=b"\4", closing=b"\0\x3f\0")
 def read_scan(payload: bytes, frame: Frame, tables: Tables) -> Scan:
     """Read an SOS segment and see that everything it leans on is there."""
     if not payload or not 1 <= payload[0] <= _MAX_TABLES or len(payload) != 4 + 2 * payload[0]:

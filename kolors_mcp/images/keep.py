@@ -1,11 +1,14 @@
 """Keeps a finished picture in a folder, whole or not at all, and never over something that is there."""
 
+import errno
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 
 from kolors_mcp.errors import PictureRefusedError
+from kolors_mcp.images.limits import MAX_FILE_BYTES
 from kolors_mcp.images.sniff import HEAD, Kind, kind_of
 from kolors_mcp.wording import quoted
 
@@ -44,6 +47,22 @@ def keep(data: bytes, folder: Path, stem: str) -> Path:
     except OSError as error:
         reason = quoted(error.strerror or "unknown reason", 100)
         raise PictureRefusedError(f"The picture could not be kept in {quoted(str(folder))}: {reason}.") from error
+
+
+def read(file: Path) -> bytes:
+    """Return the bytes of a kept picture.
+
+    Raises:
+        OSError: It cannot be read, or is no ordinary file, or larger than any picture.
+    """
+    flags = os.O_RDONLY
+    for option in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+        flags |= getattr(os, option, 0)
+    with os.fdopen(os.open(file, flags), "rb") as opened:
+        status = os.fstat(opened.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            raise OSError(errno.EINVAL, "no ordinary file of a picture's size")
+        return opened.read(MAX_FILE_BYTES)
 
 
 def _write(path: Path, data: bytes) -> None:

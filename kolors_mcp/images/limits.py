@@ -19,7 +19,31 @@ WIDEST_RATIO = 2.5
 """Beyond 1:2.5 or 2.5:1 a note is made; the vendor's sibling pages refuse there, this one states no rule."""
 
 MAX_DECODED_PIXELS = 89_000_000
-"""Most pixels that are decoded: 267 MB as RGB, once per worker thread, and just below where Pillow begins to warn."""
+"""Most pixels that are decoded, however little each costs: just below where Pillow begins to warn."""
+
+MAX_DECODERS = 2
+"""Processes that decode at once: each takes a core and up to some hundred megabytes."""
+
+DECODING_BYTES = 240_000_000
+"""Memory for one picture that is decoded: with the processes around it, all of it stays below 400 MB."""
+
+PHOTO_DECODING_BYTES = 400_000_000
+"""The same where the file is as large as a photo's: 50 megapixels of a camera's HEIC, 25 of a WebP, 80 of a PNG."""
+
+PHOTO_PIXELS_PER_BYTE = 32
+"""Most pixels for each byte of a file that is as large as a photo. Cameras write 2 to 15; a bomb has thousands."""
+
+DECODING_SECONDS = 20.0
+"""All the time that decoding one picture has, by the clock: the dearest picture that is taken needs 3 s."""
+
+DECODING_CPU_SECONDS = 15
+"""The same in a processor's time."""
+
+IDLE_SECONDS = 60.0
+"""After so long without a picture, a decoding process is ended."""
+
+MAX_ANSWER_BYTES = 16_000_000
+"""Most bytes that are taken from a decoding process; what it writes is at most `MAX_BYTES`."""
 
 MAX_SCAN_PIXELS = 1_000_000_000
 """Most pixels times scans of a progressive JPEG: every scan visits every pixel, so this bounds the time."""
@@ -33,8 +57,8 @@ MAX_FETCHED_BYTES = 20_000_000
 MAX_FILE_BYTES = 64_000_000
 """Most bytes of a file that is opened."""
 
-MAX_PAGE_BYTES = 2_000_000
-"""Most bytes of a web page that is searched for its main picture."""
+MAX_PAGE_BYTES = 512 * 1024
+"""Most bytes of a web page that is searched for its main picture, which pages name in their heads."""
 
 FETCH_SECONDS = 20.0
 """All the time a fetch has, waiting in line, redirects, a page and its picture included."""

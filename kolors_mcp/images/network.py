@@ -4,15 +4,21 @@ Checking a name and leaving the client to resolve it again would ask twice, and 
 Certificates and SNI still go by the name, since only the dialling is changed.
 """
 
-import ssl
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from socket import SOCK_STREAM
-from typing import Any, cast
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import cast
 
 import anyio
 import httpcore
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 
-from kolors_mcp.images.addresses import is_odd_number, is_public, literal
+from kolors_mcp.images import limits
+from kolors_mcp.images.addresses import is_inside_name, is_odd_number, is_public, literal
+from kolors_mcp.images.pace import PacedStream
+from kolors_mcp.images.places import Places
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and port to all its IP addresses. Raises `OSError` if there are none."""
@@ -21,7 +27,10 @@ Connect = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStre
 
 _SECONDS_PER_ADDRESS = 5.0
 _MAX_ADDRESSES = 4
-_READ_AT_ONCE = 256 * 1024
+_MAX_LOOKUPS = 32
+"""Names looked up at once. A name server that never answers holds a thread until the system gives up, so these are
+threads of their own: neither other calls nor Kling's name wait for them."""
+_lookup_threads: RunVar[CapacityLimiter] = RunVar("lookup threads")
 
 
 class NotPublicError(Exception):
@@ -29,15 +38,21 @@ class NotPublicError(Exception):
 
 
 async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """Ask the operating system."""
-    answers = await anyio.getaddrinfo(host, port, type=SOCK_STREAM)
+    """Ask the operating system. Whoever gives up waiting goes on at once; the question is left behind."""
+    limiter = _lookup_threads.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(_MAX_LOOKUPS)
+        _lookup_threads.set(limiter)
+    # Given as bytes, a name is not encoded once more by the standard library.
+    ask = partial(socket.getaddrinfo, host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    answers = await to_thread.run_sync(ask, abandon_on_cancel=True, limiter=limiter)
     return list(dict.fromkeys(str(address[0]) for *_, address in answers))
 
 
 async def system_connect(address: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
     """Open a TCP connection."""
     backend = cast("type[httpcore.AsyncNetworkBackend]", httpcore.AnyIOBackend)()
-    return WideStream(await backend.connect_tcp(address, port, timeout=seconds))
+    return await backend.connect_tcp(address, port, timeout=seconds)
 
 
 def is_excepted(host: str, port: int, allowed_hosts: frozenset[str]) -> bool:
@@ -45,39 +60,6 @@ def is_excepted(host: str, port: int, allowed_hosts: frozenset[str]) -> bool:
     host = host.lower().strip("[]").rstrip(".")
     written = f"[{host}]" if ":" in host else host
     return not allowed_hosts.isdisjoint((host, written, f"{written}:{port}"))
-
-
-class WideStream(httpcore.AsyncNetworkStream):
-    """A connection that takes in more at once than the library asks for: a turn costs as much as its bytes."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        """Stand before an open connection."""
-        self._stream = stream
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  (the library's)
-        """Return what has come, up to a quarter of a megabyte."""
-        return await self._stream.read(max(max_bytes, _READ_AT_ONCE), timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  (the library's)
-        """Send."""
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        """Hang up."""
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  (the library's)
-    ) -> httpcore.AsyncNetworkStream:
-        """Go on encrypted."""
-        return WideStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        """Tell what the connection knows."""
-        return self._stream.get_extra_info(info)
 
 
 class PinnedBackend(httpcore.AsyncNetworkBackend):
@@ -89,11 +71,13 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         resolver: Resolver = system_resolver,
         connect: Connect = system_connect,
         judge: Callable[[str], bool] = is_public,
+        places: Places | None = None,
     ) -> None:
         self._allowed_hosts = allowed_hosts
         self._resolver = resolver
         self._connect = connect
         self._judge = judge
+        self._places = places or Places(limits.MAX_FETCHES, limits.MAX_FETCHES_PER_HOST)
 
     async def connect_tcp(
         self,
@@ -103,7 +87,7 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,  # noqa: ARG002  (the library's signature)
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002  (the library's signature)
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve, judge, dial.
+        """Resolve, judge, wait for a place, dial. The connection holds its place until it is closed.
 
         Raises:
             NotPublicError: Any answer is not public, or there is none.
@@ -112,10 +96,14 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         seconds = _SECONDS_PER_ADDRESS if timeout is None else min(timeout, _SECONDS_PER_ADDRESS)
         failure: Exception = NotPublicError()
         for address in addresses[:_MAX_ADDRESSES]:
-            try:
-                return await self._connect(address, port, seconds)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
+            async with AsyncExitStack() as held:
+                await held.enter_async_context(self._places.place(address))
+                try:
+                    stream = await self._connect(address, port, seconds)
+                except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                    failure = error
+                else:
+                    return PacedStream(stream, held.pop_all())
         raise failure
 
     async def connect_unix_socket(
@@ -133,6 +121,8 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         excepted = is_excepted(host, port, self._allowed_hosts)
+        if is_inside_name(host) and not excepted:
+            raise NotPublicError
         address = literal(host)
         if address is not None:
             addresses: Sequence[str] = (address,)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageDraw
 
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.content import Content
 from kolors_mcp.images.encode import encode
+from kolors_mcp.images.outline import Outline
 from kolors_mcp.images.pixels import Pixels, decode
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import Kind
 from kolors_mcp.images.typed_pillow import mapped, resized
-from kolors_mcp.images.walked import Walked
 
 _WIDTH = 1_200
 """Width that both garments are brought to, so that neither looks like a doll's: about what a try-on renders."""
@@ -42,13 +43,13 @@ class Garment:
     fingerprint: bytes
 
 
-def garment(content: Content, kind: Kind, walked: Walked | None) -> Garment:
+def garment(content: Content, kind: Kind, outline: Outline | None) -> Garment:
     """Decode a picture of a garment.
 
     Raises:
         RefusalError: It cannot be opened.
     """
-    pixels = decode(content, kind, walked, smaller=_enough)
+    pixels = decode(content, kind, outline, smaller=_enough)
     image = pixels.image.convert("RGB")
     fingerprint = hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
     image = resized(image, _fitted(image.size))
@@ -59,7 +60,7 @@ def garment(content: Content, kind: Kind, walked: Walked | None) -> Garment:
     return Garment(whitened, tuple(notes), fingerprint)
 
 
-def compose(upper: Garment, lower: Garment) -> tuple[bytes, tuple[str, ...]]:
+def compose(upper: Garment, lower: Garment, bounds: Bounds) -> tuple[bytes, tuple[str, ...]]:
     """Return the canvas as bytes, and what was done.
 
     Raises:
@@ -78,7 +79,7 @@ def compose(upper: Garment, lower: Garment) -> tuple[bytes, tuple[str, ...]]:
     for piece in (upper, lower):
         canvas.paste(piece.image, ((width - piece.image.width) // 2, top))
         top += piece.image.height + _MARGIN
-    data, _ = encode(Pixels(canvas, "JPEG", canvas.size), 0)
+    data, _ = encode(Pixels(canvas, "JPEG", canvas.size), 0, bounds)
     notes = [f"upper garment: {note}" for note in upper.notes] + [f"lower garment: {note}" for note in lower.notes]
     return data, (*notes, f"both garments put on one white canvas of {width} x {height}, the upper one above")
 

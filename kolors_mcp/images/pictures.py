@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -17,14 +17,12 @@ from kolors_mcp.images.files import open_file
 from kolors_mcp.images.limits import WIDEST_RATIO
 from kolors_mcp.images.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
 from kolors_mcp.images.picture import CheckedPicture
+from kolors_mcp.images.places import Places
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.walked import Walked
+from kolors_mcp.images.worker.messages import Done
+from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
 
-if TYPE_CHECKING:
-    from kolors_mcp.images.outfit import Garment
-
-_DECODERS = 2
-"""Pictures decoded at once: each takes a core and up to some hundred megabytes."""
 _WALKERS = 4
 """Files looked through at once; they take milliseconds."""
 _LONG_TEXT = 100_000
@@ -52,6 +50,7 @@ class Pictures:
         ssl_context: Which certificates are trusted; the usual ones by default.
         costs: What a fetch may take.
         sleep: Waits between attempts at a download.
+        decoder: Decodes pictures; processes of its own by default, started by the first picture that needs one.
     """
 
     def __init__(
@@ -64,11 +63,14 @@ class Pictures:
         ssl_context: ssl.SSLContext | None = None,
         costs: FetchLimits | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        decoder: Decoder | None = None,
     ) -> None:
         self._folders = tuple(folders)
-        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect)
+        costs = costs or FetchLimits()
+        places = Places(costs.at_once, costs.per_host)
+        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect, places=places)
         self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
-        self._decoders = CapacityLimiter(_DECODERS)
+        self._decoder: Decoder = decoder or Decoders()
         self._walkers = CapacityLimiter(_WALKERS)
         self._sleep = sleep
 
@@ -94,14 +96,19 @@ class Pictures:
         Raises:
             PictureRefusedError: Either cannot be had, or both are the same picture.
         """
-        first, first_from = await self._garment(upper, "cloth_image")
-        second, second_from = await self._garment(lower, "lower_cloth_image")
+        pieces: list[tuple[_Obtained, examine.Looked]] = []
+        names = ("cloth_image", "lower_cloth_image")
         try:
-            made = await to_thread.run_sync(examine.outfit, first, second, limiter=self._decoders)
+            for reference, name in zip((upper, lower), names, strict=True):
+                pieces.append(await self._garment(reference, name))
+            made = await self._written("outfit", *(_task(obtained.content, looked) for obtained, looked in pieces))
         except RefusalError as error:
-            raise PictureRefusedError(f"lower_cloth_image {error}") from error
-        notes = (*first_from.notes, *second_from.notes, *made.notes)
-        label = f"{first_from.label} and {second_from.label}"
+            raise PictureRefusedError(f"{names[error.picture]} {error}") from error
+        finally:
+            for obtained, _ in pieces:
+                obtained.content.close()
+        notes = (*(note for obtained, _ in pieces for note in obtained.notes), *made.notes)
+        label = " and ".join(obtained.label for obtained, _ in pieces)
         return _checked(made.content, made.walked, notes, label, "cloth_image")
 
     async def download(self, url: str) -> bytes:
@@ -114,7 +121,7 @@ class Pictures:
             try:
                 fetched = await self._fetcher.fetch(url, pages=False)
                 data = bytes(fetched.data)
-                await to_thread.run_sync(examine.verify, MemoryContent(data), limiter=self._decoders)
+                await self._verify(data)
             except RefusalError as error:
                 if attempt == _DOWNLOADS or not error.passing:
                     raise PictureRefusedError(f"The finished picture {error}") from error
@@ -127,17 +134,13 @@ class Pictures:
         """Return a kept picture.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: It cannot be read, or is no ordinary file, or larger than any picture.
             PictureRefusedError: It is damaged, or no picture any more.
         """
-
-        def read() -> bytes:
-            data = file.read_bytes()
-            examine.verify(MemoryContent(data))
-            return data
-
         try:
-            return await to_thread.run_sync(read, limiter=self._decoders)
+            data = await to_thread.run_sync(keep.read, file, limiter=self._walkers)
+            await self._verify(data)
+            return data  # noqa: TRY300  (the two lines before it are what may fail)
         except RefusalError as error:
             raise PictureRefusedError(f"The saved picture {error}") from error
 
@@ -148,7 +151,7 @@ class Pictures:
             PictureRefusedError: The bytes are no picture.
         """
         try:
-            return await to_thread.run_sync(examine.preview, data, limiter=self._decoders)
+            return bytes((await self._shown("preview", data)).data)
         except RefusalError as error:
             raise PictureRefusedError(f"The finished picture {error}") from error
 
@@ -159,7 +162,7 @@ class Pictures:
             PictureRefusedError: Either is no picture.
         """
         try:
-            return await to_thread.run_sync(examine.beside, left, right, limiter=self._decoders)
+            return bytes((await self._shown("beside", left, right)).data)
         except RefusalError as error:
             raise PictureRefusedError(f"The finished picture {error}") from error
 
@@ -170,7 +173,10 @@ class Pictures:
             PictureRefusedError: The bytes are no picture.
         """
         try:
-            return await to_thread.run_sync(examine.handed_out, data, limiter=self._decoders)
+            if examine.can_be_handed_out(data):
+                return data, False
+            made = await self._shown("handed_out", data)
+            return bytes(made.data), made.shrunk
         except RefusalError as error:
             raise PictureRefusedError(f"The finished picture {error}") from error
 
@@ -183,8 +189,8 @@ class Pictures:
         return await to_thread.run_sync(keep.keep, data, folder, stem, limiter=self._walkers)
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self._fetcher.aclose()
+        """End what decodes; each fetch closes its own connection."""
+        await self._decoder.aclose()
 
     async def _obtain(self, reference: str, *, look: bool = False) -> _Obtained:
         """Get hold of the bytes, wherever they are; with a first look if that costs no turn of its own."""
@@ -200,28 +206,51 @@ class Pictures:
             return await to_thread.run_sync(opened, named.path, self._folders, limiter=self._walkers)
         return _Obtained(MemoryContent(named.data), named.label)
 
-    async def _garment(self, reference: str, argument: str) -> "tuple[Garment, _Obtained]":
+    async def _garment(self, reference: str, argument: str) -> tuple[_Obtained, examine.Looked]:
         try:
-            obtained = await self._obtain(reference)
+            obtained = await self._obtain(reference, look=True)
             try:
-                return await to_thread.run_sync(examine.garment, obtained.content, limiter=self._decoders), obtained
-            finally:
+                return obtained, await self._looked(obtained)
+            except BaseException:
                 obtained.content.close()
+                raise
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
+
+    async def _looked(self, obtained: _Obtained) -> examine.Looked:
+        return obtained.looked or await to_thread.run_sync(examine.look, obtained.content, limiter=self._walkers)
+
+    async def _written(self, job: Literal["convert", "outfit"], *pictures: Task) -> examine.Made:
+        """Have a picture written anew, and look at it as at anybody's."""
+        done = await self._decoder.run(job, *pictures)
+        return await to_thread.run_sync(examine.made_of, done.data, done.notes, limiter=self._walkers)
+
+    async def _shown(self, job: Literal["preview", "beside", "handed_out"], *pictures: bytes) -> Done:
+        tasks = (Task(MemoryContent(data), examine.kind_known(data)) for data in pictures)
+        return await self._decoder.run(job, *tasks)
+
+    async def _verify(self, data: bytes) -> None:
+        content = MemoryContent(data)
+        unknown = await to_thread.run_sync(examine.whole, content, limiter=self._walkers)
+        if unknown is not None:
+            await self._decoder.run("verify", _task(content, unknown))
 
     async def _made_fit(self, obtained: _Obtained, argument: str) -> CheckedPicture:
         content, kept_open = obtained.content, False
         try:
-            looked = obtained.looked or await to_thread.run_sync(examine.look, content, limiter=self._walkers)
+            looked = await self._looked(obtained)
             if looked.fits and looked.walked is not None:
                 kept_open = True
                 return _checked(content, looked.walked, obtained.notes + looked.notes, obtained.label, argument)
-            made = await to_thread.run_sync(examine.convert, content, looked, limiter=self._decoders)
+            made = await self._written("convert", _task(content, looked))
         finally:
             if not kept_open:
                 content.close()
-        return _checked(made.content, made.walked, obtained.notes + made.notes, obtained.label, argument)
+        return _checked(made.content, made.walked, obtained.notes + looked.notes + made.notes, obtained.label, argument)
+
+
+def _task(content: Content, looked: examine.Looked) -> Task:
+    return Task(content, looked.kind, looked.walked)
 
 
 def _opened(path: str, folders: Sequence[Path]) -> _Obtained:

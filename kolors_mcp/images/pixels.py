@@ -19,13 +19,15 @@ from PIL import (
 from PIL.Image import Transpose
 
 from kolors_mcp.images import jpeg
-from kolors_mcp.images.colours import to_srgb
 from kolors_mcp.images.content import Content, SpanReader
+from kolors_mcp.images.costs import WHOLE, bytes_for, memory_for, most_pixels_for, too_dear
+from kolors_mcp.images.declared import coefficient_bytes, piece_bytes, webp_size
 from kolors_mcp.images.exif import orientation
+from kolors_mcp.images.flatten import flattened
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
+from kolors_mcp.images.outline import Outline
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sniff import HEAD, Kind
-from kolors_mcp.images.walked import Walked
 
 _UPRIGHT: dict[int, tuple[Transpose, str]] = {
     2: (Transpose.FLIP_LEFT_RIGHT, "mirrored"),
@@ -38,10 +40,12 @@ _UPRIGHT: dict[int, tuple[Transpose, str]] = {
 }
 """What makes a picture upright, by the EXIF orientation tag; degrees are clockwise."""
 
+_SIDEWAYS = frozenset((5, 6, 7, 8))
+"""Turns that swap width and height."""
+
 _LOSSLESS: frozenset[Kind] = frozenset(("PNG", "GIF", "BMP"))
-_TIFF_WIDTHS, _TIFF_HEIGHTS, _TIFF_DEPTHS, _TIFF_ORIENTATION = (256, 322), (257, 323), 258, 274
+_TIFF_DEPTHS, _TIFF_ORIENTATION = 258, 274
 _EIGHT = 8
-_MAX_TILE_SIDE = 20_000
 
 
 @dataclass
@@ -63,7 +67,7 @@ class Pixels:
 def decode(
     content: Content,
     kind: Kind,
-    walked: Walked | None,
+    outline: Outline | None,
     *,
     smaller: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
     least: int = MIN_SIDE,
@@ -73,17 +77,19 @@ def decode(
     Args:
         content: The bytes.
         kind: What they begin like.
-        walked: What a walk through them found, if it came to the end.
-        smaller: From the declared size to one that is enough; a JPEG is then decoded at an eighth, quarter or half.
+        outline: What a walk through them found, if it came to the end.
+        smaller: From the declared size to one that is enough; the picture has it then, or is larger if that was cheap.
         least: Least pixels of each side.
 
     Raises:
         RefusalError: They cannot be opened, or cost too much to open.
     """
     try:
-        return _decode(content, kind, walked, smaller, least)
+        return _decode(content, kind, outline, smaller, least)
     except RefusalError:
         raise
+    except MemoryError as error:
+        raise RefusalError(too_dear(kind)) from error
     except Exception as error:  # decoders raise anything at all on hostile bytes
         raise RefusalError(
             f"is a {kind} that cannot be opened; it is damaged or cut off. Give another copy of it.", passing=True
@@ -93,40 +99,73 @@ def decode(
 def _decode(
     content: Content,
     kind: Kind,
-    walked: Walked | None,
+    outline: Outline | None,
     smaller: Callable[[tuple[int, int]], tuple[int, int]],
     least: int,
 ) -> Pixels:
     if kind == "WebP":
         # Its decoder sets memory aside for the declared size as soon as it is opened.
-        check_size(*_webp_size(content.read(0, 32)), least, budget=MAX_DECODED_PIXELS)
-    spans = ((0, content.size),) if walked is None or walked.readable is None else walked.readable
+        size = webp_size(content.read(0, 32))
+        check_size(*size, least, budget=MAX_DECODED_PIXELS)
+        _check_memory(content, size, bytes_for(kind, "RGBA", size, smaller(size)))
+    spans = ((0, content.size),) if outline is None or outline.readable is None else outline.readable
     with BufferedReader(SpanReader(content, spans), 1 << 16) as file:
         image = _open(cast("IO[bytes]", file), kind)
         check_size(*image.size, least, budget=None if kind == "JPEG" else MAX_DECODED_PIXELS)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
-            _spare(image, content, walked, smaller)
-        if isinstance(image, TiffImagePlugin.TiffImageFile):
-            _check_tiles(image)
-        declared, frames = _declared(image, walked), _frames(image)
-        turn = _orientation(image)
-        image.load()
+            _spare(image, content, outline, smaller)
+        else:
+            extra = piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
+            needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size))
+            _check_memory(content, image.size, needed)
+        declared, frames = _declared(image, outline), _frames(image)
+        turn = _orientation(image) if outline is None else outline.turn
+        _load(image, content, kind)
         if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:
             raise RefusalError(_too_many(*image.size))
         notes = [f"only the first of its {frames} used"] if frames else []
         depth = _depth(image, content)
         if depth > _EIGHT:
             notes.append(f"reduced from {depth} to 8 bits a channel")
-        flat, colour_notes = to_srgb(image, content.read(0, HEAD * 16) if kind in ("HEIC", "AVIF") else b"")
+        if kind == "TIFF":  # whose decoder has turned it already
+            declared, turned = image.size, False
+        else:
+            turned = turn in _SIDEWAYS
+        enough = _swapped(smaller(_swapped(declared, turned)), turned)
+        head = content.read(0, HEAD * 16) if kind in ("HEIC", "AVIF") else b""
+        flat, colour_notes = flattened(image, head, enough)
+        del image
         notes += colour_notes
     if turn in _UPRIGHT:
         transposition, words = _UPRIGHT[turn]
         notes.insert(0, f"{words} as the photo's tag says")
-        if kind != "TIFF":  # whose decoder has turned it already
+        if kind != "TIFF":
             flat = flat.transpose(transposition)
-            declared = declared if turn < 5 else (declared[1], declared[0])  # noqa: PLR2004  (5 to 8 swap the sides)
     flat.info.clear()
-    return Pixels(flat, kind, declared if kind != "TIFF" else flat.size, notes)
+    return Pixels(flat, kind, _swapped(declared, turned), notes)
+
+
+def _load(image: ImageFile.ImageFile, content: Content, kind: Kind) -> None:
+    try:
+        image.load()
+    except Exception as error:
+        # Decoders that find no memory call the picture damaged; so whatever comes near the bound is not called that.
+        pixels = image.size[0] * image.size[1]
+        if kind in WHOLE and 2 * bytes_for(kind, image.mode, image.size, (1, 1)) > memory_for(content.size, pixels):
+            raise MemoryError from error
+        raise
+
+
+def _swapped(size: tuple[int, int], turned: bool) -> tuple[int, int]:
+    return (size[1], size[0]) if turned else size
+
+
+def _check_memory(content: Content, size: tuple[int, int], needed: int) -> None:
+    """Refuse a picture by the memory that its decoder takes, before anything is decoded."""
+    pixels = size[0] * size[1]
+    most = memory_for(content.size, pixels)
+    if needed > most:
+        raise RefusalError(_too_many(*size, most_pixels_for(needed, pixels, most)))
 
 
 def check_size(width: int, height: int, least: int, *, budget: int | None) -> None:
@@ -137,9 +176,11 @@ def check_size(width: int, height: int, least: int, *, budget: int | None) -> No
         raise RefusalError(_too_many(width, height))
 
 
-def _too_many(width: int, height: int) -> str:
+def _too_many(width: int, height: int, most: int | None = None) -> str:
+    megapixels = (MAX_DECODED_PIXELS if most is None else most) // 1_000_000
+    of_its_kind = "" if most is None else " of its kind"
     return (
-        f"declares {width} x {height} pixels; at most {MAX_DECODED_PIXELS // 1_000_000} megapixels can be opened. "
+        f"declares {width} x {height} pixels; at most {megapixels} megapixels{of_its_kind} can be opened. "
         "Ask for a smaller version."
     )
 
@@ -167,13 +208,13 @@ def _open(file: IO[bytes], kind: Kind) -> ImageFile.ImageFile:
 def _spare(
     image: JpegImagePlugin.JpegImageFile,
     content: Content,
-    walked: Walked | None,
+    outline: Outline | None,
     smaller: Callable[[tuple[int, int]], tuple[int, int]],
 ) -> None:
     """Bound what a JPEG costs: memory by decoding it smaller if that will do, time by its scans."""
     width, height = image.size
-    progressive = bool(image.info.get("progressive")) or (walked is not None and walked.progressive)
-    scans = walked.scans if walked is not None else jpeg.count_scans(content)
+    progressive = bool(image.info.get("progressive")) or (outline is not None and outline.progressive)
+    scans = outline.scans if outline is not None else jpeg.count_scans(content)
     if width * height * scans > MAX_SCAN_PIXELS:
         raise RefusalError(
             f"has {width} x {height} pixels in {scans} passes, which takes too long to open. Save it anew first."
@@ -185,11 +226,13 @@ def _spare(
     held = (width, height) if progressive else image.size
     if held[0] * held[1] > MAX_DECODED_PIXELS:
         raise RefusalError(_too_many(width, height))
+    needed = bytes_for("JPEG", image.mode, image.size, enough) + (coefficient_bytes(image, held) if progressive else 0)
+    _check_memory(content, (width, height), needed)
 
 
-def _declared(image: ImageFile.ImageFile, walked: Walked | None) -> tuple[int, int]:
-    if walked is not None:
-        return walked.width, walked.height
+def _declared(image: ImageFile.ImageFile, outline: Outline | None) -> tuple[int, int]:
+    if outline is not None:
+        return outline.width, outline.height
     if isinstance(image, JpegImagePlugin.JpegImageFile) and image.decoderconfig:
         # `draft` has changed the size; its factor is the first of the two.
         scale = cast("tuple[int, int]", image.decoderconfig)[0] or 1
@@ -224,25 +267,3 @@ def _orientation(image: ImageFile.ImageFile) -> int:
         return turn if isinstance(turn, int) else 1
     blob = image.info.get("exif")
     return orientation(blob) if isinstance(blob, bytes) else 1
-
-
-def _check_tiles(image: TiffImagePlugin.TiffImageFile) -> None:
-    """Refuse tiles far larger than the picture: memory is set aside for a whole tile."""
-    tags = cast("dict[int, Any]", image.tag_v2)
-    for width_tag, height_tag in zip(_TIFF_WIDTHS, _TIFF_HEIGHTS, strict=True):
-        width, height = tags.get(width_tag, 1), tags.get(height_tag, 1)
-        if not (isinstance(width, int) and isinstance(height, int)) or width * height > MAX_DECODED_PIXELS:
-            raise RefusalError("is a TIFF whose tiles are too large to open. Save it as JPEG or PNG.")
-
-
-def _webp_size(head: bytes) -> tuple[int, int]:
-    """Return the size that a WebP declares in its first chunk (RFC 9649)."""
-    chunk = head[12:16]
-    if chunk == b"VP8X":
-        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
-    if chunk == b"VP8L":
-        bits = int.from_bytes(head[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if chunk == b"VP8 ":
-        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
-    raise RefusalError("is a WebP that cannot be opened; it is damaged. Give another copy of it.")

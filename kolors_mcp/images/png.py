@@ -7,30 +7,39 @@ slices that are thrown away: they must come to exactly the rows the header decla
 import struct
 import zlib
 
-from kolors_mcp.images.content import SLICE, Content, Span
+from kolors_mcp.bounds import linear
+from kolors_mcp.images.content import SLICE, Content, Span, joined
 from kolors_mcp.images.exif import orientation
 from kolors_mcp.images.icc import is_srgb
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import BrokenError, Kept, Walked
+from kolors_mcp.images.walked import BrokenError, Kept, Walked, steps
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _GREY, _RGB, _PALETTE = 0, 2, 3
-_LAST_FILTER = 4
-_MAX_CHUNKS = 1_000_000
+_FILTERS = bytes(range(5))
 _MAX_PROFILE = 4_000_000
 _USUAL_GAMMA = range(43_000, 48_000)
 """1/2.2 in the format's unit of 1/100000, as programs round it; it is how sRGB is written there."""
 _USUAL_CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 _CHROMATICITY_TOLERANCE = 500
 
-# What a decoder is shown beside the picture itself: all that decides about colours and which way is up.
-_TELLING = frozenset((b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"eXIf"))
+# What decides about colours, and which way is up; a decoder is shown the first beside the picture itself.
+_COLOURS = frozenset((b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP"))
+_TELLING = _COLOURS | {b"eXIf"}
 _MAX_TELLING = 8_000_000
 
 
+_START = _SIGNATURE + bytes.fromhex("0000000d 49484452 00000190 00000190 10 02 00 00 00 5f4d7dd8")
+"""A PNG of 400 x 400 pixels, 16 bits a channel, up to the end of its header; for what makes hostile ones."""
+
+
+@linear(
+    b"\0\0\0\0IDAT\x35\xaf\x06\x1e", b"\0\0\0\0tEXt" + bytes(4), b"\0\0\0\4eXIf" + bytes(8), b"\0\0\0\1iCCP" + bytes(5),
+    b"\0\0\0\0acTL" + bytes(4), opening=_START, closing=b"\0\0\0\0IEND\xaeB`\x82",
+)  # fmt: skip
 def walk(content: Content) -> Walked:
     """Return what of a PNG is picture.
 
@@ -50,6 +59,7 @@ class _Walk:
         self._animated = False
         self._has_palette = False
         self._has_data = False
+        self._steps = steps()
 
     def run(self) -> Walked:
         content = self._content
@@ -69,16 +79,9 @@ class _Walk:
         rows = None if interlaced else _Rows(width * _CHANNELS[colour] * depth, height)
         position = 33
         previous = b"IHDR"
-        for _ in range(_MAX_CHUNKS):
-            start = position
-            position, name = self._chunk(position, previous, colour, rows)
-            if name == b"IEND":
-                break
-            previous = name
-            if position <= start:
-                raise BrokenError("chunk")
-        else:
-            raise BrokenError("too many chunks")
+        while previous != b"IEND":
+            self._steps.take()
+            position, previous = self._chunk(position, previous, colour, rows)
         if not self._has_data or (colour == _PALETTE and not self._has_palette):
             raise BrokenError("no picture")
         if rows is not None:
@@ -93,7 +96,8 @@ class _Walk:
             digest=self._kept.digest,
             obstacle=self._obstacle(colour, depth, interlaced=bool(interlaced)),
             animated=self._animated,
-            readable=tuple(self._readable),
+            readable=joined(self._readable),
+            turn=self._turn(),
         )
 
     def _chunk(self, position: int, previous: bytes, colour: int, rows: "_Rows | None") -> tuple[int, bytes]:
@@ -118,8 +122,8 @@ class _Walk:
             self._has_palette = True
         elif name != b"IEND" or length:
             raise BrokenError("unknown chunk")
-        # A palette beside full colours is only advice to small screens.
-        keep = name != b"PLTE" or colour == _PALETTE
+        # A palette beside full colours is only advice to small screens, and data without a byte is nothing at all.
+        keep = length > 0 if name == b"IDAT" else name != b"PLTE" or colour == _PALETTE
         if keep:
             self._readable.append((position, end))
             self._kept.span(position, head)
@@ -136,7 +140,8 @@ class _Walk:
         # A text that is damaged is dropped like a sound one; damaged colours are as good as none.
         if zlib.crc32(data[:-4], zlib.crc32(name)) == int.from_bytes(data[-4:], "big"):
             self._told[name] = data[:-4]
-            self._readable.append((position, end))
+            if name in _COLOURS:
+                self._readable.append((position, end))
 
     def _check(self, position: int, end: int, name: bytes, rows: "_Rows | None", *, keep: bool) -> None:
         checksum = zlib.crc32(name)
@@ -155,7 +160,7 @@ class _Walk:
 
     def _obstacle(self, colour: int, depth: int, *, interlaced: bool) -> str | None:
         told = self._told
-        if b"eXIf" in told and orientation(told[b"eXIf"]) != 1:
+        if self._turn() != 1:
             return "orientation"
         if colour not in (_GREY, _RGB) or b"tRNS" in told:
             return "palette" if colour == _PALETTE else "transparency"
@@ -164,6 +169,9 @@ class _Walk:
         if interlaced:
             return "interlacing"
         return None if self._looks_srgb(1 if colour == _GREY else 3) else "colour profile"
+
+    def _turn(self) -> int:
+        return orientation(self._told.get(b"eXIf", b""))
 
     def _looks_srgb(self, channels: int) -> bool:
         """Judge by the chunk that counts most: cICP, then iCCP, then sRGB, then gAMA and cHRM."""
@@ -201,7 +209,7 @@ class _Rows:
                 # The first row begins at 0; the first that begins in here, this many bytes on.
                 filters = out[-self._seen % self._stride :: self._stride]
                 self._seen += len(out)
-                if self._seen > self._expected or (filters and max(filters) > _LAST_FILTER):
+                if self._seen > self._expected or filters.translate(None, _FILTERS):
                     raise BrokenError("rows")
                 data = self._inflater.unconsumed_tail or self._inflater.unused_data
         except zlib.error as error:
@@ -216,6 +224,7 @@ class _Rows:
             raise BrokenError("data")
 
 
+@linear(b"\0", b"\0\0\xff\xff", b"\x78\xda", opening=b"icc\0\0\x78\xda")
 def embedded_profile(chunk: bytes) -> bytes:
     """Return the profile of an iCCP chunk; empty if it cannot be had or is unreasonably large."""
     _, _, rest = chunk.partition(b"\0")

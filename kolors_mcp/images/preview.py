@@ -4,11 +4,10 @@ import io
 
 from PIL import Image
 
-from kolors_mcp.images.content import MemoryContent
+from kolors_mcp.images.content import Content
 from kolors_mcp.images.limits import HANDED_OUT_BYTES, HANDED_OUT_SIDE, PREVIEW_BYTES, PREVIEW_SIDE
 from kolors_mcp.images.pixels import Pixels, decode
-from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sniff import HEAD, kind_of
+from kolors_mcp.images.sniff import Kind
 from kolors_mcp.images.typed_pillow import resized
 
 _QUALITIES = (85, 75, 65, 50, 35)
@@ -17,34 +16,34 @@ _GAP = 8
 """White pixels between two pictures."""
 
 
-def preview(data: bytes) -> bytes:
+def preview(content: Content, kind: Kind) -> bytes:
     """Return a small baseline JPEG.
 
     Raises:
-        RefusalError: The bytes are no picture.
+        RefusalError: It cannot be opened.
     """
-    return _written(_small(data), PREVIEW_BYTES)
+    return _written(_small(content, kind), PREVIEW_BYTES)
 
 
-def handed_out(data: bytes) -> tuple[bytes, bool]:
+def handed_out(content: Content, kind: Kind) -> tuple[bytes, bool]:
     """Return a JPEG within the limits of what hosts take, and whether it has fewer pixels than the picture.
 
     Raises:
-        RefusalError: The bytes are no picture.
+        RefusalError: It cannot be opened.
     """
-    pixels = _decoded(data, HANDED_OUT_SIDE)
+    pixels = _decoded(content, kind, HANDED_OUT_SIDE)
     jpeg = _written(_within(pixels.image, HANDED_OUT_SIDE), HANDED_OUT_BYTES)
     with Image.open(io.BytesIO(jpeg)) as written:
         return jpeg, written.size != pixels.declared
 
 
-def beside(left: bytes, right: bytes) -> bytes:
+def beside(left: tuple[Content, Kind], right: tuple[Content, Kind]) -> bytes:
     """Return two pictures of the same height beside each other, within the limits of a preview.
 
     Raises:
-        RefusalError: Either is no picture.
+        RefusalError: Either cannot be opened.
     """
-    pair = (_small(left), _small(right))
+    pair = (_small(*left), _small(*right))
     wide = sum(image.width / image.height for image in pair)
     # The right one is what it is about, so it is not enlarged; the left one follows.
     height = max(1, min(PREVIEW_SIDE, pair[1].height, int((PREVIEW_SIDE - _GAP) / wide)))
@@ -55,20 +54,16 @@ def beside(left: bytes, right: bytes) -> bytes:
     return _written(canvas, PREVIEW_BYTES)
 
 
-def _small(data: bytes) -> Image.Image:
-    return _within(_decoded(data, PREVIEW_SIDE).image, PREVIEW_SIDE)
+def _small(content: Content, kind: Kind) -> Image.Image:
+    return _within(_decoded(content, kind, PREVIEW_SIDE).image, PREVIEW_SIDE)
 
 
-def _decoded(data: bytes, side: int) -> Pixels:
-    kind = kind_of(data[:HEAD])
-    if kind is None:
-        raise RefusalError("is no picture")
-
+def _decoded(content: Content, kind: Kind, side: int) -> Pixels:
     def enough(size: tuple[int, int]) -> tuple[int, int]:
         factor = min(1.0, side / max(size))
         return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
-    return decode(MemoryContent(data), kind, None, smaller=enough, least=1)
+    return decode(content, kind, None, smaller=enough, least=1)
 
 
 def _within(image: Image.Image, side: int) -> Image.Image:

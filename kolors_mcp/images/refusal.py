@@ -8,8 +8,10 @@ class RefusalError(Exception):
 
     Attributes:
         passing: Whether the same may work in a moment, as with a connection that broke.
+        picture: Which of several pictures it is about.
     """
 
-    def __init__(self, text: str, *, passing: bool = False) -> None:
+    def __init__(self, text: str, *, passing: bool = False, picture: int = 0) -> None:
         super().__init__(text)
         self.passing = passing
+        self.picture = picture

@@ -12,6 +12,11 @@ def resized(image: Image.Image, size: tuple[int, int], *, mode: Image.Resampling
     return image.resize(size, mode)  # pyright: ignore[reportUnknownMemberType]
 
 
+def resized_part(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+    """Return what is in `box` at `size`, with Lanczos; pixels around the box count where the filter reaches them."""
+    return image.resize(size, Image.Resampling.LANCZOS, box)  # pyright: ignore[reportUnknownMemberType]
+
+
 def mapped(image: Image.Image, table: Sequence[float], mode: str | None = None) -> Image.Image:
     """Return `image` with each value replaced by the table's."""
     return image.point(table, mode)  # pyright: ignore[reportUnknownMemberType]

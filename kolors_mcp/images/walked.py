@@ -5,7 +5,9 @@ import zlib
 from dataclasses import dataclass
 from typing import Literal
 
+from kolors_mcp.bounds import MAX_STEPS, Steps
 from kolors_mcp.images.content import Span
+from kolors_mcp.images.refusal import RefusalError
 
 Part = Span | bytes
 """A span of the content, or bytes that stand in its place."""
@@ -35,7 +37,18 @@ class Walked:
     progressive: bool = False
     animated: bool = False
     readable: tuple[Span, ...] | None = None
-    """What a decoder needs, colour and orientation included, texts and the like left out; none: everything."""
+    """What a decoder needs, colours included, texts and the like left out; none: everything."""
+    turn: int = 1
+    """The orientation that its metadata tells, 1 to 8. A decoder is not shown it: the walk has read it already."""
+
+
+def steps() -> Steps:
+    """Return the budget of a walk through one picture."""
+    return Steps(_too_many_pieces)
+
+
+def _too_many_pieces() -> RefusalError:
+    return RefusalError(f"is built of more than {MAX_STEPS} pieces, which takes too long to read. Save it anew first.")
 
 
 class Kept:

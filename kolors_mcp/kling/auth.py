@@ -1,5 +1,6 @@
 """The Authorization header: an API key as it is, or a JWT signed with the pair of keys."""
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
 
+from kolors_mcp.bounds import linear
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.settings import Credentials
@@ -20,6 +22,8 @@ RENEWED_BEFORE = 180
 """Seconds before its end from which a token is not used any more."""
 NEWLY_SIGNED = 30
 """Seconds during which a token counts as new, so that signing another one would change nothing."""
+LONGEST_DATE = 64
+"""Characters of a `Date` that are read."""
 NOT_VALID_YET, EXPIRED = 1003, 1004
 
 MISSING = (
@@ -38,9 +42,16 @@ class _Token:
 
 def skew_of(date: str | None, clock: Clock) -> float | None:
     """Return the seconds by which an answer's `Date` header is ahead of our clock; none if it cannot be read."""
+    moment = _moment_of(date or "")
+    return None if moment is None else moment - clock.wall()
+
+
+@linear(b"Thu, 01 Jan 1970 ", b"(", b",", b"0 ", b"+")
+def _moment_of(date: str) -> float | None:
+    """Return the seconds since 1970; none if it cannot be read."""
     try:
-        return parsedate_to_datetime(date or "").timestamp() - clock.wall()
-    except ValueError:
+        return parsedate_to_datetime(date[:LONGEST_DATE]).timestamp()
+    except (ValueError, OverflowError, OSError):
         return None
 
 
@@ -60,6 +71,12 @@ class Authorization:
     def skew(self) -> float:
         """Seconds by which Kling's clock was found to be ahead of ours; 0 until a token was refused for it."""
         return self._skew
+
+    def account(self) -> bytes:
+        """Return what tells the account in use from others, and shows nothing of its keys."""
+        credentials = self._credentials()
+        keys = None if credentials is None else (credentials.api_key or credentials.access_key)
+        return hashlib.sha256(b"" if keys is None else keys.get_secret_value().encode()).digest()
 
     def header(self) -> str:
         """Return `Bearer ...`.

@@ -1,7 +1,5 @@
 """The client of Kling's try-on API: create one, read one, read a page, and what is left on the account."""
 
-import re
-import ssl
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 from urllib.parse import quote
@@ -13,10 +11,13 @@ from pydantic import ValidationError
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.auth import Authorization, skew_of
+from kolors_mcp.kling.connection import open_client
 from kolors_mcp.kling.exchange import Reply, exchange
-from kolors_mcp.kling.refusals import MEANINGS, error_for
+from kolors_mcp.kling.references import References
+from kolors_mcp.kling.refusals import error_for
 from kolors_mcp.kling.wire import (
     COSTS_PATH,
+    MOST_PACKS,
     PACKS,
     TASK,
     TRY_ON_PATH,
@@ -26,6 +27,7 @@ from kolors_mcp.kling.wire import (
     ResourcePack,
     tasks_of,
 )
+from kolors_mcp.models import is_id
 from kolors_mcp.settings import Credentials
 
 CREATE_SECONDS = 150.0
@@ -41,9 +43,11 @@ LONGEST_RETRY_AFTER = 30.0
 COSTS_WINDOW = 400 * 24 * 3600
 """Seconds: the costs query filters by the time of purchase, so it has to look far back."""
 
-AUTHENTICATION_CODES = range(1000, 1005)
+OUR_REFERENCES = "k-"
+"""How they begin; Kling's own ids are digits."""
+_TRY_LATER = "Try again in a minute."
 
-_TAKEN = re.compile(r"exist|already|unique|duplicat|repeat|conflict|taken|used", re.IGNORECASE)
+AUTHENTICATION_CODES = range(1000, 1005)
 
 T = TypeVar("T")
 
@@ -69,26 +73,17 @@ class KlingClient:
             credentials: Asked at every request, so that rotated keys are taken up.
             clock: Time, sleep and jitter.
             transport: What carries the requests; for tests.
+
+        Raises:
+            NotConfiguredError: The origin, or what the environment says of proxies and certificates, cannot be used.
         """
         self._clock = clock or Clock()
         self.authorization = Authorization(credentials, self._clock)
-        self._knows_external_ids = True
+        self._references = References(self._post_signed, self.authorization.account, self._clock)
         self.observed_skew: float | None = None
         """Seconds by which Kling's clock was ahead of ours at its latest answer."""
         self._reads = anyio.Semaphore(READS_AT_ONCE)
-        self._http = httpx.AsyncClient(
-            base_url=api_base,
-            transport=transport,
-            # The trusted certificates take 25 ms to load; a server on this machine has no use for them.
-            verify=api_base.startswith("https://") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            follow_redirects=False,
-            # A proxy of the environment may stand before Kling, never before a server on this machine.
-            trust_env=api_base.startswith("https://"),
-            timeout=httpx.Timeout(60.0, connect=10.0),
-            # The pool counts busy connections among those kept: with a lower number a crowd connects again each time.
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=200),
-            event_hooks={"response": [self._note_clock]},
-        )
+        self._http = open_client(api_base, transport, self._note_clock)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -106,23 +101,21 @@ class KlingClient:
             again: Whether Kling has had the same reference before, and said that it came to nothing.
 
         Raises:
+            NotConfiguredError: There are no credentials; nothing was sent.
             RefusedError: Kling refused; nothing was created.
+            ReferenceRefusedError: Kling knows no references; the same request can be sent again, and goes without one.
             UnreachableError: Nothing left this machine, or not all of it; nothing was created.
             PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
             UnconfirmedCreateError: The request left and the outcome is not known.
         """
         reference = request.external_task_id
-        sent = request if self._knows_external_ids else _without_reference(request)
+        sent = request
+        if reference is not None and await self._references.are_unknown():
+            sent = _without_reference(request)
         try:
             reply = await self._post_signed(sent.body())
-            if sent.external_task_id is not None and _is_about_the_reference(reply):
-                if again or _says_taken(reply):
-                    # Nobody else makes up our references: what has this one already is this very create.
-                    raise errors.ConnectionLostError("Kling says that it has this request already", "Look for it.")
-                # Refused by name, so nothing was created: an upstream that follows the page to the letter.
-                self._knows_external_ids = False
-                sent = _without_reference(request)
-                reply = await self._post_signed(sent.body())
+            if reply.verdict is not None and sent.external_task_id is not None:
+                await self._references.require_certain(reply.verdict, sent.external_task_id, again=again)
             if reply.verdict is not None:
                 raise error_for(reply.verdict, creating=True)
             return _task(reply)
@@ -141,7 +134,8 @@ class KlingClient:
             TaskNotFoundError: Kling does not know the id, which soon after a create proves nothing.
         """
         try:
-            task = await self._read(f"{TRY_ON_PATH}/{_path_segment(task_id)}", {}, _task, seconds)
+            path = f"{TRY_ON_PATH}/{_path_segment(task_id)}"
+            task = await self._read(path, {}, lambda reply: _task_asked_for(reply, task_id), seconds)
         except errors.NoSuchResourceError as error:
             raise _unknown(task_id, error.code) from error
         if _says_not_found(task):
@@ -150,7 +144,8 @@ class KlingClient:
 
     async def page(self, page_num: int, page_size: int, *, seconds: float = READ_SECONDS) -> list[KlingTask]:
         """Read one page of the account's tasks: number 1 to 1000, size 1 to 500 (vendor)."""
-        return await self._read(TRY_ON_PATH, {"pageNum": page_num, "pageSize": page_size}, _tasks, seconds)
+        query = {"pageNum": page_num, "pageSize": page_size}
+        return await self._read(TRY_ON_PATH, query, lambda reply: _tasks(reply, page_size), seconds)
 
     async def packs(self, *, seconds: float = READ_SECONDS) -> list[ResourcePack]:
         """Read the account's packs of units; free, at most once a second, up to 12 h late (vendor)."""
@@ -158,10 +153,11 @@ class KlingClient:
         window = {"start_time": (now - COSTS_WINDOW) * 1000, "end_time": now * 1000}
         return await self._read(COSTS_PATH, window, _packs, seconds)
 
-    async def _post_signed(self, body: Body) -> Reply:
-        reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=CREATE_SECONDS)
-        if self._worth_signing_again(reply):
-            reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=CREATE_SECONDS)
+    async def _post_signed(self, body: Body, seconds: float | None = None) -> Reply:
+        seconds = CREATE_SECONDS if seconds is None else seconds
+        reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=seconds)
+        if reply.verdict is not None and reply.verdict.final and self._worth_signing_again(reply):
+            reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=seconds)
         return reply
 
     async def _exchange(
@@ -217,25 +213,8 @@ class KlingClient:
         self.observed_skew = skew_of(response.headers.get("date"), self._clock)
 
 
-def _is_about_the_reference(reply: Reply) -> bool:
-    """Whether it is a refusal of a parameter that names the `external_task_id`."""
-    return (
-        reply.verdict is not None
-        and reply.verdict.code in MEANINGS
-        and MEANINGS[reply.verdict.code].error is errors.RequestRefusedError
-        and "external_task_id" in (reply.verdict.message or "")
-    )
-
-
-def _says_taken(reply: Reply) -> bool:
-    assert reply.verdict is not None
-    # Not documented, so any word of the kind will do; "does not exist" is said of the field, not of the id.
-    message = re.sub(r"not? exist", "", reply.verdict.message or "", flags=re.IGNORECASE)
-    return _TAKEN.search(message) is not None
-
-
 def _without_data() -> errors.UnexpectedAnswerError:
-    return errors.UnexpectedAnswerError("Kling answered success without readable data", "Try again in a minute.")
+    return errors.UnexpectedAnswerError("Kling answered success without readable data", _TRY_LATER)
 
 
 def _task(reply: Reply) -> KlingTask:
@@ -246,8 +225,20 @@ def _task(reply: Reply) -> KlingTask:
         raise _without_data() from None
 
 
-def _tasks(reply: Reply) -> list[KlingTask]:
-    tasks = tasks_of(reply.envelope.data)
+def _task_asked_for(reply: Reply, task_id: str) -> KlingTask:
+    """Read one task, which has to be the one that was asked for, by Kling's id or by ours.
+
+    An answer to our reference need not repeat it: one copy of the vendor's page leaves `task_info` out.
+    """
+    task = _task(reply)
+    silent = task.reference is None and task_id.startswith(OUR_REFERENCES)
+    if task_id not in (task.task_id, task.reference) and not silent:
+        raise errors.UnexpectedAnswerError("Kling answered about another try-on than was asked for", _TRY_LATER)
+    return task
+
+
+def _tasks(reply: Reply, most: int) -> list[KlingTask]:
+    tasks = tasks_of(reply.envelope.data, most)
     if tasks is None:
         raise _without_data()
     return tasks
@@ -256,16 +247,15 @@ def _tasks(reply: Reply) -> list[KlingTask]:
 def _packs(reply: Reply) -> list[ResourcePack]:
     data = reply.envelope.data
     try:
-        return PACKS.validate_python(data["resource_pack_subscribe_infos"])
+        return PACKS.validate_python(data["resource_pack_subscribe_infos"][:MOST_PACKS])
     except (TypeError, LookupError, ValidationError):
         raise _without_data() from None
 
 
 def _path_segment(task_id: str) -> str:
-    segment = quote(task_id, safe="")
-    if segment.strip(".") == "":
+    if not is_id(task_id):
         raise errors.ArgumentError("task_id is not an id. Take it from create_try_on or list_try_ons.")
-    return segment
+    return quote(task_id, safe="")
 
 
 def _unknown(task_id: str, code: int | None) -> errors.TaskNotFoundError:

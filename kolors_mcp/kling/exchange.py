@@ -1,6 +1,5 @@
 """One request to Kling and its envelope: what of it left this machine, and what an error on the way therefore means."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -9,6 +8,8 @@ import anyio
 import httpx
 
 from kolors_mcp import __version__, errors
+from kolors_mcp.bounds import linear
+from kolors_mcp.kling.content import ContentError, aside, content_of, json_of
 from kolors_mcp.kling.refusals import Verdict
 from kolors_mcp.kling.wire import Body, Envelope
 
@@ -18,8 +19,6 @@ _HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": f"kolors-mcp/{__version__}",
 }
-LARGEST_ANSWER = 16 * 1024 * 1024
-"""Bytes of an answer; a page of 500 try-ons has less than one million."""
 
 
 @dataclass
@@ -118,38 +117,39 @@ async def exchange(
         try:
             response = await http.send(request, stream=True)
             try:
-                content = await _capped(response, sending)
+                envelope = await _envelope_of(await content_of(response))
+            except ContentError as error:
+                sending.unexpected(response.status_code, str(error))
             finally:
                 await response.aclose()
         # A host name that cannot be written as one is a UnicodeError, before anything is looked up.
         except (httpx.HTTPError, OSError, UnicodeError) as error:
             raise sending.broken(host, type(error).__name__) from error
-        return _reply(response, content, sending)
+        return _reply(response, envelope, sending)
     raise sending.broken(host, f"it did not answer within {seconds:.0f} seconds")
 
 
-async def _capped(response: httpx.Response, sending: _Sending) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > LARGEST_ANSWER:
-            sending.unexpected(response.status_code, "an answer that is too large")
-    return bytes(content)
-
-
-def _reply(response: httpx.Response, content: bytes, sending: _Sending) -> Reply:
+async def _envelope_of(content: bytes) -> Envelope:
+    answer = await aside(json_of, content)
     try:
-        envelope = Envelope.model_validate(json.loads(content))
-    except (ValueError, RecursionError):
-        sending.unexpected(response.status_code, "something that is not its JSON envelope")
-    verdict = None
+        return Envelope.model_validate(answer)
+    except ValueError:
+        raise ContentError("something that is not its JSON envelope") from None
+
+
+def _reply(response: httpx.Response, envelope: Envelope, sending: _Sending) -> Reply:
+    verdict, status = None, response.status_code
     if envelope.code != 0:
-        verdict = Verdict(envelope.code, envelope.message, envelope.request_id, _retry_after(response))
+        verdict = Verdict(envelope.code, envelope.message, envelope.request_id, _retry_after(response), status)
     elif not response.is_success:
         sending.unexpected(response.status_code, "success in the body and an error in the status")
     return Reply(envelope, verdict, response.headers.get("date"))
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+    return _seconds_of(response.headers.get("retry-after", ""))
+
+
+@linear(b"9", b"0", b" ")
+def _seconds_of(header: str) -> float | None:
+    return float(header) if header.isascii() and header.isdigit() else None

@@ -1,7 +1,8 @@
 """Kling's table of business codes: what each means, and what to do about it.
 
 The codes are the vendor's (general error codes page); whether a repeat can help is our reading. The code decides,
-never the HTTP status alone: 429 stands for money, for address rules and for speed alike.
+never the HTTP status alone: 429 stands for money, for address rules and for speed alike. With one exception: where
+something may have been paid for, a status of 500 and more says that Kling failed, whatever its code says.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from typing import NamedTuple
 from kolors_mcp import errors
 from kolors_mcp.errors import KlingError
 
-FIRST_REFUSAL, LAST_REFUSAL = 1000, 1999
-"""The families 10xx (authentication), 11xx (account), 12xx (request) and 13xx (policy) are all refusals."""
+FAILED = 500
+"""The first of the HTTP statuses that say nothing about what was done before the failure."""
 
 
 class Meaning(NamedTuple):
@@ -98,17 +99,30 @@ class Verdict:
     message: str | None
     request_id: str | None
     retry_after: float | None = None
+    status: int = 200
+    """The HTTP status."""
+
+    @property
+    def final(self) -> bool:
+        """Whether it is a code of the table that says for certain that nothing was created."""
+        meaning = MEANINGS.get(self.code)
+        return meaning is not None and meaning.error.created is False and self.status < FAILED
 
 
 def error_for(verdict: Verdict, *, creating: bool) -> KlingError:
-    """Make the typed error for a code, also for one that the table does not have."""
+    """Make the typed error for a code, also for one that the table does not have.
+
+    Args:
+        verdict: What was answered.
+        creating: Whether it was said of a create: then whatever is not certain is a doubt, never a refusal.
+    """
     meaning = MEANINGS.get(verdict.code)
     if meaning is None:
-        if FIRST_REFUSAL <= verdict.code <= LAST_REFUSAL:
-            meaning = Meaning(errors.UnknownRefusalError, "Kling refused the request", "Change what it names.", True)
-        else:
-            meaning = Meaning(errors.UnexpectedAnswerError, "Kling answered with a code it does not document", _LATER)
-            meaning = meaning._replace(show_detail=True)
+        what = "Kling answered with a code it does not document"
+        meaning = Meaning(errors.UnexpectedAnswerError, what, _LATER, show_detail=True)
+    elif creating and meaning.error.created is False and not verdict.final:
+        what = f"Kling failed (HTTP {verdict.status}), though with a code of refusal"
+        meaning = Meaning(errors.UnexpectedAnswerError, what, _LATER, show_detail=True)
     return meaning.error(
         meaning.what,
         meaning.remedy,

@@ -13,16 +13,19 @@ from typing import Annotated, Any, cast
 
 import pybase64
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
-from kolors_mcp.models import Picture
+from kolors_mcp.bounds import linear
+from kolors_mcp.models import Picture, is_id
 
 TRY_ON_PATH = "/v1/images/kolors-virtual-try-on"
 """Create, list, and with `/{id}` read one. The page's `/v1images/...` in its single query is a misprint."""
@@ -33,6 +36,10 @@ _SLICE = 3 * 64 * 1024
 
 _LINK = re.compile(r"https?://[!-~]{3,4000}", re.IGNORECASE)
 """What a result's link must look like before it is shown to anyone: a web address in visible ASCII."""
+
+MOST_IMAGES = 16
+"""Pictures of a task; Kling makes one (vendor)."""
+MOST_PACKS = 200
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,9 +55,16 @@ Lenient = WrapValidator(_or_none)
 """A field that is not worth an error: what cannot be read counts as absent."""
 
 
-def _text_of_id(value: Any) -> Any:
-    # Newer ids are 18 digits, above 2^53, and have been seen as JSON numbers.
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _text_of_number(value: Any) -> Any:
+    # Newer ids are 18 digits, above 2^53, and have been seen as JSON numbers; they have no sign.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+
+
+def _sound_id(text: str) -> str:
+    # An id is printed, written down and asked for: what could disguise or break a line is none.
+    if not is_id(text):
+        raise ValueError("is no id")
+    return text
 
 
 def _moment(value: Any) -> Any:
@@ -67,11 +81,21 @@ def _moment(value: Any) -> Any:
 def _readable_images(value: Any) -> Any:
     if not isinstance(value, list):
         return []
-    rows = cast("list[dict[str, Any]]", [row for row in cast("list[Any]", value) if isinstance(row, dict)])
-    return [row for row in rows if isinstance(row.get("url"), str) and _LINK.fullmatch(row["url"])]
+    rows = cast("list[Any]", value)[:MOST_IMAGES]
+    found = [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
+    return [row for row in found if isinstance(row.get("url"), str) and _is_link(row["url"])]
 
 
-Id = Annotated[str, BeforeValidator(_text_of_id)]
+@linear(b"https://", b"a", b"%", "é".encode(), opening=b"https://a.example/")
+def _is_link(text: str) -> bool:
+    return _LINK.fullmatch(text) is not None
+
+
+Text = Annotated[str, BeforeValidator(_text_of_number)]
+Id = Annotated[str, BeforeValidator(_text_of_number), AfterValidator(_sound_id)]
+"""1 to 200 characters of the alphabet of ids."""
+Index = Annotated[int | None, Field(ge=0, le=99), Lenient]
+Quantity = Annotated[float | None, Field(allow_inf_nan=False), Lenient]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 """The vendor gives Unix milliseconds."""
 
@@ -83,7 +107,7 @@ class _Answer(BaseModel):
 class KlingImage(_Answer):
     """One picture of `task_result.images`."""
 
-    index: Annotated[int | None, Lenient] = None
+    index: Index = None
     url: str
 
 
@@ -126,8 +150,8 @@ class ResourcePack(_Answer):
 
     resource_pack_name: str = ""
     status: str = ""
-    remaining_quantity: Annotated[float | None, Lenient] = None
-    total_quantity: Annotated[float | None, Lenient] = None
+    remaining_quantity: Quantity = None
+    total_quantity: Quantity = None
 
 
 class Envelope(_Answer):
@@ -135,7 +159,7 @@ class Envelope(_Answer):
 
     code: int
     message: Annotated[str | None, Lenient] = None
-    request_id: Annotated[Id | None, Lenient] = None
+    request_id: Annotated[Text | None, Lenient] = None
     data: Any = None
 
 
@@ -143,12 +167,12 @@ TASK = TypeAdapter(KlingTask)
 PACKS = TypeAdapter(list[ResourcePack])
 
 
-def tasks_of(data: Any) -> list[KlingTask] | None:
-    """Read the rows of a list; rows without an id are left out. None if it is no list at all."""
+def tasks_of(data: Any, most: int) -> list[KlingTask] | None:
+    """Read the first `most` rows of a list; rows without a sound id are left out. None if it is no list at all."""
     if not isinstance(data, list):
         return None
     rows: list[KlingTask] = []
-    for row in cast("list[Any]", data):
+    for row in cast("list[Any]", data)[:most]:
         try:
             rows.append(TASK.validate_python(row))
         except ValidationError:

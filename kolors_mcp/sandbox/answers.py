@@ -3,7 +3,7 @@
 import json
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from kolors_mcp.sandbox.clock import SandboxClock
 
 TRANSPORT = "kolors_mcp.sandbox.transport"
 """The key under which a connection's transport stands in the ASGI scope."""
+_WITHOUT_BODY = (204, 304)  # By HTTP's rules.
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,11 @@ class Answer:
     @classmethod
     def of_json(cls, status: int, content: Any, headers: tuple[tuple[str, str], ...] = ()) -> "Answer":
         """Make an answer of JSON."""
-        return cls(status, json.dumps(content, ensure_ascii=False).encode(), headers=headers)
+        try:
+            body = json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # Half a character, echoed as it came.
+            body = json.dumps(content).encode()
+        return cls(status, body, headers=headers)
 
     def envelope(self) -> dict[str, Any]:
         """Return the body as the JSON object that it is."""
@@ -64,6 +69,8 @@ class Delivery:
             await vanish(scope, receive, fin=self.outcome.fin)
             return
         answer = self.outcome
+        if answer.status in _WITHOUT_BODY:
+            answer = replace(answer, body=b"", cut_after=None, drip=None)
         headers = {
             "date": formatdate(self.clock.now(), usegmt=True),
             "content-type": answer.media_type,

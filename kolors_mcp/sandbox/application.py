@@ -1,6 +1,7 @@
 """The simulated Kling's HTTP face: its paths, and the way of one request through checks and faults."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kolors_mcp.sandbox import control
 from kolors_mcp.sandbox.accounts import Account, authenticate
 from kolors_mcp.sandbox.answers import Answer, Delivery, Vanish, vanish
+from kolors_mcp.sandbox.bodies import BodyTooLargeError, read_whole
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.codes import Refusal
 from kolors_mcp.sandbox.faults import Kind
@@ -22,7 +24,7 @@ from kolors_mcp.sandbox.kling import SandboxKling, SeenRequest
 from kolors_mcp.sandbox.requests import check_create, check_page, check_window
 
 TRY_ONS = "/v1/images/kolors-virtual-try-on"
-_MOST_BODY_BYTES = 64 * 1024 * 1024  # Two pictures at the limit, as base64, are 28 MB.
+_MOST_BODY_BYTES = 32 * 1024 * 1024  # Two pictures at the limit, as base64, are 28 MB; some escape each slash.
 
 
 @dataclass(eq=False)
@@ -54,15 +56,10 @@ class SandboxExchange:
         """Take in the body, once, and note it."""
         if not self._read:
             self._read = True
-            blocks: list[bytes] = []
-            size = 0
-            async for block in self.request.stream():
-                size += len(block)
-                if size <= _MOST_BODY_BYTES:
-                    blocks.append(block)
-            if size > _MOST_BODY_BYTES:
-                raise Refusal(1200, "The request body is too large", status=413)
-            self.seen.body = b"".join(blocks)
+            try:
+                self.seen.body = await read_whole(self.request, _MOST_BODY_BYTES)
+            except BodyTooLargeError as error:
+                raise Refusal(1200, "The request body is too large", status=413) from error
         return self.seen.body
 
     async def answer(self) -> Answer:
@@ -86,7 +83,7 @@ class KlingApplication:
             Route(TRY_ONS, self._endpoint("list", _page), methods=["GET"]),
             Route(TRY_ONS + "/{name}", self._endpoint("read", _read), methods=["GET"]),
             Route("/account/costs", self._endpoint("costs", _costs), methods=["GET"]),
-            Route("/results/{task_id}/{index:int}.png", self._endpoint("result", _result), methods=["GET"]),
+            Route("/results/{task_id}/{index}.png", self._endpoint("result", _result), methods=["GET"]),
             *control.routes(sandbox),
         ]
         handlers = {HTTPException: self._wrong_way, Refusal: self._refused, ClientDisconnect: self._gone}
@@ -168,7 +165,9 @@ async def _result(exchange: SandboxExchange) -> Answer:
     if "authorization" in request.headers:
         return Answer(400, b"A result is fetched by its link alone; send no credentials.", "text/plain")
     task_id, index = request.path_params["task_id"], request.path_params["index"]
-    status = sandbox.links.check(task_id, index, request.query_params, sandbox.clock.now())
+    if not re.fullmatch("[0-9]{1,3}", index):
+        return Answer(404, b"", "text/plain")
+    status = sandbox.links.check(task_id, int(index), request.query_params, sandbox.clock.now())
     task = sandbox.tasks.by_id(task_id)
     if status != Response().status_code or task is None:
         return Answer(404 if task is None else status, b"", "text/plain")

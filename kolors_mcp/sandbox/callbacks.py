@@ -32,15 +32,33 @@ def sign(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
-class Callbacks:
-    """Delivers callbacks from the sandbox's own event loop. No retries are promised, and none are made."""
+Dialler = Callable[[], httpx.AsyncBaseTransport]
+"""Makes what callbacks are sent through; it decides which addresses are dialled."""
 
-    def __init__(self, clock: SandboxClock, rules: Rules, view: Callable[[Task, float], dict[str, Any]]) -> None:
+
+class Callbacks:
+    """Delivers callbacks from the sandbox's own event loop. No retries are promised, and none are made.
+
+    Args:
+        clock: The sandbox's.
+        rules: The sandbox's.
+        view: Shows a task as it is at a moment.
+        dial: By it callbacks are sent; left out, any address is dialled.
+    """
+
+    def __init__(
+        self,
+        clock: SandboxClock,
+        rules: Rules,
+        view: Callable[[Task, float], dict[str, Any]],
+        dial: Dialler | None = None,
+    ) -> None:
         self.delivered = 0
         self.failed = 0
         self._clock = clock
         self._rules = rules
         self._view = view
+        self._dial = dial
         self._client: httpx.AsyncClient | None = None
         self._following: set[asyncio.Task[None]] = set()
 
@@ -75,13 +93,19 @@ class Callbacks:
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> None:
         if self._client is None:
-            self._client = httpx.AsyncClient(trust_env=False, timeout=_PATIENCE_SECONDS)
+            transport = None if self._dial is None else self._dial()
+            self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=_PATIENCE_SECONDS)
         try:
-            response = await self._client.post(url, content=body, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL):
-            self.failed += 1  # A listener that cannot be reached is its owner's affair; polling stays the truth.
-            return
-        if response.is_success:
+            # The body is left unread: its listener may send one without end, as fast or slowly as it likes.
+            async with (
+                asyncio.timeout(_PATIENCE_SECONDS),
+                self._client.stream("POST", url, content=body, headers=headers) as response,
+            ):
+                delivered = response.is_success
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError, OSError):
+            # A listener that cannot be reached is its owner's affair; polling stays the truth.
+            delivered = False
+        if delivered:
             self.delivered += 1
         else:
             self.failed += 1

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 _LONGEST_NAP = 3600.0  # An event loop cannot sleep for ever in one go.
+_LATEST = 2.0**36  # In the year 4147; far beyond, a date has no text any more.
 
 
 class SandboxClock:
@@ -25,8 +26,15 @@ class SandboxClock:
         return self._wall() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Turn the clock forward (or back, with a negative number)."""
+        """Turn the clock forward (or back, with a negative number).
+
+        Raises:
+            ValueError: To before 1970, to beyond the year 4000, or to no time at all.
+        """
         with self._lock:
+            # Compared before anything is added: a whole number can be too large for a float, and NaN is nowhere.
+            if not -_LATEST <= seconds <= _LATEST or not 0 <= self.now() + seconds <= _LATEST:
+                raise ValueError("the clock goes from 1970 to the year 4000")
             self._offset += seconds
             for loop, turned in self._sleepers:
                 loop.call_soon_threadsafe(turned.set)

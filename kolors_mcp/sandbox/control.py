@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from pydantic import TypeAdapter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from kolors_mcp.sandbox.bodies import BodyTooLargeError, read_whole
 from kolors_mcp.sandbox.faults import Kind
 from kolors_mcp.sandbox.rules import Rules
 from kolors_mcp.sandbox.script import fault_from
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from kolors_mcp.sandbox.kling import SandboxKling
 
 _Handler = Callable[["SandboxKling", Mapping[str, Any]], None]
+_MOST_BODY_BYTES = 64 * 1024
+_LONGEST_ERROR = 2000
 
 
 def routes(sandbox: "SandboxKling") -> list[Route]:
@@ -47,28 +50,40 @@ def routes(sandbox: "SandboxKling") -> list[Route]:
 def _endpoint(sandbox: "SandboxKling", handle: _Handler | None) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if not _from_this_machine(request):
-            return JSONResponse({"error": "the sandbox is turned from its own machine only"}, 403)
+            return _answer({"error": "the sandbox is turned from its own machine only"}, 403)
         if handle is not None:
             try:
-                fields: object = json.loads(await request.body())
+                body = await read_whole(request, _MOST_BODY_BYTES)
+            except BodyTooLargeError:
+                return _answer({"error": f"the body must have at most {_MOST_BODY_BYTES} bytes"}, 413)
+            try:
+                fields: object = json.loads(body)
                 if not isinstance(fields, dict):
                     raise ValueError("the body must be a JSON object")  # noqa: TRY004, TRY301  (one answer for both)
                 handle(sandbox, cast("dict[str, Any]", fields))
+            except RecursionError:
+                return _answer({"error": "the body is nested too deeply"}, 400)
             except ValueError as error:
-                return JSONResponse({"error": str(error)}, 400)
+                return _answer({"error": str(error)[:_LONGEST_ERROR]}, 400)
         state = {
             "now": sandbox.clock.now(),
             "tasks_created": sandbox.tasks_created,
             "rules": dataclasses.asdict(sandbox.rules) | {"callback_secret": None},
         }
-        return JSONResponse(state)
+        return _answer(state)
 
     return endpoint
 
 
+def _answer(content: dict[str, Any], status: int = 200) -> Response:
+    # In ASCII, because an error shows what was sent, and that need not be text that can be encoded.
+    return Response(json.dumps(content), status, {"x-content-type-options": "nosniff"}, media_type="application/json")
+
+
 def _from_this_machine(request: Request) -> bool:
-    # A page in a browser sends an Origin; a name that was rebound to 127.0.0.1 shows in the Host.
-    if "origin" in request.headers or request.client is None:
+    # A page in a browser sends an Origin, or at least says whether it is at home here; a name that was rebound to
+    # 127.0.0.1 shows in the Host.
+    if "origin" in request.headers or "sec-fetch-site" in request.headers or request.client is None:
         return False
     try:
         here = ipaddress.ip_address(request.client.host).is_loopback

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Protocol, cast
+from typing import Annotated, Any, ClassVar, Literal, Protocol, cast
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from kolors_mcp.sandbox.answers import Answer, Outcome, Vanish
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.codes import Refusal
+from kolors_mcp.sandbox.numbers import Code, HeaderValue, HttpStatus, Seconds
 
 Kind = Literal["create", "read", "list", "costs", "result"]
 """Which requests: POST of a try-on, GET of one, GET of the list, GET of the account's costs, GET of a picture."""
@@ -55,11 +56,11 @@ async def _until(when: When, exchange: Exchange) -> None:
 class Refuse(Fault):
     """Answer with a code; `accepted`: although the work was done. A code of no table needs its `status`."""
 
-    code: int
+    code: Code
     message: str | None = None
-    status: int | None = None
+    status: HttpStatus | None = None
     accepted: bool = False
-    retry_after: str | None = None
+    retry_after: HeaderValue | None = None
 
     async def play(self, exchange: Exchange) -> Outcome:
         """Answer with the envelope of the code."""
@@ -88,7 +89,7 @@ class Slow(Fault):
     The work goes on although the caller has left meanwhile, as it does at a real service.
     """
 
-    seconds: float
+    seconds: Seconds
     when: When = "before_acceptance"
     then: Fault | None = None
 
@@ -103,8 +104,8 @@ class Slow(Fault):
 class Drip(Fault):
     """Answer in pieces of `size` bytes with `pause` seconds of the sandbox's clock between them."""
 
-    pause: float
-    size: int = 1
+    pause: Seconds
+    size: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
 
     async def play(self, exchange: Exchange) -> Outcome:
         """Answer as asked, slowly."""
@@ -132,7 +133,7 @@ class Cut(Fault):
     so that HTTP is whole and only the content is cut.
     """
 
-    share: float = 0.5
+    share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     short_length: bool = False
 
     async def play(self, exchange: Exchange) -> Outcome:
@@ -146,22 +147,22 @@ class Cut(Fault):
 class Raw(Fault):
     """Answer with exactly this; as it is, the HTML page of a gateway that gave up."""
 
-    status: int = 502
+    status: HttpStatus = 502
     body: str = "<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
-    media_type: str = "text/html"
+    media_type: HeaderValue = "text/html"
     accepted: bool = False
 
     async def play(self, exchange: Exchange) -> Outcome:
         """Answer with the text."""
         await _until("after_acceptance" if self.accepted else "before_acceptance", exchange)
-        return Answer(self.status, self.body.encode(), self.media_type)
+        return Answer(self.status, self.body.encode("utf-8", "surrogatepass"), self.media_type)
 
 
 @dataclass(frozen=True)
 class Redirect(Fault):
     """Send the caller to another address."""
 
-    location: str
+    location: HeaderValue
     status: Literal[301, 302, 303, 307, 308] = 302
     accepted: bool = False
 

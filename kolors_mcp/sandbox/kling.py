@@ -11,7 +11,7 @@ from typing import Any
 from starlette.datastructures import Headers, QueryParams
 
 from kolors_mcp.sandbox.accounts import Account
-from kolors_mcp.sandbox.callbacks import Callbacks
+from kolors_mcp.sandbox.callbacks import Callbacks, Dialler
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.codes import Refusal, success
 from kolors_mcp.sandbox.links import LinkSigner
@@ -58,6 +58,7 @@ class SandboxKling:
         clock: Its time.
         rules: How it behaves all the time.
         remember: How many requests it keeps for `requests`.
+        dial: Makes what callbacks are sent through; left out, any address is dialled, also on this machine.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class SandboxKling:
         clock: SandboxClock | None = None,
         rules: Rules | None = None,
         remember: int = 1000,
+        dial: Dialler | None = None,
     ) -> None:
         self.accounts = [Account.with_fresh_keys()] if accounts is None else accounts
         self.clock = clock or SandboxClock()
@@ -74,7 +76,7 @@ class SandboxKling:
         self.faults = Script()
         self.tasks = TaskStore()
         self.links = LinkSigner()
-        self.callbacks = Callbacks(self.clock, self.rules, self.view)
+        self.callbacks = Callbacks(self.clock, self.rules, self.view, dial)
         self.requests: deque[SeenRequest] = deque(maxlen=remember)
         """What it was asked, oldest first."""
         self.origin = "http://127.0.0.1"

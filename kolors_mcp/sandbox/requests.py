@@ -21,6 +21,8 @@ LEAST_PIXELS = 300
 """Least pixels of each side (vendor's page)."""
 LONGEST_EXTERNAL_ID = 128
 _MOST_DECODED_PIXELS = 150_000_000  # Ours: a picture that unpacks to more would only exhaust the machine.
+_LONGEST_NAME = 100  # Of a name that is told back.
+_LONGEST_NUMBER = 15  # Digits; milliseconds since 1970 have 13.
 _FIELDS = {"model_name", "human_image", "cloth_image", "callback_url"}
 
 OwnResult = Callable[[str], bytes | None]
@@ -48,7 +50,7 @@ def check_create(content_type: str, body: bytes, rules: Rules, own_result: OwnRe
         raise Refusal(1200, "Content-Type must be application/json")
     try:
         parsed: object = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(1200, "The request body is not valid JSON") from error
     if not isinstance(parsed, dict):
         raise Refusal(1200, "The request body must be a JSON object")
@@ -56,7 +58,7 @@ def check_create(content_type: str, body: bytes, rules: Rules, own_result: OwnRe
     known = _FIELDS if rules.external_ids == "unknown" else _FIELDS | {"external_task_id"}
     for name in fields:
         if name not in known and (rules.unknown_fields == "refuse" or name == "external_task_id"):
-            raise Refusal(1201, f"Unknown field: {name}")
+            raise Refusal(1201, f"Unknown field: {name[:_LONGEST_NAME]}")
     model_name = fields.get("model_name", V1)
     if model_name not in get_args(Model):
         raise Refusal(1201, f"model_name value is invalid; it must be one of {', '.join(get_args(Model))}")
@@ -78,7 +80,7 @@ def check_page(query: Mapping[str, str]) -> tuple[int, int]:
     """
     for name in query:
         if name not in ("pageNum", "pageSize"):
-            raise Refusal(1201, f"Unknown parameter: {name}")
+            raise Refusal(1201, f"Unknown parameter: {name[:_LONGEST_NAME]}")
     return _whole(query, "pageNum", default=1, most=1000), _whole(query, "pageSize", default=30, most=500)
 
 
@@ -91,7 +93,7 @@ def check_window(query: Mapping[str, str]) -> tuple[float, float]:
     moments: list[float] = []
     for name in ("start_time", "end_time"):
         text = query.get(name, "")
-        if not (text.isascii() and text.isdigit()):
+        if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
             raise Refusal(1201, f"{name} must be a Unix timestamp in ms")
         moments.append(int(text) / 1000)
     if moments[0] >= moments[1]:
@@ -103,7 +105,7 @@ def _whole(query: Mapping[str, str], name: str, default: int, most: int) -> int:
     text = query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER and 1 <= int(text) <= most):
         raise Refusal(1201, f"{name} must be an integer from 1 to {most}")
     return int(text)
 

@@ -3,9 +3,9 @@
 import base64
 from typing import TYPE_CHECKING
 
-from mcp_types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 
-from kolors_mcp.models import Answer, ResultImage, TryOn, TryOnPage
+from kolors_mcp.models import Answer, TryOn, TryOnPage
 
 _SIMULATED = "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made."
 if TYPE_CHECKING:
@@ -17,11 +17,14 @@ _LEFT = {"person": "the person's photo", "garment": "the garment's photo"}
 def to_result(answer: Answer) -> CallToolResult:
     """Write an answer as a tool result."""
     if isinstance(answer, TryOnPage):
-        content: list[ContentBlock] = [TextContent(type="text", text=_page_text(answer))]
+        text = _page_text(answer)
     else:
         assert isinstance(answer, TryOn)
-        content = [TextContent(type="text", text=_text(answer)), *(_link(answer, image) for image in answer.images)]
-    return CallToolResult(content=content, structured_content=answer.model_dump(mode="json"))
+        text = _text(answer)
+    # No links as blocks of their own: they stand in both parts, and some hosts end a run over a block without a type.
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=answer.model_dump(mode="json")
+    )
 
 
 def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
@@ -91,14 +94,3 @@ def _page_text(page: TryOnPage) -> str:
     if page.has_more:
         lines.append(f"Next: call list_try_ons with page_num {page.page_num + 1} for more.")
     return "\n".join(lines)
-
-
-def _link(try_on: TryOn, image: ResultImage) -> ResourceLink:
-    return ResourceLink(
-        type="resource_link",
-        uri=image.url,
-        name=f"try-on-{try_on.task_id}-{image.index}",
-        title=f"Try-on, picture {image.index}",
-        description="The finished picture; Kling removes it after 30 days.",
-        annotations=Annotations(audience=["user", "assistant"]),
-    )

@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp_types import Icon
 
@@ -37,7 +38,7 @@ def build_server(
     *,
     open_upstream: OpenUpstream | None = None,
     clock: Clock | None = None,
-) -> MCPServer[Service]:
+) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
 
     Args:
@@ -57,7 +58,9 @@ def build_server(
         try:
             yield service
         finally:
-            await service.aclose()
+            # What is open is closed although the serving is cancelled; whoever cancels it sets a limit.
+            with anyio.CancelScope(shield=True):
+                await service.aclose()
 
     # Clients may check that it is a URI; the protocol asks for base64.
     shirt = f"data:image/svg+xml;base64,{base64.b64encode(_SHIRT).decode()}"

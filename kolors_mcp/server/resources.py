@@ -20,6 +20,7 @@ from mcp_types import (
 )
 from pydantic_core import to_json
 
+from kolors_mcp.bounds import linear
 from kolors_mcp.errors import (
     ArgumentError,
     KolorsError,
@@ -27,10 +28,10 @@ from kolors_mcp.errors import (
     ResultUnavailableError,
     TaskNotFoundError,
 )
-from kolors_mcp.models import TryOn
+from kolors_mcp.models import TryOn, is_id
 from kolors_mcp.server.service import Service
 from kolors_mcp.try_ons.outcome import picture_uri, try_on_uri
-from kolors_mcp.wording import quoted
+from kolors_mcp.wording import plain, quoted
 
 if TYPE_CHECKING:
     from kolors_mcp.try_ons.domain import TryOns
@@ -54,7 +55,6 @@ RUNNING_MS, FINISHED_MS, PICTURE_MS = 2_000, 3_600_000, 86_400_000
 and their links live 30 days."""
 
 _ADDRESS = re.compile(r"tryon://([^/?#\s]{1,600})(?:/images/([0-9]{1,2}))?")
-_LONGEST_ID = 200
 _FOR_BOTH = Annotations(audience=["user", "assistant"])
 _ABSENT = (TaskNotFoundError, ArgumentError, RequestRefusedError, ResultUnavailableError)
 
@@ -67,6 +67,7 @@ class Address:
     index: int | None = None
 
 
+@linear(b"%41", b"/images/1", b"a", opening=b"tryon://")
 def address_of(uri: str) -> Address | None:
     """Return what an address means; none if it is not one of ours."""
     if uri == RECENT:
@@ -75,7 +76,7 @@ def address_of(uri: str) -> Address | None:
     if found is None:
         return None
     task_id = unquote(found[1])
-    if not 0 < len(task_id) <= _LONGEST_ID or not task_id.isprintable():
+    if not is_id(task_id):
         return None
     return Address(task_id, None if found[2] is None else int(found[2]))
 
@@ -127,24 +128,25 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
         MCPError: There is no such resource, it has nothing to read yet, or it cannot be had now.
     """
     address = address_of(uri)
+    shown = plain(uri)
     if address is None:
         raise MCPError(
             INVALID_PARAMS,
             f"There is no resource {quoted(uri)}; there are {RECENT}, {TRY_ON_TEMPLATE} and {PICTURE_TEMPLATE}.",
-            {"uri": uri},
+            {"uri": shown},
         )
     try:
         return await _read(await service.try_ons(), address, uri)
     except KolorsError as error:
         raise MCPError(
-            INVALID_PARAMS if isinstance(error, _ABSENT) else INTERNAL_ERROR, str(error), {"uri": uri}
+            INVALID_PARAMS if isinstance(error, _ABSENT) else INTERNAL_ERROR, str(error), {"uri": shown}
         ) from error
     except Exception as error:
         logger.exception("reading a resource failed unexpectedly")
         raise MCPError(
             INTERNAL_ERROR,
             f"Reading failed inside this server ({type(error).__name__}); its log has the details.",
-            {"uri": uri},
+            {"uri": shown},
         ) from error
 
 

@@ -32,6 +32,7 @@ from mcp_types import (
 )
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.server.encodable import EncodableStream
 from kolors_mcp.server.service import Service
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ class TryOnServer(MCPServer[Service]):
         server.add_request_handler("prompts/list", PaginatedRequestParams, self._list_prompts)
         server.add_request_handler("prompts/get", GetPromptRequestParams, self._prompt)
         server.add_request_handler("completion/complete", CompleteRequestParams, self._complete)
+
+    async def serve(self, incoming: Any, outgoing: Any) -> None:
+        """Speak with one client, over a pair of streams as the SDK's transports make them, until its messages end."""
+        server = self._lowlevel_server
+        await server.run(incoming, EncodableStream(outgoing), server.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None

@@ -26,11 +26,12 @@ from pydantic import Field
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import ArgumentError, KolorsError, RequestRefusedError, TaskNotFoundError
-from kolors_mcp.models import TryOn
+from kolors_mcp.models import TryOn, is_id
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.server.service import Service
 from kolors_mcp.try_ons.outcome import KEPT
 from kolors_mcp.try_ons.wish import Patience, unheard
+from kolors_mcp.wording import quoted
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 CREATING_TOOL = "create_try_on"
@@ -111,6 +112,8 @@ class Tasks(Extension):
         """
         require_client_extension(ctx, IDENTIFIER)
         _require_matching_header(ctx, params)
+        if not is_id(params.task_id):
+            raise MCPError(INVALID_PARAMS, f"Task not found. {quoted(params.task_id, 80)} is no id.")
         try_ons = await ctx.lifespan_context.try_ons()
         try:
             return await try_ons.get(params.task_id, Patience(answer_within=READ_WITHIN), unheard)

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 MOST_COMPLAINTS = 5
 """Wrong arguments named in one answer."""
+COUNTED_FROM_ONE = frozenset({"page_num", "page_size"})
+"""Arguments of which 0 cannot mean anything but that nothing was chosen."""
 LARGEST_SHOWN = 64
 """Bits of a whole number that is worth printing."""
 
@@ -39,6 +41,10 @@ class TryOnTool(Tool):
         tool = cls.from_function(fn, title=title, description=inspect.getdoc(fn), annotations=annotations, icons=icons)
         assert isinstance(tool, TryOnTool)
         tool.parameters["additionalProperties"] = False
+        properties = cast("dict[str, dict[str, Any]]", tool.parameters["properties"])
+        required = cast("list[str]", tool.parameters.get("required", []))
+        for name in properties.keys() - required:
+            properties[name] = _or_null(properties[name])
         return tool
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -59,10 +65,11 @@ class TryOnTool(Tool):
         except MCPError:
             raise
         except Exception as error:
+            # A create that has begun to be sent tells of its own failures: what comes here has created nothing.
             logger.exception("%s failed unexpectedly", self.name)
             raise ToolError(
                 f"Error: {self.name} failed inside this server ({type(error).__name__}); its log has the details. "
-                "If a try-on was being created it may exist: call list_try_ons before creating it again."
+                "This call has created no task."
             ) from error
         return result if convert_result else answer
 
@@ -73,14 +80,32 @@ class TryOnTool(Tool):
             for name in arguments
             if name not in known
         ]
+        required = cast("list[str]", self.parameters.get("required", []))
+        given = {name: value for name, value in arguments.items() if name in required or not _is_left_out(name, value)}
         checked: dict[str, Any] = {}
         try:
-            checked = self.fn_metadata.arg_model.model_validate(arguments).model_dump_one_level()
+            checked = self.fn_metadata.arg_model.model_validate(given).model_dump_one_level()
         except ValidationError as error:
             complaints += [_sentence(details, known) for details in error.errors(include_url=False)]
         if complaints:
             raise KolorsError(" ".join(dict.fromkeys(complaints[:MOST_COMPLAINTS])) + " Nothing was sent.")
         return checked
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an optional argument's schema, with null as one of the things that it takes."""
+    if "anyOf" in schema:
+        return schema
+    about = {key: schema[key] for key in ("default", "description", "title") if key in schema}
+    kind = {key: value for key, value in schema.items() if key not in about}
+    return {"anyOf": [kind, {"type": "null"}], **about}
+
+
+def _is_left_out(name: str, value: Any) -> bool:
+    """Whether an optional argument only says that there is none, as hosts do that fill in all of them."""
+    if name in COUNTED_FROM_ONE and not isinstance(value, bool) and value in (0, "0"):
+        return True
+    return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
 
 
 def _sentence(details: ErrorDetails, known: dict[str, dict[str, Any]]) -> str:
@@ -96,7 +121,9 @@ def _sentence(details: ErrorDetails, known: dict[str, dict[str, Any]]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return quoted(value, 60)
-    if isinstance(value, int | float | bool) or value is None:
+    if value is None:
+        return "null"
+    if isinstance(value, int | float | bool):
         # Whole numbers of thousands of digits cannot even be printed.
         return "a number out of range" if isinstance(value, int) and value.bit_length() > LARGEST_SHOWN else str(value)
     return "a list" if isinstance(value, list) else "an object"

@@ -8,7 +8,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ContentBlock, Icon, ToolAnnotations
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from kolors_mcp.models import Model, TryOn, TryOnPage
+from kolors_mcp.models import LONGEST_ID, Model, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
 from kolors_mcp.server.progress import heartbeat
 from kolors_mcp.server.service import Service
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ANSWER_WITHIN = 40.0
 """Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
+
+LONGEST_ADDRESS = 2_000
+"""Characters of a callback address."""
 
 T = TypeVar("T")
 Call = Context[Service, Any]
@@ -40,9 +43,17 @@ def _text_of_id(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64 else value  # noqa: PLR2004  (an id fits into 64 bits)
 
 
+def _id(value: str) -> str:
+    if not is_id(value):
+        raise ValueError("is no id: letters, digits and ._~=- only, as create_try_on and list_try_ons give it")
+    return value
+
+
 def _web_address(value: str | None) -> str | None:
     if value is None:
         return None
+    if len(value) > LONGEST_ADDRESS:
+        raise ValueError(f"must have at most {LONGEST_ADDRESS} characters, or be left out")
     try:
         parts = urlsplit(value)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
@@ -88,8 +99,9 @@ NewRender = Annotated[
 ]
 TaskId = Annotated[
     str,
-    Field(min_length=1, max_length=200, description="Kling's task_id, or the reference (k-...) of a create."),
+    Field(min_length=1, max_length=LONGEST_ID, description="Kling's task_id, or the reference (k-...) of a create."),
     BeforeValidator(_text_of_id),
+    AfterValidator(_id),
 ]
 Index = Annotated[
     int,

@@ -145,29 +145,46 @@ class Creates:
                 raise refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
             tries += 1
             try:
-                task = await self._kling.create(request, again=isinstance(refusal, errors.RefusedError))
+                task = await self._already_made(entry, refusal)
+                if task is None:
+                    task = await self._kling.create(request, again=isinstance(refusal, errors.RefusedError))
                 break
-            except errors.UnconfirmedCreateError:
-                await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
+            except errors.UnconfirmedCreateError as error:
                 say("Kling did not confirm the start; looking for the task")
-                found = await self._doubts.found(entry, DOUBT_SECONDS)
-                if found is None:
-                    raise
-                return found
+                return await self._looked_for(entry, error)
             except errors.KolorsError as error:
                 refusal = error
                 wait = self._wait_before_next(error, tries, until, busy_until)
                 if wait is None:
+                    # What names a wrong parameter may be the answer to a repeat that a gateway made: look once.
+                    if isinstance(error, errors.RequestRefusedError):
+                        task = await self._doubts.search(entry.reference)
+                        if task is not None:
+                            break
                     await self._refused(entry, error)
                     raise
                 say(f"{error.happened if isinstance(error, errors.KlingError) else error} Trying again.")
                 await self._paused(wait, abandoned)
-            except Exception:
+            except Exception as error:
                 # A mistake of ours says nothing about how far the request came.
+                logger.exception("create %s failed unexpectedly", entry.reference)
                 await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
-                raise
+                cause = f"This server failed while it was sending ({type(error).__name__})."
+                raise errors.UnconfirmedCreateError(entry.reference, cause) from error
         await self._doubts.settle(entry, task)
         return task
+
+    async def _looked_for(self, entry: Entry, doubt: errors.UnconfirmedCreateError) -> "KlingTask":
+        """Return the task that a create without an answer has made after all; else raise the doubt."""
+        await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
+        found = await self._doubts.found(entry, DOUBT_SECONDS)
+        if found is None:
+            raise doubt
+        return found
+
+    async def _already_made(self, entry: Entry, refusal: errors.KolorsError | None) -> "KlingTask | None":
+        """Before a create is sent again that Kling said no to: see whether it came to something all the same."""
+        return await self._doubts.by_reference(entry.reference) if isinstance(refusal, errors.RefusedError) else None
 
     async def _refused(self, entry: Entry, error: errors.KolorsError | None) -> None:
         code = error.code if isinstance(error, errors.KlingError) else None

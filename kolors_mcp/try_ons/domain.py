@@ -66,7 +66,9 @@ class TryOns:
         self._creates = Creates(kling, self._records, self._doubts, self._clock)
         self._polls = Polls(kling, self._clock)
         self._looking = Looking(self._records, self._creates, self._doubts, self._polls, self._clock)
-        self.gallery = Gallery(kling, pictures, self._records, self.get, sandbox=settings.sandbox)
+        self.gallery = Gallery(
+            kling, pictures, self._records, self.get, folder=settings.save_dir, sandbox=settings.sandbox
+        )
         self._keeping = Keeping(settings.save_dir, pictures, self._records) if settings.save_dir else None
 
     async def aclose(self) -> None:

@@ -85,14 +85,14 @@ class Doubts:
         first = self._turn % len(doubts) if doubts else 0
         self._turn += AT_ONCE
         chosen = [*doubts[first:], *doubts[:first]][:AT_ONCE]
-        found = await asyncio.gather(*(self._by_reference(entry.reference) for entry in chosen))
+        found = await asyncio.gather(*(self.by_reference(entry.reference) for entry in chosen))
         for entry, task in zip(chosen, found, strict=True):
             if task is not None:
                 await self.settle(entry, task)
 
     async def search(self, reference: str) -> "KlingTask | None":
         """Ask Kling once, by reference and then by list; what cannot be asked counts as not found."""
-        task = await self._by_reference(reference)
+        task = await self.by_reference(reference)
         if task is None:
             task = next((row for row in await self._newest_rows() if row.reference == reference), None)
         return task
@@ -110,7 +110,8 @@ class Doubts:
                 await self.settle(entry, tasks[entry.reference])
         return [entry for entry in doubts if entry.reference not in tasks]
 
-    async def _by_reference(self, reference: str) -> "KlingTask | None":
+    async def by_reference(self, reference: str) -> "KlingTask | None":
+        """Ask Kling once by reference."""
         try:
             task = await self._kling.read(reference, seconds=READ_SECONDS)
         except errors.KolorsError as error:

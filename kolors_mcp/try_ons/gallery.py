@@ -1,6 +1,7 @@
 """What there is to look at: finished pictures, while their links live and from their copies, and what went in."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import anyio
 from kolors_mcp import errors
 from kolors_mcp.ledger.entry import Entry
 from kolors_mcp.models import ResultImage, TryOn
+from kolors_mcp.try_ons.keeping import stem_of
 from kolors_mcp.try_ons.outcome import next_step, picture_uri, status_of, try_on_of, why_no_picture
 from kolors_mcp.try_ons.records import Records, known_of
 from kolors_mcp.try_ons.wish import Patience, Say, Wish, unheard
@@ -53,7 +55,14 @@ class Gallery:
     """The try-ons of one user, as something to look at."""
 
     def __init__(
-        self, kling: "KlingClient", pictures: "Pictures", records: Records, get: Get, *, sandbox: bool
+        self,
+        kling: "KlingClient",
+        pictures: "Pictures",
+        records: Records,
+        get: Get,
+        *,
+        folder: Path | None,
+        sandbox: bool,
     ) -> None:
         """Remember nothing yet.
 
@@ -62,8 +71,10 @@ class Gallery:
             pictures: Fetches and shows.
             records: What is written down.
             get: How to look at one try-on, as `TryOns.get`.
+            folder: Where pictures are saved, if they are.
             sandbox: Whether all of it is simulated.
         """
+        self._folder = folder
         self._kling = kling
         self._pictures = pictures
         self._records = records
@@ -157,7 +168,7 @@ class Gallery:
             raise errors.ResultUnavailableError(why_no_picture(try_on, index))
         try:
             with anyio.fail_after(SHOWN_WITHIN):
-                return try_on, *await self._data_of(image)
+                return try_on, *await self._data_of(try_on.task_id, image)
         except (errors.PictureRefusedError, TimeoutError) as error:
             reason = "It did not come in time." if isinstance(error, TimeoutError) else str(error)
             raise errors.ResultUnavailableError(
@@ -165,11 +176,11 @@ class Gallery:
                 "after that only a saved copy is left."
             ) from error
 
-    async def _data_of(self, image: ResultImage) -> tuple[ResultImage, bytes]:
+    async def _data_of(self, task_id: str, image: ResultImage) -> tuple[ResultImage, bytes]:
         """Return a picture from its copy or else from its link, and where it is to be had from then."""
         if image.saved_to is not None:
             try:
-                return image, await self._pictures.saved(Path(image.saved_to))
+                return image, await self._pictures.saved(await asyncio.to_thread(self._ours, task_id, image))
             except (OSError, errors.PictureRefusedError) as error:
                 logger.info("the saved picture cannot be shown (%s)", type(error).__name__)
                 if image.url.startswith("file:"):
@@ -178,6 +189,19 @@ class Gallery:
                     ) from error
                 image = image.model_copy(update={"saved_to": None})
         return image, await self._pictures.download(image.url)
+
+    def _ours(self, task_id: str, image: ResultImage) -> Path:
+        """Return where a saved picture lies, which must be where and how pictures are saved here.
+
+        Raises:
+            OSError: It is any other file, whatever the ledger says.
+        """
+        path = Path(image.saved_to or "")
+        here = self._folder is not None and path.parent.resolve() == self._folder.resolve()
+        # The folder may have been another one when it was saved, but never the name.
+        if not here and not path.name.startswith(stem_of(task_id, image.index)):
+            raise PermissionError(errno.EACCES, "not a picture that was saved here")
+        return path
 
     async def _small(self, source: str) -> bytes | None:
         """Return what was given, made small; none if it is not there any more."""

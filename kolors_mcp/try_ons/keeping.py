@@ -72,8 +72,7 @@ class Keeping:
     async def _save(self, task_id: str, images: list[ResultImage]) -> Kept:
         kept: Kept = {}
         for image in images:
-            # Whatever else an upstream may put into an id has no business in a path.
-            stem = f"try-on-{re.sub(r'[^A-Za-z0-9_-]', '_', task_id)[:64]}-{image.index}"
+            stem = stem_of(task_id, image.index)
             try:
                 data = await self._pictures.download(image.url)
                 path = await anyio.to_thread.run_sync(_same_file, self._folder, stem, data)
@@ -90,6 +89,12 @@ class Keeping:
             saved_to = str(path)
             await self._records.write(lambda ledger: ledger.saved(task_id, image.index, saved_to))  # noqa: B023  (awaited here)
         return kept
+
+
+def stem_of(task_id: str, index: int) -> str:
+    """Return how the name of a saved picture begins."""
+    # Whatever else an upstream may put into an id has no business in a path.
+    return f"try-on-{re.sub(r'[^A-Za-z0-9_-]', '_', task_id)[:64]}-{index}"
 
 
 async def _is_there(image: ResultImage) -> bool:

@@ -14,8 +14,8 @@ const FLAGS = [
 ];
 export const SHOTS = process.env.SCREENSHOTS || `${HERE}screenshots`;
 
-/** Start the demo and a browser. `official` says whose bridge the host page uses. */
-export async function surroundings({ official = true } = {}) {
+/** Start the demo and a browser, with more `flags`. `official` says whose bridge the host page uses. */
+export async function surroundings({ official = true, flags = [] } = {}) {
   await mkdir(SHOTS, { recursive: true });
   const bridge = official ? ["--bridge", `${HERE}node_modules`] : [];
   const server = spawn(`${ROOT}.venv/bin/kolors-mcp`, ["demo", "--app", "--port", "0", ...bridge], {
@@ -29,7 +29,7 @@ export async function surroundings({ official = true } = {}) {
     if (found.host && found.kling) break;
   }
   if (!found.kling) throw new Error("The demo did not start.");
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: [...FLAGS, ...flags] });
   const context = await browser.newContext({ viewport: { width: 960, height: 1000 }, acceptDownloads: true });
   context.setDefaultTimeout(20_000);
   return {

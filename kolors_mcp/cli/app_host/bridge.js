@@ -1,12 +1,14 @@
 // A host's side of MCP Apps in plain JavaScript: enough to try the fitting room without installing anything.
 // `official.js` is the same door with the official bridge behind it; the tests use that one.
 
+import { PROOF, SANDBOX, isOwn, refusal } from "./gate.js";
+
 const META = { name: "kolors-mcp-demo-host", version: "1.0.0" };
 
 /** The MCP server behind /mcp, over streamable HTTP. */
 class Server {
   #id = 0;
-  #headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+  #headers = { ...PROOF, "content-type": "application/json", accept: "application/json, text/event-stream" };
 
   async connect() {
     const extensions = { "io.modelcontextprotocol/ui": { mimeTypes: ["text/html;profile=mcp-app"] } };
@@ -40,12 +42,11 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
   const bound = tools.find(({ name }) => name === tool);
   // The tool comes from this page's address, which any other page can write: nothing that costs is called by it.
   if (!bound?.annotations?.readOnlyHint) throw new Error(`Only a tool that reads can be named here; ${tool} is none.`);
-  const forApps = tools.filter((each) => each._meta?.ui?.visibility?.includes("app") ?? true).map(({ name }) => name);
   const [{ text: html, _meta }] = (await server.request("resources/read", { uri: bound._meta.ui.resourceUri })).contents;
   const { csp, permissions } = _meta?.ui ?? {};
   frame.allow = permissions?.camera ? "camera *" : "";
 
-  const post = (message) => frame.contentWindow.postMessage({ jsonrpc: "2.0", ...message }, new URL(proxy).origin);
+  const post = (message) => frame.contentWindow.postMessage({ jsonrpc: "2.0", ...message }, SANDBOX);
   const notify = (name, params) => post({ method: `ui/notifications/${name}`, params });
   const methods = {
     ping: () => ({}),
@@ -58,10 +59,7 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
       },
       hostContext: { ...context, toolInfo: { tool: bound } },
     }),
-    "tools/call": (params) => {
-      if (!forApps.includes(params.name)) throw new Error(`The view may not call ${params.name}.`);
-      return server.request("tools/call", params);
-    },
+    "tools/call": (params) => refusal(tools, params.name) ?? server.request("tools/call", params),
     "resources/read": (params) => server.request("resources/read", params),
     "ui/open-link": ({ url }) => (on.opened(url), {}),
     "ui/download-file": ({ contents }) => (on.saved(contents), {}),
@@ -75,8 +73,9 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
       notify("tool-result", await server.request("tools/call", { name: tool, arguments: args }));
     },
   };
-  const receive = async ({ source, data: { id, method, params } }) => {
-    if (source !== frame.contentWindow || method === undefined) return;
+  const receive = async (event) => {
+    if (!isOwn(event, frame) || event.data?.method === undefined) return;
+    const { id, method, params } = event.data;
     if (id === undefined) return notices[method]?.(params);
     try {
       if (!methods[method]) throw Object.assign(new Error(`no such method: ${method}`), { code: -32601 });

@@ -1,5 +1,6 @@
 // The page around the fitting room: opens it, changes what a host may change, and shows what the model is told.
 import { openView } from "./bridge.js";
+import { SANDBOX } from "./gate.js";
 
 const wanted = new URLSearchParams(location.search);
 const at = (id) => document.getElementById(id);
@@ -17,8 +18,7 @@ async function open() {
   view = null;
   view = await openView({
     frame: at("view"),
-    // Another origin than this page's, as the specification asks of hosts that are web pages.
-    proxy: `http://localhost:${location.port}/sandbox.html`,
+    proxy: `${SANDBOX}/sandbox.html`,
     tool: wanted.get("tool") ?? "open_fitting_room",
     args: JSON.parse(wanted.get("arguments") ?? "{}"),
     context: context(),

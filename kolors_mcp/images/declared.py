@@ -1,0 +1,56 @@
+"""What a file declares about itself that decides what its decoder takes, beyond width and height."""
+
+from typing import Any, cast
+
+from PIL import JpegImagePlugin, TiffImagePlugin
+
+from kolors_mcp.images.limits import MAX_DECODED_PIXELS
+from kolors_mcp.images.refusal import RefusalError
+
+_TIFF_WIDTHS, _TIFF_HEIGHTS, _TIFF_DEPTHS = (256, 322), (257, 323), 258
+_TIFF_COMPRESSION, _TIFF_SAMPLES, _TIFF_STRIP_ROWS, _UNCOMPRESSED = 259, 277, 278, 1
+_EIGHT = 8
+
+
+def coefficient_bytes(image: JpegImagePlugin.JpegImageFile, size: tuple[int, int]) -> int:
+    """Return the memory for what all scans of a JPEG add to: two bytes for each sample."""
+    layers = image.layer
+    finest = max((across * down for _, across, down, _ in layers), default=1) or 1
+    return 2 * size[0] * size[1] * sum(across * down for _, across, down, _ in layers) // finest
+
+
+def piece_bytes(image: TiffImagePlugin.TiffImageFile) -> int:
+    """Return the memory for one strip or tile, which is unpacked whole beside the picture.
+
+    Raises:
+        RefusalError: A tile is far larger than any picture.
+    """
+    tags = cast("dict[int, Any]", image.tag_v2)
+    for width_tag, height_tag in zip(_TIFF_WIDTHS, _TIFF_HEIGHTS, strict=True):
+        width, height = tags.get(width_tag, 1), tags.get(height_tag, 1)
+        if not (isinstance(width, int) and isinstance(height, int)) or width * height > MAX_DECODED_PIXELS:
+            raise RefusalError("is a TIFF whose tiles are too large to open. Save it as JPEG or PNG.")
+    if tags.get(_TIFF_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED:
+        return 0
+    if _TIFF_WIDTHS[1] in tags:
+        pixels = tags.get(_TIFF_WIDTHS[1], 1) * tags.get(_TIFF_HEIGHTS[1], 1)
+    else:
+        rows = tags.get(_TIFF_STRIP_ROWS)
+        pixels = image.size[0] * (min(rows, image.size[1]) if isinstance(rows, int) else image.size[1])
+    samples = tags.get(_TIFF_SAMPLES, 1)
+    depths = tags.get(_TIFF_DEPTHS)
+    depth = max(cast("tuple[int, ...]", depths)) if isinstance(depths, tuple) and depths else _EIGHT
+    return pixels * (samples if isinstance(samples, int) else 1) * depth // _EIGHT
+
+
+def webp_size(head: bytes) -> tuple[int, int]:
+    """Return the size that a WebP declares in its first chunk (RFC 9649)."""
+    chunk = head[12:16]
+    if chunk == b"VP8X":
+        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+    if chunk == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if chunk == b"VP8 ":
+        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+    raise RefusalError("is a WebP that cannot be opened; it is damaged. Give another copy of it.")

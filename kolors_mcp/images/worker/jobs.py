@@ -1,0 +1,81 @@
+"""What is done to pictures in the decoding process, each job by its name."""
+
+from collections.abc import Callable, Sequence
+
+from kolors_mcp.images import limits, outfit, preview
+from kolors_mcp.images.content import Content
+from kolors_mcp.images.encode import encode, enough
+from kolors_mcp.images.pixels import decode
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.worker.messages import Answer, Done, Given, Job, Refused, Request
+
+Picture = tuple[Content, Given]
+
+
+def perform(request: Request, contents: Sequence[Content]) -> Answer:
+    """Do what is asked for; the contents are in the order of the request's pictures."""
+    try:
+        return _JOBS[request.job](request, list(zip(contents, request.pictures, strict=True)))
+    except RefusalError as error:
+        return Refused(str(error), error.passing)
+
+
+def _convert(request: Request, pictures: Sequence[Picture]) -> Answer:
+    ((content, given),) = pictures
+    bounds = request.bounds
+    pixels = decode(content, given.kind, given.outline, smaller=lambda size: enough(size, bounds))
+    data, notes = encode(pixels, content.size, bounds)
+    return Done(data, tuple(notes))
+
+
+def _outfit(request: Request, pictures: Sequence[Picture]) -> Answer:
+    pieces: list[outfit.Garment] = []
+    for number, (content, given) in enumerate(pictures):
+        try:
+            pieces.append(outfit.garment(content, given.kind, given.outline))
+        except RefusalError as error:
+            return Refused(str(error), error.passing, number)
+    upper, lower = pieces
+    try:
+        data, notes = outfit.compose(upper, lower, request.bounds)
+    except RefusalError as error:
+        return Refused(str(error), error.passing, 1)
+    return Done(data, notes)
+
+
+def _preview(_: Request, pictures: Sequence[Picture]) -> Answer:
+    ((content, given),) = pictures
+    return Done(preview.preview(content, given.kind))
+
+
+def _beside(_: Request, pictures: Sequence[Picture]) -> Answer:
+    (left, left_given), (right, right_given) = pictures
+    return Done(preview.beside((left, left_given.kind), (right, right_given.kind)))
+
+
+def _handed_out(_: Request, pictures: Sequence[Picture]) -> Answer:
+    ((content, given),) = pictures
+    data, shrunk = preview.handed_out(content, given.kind)
+    return Done(data, (), shrunk)
+
+
+def _verify(_: Request, pictures: Sequence[Picture]) -> Answer:
+    ((content, given),) = pictures
+    decode(content, given.kind, given.outline, smaller=_thumbnail, least=1)
+    return Done()
+
+
+def _thumbnail(size: tuple[int, int]) -> tuple[int, int]:
+    """Return a small size: whether a picture is whole does not depend on how large its pixels are kept."""
+    factor = min(1.0, limits.PREVIEW_SIDE / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+_JOBS: dict[Job, Callable[[Request, Sequence[Picture]], Answer]] = {
+    "convert": _convert,
+    "outfit": _outfit,
+    "preview": _preview,
+    "beside": _beside,
+    "handed_out": _handed_out,
+    "verify": _verify,
+}

@@ -1,0 +1,121 @@
+"""What the server and its decoding process say to each other, as data: a request, and one of two answers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, cast, get_args
+
+from kolors_mcp.bounds import linear
+from kolors_mcp.images import limits
+from kolors_mcp.images.bounds import Bounds
+from kolors_mcp.images.outline import Outline
+from kolors_mcp.images.sniff import Kind
+from kolors_mcp.wording import plain
+
+Job = Literal["convert", "outfit", "preview", "beside", "handed_out", "verify"]
+
+MAX_PICTURES = 2
+_MAX_NOTES = 20
+_LONGEST_TEXT = 600
+
+
+class MalformedError(Exception):
+    """The other side says something that it never says; it is not to be trusted any more."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One picture of a request."""
+
+    kind: Kind
+    size: int
+    """Bytes."""
+    outline: Outline | None = None
+    handed: bool = False
+    """Whether its open file comes with the request, instead of its bytes after it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be done, and to which pictures."""
+
+    job: Job
+    pictures: tuple[Given, ...]
+    bounds: Bounds = field(default_factory=Bounds)
+
+    def to_wire(self) -> bytes:
+        """Return the header; the pictures' bytes follow it."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_wire(cls, header: bytes) -> "Request":
+        """Read a header, which the server has written."""
+        found = cast("dict[str, Any]", json.loads(header))
+        return cls(found["job"], tuple(map(_given, found["pictures"])), Bounds(**found["bounds"]))
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of it."""
+
+    data: bytes | bytearray = b""
+    notes: tuple[str, ...] = ()
+    shrunk: bool = False
+
+    def header(self) -> bytes:
+        """Return what goes before the data."""
+        return json.dumps({"size": len(self.data), "notes": self.notes, "shrunk": self.shrunk}).encode()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why nothing came of it, as the rest of a sentence; see `RefusalError`."""
+
+    text: str
+    passing: bool = False
+    picture: int = 0
+    """Which of the request's pictures it is about."""
+
+    def header(self) -> bytes:
+        """Return all of it."""
+        return json.dumps(asdict(self)).encode()
+
+
+Answer = Done | Refused
+
+
+@linear(b'"a",', b"[", opening=b'{"size": 1, "shrunk": false, "notes": [', closing=b'"a"]}')
+def answer_of(header: bytes) -> tuple[Answer, int]:
+    """Read an answer's header, and how many bytes follow it.
+
+    A decoder that hostile bytes have taken over can say anything. So each value is checked, and texts are plain.
+
+    Raises:
+        MalformedError: It is no answer.
+    """
+    try:
+        found: Any = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError from error
+    match found:
+        case {"text": str(text), "passing": bool(passing), "picture": int(picture)} if 0 <= picture < MAX_PICTURES:
+            return Refused(plain(text, _LONGEST_TEXT), passing, picture), 0
+        case {"size": int(size), "notes": [*notes], "shrunk": bool(shrunk)} if (
+            0 <= size <= limits.MAX_ANSWER_BYTES and len(notes) <= _MAX_NOTES
+        ):
+            texts = tuple(plain(note, _LONGEST_TEXT) for note in notes if isinstance(note, str))
+            return Done(b"", texts, shrunk), size
+        case _:
+            raise MalformedError
+
+
+def _given(found: Mapping[str, Any]) -> Given:
+    told = cast("dict[str, Any] | None", found["outline"])
+    outline: Outline | None = None
+    if told is not None:
+        spans = cast("list[tuple[int, int]] | None", told.pop("readable"))
+        outline = Outline(**told, readable=None if spans is None else tuple((start, stop) for start, stop in spans))
+    kind = found["kind"]
+    if kind not in get_args(Kind):
+        raise MalformedError
+    return Given(kind, found["size"], outline, found["handed"])

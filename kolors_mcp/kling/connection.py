@@ -1,0 +1,95 @@
+"""The HTTP client for one Kling: what the environment says about proxies and certificates is refused here, in words."""
+
+import os
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+
+import httpx
+
+from kolors_mcp.errors import NotConfiguredError
+
+MOST_CONNECTIONS = 200
+"""The pool counts busy connections among those kept: with fewer kept than open a crowd connects again each time."""
+
+_NOTHING_SENT = "Nothing was sent."
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY")
+
+
+def open_client(
+    api_base: str, transport: httpx.AsyncBaseTransport | None, on_answer: Callable[[httpx.Response], Awaitable[None]]
+) -> httpx.AsyncClient:
+    """Make the client; nothing is connected yet.
+
+    Args:
+        api_base: Kling's origin.
+        transport: What carries the requests; for tests.
+        on_answer: Told of each answer, when its headers have come.
+
+    Raises:
+        NotConfiguredError: The origin, a proxy or the certificates cannot be used; the text names the variable.
+    """
+    try:
+        base_url = httpx.URL(api_base)
+    except (httpx.InvalidURL, ValueError):
+        raise NotConfiguredError(
+            f"KLING_API_BASE names a host that cannot be written as an address. {_NOTHING_SENT} Correct it."
+        ) from None
+    encrypted = base_url.scheme == "https"
+    verify = _certificates() if encrypted and transport is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        return httpx.AsyncClient(
+            base_url=base_url,
+            transport=transport,
+            verify=verify,
+            follow_redirects=False,
+            # A proxy of the environment may stand before Kling, never before a server on this machine.
+            trust_env=encrypted,
+            timeout=httpx.Timeout(60.0, connect=10.0),
+            limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
+            event_hooks={"response": [on_answer]},
+        )
+    # An ImportError is httpx's way to say that a proxy speaks SOCKS, a ValueError that it speaks something else.
+    except (httpx.InvalidURL, ImportError, ValueError) as error:
+        raise NotConfiguredError(_refused_proxy()) from error
+
+
+def _certificates() -> ssl.SSLContext:
+    """Return what is trusted: the certificates that the environment names, else those that come with httpx.
+
+    Raises:
+        NotConfiguredError: What it names are none.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ValueError) as error:  # `ssl.SSLError` is an OSError
+        name = next((name for name in _CERTIFICATES if os.environ.get(name)), None)
+        if name is None:
+            raise
+        raise NotConfiguredError(
+            f"{name} names no certificates that can be read ({type(error).__name__}). {_NOTHING_SENT} "
+            "Let it name a file in PEM format, or unset it for this server."
+        ) from error
+
+
+def _refused_proxy() -> str:
+    name = next(_unusable(), "NO_PROXY")
+    if name == "NO_PROXY":
+        return f"NO_PROXY has an entry that is no host. {_NOTHING_SENT} Correct it, or unset it for this server."
+    # The value itself is not shown: it may hold a password.
+    return (
+        f"{name} names a proxy that cannot be used here. {_NOTHING_SENT} Let it name an HTTP proxy, as "
+        f"http://host:port (SOCKS is not supported), or unset {name} for this server."
+    )
+
+
+def _unusable() -> Iterator[str]:
+    """Yield the variables whose proxy httpx does not take, as the environment spells them."""
+    for name in (spelling for proxy in _PROXIES for spelling in (proxy.lower(), proxy)):
+        value = os.environ.get(name, "")
+        if value:
+            try:
+                proxy = httpx.Proxy(value if "://" in value else f"http://{value}")
+                httpx.AsyncHTTPTransport(proxy=proxy, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+            except (httpx.InvalidURL, ImportError, ValueError):
+                yield name

@@ -1,0 +1,254 @@
+"""Whether a function's time grows in proportion to its input: hostile input of any size, and a judge who compares.
+
+What is compared is CPU time at one size and at eight times it, never seconds: a slow machine is slow at both.
+"""
+
+import asyncio
+import gc
+import inspect
+import io
+import json
+import signal
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from kolors_mcp.bounds import Growth
+from kolors_mcp.errors import KolorsError
+from kolors_mcp.images.content import MemoryContent
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.walked import BrokenError
+
+FACTOR = 8
+DUBIOUS = 1.25 * FACTOR
+"""From this ratio on it is measured again, larger and more often: what is dear only by chance is not dear twice."""
+GUILTY = 2.5 * FACTOR
+_FLOOR_SECONDS = 0.00005
+"""Noise of the clock; at the sizes used a real fault costs a hundred times it."""
+_AGAIN = ((4, 3), (2, 2))
+"""How much larger, and how many times, it is measured again."""
+_MOST_MEMORY = 100
+"""Bytes held at once for each byte of input: JSON of empty lists, the dearest that is right, becomes some 25."""
+_SPARE_MEMORY = 500_000
+"""Bytes that an input of any size may take: tables, slices, a decoder's windows."""
+LIMIT_SECONDS = 30.0
+"""CPU seconds after which something hangs. Nothing that is in order comes near."""
+
+Form = Callable[[int], Any]
+"""From a size to an input of about that size; 0 gives the least there is."""
+
+
+class HangError(BaseException):
+    """Not an `Exception`, so that no reader can take it for a damaged picture."""
+
+
+@contextmanager
+def ended_after(seconds: float) -> Generator[None]:
+    """End what runs inside after some CPU seconds, where the system can; elsewhere the limit of the suite does."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise HangError
+
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def forms_of(growth: Growth) -> dict[str, Callable[[int], bytes]]:
+    """Every way in which a mark's fragments are repeated: each alone, in turns, and one kind after the other.
+
+    A fuzzer may use them too: whatever size it asks for, the input is hostile in the way that the reader named.
+    """
+    opening, closing = growth.opening, growth.closing
+    fragments = [fragment for fragment in growth.fragments if fragment]
+
+    def repeated(fragment: bytes) -> Callable[[int], bytes]:
+        return lambda size: opening + fragment * (size // len(fragment)) + closing
+
+    def in_blocks(size: int) -> bytes:
+        share = size // len(fragments)
+        return opening + b"".join(fragment * (share // len(fragment)) for fragment in fragments) + closing
+
+    forms = {repr(fragment[:40]): repeated(fragment) for fragment in fragments}
+    if len(fragments) > 1:
+        forms["all in turns"] = repeated(b"".join(fragments))
+        forms["one kind after the other"] = in_blocks
+    return forms
+
+
+def argument_of(function: Callable[..., Any], growth: Growth) -> dict[str, Form]:
+    """The forms of a mark as what the function's first parameter takes."""
+    annotation = _first_annotation(function)
+    if "[bytes]" in annotation:
+        return {
+            repr(fragment[:40]): lambda size, fragment=fragment: [fragment] * (size // (len(fragment) + 1))
+            for fragment in growth.fragments
+        }
+    adapt = next((adapt for name, adapt in _ADAPTERS.items() if name in annotation), None)
+    if adapt is None:
+        return {}
+    return {
+        label: lambda size, form=form, adapt=adapt: adapt(form(size))
+        for label, form in forms_of(growth).items()
+        if adapt is not json.loads or _is_json(form(64))
+    }
+
+
+def _first_annotation(function: Callable[..., Any]) -> str:
+    parameters = [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
+    found = inspect.signature(function).parameters[parameters[0]].annotation if parameters else ""
+    return found if isinstance(found, str) else getattr(found, "__name__", "") if inspect.isclass(found) else str(found)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+# The first name that the annotation contains decides.
+_ADAPTERS: dict[str, Callable[[bytes], Any]] = {
+    "Content": MemoryContent,
+    "bytes": bytes,
+    "bytearray": bytearray,
+    "memoryview": memoryview,
+    "IO": io.BytesIO,
+    "str": _text,
+    # What JSON became: the fragments are its text, the opening and closing make it whole.
+    "Any": json.loads,
+    "object": json.loads,
+    "list": json.loads,
+    "dict": json.loads,
+    "Mapping": json.loads,
+}
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True
+
+
+_OTHERS = {"str": "k-0", "bytes": b"", "int": 1, "bool": False}
+"""What a function gets besides its first argument, where it asks for more."""
+
+
+def caller_of(function: Callable[..., Any], *, like: Callable[..., Any] | None = None) -> Callable[[Any], None] | None:
+    """A call that lets pass what the function may raise: a refusal of the house, or what its docstring names.
+
+    None if it asks for more than can be made up. With `like`, the docstring is that one's.
+    """
+    words = inspect.getdoc(like or function) or ""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    asked = [one for one in parameters if one.default is one.empty and one.kind.name.endswith(("ONLY", "KEYWORD"))]
+    named = {one.name: getattr(one.annotation, "__name__", str(one.annotation)) for one in asked}
+    if not set(named.values()) <= set(_OTHERS):
+        return None
+    given = [_OTHERS[named[one.name]] for one in asked if one.kind is not one.KEYWORD_ONLY]
+    by_name = {one.name: _OTHERS[named[one.name]] for one in asked if one.kind is one.KEYWORD_ONLY}
+
+    def call(argument: Any) -> None:
+        try:
+            found = function(argument, *given, **by_name)
+            if inspect.iscoroutine(found):
+                asyncio.run(found)
+            elif inspect.isgenerator(found):
+                for _ in found:
+                    pass
+        except (RefusalError, BrokenError, KolorsError):
+            pass
+        except Exception as error:
+            if not any(kind.__name__ in words for kind in type(error).__mro__ if kind is not Exception):
+                raise
+
+    return call
+
+
+def fault_of(
+    call: Callable[[Any], object],
+    form: Form,
+    *,
+    size: int = 512,
+    enough_seconds: float = 0.003,
+    largest: int = 1 << 17,
+    limit_seconds: float = LIMIT_SECONDS,
+) -> str | None:
+    """Say in what way the time of `call` grows out of proportion; none if it does not.
+
+    Args:
+        call: What is judged.
+        form: Makes its input.
+        size: The size that is begun with.
+        enough_seconds: The size grows until eight times it takes so long, or
+        largest: until it is this; what is quick even then is not judged any further.
+        limit_seconds: CPU seconds after which it hangs.
+    """
+    try:
+        with ended_after(limit_seconds):
+            least = _best(call, form(0), 3)
+            while True:
+                large = _best(call, form(FACTOR * size), 2) - least
+                if large >= enough_seconds or size >= largest or not enough_seconds:
+                    break
+                size = min(largest, size * (FACTOR if large < enough_seconds / 10 else 2))
+            if large < enough_seconds / 3:
+                return None  # a megabyte in a millisecond; there, caches and pages decide more than the program
+            ratio = _ratio(_best(call, form(size), 3) - least, large)
+            for larger, tries in _AGAIN:
+                if ratio <= DUBIOUS:
+                    return None
+                size *= larger
+                small = _best(call, form(size), tries) - least
+                large = _best(call, form(FACTOR * size), tries) - least
+                ratio = _ratio(small, large)
+    except HangError:
+        return f"did not end within {limit_seconds:g} CPU seconds at a size of {FACTOR * size}"
+    return (
+        None
+        if ratio <= GUILTY
+        else f"took {ratio:.0f} times as long for {FACTOR} times the input, {size} and {FACTOR * size}"
+    )
+
+
+def _ratio(small: float, large: float) -> float:
+    return (large - _FLOOR_SECONDS) / max(small, _FLOOR_SECONDS / FACTOR)
+
+
+def _best(call: Callable[[Any], object], argument: Any, tries: int) -> float:
+    """The least CPU time of several calls."""
+    best = float("inf")
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for _ in range(tries):
+            # The clock of the thread: that of the process jumps in steps of milliseconds while the timer above runs.
+            began = time.thread_time()
+            call(argument)
+            best = min(best, time.thread_time() - began)
+    finally:
+        if collecting:
+            gc.enable()
+    return best
+
+
+def memory_fault_of(call: Callable[[Any], object], form: Form, *, size: int = 16_384) -> str | None:
+    """Say how the memory of `call` is out of proportion; none if it is not."""
+    argument = form(size)
+    length = len(argument) if hasattr(argument, "__len__") else size
+    tracemalloc.start()
+    try:
+        call(argument)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    return f"held {peak} bytes for {length}" if peak > _MOST_MEMORY * length + _SPARE_MEMORY else None

@@ -1,0 +1,158 @@
+"""No reader of foreign bytes is worse than linear, no expression is, and none can be forgotten."""
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import cache
+
+import pytest
+from growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
+from patterns import Pattern, patterns_of
+from readers import Function, functions_of, html_parsers_of, marked_in, modules, without_mark
+from test_layers import read_package
+
+from kolors_mcp.bounds import MAX_STEPS, Growth, growth_of
+from kolors_mcp.images import jpeg_tables
+from kolors_mcp.images.walked import steps
+
+# Readers without the mark, by `module:name` with * for anything, and why they need none.
+EXEMPT = {
+    "cli.*": "speaks with our own server and with the simulated Kling, which it has started itself",
+    "sandbox.*": "plays Kling on loopback, for demos and tests; nothing from outside reaches it",
+    "settings:*": "reads what the user has set for this very process",
+    "images.declared:*": "reads a few fields at known places of a file's first bytes",
+    "images.colours:*": "looks for one word in at most 64 KB, and hands profiles to the colour library",
+    "images.examine:*": "hands the bytes to the walks, which are marked, and to the decoders",
+    "images.fetch:_header": "the bytes are a header's name, which is ours",
+    "images.flatten:*": "hands the bytes to the decoders",
+    "images.keep:*": "writes the bytes to the disk; what they are is told by `kind_of`, which is marked",
+    "images.*Stream.write": "sends the bytes",
+    "images.outfit:*": "hands the bytes to the decoders",
+    "images.pictures:*": "hands the bytes to a thread, where `examine` reads them",
+    "images.pixels:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",
+    "images.preview:*": "hands the bytes to the decoders",
+    "images.typed_pillow:*": "profiles that the colour library has made itself",
+    "images.walked:Kept.*": "sums up pieces that a walk has read, each once",
+    "images.worker.*": "carries bytes to and from our own decoding process, which reads them in the marked functions",
+    "kling.client:*": "the values of an answer, which is read and bounded by `kling.content`; pydantic reads each once",
+    "kling.content:aside": "hands the bytes to a reader, which is marked",
+    "kling.exchange:_envelope_of": "the values of an answer; pydantic reads each once",
+    "kling.wire:tasks_of": "the values of an answer; pydantic reads each once",
+    "server.tasks:Tasks.intercept_tool_call": "an answer of our own",
+    "server.tool:TryOnTool._checked": "arguments are checked by pydantic, whose readers are linear",
+    "server.tools:_web_address": "reads at most 2,000 characters",
+    "try_ons.looking:_as_written": "what this server has written itself",
+}
+# Expressions that are worse than linear or cannot be fed, by `module:text`, and why that does no harm.
+EXEMPT_PATTERNS = {
+    "kolors_mcp.server.fitting_room.page:^\\s*(//[^\\n]*|/\\*.*?\\*/)$": "the text is our own page",
+}
+
+
+def _in_a_frame(payload: bytes) -> object:
+    frame = jpeg_tables.read_frame(b"\x08\1\0\1\0\3\1\x11\0\2\x11\0\3\x11\0", progressive=False)
+    return jpeg_tables.read_scan(payload, frame, jpeg_tables.Tables(steps()))
+
+
+# How to call what takes more than its bytes.
+CALLS: dict[str, Callable[[bytes], object]] = {
+    "images.jpeg_tables:Tables.add_quantization": lambda data: jpeg_tables.Tables(steps()).add_quantization(data),
+    "images.jpeg_tables:Tables.add_huffman": lambda data: jpeg_tables.Tables(steps()).add_huffman(data),
+    "images.jpeg_tables:read_frame": lambda data: jpeg_tables.read_frame(data, progressive=True),
+    "images.jpeg_tables:read_scan": _in_a_frame,
+}
+
+
+@cache
+def unmarked() -> list[Function]:
+    return without_mark(package())
+
+
+@cache
+def package() -> dict[str, str]:
+    return {module: text for module, (text, _) in read_package().items()}
+
+
+@cache
+def marked() -> dict[str, tuple[Callable[..., object], Growth]]:
+    return {key: (function, growth) for module in modules() for key, function, growth in marked_in(module)}
+
+
+def faults_of_mark(key: str, function: Callable[..., object], growth: Growth) -> list[str]:
+    """What is wrong with a marked function, in words."""
+    if key in CALLS:
+        call, forms = caller_of(CALLS[key], like=function), forms_of(growth)
+    else:
+        call, forms = caller_of(function), argument_of(function, growth)
+    if call is None or not forms:
+        return [f"{key}: it is not known how to call it; give it a line in CALLS of tests/test_bounds.py"]
+    faults = ((name, fault_of(call, form) or memory_fault_of(call, form)) for name, form in forms.items())
+    return [f"{key} of {name} {fault}" for name, fault in faults if fault]
+
+
+def is_listed(key: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
+
+
+@pytest.mark.parametrize("part", ["images", "kling", ""])
+def test_every_marked_reader_takes_time_in_proportion(part: str) -> None:
+    others = {"images", "kling"} - {part}
+    wanted = {
+        key: found
+        for key, found in marked().items()
+        if (key.startswith(part + ".") if part else key.split(".")[0].split(":")[0] not in others)
+    }
+    faults = [fault for key, found in wanted.items() for fault in faults_of_mark(key, *found)]
+    assert not faults, "\n".join(faults)
+
+
+def test_every_mark_in_the_source_is_found() -> None:
+    written = {one.key for module, text in package().items() for one in functions_of(module, text) if one.marked}
+    assert written == set(marked())
+    assert "images.png:walk" in written
+
+
+def test_every_reader_of_foreign_bytes_is_marked() -> None:
+    complaints = [one.complaint for one in unmarked() if not is_listed(one.key, tuple(EXEMPT))]
+    assert not complaints, "\n".join(complaints)
+
+
+def test_every_exemption_is_still_needed() -> None:
+    keys = [one.key for one in unmarked()]
+    assert [pattern for pattern in EXEMPT if not any(fnmatchcase(key, pattern) for key in keys)] == []
+
+
+def faults_of_pattern(pattern: Pattern, *, repetitions: int = 4096, limit_seconds: float = 30.0) -> list[str]:
+    """For each method that it is used by, and each of its fragments: how it is worse than linear."""
+    faults: list[str] = []
+    for method, call in pattern.calls():
+        for name, form in pattern.forms().items():
+            fault = fault_of(call, form, size=repetitions // 8, enough_seconds=0, limit_seconds=limit_seconds)
+            if fault:
+                faults.append(f"{pattern} with {method} of {name} {fault}")
+                break
+    return faults
+
+
+def test_every_expression_of_the_package_is_linear() -> None:
+    faults: list[str] = []
+    for pattern in patterns_of(package()):
+        text = pattern.text if isinstance(pattern, Pattern) else ""
+        if f"{pattern.module}:{text if isinstance(text, str) else text.decode('latin-1')}" not in EXEMPT_PATTERNS:
+            faults += faults_of_pattern(pattern) if isinstance(pattern, Pattern) else [str(pattern)]
+    assert not faults, "\n".join(faults)
+
+
+def test_nobody_reads_pages_with_the_standard_librarys_parser() -> None:
+    assert [place for module, text in package().items() for place in html_parsers_of(module, text)] == []
+
+
+def test_a_walk_may_take_fifty_thousand_steps_and_no_more() -> None:
+    left = steps()
+    for _ in range(MAX_STEPS):
+        left.take()
+    with pytest.raises(Exception, match=r"^is built of more than 50000 pieces, which takes too long to read\."):
+        left.take()
+
+
+def test_a_function_without_the_mark_has_no_growth() -> None:
+    assert growth_of(faults_of_mark) is None
