@@ -4,7 +4,7 @@ import base64
 import io
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -260,8 +260,11 @@ class Server:
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
             await self.behave(stream)
 
-    async def behave(self, stream: anyio.abc.ByteStream, /) -> None:
+    def behave(self, stream: anyio.abc.ByteStream, /) -> Awaitable[None]:
         """Answer one request; a test may put something else in its place."""
+        return self._answer(stream)
+
+    async def _answer(self, stream: anyio.abc.ByteStream) -> None:
         async with stream:
             request = b""
             while b"\r\n\r\n" not in request:

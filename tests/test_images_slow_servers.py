@@ -1,8 +1,7 @@
 """Servers that send crumbs: between their pieces the event loop does its other work, and they are given up soon."""
 
 import itertools
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import anyio
 import h11
@@ -26,7 +25,7 @@ MOST_EVENTS = 600
 """Events of the HTTP library between two turns of the loop: some tens of milliseconds at the worst."""
 
 
-def endless(opening: bytes, piece: bytes) -> Callable[[anyio.abc.ByteStream], Coroutine[Any, Any, None]]:
+def endless(opening: bytes, piece: bytes) -> Callable[[anyio.abc.ByteStream], Awaitable[None]]:
     async def behave(stream: anyio.abc.ByteStream) -> None:
         async with stream:
             await stream.receive()
