@@ -80,17 +80,23 @@ async def wall(world: World) -> AsyncIterator[Gateway]:
         yield made
 
 
-async def naively(world: World) -> list[Said]:
+def unmoved(_text: str) -> None:
+    """Hear of the progress: who hears of it can wait as long as it takes."""
+
+
+async def naively(world: World, on_progress: Callable[[str], None] | None = None) -> list[Said]:
     """Create, create again three times because the answer was odd, restart, and create once more."""
-    [said] = (await naively_each(world, ["the wish"], lambda _name: None)).values()
+    [said] = (await naively_each(world, ["the wish"], lambda _name: None, on_progress)).values()
     return said
 
 
-async def naively_each(world: World, names: Iterable[str], arm: Callable[[str], None]) -> dict[str, list[Said]]:
+async def naively_each(
+    world: World, names: Iterable[str], arm: Callable[[str], None], on_progress: Callable[[str], None] | None = None
+) -> dict[str, list[Said]]:
     """Do so with a wish of its own for each name; `arm` is called before each of them is made."""
     colours = {name: f"#{number * 9 % 256:02x}2244" if number else "crimson" for number, name in enumerate(names)}
     said: dict[str, list[Said]] = {}
-    async with world.server() as assistant:
+    async with world.server(on_progress) as assistant:
         for name, colour in colours.items():
             arm(name)
             said[name] = [await assistant.create(colour) for _ in range(4)]
@@ -367,7 +373,7 @@ async def test_a_create_that_breaks_before_its_last_byte_has_created_nothing(
 ) -> None:
     wall.faults.extend([fault] * 3)
     pictures = {"human_image": str(large), "cloth_image": str(large)}
-    async with world.server(image_dirs=(large.parent,)) as assistant:
+    async with world.server(unmoved, image_dirs=(large.parent,)) as assistant:
         first = await assistant.call("create_try_on", **pictures)
         assert first.nothing_created, first
         # What cannot be there may be sent again; whether the page is read before the hang-up is a matter of luck.
@@ -390,7 +396,7 @@ async def test_a_create_that_breaks_once_within_its_body_is_sent_again_and_paid_
 @pytest.mark.parametrize("fault", AFTER, ids=lambda fault: fault.__name__)
 async def test_a_create_that_breaks_after_its_last_byte_is_found(world: World, wall: Gateway, fault: Breaks) -> None:
     wall.faults.append(fault)
-    said = await naively(world)
+    said = await naively(world, unmoved)
     [task] = world.kling.tasks.all
     assert {one.try_on.task_id for one in said} == {task.id}
     assert wall.creates == 1

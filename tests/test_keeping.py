@@ -13,6 +13,7 @@ from making import jpeg
 from still_time import turn
 from wishing import MINUTE, World
 
+from kolors_mcp.images.limits import FETCH_SECONDS
 from kolors_mcp.ledger.book import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.server.tools import ANSWER_WITHIN
@@ -150,15 +151,17 @@ async def test_a_folder_that_cannot_be_made_leaves_the_link_and_a_note(world: Wo
 
 
 async def test_a_download_that_takes_too_long_does_not_hold_the_answer_and_ends_later(
-    world: World, folder: Path
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert FETCH_SECONDS < ANSWER_WITHIN, "the answer never waits for less than one download"
+    monkeypatch.setattr("kolors_mcp.server.tools.ANSWER_WITHIN", 5.0)
     async with world.server(save_dir=folder) as assistant, asyncio.TaskGroup() as group:
         made = (await assistant.create()).try_on
         world.time.now += MINUTE
         world.kling.faults.next_result(faults.Slow(1000))
         asking = group.create_task(assistant.get(made.task_id))
         await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
-        turn(ANSWER_WITHIN)
+        turn(5)
         said = (await asking).try_on
         assert said.images[0].saved_to is None
         assert any("takes too long" in note for note in said.notes)
