@@ -22,7 +22,7 @@ from kolors_mcp.sandbox.samples import sample
 
 LABELS = {"server", "person", "garment", "with", "progress", "task", "note", "link", "saved"}
 
-PERCENT = re.compile(r"progress +(\d+)% \|")
+PERCENT = re.compile(rb"progress +(\d+)% \|")
 
 
 def shown(output: str) -> dict[str, list[str]]:
@@ -219,12 +219,12 @@ def test_on_a_terminal_a_bar_moves(kling: SandboxKling, tmp_path: Path) -> None:
     os.close(theirs)
     os.write(ours, b"\n")  # Yes, go on.
     written, turned = bytearray(), False
-    shown = re.compile(r"\d% \|.{30}\| Kling says \w+ \(\d+ s\)")
+    bar = re.compile(r"\d% \|.{30}\| Kling says \w+ \(\d+ s\)")
     try:
         while block := os.read(ours, 4096):
             written += block
             # The bar goes by the demo's own time; the try-on ends once it has been seen to move.
-            moved = len(set(PERCENT.findall(written))) > 1 and shown.search(written.decode(errors="replace"))
+            moved = len(set(PERCENT.findall(written))) > 1 and bar.search(written.decode(errors="replace"))
             if moved and not turned:
                 kling.clock.advance(60)
                 turned = True
@@ -238,7 +238,7 @@ def test_on_a_terminal_a_bar_moves(kling: SandboxKling, tmp_path: Path) -> None:
     percentages = [int(number) for number in PERCENT.findall(written)]
     assert len(set(percentages)) > 1
     assert percentages == sorted(percentages)
-    assert shown.search(screen)
+    assert bar.search(screen)
     assert re.search(r"saved +.+try-on-\d+-0\.png", screen)
 
 
