@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from commands import HANG_SECONDS, account_of, environment, kolors
+from in_process import Run, running_here
 from making import jpeg
 from PIL import Image
 
@@ -44,6 +45,12 @@ def saved_picture(lines: dict[str, list[str]], folder: Path) -> Path:
     return Path(name)
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process, with its server in memory: for what does not depend on processes."""
+    return running_here(tmp_path, monkeypatch, capsys)
+
+
 def test_the_demo_ends_with_a_link_and_a_saved_picture(tmp_path: Path) -> None:
     done = kolors("demo", "--save-dir", tmp_path / "out", env=environment(tmp_path), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
@@ -59,16 +66,17 @@ def test_the_demo_ends_with_a_link_and_a_saved_picture(tmp_path: Path) -> None:
     assert saved_picture(lines, tmp_path / "out").stat().st_size > 10_000
 
 
-def test_ones_own_pictures_may_lie_outside_the_usual_folders(fast_kling: SandboxKling, tmp_path: Path) -> None:
+def test_ones_own_pictures_may_lie_outside_the_usual_folders(
+    fast_kling: SandboxKling, tmp_path: Path, here: Run
+) -> None:
     folders = [tmp_path / name for name in ("people", "wardrobe", ".hidden")]
     for folder, name in zip(folders, ("person", "upper", "lower"), strict=True):
         folder.mkdir()
         shutil.copy(sample(name), folder / f"{name}.jpg")
-    done = kolors(
+    done = here(
         *("demo", "--real", "--human", "people/person.jpg", "--cloth", folders[1] / "upper.jpg"),
         *("--lower-cloth", "~/.hidden/lower.jpg", "--save-dir", "out"),
         env=environment(tmp_path, **account_of(fast_kling), KOLORS_IMAGE_DIRS=str(tmp_path / "elsewhere")),
-        cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     lines = shown(done.stdout.split("\n", 1)[1])
@@ -80,12 +88,13 @@ def test_ones_own_pictures_may_lie_outside_the_usual_folders(fast_kling: Sandbox
     assert create.json["model_name"] == "kolors-virtual-try-on-v1-5"
 
 
-def test_a_real_try_on_says_what_it_costs_before_anything_else(fast_kling: SandboxKling, tmp_path: Path) -> None:
-    done = kolors(
+def test_a_real_try_on_says_what_it_costs_before_anything_else(
+    fast_kling: SandboxKling, tmp_path: Path, here: Run
+) -> None:
+    done = here(
         *("demo", "--real", "--save-dir", tmp_path / "out"),
         # The account is meant, whatever the environment says of a sandbox.
         env=environment(tmp_path, **account_of(fast_kling), KOLORS_SANDBOX="1"),
-        cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     price, rest = done.stdout.split("\n", 1)
@@ -97,8 +106,8 @@ def test_a_real_try_on_says_what_it_costs_before_anything_else(fast_kling: Sandb
     saved_picture(lines, tmp_path / "out")
 
 
-def test_a_real_try_on_without_credentials_says_which_variables_to_set(tmp_path: Path) -> None:
-    done = kolors("demo", "--real", "--save-dir", tmp_path / "out", env=environment(tmp_path), cwd=tmp_path)
+def test_a_real_try_on_without_credentials_says_which_variables_to_set(tmp_path: Path, here: Run) -> None:
+    done = here("demo", "--real", "--save-dir", tmp_path / "out", env=environment(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     for name in ("KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KOLORS_SANDBOX=1"):
         assert name in done.stderr
@@ -114,17 +123,19 @@ def test_a_picture_that_is_too_small_ends_it_with_the_measured_size(tmp_path: Pa
     assert not (tmp_path / "kolors-pictures").exists()
 
 
-def test_a_try_on_that_fails_at_kling_ends_it_with_the_reason(fast_kling: SandboxKling, tmp_path: Path) -> None:
+def test_a_try_on_that_fails_at_kling_ends_it_with_the_reason(
+    fast_kling: SandboxKling, tmp_path: Path, here: Run
+) -> None:
     fast_kling.faults.next_create(faults.FailLate("there is no human in the picture"))
-    done = kolors("demo", "--real", env=environment(tmp_path, **account_of(fast_kling)), cwd=tmp_path)
+    done = here("demo", "--real", env=environment(tmp_path, **account_of(fast_kling)))
     assert done.returncode == 1
     assert done.stderr == "The try-on ended as failed: there is no human in the picture\n"
     assert not (tmp_path / "kolors-pictures").exists()
 
 
-def test_a_refusal_of_klings_ends_it_with_what_to_do(fast_kling: SandboxKling, tmp_path: Path) -> None:
+def test_a_refusal_of_klings_ends_it_with_what_to_do(fast_kling: SandboxKling, tmp_path: Path, here: Run) -> None:
     fast_kling.rules.units = 0
-    done = kolors("demo", "--real", env=environment(tmp_path, **account_of(fast_kling)), cwd=tmp_path)
+    done = here("demo", "--real", env=environment(tmp_path, **account_of(fast_kling)))
     assert done.returncode == 1
     assert "units are used up or expired (code 1102). No task was created." in done.stderr
 
@@ -145,8 +156,8 @@ def test_a_picture_that_cannot_be_saved_ends_it_although_the_link_is_there(kling
     assert lines["link"][0].startswith(kling.origin)
 
 
-def test_a_setting_that_cannot_be_used_ends_it_by_name(tmp_path: Path) -> None:
-    done = kolors("demo", env=environment(tmp_path, KOLORS_LOG_LEVEL="chatty"), cwd=tmp_path)
+def test_a_setting_that_cannot_be_used_ends_it_by_name(tmp_path: Path, here: Run) -> None:
+    done = here("demo", env=environment(tmp_path, KOLORS_LOG_LEVEL="chatty"))
     assert done.returncode == 1
     assert done.stderr.startswith('KOLORS_LOG_LEVEL is "CHATTY"; it takes')
 

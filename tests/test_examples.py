@@ -147,17 +147,28 @@ def test_no_configuration_is_left_untried() -> None:
     assert {path.name for path in HOSTS.iterdir()} == set(ALL_HOSTS)
 
 
+def started_by(name: str, home: Path, key: str) -> Started:
+    command, variables = ALL_HOSTS[name]({"HOME": str(home), "KLING_API_KEY": key})
+    if variables["KLING_API_KEY"] == "your-key":  # Claude Desktop expands nothing: a person writes the key itself.
+        variables["KLING_API_KEY"] = key
+    return command, variables
+
+
+@pytest.mark.parametrize("name", list(ALL_HOSTS))
+def test_every_host_starts_the_same_server_with_its_account(name: str, tmp_path: Path) -> None:
+    command, variables = started_by(name, tmp_path, "the-key")
+    assert command == started_by("codex.toml", tmp_path, "the-key")[0]
+    assert "$" not in json.dumps(variables)
+    assert variables["KLING_API_KEY"] == "the-key"
+    Settings.from_env(variables)  # Refuses what cannot be used.
+
+
 @pytest.mark.process
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", list(ALL_HOSTS))
-async def test_a_host_gets_the_tools_and_an_answer_of_its_account(
-    name: str, kling: SandboxKling, tmp_path: Path
+async def test_what_every_host_starts_has_the_tools_and_an_answer_of_its_account(
+    kling: SandboxKling, tmp_path: Path
 ) -> None:
-    (command, *arguments), variables = ALL_HOSTS[name]({"HOME": str(tmp_path), "KLING_API_KEY": kling.api_key})
-    if variables["KLING_API_KEY"] == "your-key":  # Claude Desktop expands nothing: a person writes the key itself.
-        variables["KLING_API_KEY"] = kling.api_key
-    assert "$" not in json.dumps(variables)
-    Settings.from_env(variables)  # Refuses what cannot be used.
+    (command, *arguments), variables = started_by("codex.toml", tmp_path, kling.api_key)
     path = os.pathsep.join((str(COMMANDS), os.environ["PATH"]))
     env = environment(tmp_path, PATH=path, KLING_API_BASE=kling.origin) | variables
     async with Client(StdioServerParameters(command=command, args=arguments, env=env, cwd=tmp_path)) as client:

@@ -230,7 +230,7 @@ async def test_a_picture_that_was_shrunk_says_so(kling: SandboxKling, era: Era, 
         assert image.saved_to is not None
         found: dict[int, Any] = {}
         for side in (900, 3000):
-            Image.effect_noise((side, side), 90).convert("RGB").save(image.saved_to)
+            Image.effect_noise((side, 300), 90).convert("RGB").save(image.saved_to, compress_level=1)
             result = await client.read_resource(image.resource_uri or "", cache_mode="refresh")
             [contents] = result.contents
             assert isinstance(contents, BlobResourceContents)
