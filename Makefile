@@ -5,12 +5,14 @@ BIN := .venv/bin
 # wheel for a platform: make PIP_ONLY_BINARY=:none: ...
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_ONLY_BINARY ?= :all:
+# Each process that runs tests loads all of them first, which takes seconds: no more of them than cores.
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
 
 export PYTHON PIP_ONLY_BINARY
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-compare contract conformance browser hosts fuzz mutants licences lock clean
+.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts fuzz mutants licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -18,15 +20,19 @@ help:  ## List the targets
 demo: .venv/run.stamp  ## Dress a person in the sandbox, through a real MCP client (ARGS="--help" for more)
 	@$(BIN)/kolors-mcp demo $(ARGS)
 
-# Many tests wait for processes, so more of them run at a time than there are cores.
-test: .venv/test.stamp  ## Run the tests (ARGS="tests/test_x.py" for some)
-	$(BIN)/pytest $(if $(ARGS),$(ARGS),-n 4)
+# With WHEEL=1 it is the built wheel, installed elsewhere, that answers; only then is its coverage what users get.
+test: .venv/$(if $(WHEEL),dev,test).stamp  ## Run the tests (ARGS="tests/test_x.py" for some; WHEEL=1 COVERAGE=1)
+	$(if $(WHEEL),$(BIN)/python scripts/check_wheel.py $(if $(COVERAGE),--coverage) -- $(or $(ARGS),$(PARALLEL)),\
+	$(if $(COVERAGE),$(BIN)/coverage run -m pytest $(or $(ARGS),$(PARALLEL)) && $(BIN)/coverage combine --quiet && \
+	$(BIN)/coverage report,$(BIN)/pytest $(or $(ARGS),$(PARALLEL))))
 
-check: .venv/dev.stamp  ## Lint, types, and the tests against the built wheel, with branch coverage
+check: lint  ## Lint, types, and the tests against the built wheel, with branch coverage
+	@$(MAKE) test WHEEL=1 COVERAGE=1
+
+lint: .venv/dev.stamp  ## Lint and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
-	$(BIN)/python scripts/check_wheel.py
 
 bench: .venv/test.stamp  ## Measure cold start, calls and memory
 	$(BIN)/python -m benchmarks $(ARGS)

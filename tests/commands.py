@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from kolors_mcp.sandbox.kling import SandboxKling
 
+HANG_SECONDS = 100
+"""What is not there after so long will not come: below pytest's own limit, above what any machine needs."""
+
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
     """This process's environment without anybody's settings, with a home of its own, and the given variables."""
@@ -35,7 +38,7 @@ def ran(*command: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.C
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
 

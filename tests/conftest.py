@@ -1,12 +1,16 @@
 """What many tests need: one event loop, a simulated Kling on loopback, and who speaks with it."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from making import Era
+from still_time import StillLoop
 from wishing import World
 
+from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
 
@@ -14,14 +18,26 @@ pytest_plugins = ["postgres"]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """The loop that async tests run in: its time stands still, see `still_time`."""
+    # The SDK's client of a process looks every few milliseconds whether it has ended.
+    return "asyncio", {} if request.node.get_closest_marker("process") else {"loop_factory": StillLoop}
 
 
 @pytest.fixture
 def kling() -> Iterator[SandboxKling]:
-    """A simulated Kling that listens on a free port; its `origin` says where."""
+    """A simulated Kling that listens on a free port; its `origin` says where. Its clock goes when it is turned."""
+    now = time.time()
+    sandbox = SandboxKling(clock=SandboxClock(wall=lambda: now))
+    with running(sandbox):
+        yield sandbox
+
+
+@pytest.fixture
+def fast_kling() -> Iterator[SandboxKling]:
+    """A simulated Kling for real processes: in real time, and finished before anybody asks what became of a try-on."""
     sandbox = SandboxKling()
+    sandbox.rules.speed = 1_000_000
     with running(sandbox):
         yield sandbox
 

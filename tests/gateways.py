@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from still_time import LONGER_THAN_ANY, SMALL_BUFFER, turn
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Breaks = Callable[["Gateway", bytes, int, Streams], Awaitable[None]]
 """Is given the head of a create (with what came along), the length of its body, and the caller's connection."""
@@ -21,8 +23,8 @@ class Gateway:
     port: int
     faults: deque[Breaks] = field(default_factory=deque[Breaks])
     origin: str = ""
-    held: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a fault has done its part and keeps the caller waiting."""
+    patience: float = LONGER_THAN_ANY
+    """Seconds that pass at once when a fault has done its part and keeps the caller waiting."""
     creates: int = 0
 
     async def forward(self, request: bytes) -> bytes:
@@ -52,7 +54,10 @@ async def gateway(origin: str) -> AsyncGenerator[Gateway]:
             serving.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**16)
+    listening = socket.create_server(("127.0.0.1", 0))
+    # Every connection gets it from here, and no more than this is taken of a body that is not read.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    server = await asyncio.start_server(serve, sock=listening, limit=2**16)
     made.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield made
@@ -84,6 +89,11 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+async def _stalls(made: Gateway) -> None:
+    turn(made.patience)
+    await asyncio.Event().wait()
+
+
 # --- what goes wrong before Kling has the request
 
 
@@ -103,8 +113,7 @@ async def end_within_the_body(_made: Gateway, _head: bytes, length: int, streams
 
 async def stall_within_the_body(made: Gateway, _head: bytes, length: int, streams: Streams) -> None:
     await streams[0].readexactly(length // 3)
-    made.held.set()
-    await asyncio.Event().wait()
+    await _stalls(made)
 
 
 async def page_within_the_body(_made: Gateway, _head: bytes, length: int, streams: Streams) -> None:
@@ -145,15 +154,13 @@ async def reset_within_the_answer(made: Gateway, head: bytes, length: int, strea
 
 async def stall_before_the_answer(made: Gateway, head: bytes, length: int, streams: Streams) -> None:
     await _accepted(made, head, length, streams)
-    made.held.set()
-    await asyncio.Event().wait()
+    await _stalls(made)
 
 
 async def stall_within_the_answer(made: Gateway, head: bytes, length: int, streams: Streams) -> None:
     answer = await _accepted(made, head, length, streams)
     streams[1].write(answer[: len(answer) - 40])
-    made.held.set()
-    await asyncio.Event().wait()
+    await _stalls(made)
 
 
 async def no_http_for_an_answer(made: Gateway, head: bytes, length: int, streams: Streams) -> None:

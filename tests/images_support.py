@@ -14,6 +14,7 @@ import anyio.to_thread
 import httpcore
 from PIL import Image, ImageCms, ImageDraw
 from pillow_heif import from_pillow
+from still_time import LONGER_THAN_ANY, turn
 
 from kolors_mcp.images.icc import matrix_profile, srgb_light
 from kolors_mcp.images.network import system_connect
@@ -250,6 +251,8 @@ class Server:
         self.requests: list[bytes] = []
         self.stalls = anyio.Event()
         """Never set: an answer that ends with `STALL` waits for it, so that the connection stays open."""
+        self.patience = LONGER_THAN_ANY
+        """Seconds that pass at once when an answer stalls."""
 
     STALL = b"<stall>"
 
@@ -271,6 +274,7 @@ class Server:
             answer = self.answers[request.split(b" ", 2)[1].decode()]
             for piece in [answer] if isinstance(answer, bytes) else answer:
                 if piece == self.STALL:
+                    turn(self.patience)
                     await self.stalls.wait()
                 await stream.send(piece)
 

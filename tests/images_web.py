@@ -15,9 +15,6 @@ from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.fetch import FetchLimits
 from kolors_mcp.images.pictures import Pictures
 
-SHORT = FetchLimits(seconds=0.4)
-"""For servers that would never come to an end."""
-
 
 async def no_pause(_: float) -> None:
     """Come back at once."""

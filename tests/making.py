@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-import anyio
 from PIL import Image
 from pydantic import SecretStr
 
@@ -68,14 +67,6 @@ class TurnedClock:
 
     def clock(self) -> Clock:
         return Clock(wall=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep, jitter=lambda: 0.5)
-
-
-async def _hurried(seconds: float) -> None:
-    await anyio.sleep(seconds / 50)
-
-
-HURRIED = Clock(sleep=_hurried)
-"""The real clock, but for waits that are fifty times as short."""
 
 
 def api_key(kling: SandboxKling) -> Credentials:

@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from commands import HANG_SECONDS
 
 NOT_RUN = "PostgreSQL could not be started"
 PASSWORD = "not-much-of-a-secret"
@@ -121,7 +122,7 @@ def _run(*command: str | Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if command[1] == "start" else subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         cwd="/",
         **_account(),
     )

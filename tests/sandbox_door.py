@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from commands import HANG_SECONDS
 from PIL import Image
 
 from kolors_mcp.sandbox.clock import SandboxClock
@@ -48,7 +49,7 @@ class Caller:
         self.origin = origin
         key = f"Bearer {sandbox.api_key}" if authorization is None else authorization
         self.http = httpx.Client(
-            base_url=origin, headers={"authorization": key}, trust_env=False, verify=NO_TLS, timeout=20
+            base_url=origin, headers={"authorization": key}, trust_env=False, verify=NO_TLS, timeout=HANG_SECONDS
         )
 
     def create(self, **fields: Any) -> httpx.Response:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commands import account_of, environment, kolors
+from commands import HANG_SECONDS, account_of, environment, kolors
 
 from kolors_mcp import cli
 from kolors_mcp.sandbox.kling import SandboxKling
@@ -44,7 +44,7 @@ def demo(home: Path, *arguments: str, **variables: str) -> Generator[list[str]]:
             yield [process.stdout.readline().strip() for _ in range(3)]
         finally:
             process.send_signal(signal.SIGINT)
-            _, complaints = process.communicate(timeout=30)
+            _, complaints = process.communicate(timeout=HANG_SECONDS)
         assert (process.returncode, complaints) == (0, "")
 
 
@@ -56,7 +56,7 @@ def address_in(lines: list[str]) -> str:
 
 @posix
 def test_the_demo_serves_a_host_its_sandbox_and_the_server(tmp_path: Path) -> None:
-    with demo(tmp_path) as lines, httpx.Client(base_url=address_in(lines), timeout=30) as browser:
+    with demo(tmp_path) as lines, httpx.Client(base_url=address_in(lines), timeout=HANG_SECONDS) as browser:
         assert lines[1].startswith("Simulated, free, no account: the sandbox listens at http://127.0.0.1:")
         host = browser.get("/")
         assert host.headers["content-type"] == "text/html; charset=utf-8"
@@ -88,7 +88,7 @@ def test_the_demo_takes_the_official_bridge_from_a_folder(tmp_path: Path) -> Non
     module.parent.mkdir(parents=True)
     module.write_text("export {};", encoding="utf-8")
     arguments = ("--bridge", str(tmp_path / "node_modules"))
-    with demo(tmp_path, *arguments) as lines, httpx.Client(base_url=address_in(lines)) as browser:
+    with demo(tmp_path, *arguments) as lines, httpx.Client(base_url=address_in(lines), timeout=HANG_SECONDS) as browser:
         assert '"zod/v4": "/modules/zod/v4/index.js"' in browser.get("/").text
         assert browser.get("/modules/zod/v4/index.js").text == "export {};"
         assert "AppBridge" in browser.get("/bridge.js").text
@@ -98,7 +98,7 @@ def test_the_demo_takes_the_official_bridge_from_a_folder(tmp_path: Path) -> Non
 def test_the_demo_of_an_account_says_that_clicks_cost(tmp_path: Path, kling: SandboxKling) -> None:
     with demo(tmp_path, "--real", **account_of(kling)) as lines:
         assert lines[1] == "It uses your Kling account: each start by a click costs a unit."
-        assert httpx.get(address_in(lines), timeout=30).status_code == 200
+        assert httpx.get(address_in(lines), timeout=HANG_SECONDS).status_code == 200
 
 
 def test_a_port_or_folder_that_cannot_be_used_is_named(tmp_path: Path, kling: SandboxKling) -> None:

@@ -28,15 +28,14 @@ COMMANDS = Path(sys.executable).parent
 TOOLS = ["create_try_on", "get_try_on", "list_try_ons", "view_try_on", "open_fitting_room"]
 
 
-def test_the_workflow_is_driven_from_create_to_link(kling: SandboxKling, tmp_path: Path) -> None:
-    kling.rules.speed = 1_000_000
-    env = environment(tmp_path, **account_of(kling), KOLORS_SANDBOX="0")
+def test_the_workflow_is_driven_from_create_to_link(fast_kling: SandboxKling, tmp_path: Path) -> None:
+    env = environment(tmp_path, **account_of(fast_kling), KOLORS_SANDBOX="0")
     done = ran(EXAMPLES / "drive_workflow.py", sample("person"), sample("dress"), env=env, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    (task,) = kling.tasks.all
+    (task,) = fast_kling.tasks.all
     assert done.stdout.startswith(f"Created {task.id}: submitted\n")
     assert re.search(r"^Preview: image/jpeg, \d+ KB$", done.stdout, re.MULTILINE)
-    assert f"\nLink: {kling.origin}/results/{task.id}/0.png?" in done.stdout
+    assert f"\nLink: {fast_kling.origin}/results/{task.id}/0.png?" in done.stdout
 
 
 def test_the_workflow_needs_no_account_and_says_what_is_wrong_with_a_picture(tmp_path: Path) -> None:
@@ -148,16 +147,28 @@ def test_no_configuration_is_left_untried() -> None:
     assert {path.name for path in HOSTS.iterdir()} == set(ALL_HOSTS)
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("name", list(ALL_HOSTS))
-async def test_a_host_gets_the_tools_and_an_answer_of_its_account(
-    name: str, kling: SandboxKling, tmp_path: Path
-) -> None:
-    (command, *arguments), variables = ALL_HOSTS[name]({"HOME": str(tmp_path), "KLING_API_KEY": kling.api_key})
+def started_by(name: str, home: Path, key: str) -> Started:
+    command, variables = ALL_HOSTS[name]({"HOME": str(home), "KLING_API_KEY": key})
     if variables["KLING_API_KEY"] == "your-key":  # Claude Desktop expands nothing: a person writes the key itself.
-        variables["KLING_API_KEY"] = kling.api_key
+        variables["KLING_API_KEY"] = key
+    return command, variables
+
+
+@pytest.mark.parametrize("name", list(ALL_HOSTS))
+def test_every_host_starts_the_same_server_with_its_account(name: str, tmp_path: Path) -> None:
+    command, variables = started_by(name, tmp_path, "the-key")
+    assert command == started_by("codex.toml", tmp_path, "the-key")[0]
     assert "$" not in json.dumps(variables)
+    assert variables["KLING_API_KEY"] == "the-key"
     Settings.from_env(variables)  # Refuses what cannot be used.
+
+
+@pytest.mark.process
+@pytest.mark.anyio
+async def test_what_every_host_starts_has_the_tools_and_an_answer_of_its_account(
+    kling: SandboxKling, tmp_path: Path
+) -> None:
+    (command, *arguments), variables = started_by("codex.toml", tmp_path, kling.api_key)
     path = os.pathsep.join((str(COMMANDS), os.environ["PATH"]))
     env = environment(tmp_path, PATH=path, KLING_API_BASE=kling.origin) | variables
     async with Client(StdioServerParameters(command=command, args=arguments, env=env, cwd=tmp_path)) as client:

@@ -10,9 +10,10 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
+from commands import HANG_SECONDS
 from making import jpeg
 from mcp import Client
-from test_stdio import HELLO, by_hand, environment, hear, say, server
+from over_stdio import HELLO, by_hand, environment, hear, say, server
 from wishing import PERSON, Assistant, Said, garment
 
 from kolors_mcp.sandbox import faults
@@ -64,6 +65,7 @@ MOMENTS: dict[str, tuple[faults.Fault | None, Callable[[SandboxKling, Any], None
 """By the garment that is wished for: what goes wrong, when the process is killed, and whether a task is there then."""
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_a_server_that_is_killed_at_any_step_loses_no_task_and_pays_none_twice(
     kling: SandboxKling, tmp_path: Path
@@ -98,6 +100,7 @@ async def test_a_server_that_is_killed_at_any_step_loses_no_task_and_pays_none_t
     assert kling.tasks_created == 2
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_standard_input_that_closes_during_the_post_ends_the_process_in_time_and_loses_nothing(
     kling: SandboxKling, tmp_path: Path
@@ -107,7 +110,7 @@ async def test_standard_input_that_closes_during_the_post_ends_the_process_in_ti
     with by_hand(env) as process:
         begin(process, WISH)
         kling.clock.wait_for_sleepers()
-        _output, log = process.communicate(timeout=5)
+        _output, log = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 0
     assert b"Traceback" not in log
     # The work at Kling goes on although the caller has left.
@@ -118,6 +121,7 @@ async def test_standard_input_that_closes_during_the_post_ends_the_process_in_ti
     assert [repeated.task_id] == [task.id for task in kling.tasks.all]
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_two_servers_on_one_ledger_make_each_of_fifty_wishes_once(kling: SandboxKling, tmp_path: Path) -> None:
     env = environment(kling, tmp_path, KLING_API_KEY=kling.api_key)

@@ -11,7 +11,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from making import HURRIED, Era, api_key, jpeg
+from in_memory import server_for
+from making import Era, jpeg
 from mcp import Client, MCPError
 from mcp.client.extension import advertise
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
@@ -40,10 +41,7 @@ MOST_TOOL_BYTES = 6_000
 
 @pytest.fixture
 async def client(kling: SandboxKling, era: Era) -> AsyncIterator[Client]:
-    kling.rules.speed = 50
-    host = kling.origin.removeprefix("http://")
-    settings = Settings(api_base=kling.origin, allowed_hosts=frozenset({host}), ledger="sqlite://")
-    server = build_server(settings, lambda: api_key(kling), clock=HURRIED)
+    server = server_for(kling)
     async with Client(server, mode=era, extensions=VIEWS) as made:
         yield made
 

@@ -5,14 +5,16 @@ import gzip
 import anyio
 import pytest
 from images_support import Server, png, redirect, response
-from images_web import SHORT, web
+from images_web import web
+from still_time import LONGER_THAN_ANY, idle, turn
 
 from kolors_mcp.images.fetch import FetchLimits
+from kolors_mcp.images.limits import FETCH_SECONDS
 
 pytestmark = pytest.mark.anyio
 
 BODY = png()
-LATE = f"cloth_image was not delivered within {SHORT.seconds:g} seconds. Try again, or download it and give the file."
+LATE = f"cloth_image was not delivered within {FETCH_SECONDS:g} seconds. Try again, or download it and give the file."
 BROKEN = 'cloth_image could not be fetched whole: "shop.example" broke off or answered against the rules.'
 
 
@@ -23,12 +25,12 @@ async def test_a_server_that_drips_is_cut_off_at_the_deadline() -> None:
             await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
             while True:  # each read succeeds in time, and no end comes
                 await stream.send(b"x")
-                await anyio.sleep(0.02)
+                turn(FETCH_SECONDS / 100)
+                await idle()
 
-    async with web(SHORT) as site:
+    async with web() as site:
         site.server.behave = dripping
-        with anyio.fail_after(SHORT.seconds * 10):
-            assert await site.refused("/a.png") == LATE
+        assert await site.refused("/a.png") == LATE
 
 
 @pytest.mark.parametrize(
@@ -42,10 +44,9 @@ async def test_a_server_that_drips_is_cut_off_at_the_deadline() -> None:
     ids=["silence", "half a head", "half a body", "a redirect to itself"],
 )
 async def test_a_server_that_never_ends_is_cut_off_at_the_deadline(answer: list[bytes]) -> None:
-    async with web(SHORT) as site:
+    async with web() as site:
         site.server.answers["/a.png"] = answer
-        with anyio.fail_after(SHORT.seconds * 10):
-            refusal = await site.refused("/a.png")
+        refusal = await site.refused("/a.png")
     assert refusal in (LATE, "cloth_image is redirected more than 5 times. Give the link it ends at.")
 
 
@@ -112,9 +113,9 @@ async def test_what_follows_the_declared_length_is_not_read() -> None:
 
 async def test_without_each_limit_the_harm_would_be_done() -> None:
     endless = [b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", Server.STALL]
-    async with web(FetchLimits(seconds=60)) as site:
+    async with web(FetchLimits(seconds=10 * LONGER_THAN_ANY)) as site:
         site.server.answers["/a.png"] = endless
-        with anyio.move_on_after(SHORT.seconds) as waited:
+        with anyio.move_on_after(LONGER_THAN_ANY) as waited:
             await site.refused("/a.png")
         assert waited.cancelled_caught
     async with web(FetchLimits(data_bytes=10**9)) as site:

@@ -8,6 +8,7 @@ import h11
 import pytest
 from images_support import png, response
 from images_web import Web, web
+from still_time import idle
 
 from kolors_mcp.images import pace
 from kolors_mcp.images.fetch import FetchLimits
@@ -179,7 +180,7 @@ async def test_twenty_names_of_one_slow_address_do_not_keep_another_host_waiting
         for name in slow.names:
             tasks.start_soon(site.pictures.prepare, f"http://{name}/a.png", "cloth_image")
         await slow.full.wait()
-        await anyio.wait_all_tasks_blocked()
+        await idle()
         assert slow.held == 4
         assert (await site.pictures.prepare("http://shop.example/a.png", "cloth_image")).label == "shop.example"
         tasks.cancel_scope.cancel()
@@ -192,7 +193,7 @@ async def test_without_a_limit_by_address_another_host_would_wait() -> None:
             tasks.start_soon(site.pictures.prepare, f"http://{name}/a.png", "cloth_image")
         await slow.full.wait()
         tasks.start_soon(site.pictures.prepare, "http://shop.example/a.png", "cloth_image")
-        await anyio.wait_all_tasks_blocked()
+        await idle()
         assert "shop.example" in site.network.asked
         assert {address for address, _ in site.network.dialled} == {"93.184.216.50"}
         tasks.cancel_scope.cancel()

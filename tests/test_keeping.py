@@ -2,6 +2,7 @@
 
 # ruff: noqa: ASYNC240  (the tests look at a few small files; nothing else runs meanwhile)
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import anyio
 import anyio.to_thread
 import pytest
 from making import jpeg
+from still_time import turn
 from wishing import MINUTE, World
 
+from kolors_mcp.images.limits import FETCH_SECONDS
 from kolors_mcp.ledger.book import Ledger
 from kolors_mcp.sandbox import faults
+from kolors_mcp.server.tools import ANSWER_WITHIN
 
 pytestmark = pytest.mark.anyio
 
@@ -149,17 +153,18 @@ async def test_a_folder_that_cannot_be_made_leaves_the_link_and_a_note(world: Wo
 async def test_a_download_that_takes_too_long_does_not_hold_the_answer_and_ends_later(
     world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kolors_mcp.try_ons.domain.LEAST_WAIT", 0.1)
-    async with world.server(save_dir=folder) as assistant:
+    assert FETCH_SECONDS < ANSWER_WITHIN, "the answer never waits for less than one download"
+    monkeypatch.setattr("kolors_mcp.server.tools.ANSWER_WITHIN", 5.0)
+    async with world.server(save_dir=folder) as assistant, asyncio.TaskGroup() as group:
         made = (await assistant.create()).try_on
         world.time.now += MINUTE
         world.kling.faults.next_result(faults.Slow(1000))
-        with monkeypatch.context() as patch:
-            patch.setattr("kolors_mcp.server.tools.ANSWER_WITHIN", 0.0)
-            said = (await assistant.get(made.task_id)).try_on
+        asking = group.create_task(assistant.get(made.task_id))
+        await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
+        turn(5)
+        said = (await asking).try_on
         assert said.images[0].saved_to is None
         assert any("takes too long" in note for note in said.notes)
-        await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
         world.kling.clock.advance(1000)
         assert (await assistant.get(made.task_id)).try_on.images[0].saved_to is not None
     assert fetches(world) == 1

@@ -1,7 +1,9 @@
 """The client of Kling's API, against a simulated Kling on a real socket."""
 
+import asyncio
 import base64
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -9,9 +11,10 @@ import jwt
 import pytest
 from making import BytesPicture, TurnedClock, api_key, client_of, key_pair
 from pydantic import SecretStr
+from still_time import turn
 
 from kolors_mcp import __version__, errors
-from kolors_mcp.kling.client import KlingClient
+from kolors_mcp.kling.client import CREATE_SECONDS, KlingClient
 from kolors_mcp.kling.refusals import MEANINGS
 from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.sandbox import faults
@@ -278,10 +281,16 @@ async def test_links_that_are_no_web_addresses_are_dropped(kling: SandboxKling, 
     assert (await client.read("1")).images == []
 
 
-async def test_an_endless_answer_is_cut_off(kling: SandboxKling, client: KlingClient) -> None:
-    kling.faults.next_list(faults.Raw(200, "[" + " " * 17_000_000 + "]", "application/json"), times=None)
+async def test_an_endless_answer_is_cut_off(
+    kling: SandboxKling, client: KlingClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kolors_mcp.kling.content.LARGEST_ANSWER", 100_000)
+    kling.faults.next_list(faults.Raw(200, "[" + " " * 110_000 + "]", "application/json"), times=None)
     with pytest.raises(errors.UnexpectedAnswerError, match="too large"):
-        await client.page(1, 1, seconds=5)
+        await client.page(1, 1)
+    monkeypatch.setattr("kolors_mcp.kling.content.LARGEST_ANSWER", 110_002)
+    with pytest.raises(errors.UnexpectedAnswerError, match="not its JSON envelope"):
+        await client.page(1, 1)
 
 
 async def test_reads_back_off_within_their_deadline_and_heed_retry_after(kling: SandboxKling) -> None:
@@ -304,20 +313,23 @@ async def test_reads_back_off_within_their_deadline_and_heed_retry_after(kling: 
 
 
 async def test_nothing_was_created_when_nothing_left(kling: SandboxKling) -> None:
-    client = KlingClient("http://127.0.0.1:9", lambda: api_key(kling))
-    with pytest.raises(errors.UnreachableError, match="No task was created"):
-        await client.create(request())
+    # Bound and not listening: nobody else can have the port, and whoever connects is refused.
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        client = KlingClient(f"http://127.0.0.1:{nobody.getsockname()[1]}", lambda: api_key(kling))
+        with pytest.raises(errors.UnreachableError, match="No task was created"):
+            await client.create(request())
     await client.aclose()
 
 
-async def test_a_create_that_never_gets_an_answer_is_in_doubt(
-    monkeypatch: pytest.MonkeyPatch, kling: SandboxKling
-) -> None:
-    monkeypatch.setattr("kolors_mcp.kling.client.CREATE_SECONDS", 3.0)
+async def test_a_create_that_never_gets_an_answer_is_in_doubt(kling: SandboxKling) -> None:
     kling.faults.next_create(faults.Slow(600))
     client = client_of(kling)
-    with pytest.raises(errors.UnconfirmedCreateError, match="did not answer within"):
-        await client.create(request())
+    creating = asyncio.create_task(client.create(request()))
+    await asyncio.to_thread(kling.clock.wait_for_sleepers)
+    turn(CREATE_SECONDS)
+    with pytest.raises(errors.UnconfirmedCreateError):
+        await creating
     await client.aclose()
 
 

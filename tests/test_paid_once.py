@@ -6,6 +6,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from making import BytesPicture, jpeg
+from still_time import turn, until
 from wishing import MINUTE, Said, World
 
 from kolors_mcp.errors import LedgerError, PictureRefusedError
@@ -13,6 +14,7 @@ from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.ledger.book import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SeenRequest
+from kolors_mcp.server.tools import ANSWER_WITHIN
 
 pytestmark = pytest.mark.anyio
 
@@ -263,8 +265,8 @@ async def test_a_doubt_keeps_the_wish_from_being_paid_again_until_ten_minutes_ha
 async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_and_blocks_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written, go_on = anyio.Event(), anyio.Event()
-    reserve = Ledger.reserve
+    written, go_on, taken_back = anyio.Event(), anyio.Event(), anyio.Event()
+    reserve, refused = Ledger.reserve, Ledger.refused
 
     async def slowly(self: Ledger, **wish: Any) -> Any:
         made = await reserve(self, **wish)
@@ -272,6 +274,11 @@ async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_a
         await go_on.wait()
         return made
 
+    async def noted(self: Ledger, reference: str, code: int | None = None) -> None:
+        await refused(self, reference, code)
+        taken_back.set()
+
+    monkeypatch.setattr(Ledger, "refused", noted)
     async with world.server() as assistant:
         with monkeypatch.context() as patch:
             patch.setattr(Ledger, "reserve", slowly)
@@ -280,18 +287,17 @@ async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_a
                 await written.wait()
                 group.cancel_scope.cancel()
         go_on.set()
-        await anyio.wait_all_tasks_blocked()
+        await taken_back.wait()
         assert not (await assistant.create()).try_on.reused
     assert world.posts == 1
 
 
 async def test_a_ledger_that_hangs_is_a_refusal_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(_self: Ledger, **_wish: Any) -> Any:
+        turn(ANSWER_WITHIN)
         await anyio.sleep_forever()
 
-    monkeypatch.setattr("kolors_mcp.try_ons.domain.LEAST_WAIT", 1.0)
-    monkeypatch.setattr("kolors_mcp.try_ons.creates.LAST_SENDS", 0.1)
-    monkeypatch.setattr("kolors_mcp.server.tools.ANSWER_WITHIN", 0.0)
+    monkeypatch.setattr("kolors_mcp.try_ons.creates.LAST_SENDS", 0.0)
     monkeypatch.setattr(Ledger, "reserve", never)
     async with world.server() as assistant:
         said = await assistant.create()
@@ -331,6 +337,5 @@ async def test_every_picture_that_was_opened_is_closed_whatever_becomes_of_the_w
             group.start_soon(wish, "never")
             await waiting.wait()
             group.cancel_scope.cancel()
-        await anyio.wait_all_tasks_blocked()
+        await until(lambda: all(picture.closed for picture in opened))
     assert len(opened) >= 11
-    assert all(picture.closed for picture in opened)

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from commands import HANG_SECONDS
 from sandbox_door import calling
 
 from kolors_mcp.sandbox.callbacks import sign
@@ -59,7 +60,7 @@ def test_each_status_change_is_called_back_with_a_signature_that_holds(
     with calling(SandboxKling(rules=Rules(callback_secret=secret))) as caller:
         name = caller.made(callback_url=url, external_task_id="k-9")
         caller.sandbox.clock.advance(6)
-        (headers, first), (_, second) = deliveries.get(timeout=10), deliveries.get(timeout=10)
+        (headers, first), (_, second) = deliveries.get(timeout=HANG_SECONDS), deliveries.get(timeout=HANG_SECONDS)
         task = caller.read(name).json()["data"]
     assert [json.loads(body)["task_status"] for body in (first, second)] == ["processing", "succeed"]
     assert json.loads(second) == task
@@ -76,8 +77,8 @@ def test_callbacks_are_unsigned_without_a_secret(listener: tuple[str, "queue.Que
         caller.sandbox.faults.next_create(FailLate("risk"))
         caller.made(callback_url=url)
         caller.sandbox.clock.advance(6)
-        deliveries.get(timeout=10)
-        headers, body = deliveries.get(timeout=10)
+        deliveries.get(timeout=HANG_SECONDS)
+        headers, body = deliveries.get(timeout=HANG_SECONDS)
     assert json.loads(body)["task_status_msg"] == "risk"
     assert "webhook-signature" not in headers
 
@@ -89,7 +90,7 @@ def test_a_listener_that_is_away_is_only_counted(listener: tuple[str, "queue.Que
         caller.sandbox.clock.advance(6)
         caller.made(callback_url=url)
         caller.sandbox.clock.advance(6)
-        deliveries.get(timeout=10)
-        deliveries.get(timeout=10)
+        deliveries.get(timeout=HANG_SECONDS)
+        deliveries.get(timeout=HANG_SECONDS)
     assert caller.sandbox.callbacks.failed >= 1
     assert caller.sandbox.tasks_created == 2

@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 import httpx
 import pytest
+from commands import HANG_SECONDS
 from sandbox_door import NO_TLS, PATH, Caller, calling
 
 from kolors_mcp.sandbox.codes import TABLE
@@ -155,7 +156,7 @@ def test_a_slow_answer_comes_when_the_clock_is_turned(caller: Caller, when: str,
     caller.sandbox.clock.wait_for_sleepers()
     assert caller.sandbox.tasks_created == made
     caller.sandbox.clock.advance(3600)
-    assert answers.get(timeout=10).status_code == 504
+    assert answers.get(timeout=HANG_SECONDS).status_code == 504
     thread.join()
 
 

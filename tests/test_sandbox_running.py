@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
+from commands import HANG_SECONDS
 from sandbox_door import NO_TLS, PATH, Caller, calling
 
 from kolors_mcp.sandbox.application import KlingApplication
@@ -127,5 +128,5 @@ def test_alone_it_serves_until_a_signal_and_writes_nothing_to_standard_output(nu
         answer = httpx.get(origin + PATH, headers={"authorization": f"Bearer {key}"}, trust_env=False, verify=NO_TLS)
         assert answer.json()["data"] == []
         process.send_signal(number)
-        written, errors = process.communicate(timeout=10)
+        written, errors = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, written, errors) == (0, "", "")

@@ -2,45 +2,24 @@
 
 import base64
 import json
-import os
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import anyio
 import jwt
 import pytest
+from commands import HANG_SECONDS
 from making import jpeg
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from mcp_types import CallToolResult
+from over_stdio import HELLO, by_hand, environment, hear, say, server
 
 from kolors_mcp.sandbox.kling import SandboxKling
-
-HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
-
-
-def environment(kling: SandboxKling, tmp_path: Path, **more: str) -> dict[str, str]:
-    names = ("KLING_", "KOLORS_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(names)}
-    host = kling.origin.removeprefix("http://")
-    return {
-        **kept,
-        "HOME": str(tmp_path),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "KLING_API_BASE": kling.origin,
-        "KOLORS_ALLOWED_HOSTS": f"{host},127.0.0.1",
-        "KOLORS_IMAGE_DIRS": str(tmp_path),
-        **more,
-    }
-
-
-def server(env: dict[str, str]) -> StdioServerParameters:
-    return StdioServerParameters(command=sys.executable, args=["-m", "kolors_mcp"], env=env)
 
 
 @pytest.fixture
@@ -68,6 +47,7 @@ def shop() -> Iterator[str]:
     listening.server_close()
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_the_bytes_on_the_wire_are_the_pages_for_every_kind_of_source(
@@ -102,6 +82,7 @@ async def test_the_bytes_on_the_wire_are_the_pages_for_every_kind_of_source(
         assert set(claims) == {"iss", "exp", "nbf"}
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_an_api_key_instead_of_the_pair_works(kling: SandboxKling, tmp_path: Path) -> None:
     async with Client(server(environment(kling, tmp_path, KLING_API_KEY=kling.api_key))) as client:
@@ -110,6 +91,7 @@ async def test_an_api_key_instead_of_the_pair_works(kling: SandboxKling, tmp_pat
     assert kling.requests[0].headers["authorization"] == f"Bearer {kling.api_key}"
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_the_embedded_sandbox_needs_no_account_and_says_so(kling: SandboxKling, tmp_path: Path) -> None:
     env = environment(kling, tmp_path, KOLORS_SANDBOX="1", KOLORS_SAVE_DIR=str(tmp_path / "kept"))
@@ -128,43 +110,12 @@ async def test_the_embedded_sandbox_needs_no_account_and_says_so(kling: SandboxK
     assert not await anyio.Path(tmp_path / "state").exists(), "a simulated task is not written into the user's ledger"
 
 
-@contextmanager
-def by_hand(env: dict[str, str]) -> Generator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=env,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def say(stdin: IO[bytes] | None, message: dict[str, Any]) -> None:
-    assert stdin is not None
-    stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-    stdin.flush()
-
-
-def hear(stdout: IO[bytes] | None, number: int) -> dict[str, Any]:
-    assert stdout is not None
-    while True:
-        line = json.loads(stdout.readline())
-        if line.get("id") == number:
-            return line
-
-
 def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_is_logged(
-    kling: SandboxKling, tmp_path: Path
+    fast_kling: SandboxKling, tmp_path: Path
 ) -> None:
-    kling.rules.speed = 100
     secret = "very-secret-key-0123456789"
-    kling.accounts[0].api_keys.add(secret)
-    env = environment(kling, tmp_path, KLING_API_KEY=secret, KOLORS_LOG_LEVEL="DEBUG")
+    fast_kling.accounts[0].api_keys.add(secret)
+    env = environment(fast_kling, tmp_path, KLING_API_KEY=secret, KOLORS_LOG_LEVEL="DEBUG")
     picture = base64.b64encode(jpeg()).decode()
     with by_hand(env) as process:
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
@@ -174,7 +125,7 @@ def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_i
         call = {"name": "create_try_on", "arguments": arguments, "_meta": {"progressToken": 0}}
         say(process.stdin, {"id": 2, "method": "tools/call", "params": call})
         url = hear(process.stdout, 2)["result"]["structuredContent"]["images"][0]["url"]
-        output, log = process.communicate(timeout=10)
+        output, log = process.communicate(timeout=HANG_SECONDS)
     for line in output.splitlines():
         assert json.loads(line)["jsonrpc"] == "2.0"
     assert process.returncode == 0
@@ -183,11 +134,11 @@ def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_i
     assert picture[:60].encode() not in log
 
 
-@pytest.mark.parametrize("speed", [0.001, 100])
+@pytest.mark.parametrize("finished_seconds", [0, 10_000])
 def test_the_process_ends_when_standard_input_closes_also_during_a_wait(
-    kling: SandboxKling, tmp_path: Path, speed: float
+    kling: SandboxKling, tmp_path: Path, finished_seconds: float
 ) -> None:
-    kling.rules.speed = speed
+    kling.rules.finished_seconds = finished_seconds
     picture = base64.b64encode(jpeg()).decode()
     with by_hand(environment(kling, tmp_path, KLING_API_KEY=kling.api_key)) as process:
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
@@ -197,7 +148,7 @@ def test_the_process_ends_when_standard_input_closes_also_during_a_wait(
         call = {"name": "create_try_on", "arguments": arguments, "_meta": {"progressToken": "p"}}
         say(process.stdin, {"id": 2, "method": "tools/call", "params": call})
         kling.wait_for_request(lambda request: request.method == "POST")
-        _output, log = process.communicate(timeout=5)
+        _output, log = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 0
     assert b"Traceback" not in log
 
@@ -205,7 +156,7 @@ def test_the_process_ends_when_standard_input_closes_also_during_a_wait(
 def test_a_setting_that_cannot_be_used_is_named_and_ends_the_start(kling: SandboxKling, tmp_path: Path) -> None:
     env = environment(kling, tmp_path, KOLORS_MODEL="v2")
     done = subprocess.run(
-        [sys.executable, "-m", "kolors_mcp"], env=env, capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-m", "kolors_mcp"], env=env, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
     assert done.returncode == 2
     assert done.stderr.startswith('kolors-mcp: KOLORS_MODEL is "v2"; it takes kolors-virtual-try-on-v1 or')

@@ -1,16 +1,13 @@
 """Try-ons as tasks of the protocol's tasks extension, as a client on the other side of the wire sees them."""
 
-import base64
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import anyio
 import httpx
 import pytest
-from making import HURRIED, api_key, jpeg
+from in_memory import PICTURES, server_for
 from mcp import Client, ClientSession, MCPError
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim, advertise
 from mcp_types import (
@@ -21,14 +18,11 @@ from mcp_types import (
     RequestParams,
     Result,
 )
+from over_stdio import by_hand, environment, hear, say, server
 from pydantic import TypeAdapter
-from test_stdio import by_hand, environment, hear, say, server
 
-from kolors_mcp.clock import Clock
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
-from kolors_mcp.server import build_server
-from kolors_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -37,12 +31,6 @@ WIRE: Any = TypeAdapter(dict[str, Any])
 NOTHING: dict[str, Any] = {}
 LONG = 10_000
 """Seconds that a try-on takes here, until a test turns the simulated Kling's clock."""
-TENFOLD = Clock(monotonic=lambda: time.monotonic() * 10, sleep=lambda seconds: anyio.sleep(seconds / 10))
-"""The real clock, ten times as fast."""
-PICTURES = {
-    "human_image": base64.b64encode(jpeg()).decode(),
-    "cloth_image": base64.b64encode(jpeg(colour="crimson")).decode(),
-}
 INVALID_PARAMS, INTERNAL_ERROR, METHOD_NOT_FOUND = -32602, -32603, -32601
 HEADER_MISMATCH, MISSING_CAPABILITY = -32020, -32021
 VERSION = "2026-07-28"
@@ -109,20 +97,14 @@ class Polling(ClientExtension):
             await self._meanwhile()
 
 
-def settings_for(kling: SandboxKling, ledger: str = "sqlite://") -> Settings:
-    host = kling.origin.removeprefix("http://")
-    return Settings(api_base=kling.origin, allowed_hosts=frozenset({host}), ledger=ledger)
-
-
 @asynccontextmanager
 async def connected(
     kling: SandboxKling,
     *extensions: ClientExtension,
     mode: Any = "auto",
     ledger: str = "sqlite://",
-    clock: Clock = HURRIED,
 ) -> AsyncGenerator[Client]:
-    built = build_server(settings_for(kling, ledger), lambda: api_key(kling), clock=clock)
+    built = server_for(kling, ledger=ledger)
     async with Client(built, mode=mode, extensions=list(extensions)) as made:
         yield made
 
@@ -259,7 +241,7 @@ async def test_a_refused_call_is_a_tool_error_and_no_task(
 
 async def test_a_doubtful_create_is_a_tool_error_that_names_the_reference(kling: SandboxKling) -> None:
     kling.faults.next_create(faults.Disconnect("before_acceptance"))
-    async with connected(kling, advertise(TASKS), clock=TENFOLD) as client:
+    async with connected(kling, advertise(TASKS)) as client:
         doubtful = await create(client)
     assert doubtful["isError"] is True
     assert "may exist and be billed" in doubtful["content"][0]["text"]
@@ -372,6 +354,7 @@ async def test_status_notifications_are_refused_to_those_who_did_not_declare_the
     assert refused.value.code == MISSING_CAPABILITY
 
 
+@pytest.mark.process
 async def test_the_real_process_serves_tasks_over_stdio_and_knows_them_after_a_restart(
     kling: SandboxKling, tmp_path: Path
 ) -> None:
@@ -416,12 +399,11 @@ async def test_over_http_the_routing_header_must_name_the_task(
         "Mcp-Method": "tasks/get",
         "Mcp-Name": name,
     }
-    app = build_server(settings_for(kling), lambda: api_key(kling), clock=HURRIED).streamable_http_app()
+    app = server_for(kling).streamable_http_app()
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http,
     ):
-        with anyio.fail_after(20):
-            answer = await http.post("/mcp", json=message, headers=headers)
+        answer = await http.post("/mcp", json=message, headers=headers)
     assert (answer.status_code, cast("dict[str, Any]", answer.json())["error"]["code"]) == (status, code)

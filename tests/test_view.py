@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from making import HURRIED, Era, api_key, jpeg
+from in_memory import PICTURES, server_for, settings_for, text_of, try_on_of
+from making import Era, jpeg
 from mcp import Client
 from mcp_types import ImageContent
 from PIL import Image
-from test_server import PICTURES, settings_for, text_of, try_on_of
+from still_time import turn
 
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
-from kolors_mcp.server import build_server
+from kolors_mcp.try_ons.gallery import COMPARED_WITHIN
 
 pytestmark = pytest.mark.anyio
 
 
 def connected(kling: SandboxKling, era: Era = "auto", **changes: Any) -> Client:
-    kling.rules.speed = 1000  # finished before anybody looks
-    return Client(build_server(settings_for(kling, **changes), lambda: api_key(kling), clock=HURRIED), mode=era)
+    return Client(server_for(kling, **changes), mode=era)
 
 
 async def finished(client: Client, **more: Any) -> str:
@@ -81,15 +81,13 @@ async def test_a_photo_that_is_gone_leaves_the_garment_to_compare_with(kling: Sa
     assert "the garment" in without
 
 
-async def test_photos_that_do_not_come_leave_the_result_alone(
-    kling: SandboxKling, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kolors_mcp.try_ons.gallery.COMPARED_WITHIN", 0.2)
+async def test_photos_that_do_not_come_leave_the_result_alone(kling: SandboxKling) -> None:
     kept_waiting = False
 
     async def shop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         if kept_waiting:
+            turn(COMPARED_WITHIN)
             await reader.read()  # until the other side has had enough
         picture = jpeg()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
 from making import TurnedClock, api_key, jpeg
 from mcp import Client
 from mcp_types import CallToolResult, ImageContent, TextContent
@@ -75,10 +74,9 @@ class Assistant:
             assert self.on_progress is not None
             self.on_progress(message or "")
 
-        with anyio.fail_after(30):
-            result = await self.client.call_tool(
-                tool, arguments, progress_callback=None if self.on_progress is None else note
-            )
+        result = await self.client.call_tool(
+            tool, arguments, progress_callback=None if self.on_progress is None else note
+        )
         assert isinstance(result, CallToolResult)
         text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
         pictures = sum(isinstance(part, ImageContent) for part in result.content)

@@ -39,7 +39,7 @@ class SandboxClock:
             for loop, turned in self._sleepers:
                 loop.call_soon_threadsafe(turned.set)
 
-    def wait_for_sleepers(self, count: int = 1, timeout: float = 10.0) -> None:
+    def wait_for_sleepers(self, count: int = 1, timeout: float = 100.0) -> None:
         """Wait, in real seconds, until so many wait for a moment; then it makes sense to turn the clock.
 
         Raises:

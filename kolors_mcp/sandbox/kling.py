@@ -105,7 +105,7 @@ class SandboxKling:
             self.requests.append(request)
             self._came.notify_all()
 
-    def wait_for_request(self, matches: Callable[[SeenRequest], bool], timeout: float = 10.0) -> SeenRequest:
+    def wait_for_request(self, matches: Callable[[SeenRequest], bool], timeout: float = 100.0) -> SeenRequest:
         """Return the first request seen that matches, waiting in real seconds for it to come.
 
         Raises:

@@ -1,12 +1,13 @@
 """Tells a waiting host at once and then at least every five seconds what is going on."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 BEAT_SECONDS = 5.0
 """Longest silence; hosts cut calls that say nothing for 45 to 60 seconds."""
+LEAST_STEP = 0.001
+"""Seconds between two reports at least, as they are told."""
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 """Takes the seconds elapsed, the seconds expected if known, and a line of text."""
@@ -15,8 +16,9 @@ Report = Callable[[float, float | None, str], Awaitable[None]]
 @asynccontextmanager
 async def heartbeat(report: Report, expected_seconds: float) -> AsyncGenerator[Callable[[str], None]]:
     """Report while the body runs; yields the function with which the body says what it is doing."""
-    started = time.monotonic()
-    line = "starting"
+    now = asyncio.get_running_loop().time
+    started = now()
+    line, elapsed = "starting", -LEAST_STEP
     changed = asyncio.Event()
 
     def say(text: str) -> None:
@@ -25,8 +27,10 @@ async def heartbeat(report: Report, expected_seconds: float) -> AsyncGenerator[C
         changed.set()
 
     async def tell() -> None:
+        nonlocal elapsed
         changed.clear()
-        elapsed = time.monotonic() - started
+        # The protocol wants each to be more than the one before, and a clock may show the same twice.
+        elapsed = max(now() - started, elapsed + LEAST_STEP)
         expected = expected_seconds if elapsed < expected_seconds else None
         await report(elapsed, expected, f"{line} ({elapsed:.0f} s)")
 

@@ -62,6 +62,7 @@ class Service:
             pictures.Pictures(
                 folders=self._settings.image_dirs,
                 allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
+                sleep=self._clock.sleep,
             ),
             self._settings,
             self._open_ledger,
