@@ -118,10 +118,10 @@ def text_of(answer: dict[str, Any]) -> str:
 
 
 def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_in_file_names(
-    kling: SandboxKling, tmp_path: Path
+    fast_kling: SandboxKling, tmp_path: Path
 ) -> None:
-    kling.rules.finished_seconds = 0
-    env = environment(tmp_path, **account_of(kling), KOLORS_IMAGE_DIRS=str(tmp_path))
+    fast_kling.rules.finished_seconds = 0
+    env = environment(tmp_path, **account_of(fast_kling), KOLORS_IMAGE_DIRS=str(tmp_path))
     env["KOLORS_LEDGER"] = f"sqlite:///{tmp_path}/ledger.db"
     names_are_bytes = os.name == "posix" and sys.platform != "darwin"
     """Elsewhere no file can have such a name."""
@@ -155,7 +155,7 @@ def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_
                 f'{{"code":{said}}}',
                 f"{{{said}:{said}}}",
             ):
-                kling.faults.next_read(faults.Raw(200, body, "application/json"), times=1)
+                fast_kling.faults.next_read(faults.Raw(200, body, "application/json"), times=1)
                 host.ask(call("get_try_on", task_id="842", wait_seconds=0))
 
             if names_are_bytes:

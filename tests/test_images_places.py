@@ -8,6 +8,7 @@ import anyio
 import pytest
 from images_support import PUBLIC, png, redirect, response
 from images_web import Web, web
+from still_time import idle, turn
 
 from kolors_mcp.images.fetch import Fetcher, FetchLimits
 from kolors_mcp.images.places import Lines, Places
@@ -34,7 +35,7 @@ async def holders(places: Places, *addresses: str) -> int:
     async with anyio.create_task_group() as tasks:
         for address in addresses:
             tasks.start_soon(hold, address)
-        await anyio.wait_all_tasks_blocked()
+        await idle()
         tasks.cancel_scope.cancel()
     return held
 
@@ -79,7 +80,7 @@ async def test_a_line_that_nobody_stands_in_takes_no_room() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(hold)
             tasks.start_soon(hold)
-            await anyio.wait_all_tasks_blocked()
+            await idle()
             assert len(lines) == 2
             tasks.cancel_scope.cancel()
         assert len(lines) == 1
@@ -159,7 +160,7 @@ async def test_a_cancelled_fetch_and_those_behind_it_leave_their_places_at_once(
             for _ in range(5):
                 tasks.start_soon(site.pictures.prepare, "http://shop.example/a.png", "cloth_image")
             await asked.wait()
-            await anyio.wait_all_tasks_blocked()
+            await idle()
             assert len(site.network.dialled) == 1
             tasks.cancel_scope.cancel()
         await taken_whole(site)
@@ -194,7 +195,7 @@ async def test_a_server_that_drips_leaves_its_place_at_the_deadline() -> None:
                 await stream.send(b"HTTP/1.1 200 OK\r\n\r\n")
                 while True:
                     await stream.send(b"x" * 100)
-                    await anyio.lowlevel.checkpoint()
+                    turn(0.05)
 
         site.server.behave = drip
         assert "was not delivered within 0.3 seconds" in await site.refused("/a.png")
@@ -208,11 +209,11 @@ async def test_one_name_takes_four_places_however_many_addresses_it_has() -> Non
         site.server.behave = stalling(b"H", anyio.Event())
         for _ in range(20):
             tasks.start_soon(site.pictures.prepare, "http://shop.example/a.png", "cloth_image")
-        await anyio.wait_all_tasks_blocked()
+        await idle()
         assert len(site.network.dialled) == 4
         # With a dot behind it, or in capitals, it is the same name.
         tasks.start_soon(site.pictures.prepare, "http://SHOP.example./a.png", "cloth_image")
-        await anyio.wait_all_tasks_blocked()
+        await idle()
         assert len(site.network.dialled) == 4
         del site.server.behave
         site.server.answers["/a.png"] = response(BODY)
