@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from making import Era
 from still_time import StillLoop
 from wishing import World
@@ -15,6 +16,9 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
 
 pytest_plugins = ["postgres"]
+# How long an example takes is the machine's affair.
+settings.register_profile("without a clock", settings.default, deadline=None)
+settings.load_profile("without a clock")
 
 
 @pytest.fixture

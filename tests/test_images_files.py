@@ -300,7 +300,7 @@ def test_descriptors_are_not_left_open(tree: Tree) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     parts=st.lists(
         st.sampled_from(

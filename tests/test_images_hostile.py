@@ -200,7 +200,7 @@ SEGMENTS = {"DHT": 0xC4, "DQT": 0xDB, "SOF0": 0xC0, "SOS": 0xDA}
 
 
 @pytest.mark.parametrize("name", SEGMENTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(at=st.integers(0, 200), value=st.integers(0, 255))
 def test_what_the_walk_lets_through_the_decoder_opens(name: str, at: int, value: int) -> None:
     """Every byte of every table is changed: either the walk dislikes it, or the usual decoder can live with it."""
@@ -216,7 +216,7 @@ def test_what_the_walk_lets_through_the_decoder_opens(name: str, at: int, value:
         JpegImagePlugin.JpegImageFile(io.BytesIO(bytes(data))).load()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=300)
     | st.builds(bytes.__add__, st.sampled_from([seed[:40] for seed in seeds()]), st.binary(max_size=200))

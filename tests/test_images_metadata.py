@@ -179,7 +179,7 @@ def test_a_curve_is_judged_by_what_it_does() -> None:
     assert is_srgb(srgb_profile())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from([b"para", b"curv", b"XYZ "]),
     st.integers(0, 6),

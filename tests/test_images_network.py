@@ -82,7 +82,7 @@ def refusal_of(network: Network, link: str, *, guard: bool = True) -> str | None
         return anyio.run(attempt)
 
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 
 @quick

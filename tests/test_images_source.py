@@ -91,7 +91,7 @@ def test_what_is_nothing_is_told_so(written: str, text: str) -> None:
     assert str(refusal.value).startswith(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.text(max_size=60)
     | st.builds(
