@@ -10,6 +10,8 @@ PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
 
 export PYTHON PIP_ONLY_BINARY
+# Many tests start processes; where images of systems forbid byte-code, each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint bench bench-compare contract conformance browser hosts fuzz mutants licences lock clean

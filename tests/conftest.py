@@ -1,5 +1,6 @@
 """What many tests need: one event loop, a simulated Kling on loopback, and who speaks with it."""
 
+import gc
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from made_once import make_once
 from making import Era
 from still_time import StillLoop
 from wishing import World
@@ -19,6 +21,20 @@ pytest_plugins = ["postgres"]
 # How long an example takes is the machine's affair.
 settings.register_profile("without a clock", settings.default, deadline=None)
 settings.load_profile("without a clock")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from looking through all tests, which stay, again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once() -> Iterator[None]:
+    """Let what is always alike be made once, see `made_once`."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_once(patch)
+        yield
 
 
 @pytest.fixture
