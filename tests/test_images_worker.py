@@ -54,12 +54,13 @@ class Held:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended; one that only waits to be counted has."""
+    """Whether a process has ended; one that only waits to be counted has, once the last of its threads is gone."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except OSError:
         return True
-    return status.rpartition(")")[2].split()[0] == "Z"
+    return status.rpartition(")")[2].split()[0] == "Z" and threads == 1
 
 
 async def until_gone(pid: int) -> None:
