@@ -12,7 +12,7 @@ from sandbox_door import NO_TLS, calling, picture, text
 from kolors_mcp.sandbox.figures import measure
 from kolors_mcp.sandbox.render import cut_out, render
 from kolors_mcp.sandbox.samples import SampleName, sample
-from kolors_mcp.sandbox.samples.draw import DRAWINGS, draw
+from scripts.samples.draw import DRAWINGS, draw
 
 _NAMES: tuple[SampleName, ...] = ("person", "upper", "lower", "dress")
 

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from kolors_mcp.sandbox.samples.brush import Canvas, Point, both, inside, mirrored, smooth, without
+from scripts.samples.brush import Canvas, Point, both, inside, mirrored, smooth, without
 
 _WHITE = (255, 255, 255)
 _DARK = (24, 22, 48)

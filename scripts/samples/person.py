@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from kolors_mcp.sandbox.samples.brush import Canvas, Point, both, inside, mirrored, smooth, without
+from scripts.samples.brush import Canvas, Point, both, inside, mirrored, smooth, without
 
 _MIDDLE = 384.0
 _WALL = (234, 227, 218)

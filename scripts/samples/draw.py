@@ -1,10 +1,11 @@
-"""Draws the sample pictures anew: `python -m kolors_mcp.sandbox.samples.draw [FOLDER]`."""
+"""Draws the sample pictures anew, where the sandbox has them: `python -m scripts.samples.draw [FOLDER]`."""
 
 import sys
 from pathlib import Path
 
-from kolors_mcp.sandbox.samples.garments import dress, lower, upper
-from kolors_mcp.sandbox.samples.person import person
+from kolors_mcp.sandbox.samples import sample
+from scripts.samples.garments import dress, lower, upper
+from scripts.samples.person import person
 
 DRAWINGS = {"person": person, "upper": upper, "lower": lower, "dress": dress}
 """Name of each sample, and the function that draws it."""
@@ -18,4 +19,4 @@ def draw(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else sample("person").parent)
