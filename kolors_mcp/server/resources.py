@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SCHEME = "tryon://"
 RECENT = "tryon://recent"
 TRY_ON_TEMPLATE = "tryon://{task_id}"
 PICTURE_TEMPLATE = "tryon://{task_id}/images/{index}"
