@@ -18,9 +18,9 @@ from typing import Any
 
 from kolors_mcp.bounds import Growth
 from kolors_mcp.errors import KolorsError
-from kolors_mcp.images.content import MemoryContent
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.structure import BrokenError
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import BrokenError
 
 FACTOR = 8
 DUBIOUS = 1.25 * FACTOR

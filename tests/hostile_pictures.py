@@ -10,8 +10,8 @@ from functools import cache
 
 from images_support import chunk, jpeg, png, quarters, with_chunk
 
-from kolors_mcp.images import examine
-from kolors_mcp.images.content import MemoryContent
+from kolors_mcp.images.formats import examine
+from kolors_mcp.images.formats.content import MemoryContent
 
 SIDE = 320
 END = chunk(b"IEND", b"")

@@ -16,10 +16,10 @@ from PIL import Image, ImageCms, ImageDraw
 from pillow_heif import from_pillow
 from still_time import LONGER_THAN_ANY, turn
 
-from kolors_mcp.images.icc import matrix_profile, srgb_light
-from kolors_mcp.images.network import system_connect
-from kolors_mcp.images.outline import outline_of
+from kolors_mcp.images.formats.icc import matrix_profile, srgb_light
+from kolors_mcp.images.formats.outline import outline_of
 from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources.network import system_connect
 from kolors_mcp.images.worker.jobs import perform
 from kolors_mcp.images.worker.messages import Done, Given, Job, Refused, Request
 from kolors_mcp.images.worker.pool import Task

@@ -27,11 +27,11 @@ from images_support import (
 )
 from PIL import Image
 
-from kolors_mcp.images import colours
-from kolors_mcp.images.content import MemoryContent
-from kolors_mcp.images.icc import is_srgb, matrix_profile, srgb_light
-from kolors_mcp.images.jpeg import walk
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.icc import is_srgb, matrix_profile, srgb_light
+from kolors_mcp.images.formats.jpeg import walk
 from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.images.pixels import colours
 
 Colour = tuple[int, int, int]
 

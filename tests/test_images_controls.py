@@ -8,7 +8,7 @@ import pytest
 from images_support import PUBLIC, Network, png, response
 from test_images_network import refusal_of
 
-from kolors_mcp.images import fetch
+from kolors_mcp.images.sources import fetch
 
 Switch = Callable[[pytest.MonkeyPatch], None]
 

@@ -10,11 +10,11 @@ import pytest
 from images_support import PUBLIC, png, redirect, response
 from images_web import web
 
-from kolors_mcp.images import certificates
-from kolors_mcp.images.fetch import FetchLimits
-from kolors_mcp.images.network import NotPublicError, PinnedBackend, is_excepted
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources import certificates
+from kolors_mcp.images.sources.fetch import FetchLimits
+from kolors_mcp.images.sources.network import NotPublicError, PinnedBackend, is_excepted
 
 pytestmark = pytest.mark.anyio
 

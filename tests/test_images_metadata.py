@@ -25,12 +25,12 @@ from images_support import (
     with_segment,
 )
 
-from kolors_mcp.images import examine, jpeg_tables
-from kolors_mcp.images.content import MemoryContent
-from kolors_mcp.images.exif import orientation
-from kolors_mcp.images.icc import is_srgb, joined_segments
+from kolors_mcp.images.formats import examine, jpeg_tables
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.exif import orientation
+from kolors_mcp.images.formats.icc import is_srgb, joined_segments
+from kolors_mcp.images.formats.structure import BrokenError, Walked, steps
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.images.walked import BrokenError, Walked, steps
 
 
 def walked(data: bytes) -> Walked:

@@ -13,9 +13,9 @@ from images_support import PUBLIC, Network, png, redirect, response
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import pictures as door
-from kolors_mcp.images.addresses import is_odd_number, is_public
-from kolors_mcp.images.network import PinnedBackend
 from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.images.sources.addresses import is_odd_number, is_public
+from kolors_mcp.images.sources.network import PinnedBackend
 
 IPV4_BLOCKS = (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",

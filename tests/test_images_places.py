@@ -10,8 +10,8 @@ from images_support import PUBLIC, png, redirect, response
 from images_web import Web, web
 from still_time import idle, turn
 
-from kolors_mcp.images.fetch import Fetcher, FetchLimits
-from kolors_mcp.images.places import Lines, Places
+from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
+from kolors_mcp.images.sources.places import Lines, Places
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ from images_support import Server, png, redirect, response
 from images_web import web
 from still_time import LONGER_THAN_ANY, idle, turn
 
-from kolors_mcp.images.fetch import FetchLimits
 from kolors_mcp.images.limits import FETCH_SECONDS
+from kolors_mcp.images.sources.fetch import FetchLimits
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from images_support import b64, encoded, heic, jpeg, png, quarters
 
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.source import FilePath, InlineBytes, WebLink, parse
+from kolors_mcp.images.sources.reference import FilePath, InlineBytes, WebLink, parse
 
 JPEG, PNG = jpeg(), png()
 

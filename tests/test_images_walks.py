@@ -23,8 +23,8 @@ from images_support import assert_nothing_but_picture, b64, chunk, opened
 
 from kolors_mcp.bounds import MAX_STEPS
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import examine, jpeg
-from kolors_mcp.images.content import SLICE, Content, FileContent, MemoryContent, SpanReader
+from kolors_mcp.images.formats import examine, jpeg
+from kolors_mcp.images.formats.content import SLICE, Content, FileContent, MemoryContent, SpanReader
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.pictures import Pictures
 

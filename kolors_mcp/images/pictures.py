@@ -10,16 +10,18 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import examine, keep, source
-from kolors_mcp.images.content import Content, MemoryContent
-from kolors_mcp.images.fetch import Fetcher, FetchLimits
-from kolors_mcp.images.files import open_file
+from kolors_mcp.images import write
+from kolors_mcp.images.formats import examine
+from kolors_mcp.images.formats.content import Content, MemoryContent
+from kolors_mcp.images.formats.structure import Walked
 from kolors_mcp.images.limits import WIDEST_RATIO
-from kolors_mcp.images.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
 from kolors_mcp.images.picture import CheckedPicture
-from kolors_mcp.images.places import Places
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import Walked
+from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
+from kolors_mcp.images.sources.files import open_file
+from kolors_mcp.images.sources.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
+from kolors_mcp.images.sources.places import Places
+from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
 
@@ -138,7 +140,7 @@ class Pictures:
             PictureRefusedError: It is damaged, or no picture any more.
         """
         try:
-            data = await to_thread.run_sync(keep.read, file, limiter=self._walkers)
+            data = await to_thread.run_sync(write.read, file, limiter=self._walkers)
             await self._verify(data)
             return data  # noqa: TRY300  (the two lines before it are what may fail)
         except RefusalError as error:
@@ -186,7 +188,7 @@ class Pictures:
         Raises:
             PictureRefusedError: The folder cannot be written to, or the bytes are no picture.
         """
-        return await to_thread.run_sync(keep.keep, data, folder, stem, limiter=self._walkers)
+        return await to_thread.run_sync(write.keep, data, folder, stem, limiter=self._walkers)
 
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""
@@ -195,13 +197,13 @@ class Pictures:
     async def _obtain(self, reference: str, *, look: bool = False) -> _Obtained:
         """Get hold of the bytes, wherever they are; with a first look if that costs no turn of its own."""
         if len(reference) > _LONG_TEXT:
-            named = await to_thread.run_sync(source.parse, reference, limiter=self._walkers)
+            named = await to_thread.run_sync(parse, reference, limiter=self._walkers)
         else:
-            named = source.parse(reference)
-        if isinstance(named, source.WebLink):
+            named = parse(reference)
+        if isinstance(named, WebLink):
             fetched = await self._fetcher.fetch(named.url)
             return _Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
-        if isinstance(named, source.FilePath):
+        if isinstance(named, FilePath):
             opened = _opened_and_looked if look else _opened
             return await to_thread.run_sync(opened, named.path, self._folders, limiter=self._walkers)
         return _Obtained(MemoryContent(named.data), named.label)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageDraw
 
-from kolors_mcp.images.bounds import Bounds
-from kolors_mcp.images.content import Content
-from kolors_mcp.images.encode import encode
-from kolors_mcp.images.outline import Outline
-from kolors_mcp.images.pixels import Pixels, decode
+from kolors_mcp.images.formats.content import Content
+from kolors_mcp.images.formats.outline import Outline
+from kolors_mcp.images.formats.sniff import Kind
+from kolors_mcp.images.pixels.bounds import Bounds
+from kolors_mcp.images.pixels.decode import Pixels, decode
+from kolors_mcp.images.pixels.encode import encode
+from kolors_mcp.images.pixels.typed_pillow import mapped, resized
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sniff import Kind
-from kolors_mcp.images.typed_pillow import mapped, resized
 
 _WIDTH = 1_200
 """Width that both garments are brought to, so that neither looks like a doll's: about what a try-on renders."""

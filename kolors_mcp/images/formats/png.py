@@ -8,12 +8,12 @@ import struct
 import zlib
 
 from kolors_mcp.bounds import linear
-from kolors_mcp.images.content import SLICE, Content, Span, joined
-from kolors_mcp.images.exif import orientation
-from kolors_mcp.images.icc import is_srgb
+from kolors_mcp.images.formats.content import SLICE, Content, Span, joined
+from kolors_mcp.images.formats.exif import orientation
+from kolors_mcp.images.formats.icc import is_srgb
+from kolors_mcp.images.formats.structure import BrokenError, Kept, Walked, steps
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import BrokenError, Kept, Walked, steps
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from kolors_mcp.images import jpeg, limits, png
-from kolors_mcp.images.content import Content, MemoryContent
+from kolors_mcp.images import limits
+from kolors_mcp.images.formats import jpeg, png
+from kolors_mcp.images.formats.content import Content, MemoryContent
+from kolors_mcp.images.formats.sniff import HEAD, Kind, description_of, kind_of
+from kolors_mcp.images.formats.structure import BrokenError, Walked
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sniff import HEAD, Kind, description_of, kind_of
-from kolors_mcp.images.walked import BrokenError, Walked
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kolors_mcp.bounds import MAX_STEPS, Steps
-from kolors_mcp.images.content import Span
+from kolors_mcp.images.formats.content import Span
 from kolors_mcp.images.refusal import RefusalError
 
 Part = Span | bytes

@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 
 from kolors_mcp.errors import PictureRefusedError
+from kolors_mcp.images.formats.sniff import HEAD, Kind, kind_of
 from kolors_mcp.images.limits import MAX_FILE_BYTES
-from kolors_mcp.images.sniff import HEAD, Kind, kind_of
 from kolors_mcp.wording import quoted
 
 _ENDINGS: dict[Kind, str] = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kolors_mcp.bounds import Steps, linear
-from kolors_mcp.images.walked import BrokenError
+from kolors_mcp.images.formats.structure import BrokenError
 
 _MAX_TABLES = 4
 _LAST_COEFFICIENT = 63

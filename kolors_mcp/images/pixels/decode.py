@@ -18,16 +18,16 @@ from PIL import (
 )
 from PIL.Image import Transpose
 
-from kolors_mcp.images import jpeg
-from kolors_mcp.images.content import Content, SpanReader
-from kolors_mcp.images.costs import WHOLE, DearError, bytes_for, memory_for, most_pixels_for, no_memory
-from kolors_mcp.images.declared import coefficient_bytes, piece_bytes, webp_size
-from kolors_mcp.images.exif import orientation
-from kolors_mcp.images.flatten import flattened
+from kolors_mcp.images.formats import jpeg
+from kolors_mcp.images.formats.content import Content, SpanReader
+from kolors_mcp.images.formats.exif import orientation
+from kolors_mcp.images.formats.outline import Outline
+from kolors_mcp.images.formats.sniff import HEAD, Kind
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
-from kolors_mcp.images.outline import Outline
+from kolors_mcp.images.pixels.costs import WHOLE, DearError, bytes_for, memory_for, most_pixels_for, no_memory
+from kolors_mcp.images.pixels.declared import coefficient_bytes, piece_bytes, webp_size
+from kolors_mcp.images.pixels.flatten import flattened
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sniff import HEAD, Kind
 
 _UPRIGHT: dict[int, tuple[Transpose, str]] = {
     2: (Transpose.FLIP_LEFT_RIGHT, "mirrored"),

@@ -1,8 +1,8 @@
 """How much memory it takes to decode a picture, and how much one may take, told before anything is decoded."""
 
 from kolors_mcp.images import limits
+from kolors_mcp.images.formats.sniff import Kind
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sniff import Kind
 
 WHOLE: dict[Kind, tuple[float, float]] = {"WebP": (16, 12), "AVIF": (9.5, 6.5), "HEIC": (7.5, 4.5)}
 """Bytes for each pixel of decoders that unpack the whole picture into memory of their own and hand over a copy: at

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from kolors_mcp.images.content import Span
-from kolors_mcp.images.walked import Walked
+from kolors_mcp.images.formats.content import Span
+from kolors_mcp.images.formats.structure import Walked
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass, field
 
 from kolors_mcp.bounds import linear
-from kolors_mcp.images.content import Content, Span, joined
-from kolors_mcp.images.exif import orientation
-from kolors_mcp.images.icc import MAX_SEGMENTS, is_srgb, joined_segments
-from kolors_mcp.images.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
+from kolors_mcp.images.formats.content import Content, Span, joined
+from kolors_mcp.images.formats.exif import orientation
+from kolors_mcp.images.formats.icc import MAX_SEGMENTS, is_srgb, joined_segments
+from kolors_mcp.images.formats.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
+from kolors_mcp.images.formats.structure import BrokenError, Kept, Walked, steps
 from kolors_mcp.images.limits import MAX_SCANS
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import BrokenError, Kept, Walked, steps
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF

@@ -16,9 +16,9 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
 from kolors_mcp.images import limits
-from kolors_mcp.images.addresses import is_inside_name, is_odd_number, is_public, literal
-from kolors_mcp.images.pace import PacedStream
-from kolors_mcp.images.places import Places
+from kolors_mcp.images.sources.addresses import is_inside_name, is_odd_number, is_public, literal
+from kolors_mcp.images.sources.pace import PacedStream
+from kolors_mcp.images.sources.places import Places
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and port to all its IP addresses. Raises `OSError` if there are none."""

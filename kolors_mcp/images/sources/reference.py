@@ -8,9 +8,9 @@ from urllib.parse import unquote, unquote_to_bytes
 import pybase64
 
 from kolors_mcp.bounds import linear
+from kolors_mcp.images.formats.sniff import kind_of
 from kolors_mcp.images.limits import MAX_FETCHED_BYTES
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sniff import kind_of
 from kolors_mcp.wording import quoted
 
 LONGEST_PATH = 4096

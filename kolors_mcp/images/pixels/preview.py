@@ -4,11 +4,11 @@ import io
 
 from PIL import Image
 
-from kolors_mcp.images.content import Content
+from kolors_mcp.images.formats.content import Content
+from kolors_mcp.images.formats.sniff import Kind
 from kolors_mcp.images.limits import HANDED_OUT_BYTES, HANDED_OUT_SIDE, PREVIEW_BYTES, PREVIEW_SIDE
-from kolors_mcp.images.pixels import Pixels, decode
-from kolors_mcp.images.sniff import Kind
-from kolors_mcp.images.typed_pillow import resized
+from kolors_mcp.images.pixels.decode import Pixels, decode
+from kolors_mcp.images.pixels.typed_pillow import resized
 
 _QUALITIES = (85, 75, 65, 50, 35)
 _SMALLER = 0.75

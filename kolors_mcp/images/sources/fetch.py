@@ -16,18 +16,18 @@ from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp import __version__
 from kolors_mcp.images import limits
-from kolors_mcp.images.addresses import literal
-from kolors_mcp.images.certificates import trusted_certificates
-from kolors_mcp.images.failures import failed, refused_by_status
-from kolors_mcp.images.network import PinnedBackend, is_excepted
-from kolors_mcp.images.page import main_picture
-from kolors_mcp.images.places import Lines
+from kolors_mcp.images.formats.sniff import HEAD, is_page, kind_of
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sniff import HEAD, is_page, kind_of
+from kolors_mcp.images.sources.addresses import literal
+from kolors_mcp.images.sources.certificates import trusted_certificates
+from kolors_mcp.images.sources.failures import failed, refused_by_status
+from kolors_mcp.images.sources.network import PinnedBackend, is_excepted
+from kolors_mcp.images.sources.page import main_picture
+from kolors_mcp.images.sources.places import Lines
 from kolors_mcp.wording import plain, quoted
 
 if TYPE_CHECKING:
-    from kolors_mcp.images.pace import PacedStream
+    from kolors_mcp.images.sources.pace import PacedStream
 
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 
-from kolors_mcp.images.content import FileContent
+from kolors_mcp.images.formats.content import FileContent
 from kolors_mcp.images.limits import MAX_FILE_BYTES
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.wording import plain, quoted

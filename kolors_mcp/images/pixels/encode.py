@@ -5,10 +5,10 @@ from math import sqrt
 
 from PIL import Image
 
-from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.limits import MIN_SIDE
-from kolors_mcp.images.pixels import Pixels
-from kolors_mcp.images.typed_pillow import resized
+from kolors_mcp.images.pixels.bounds import Bounds
+from kolors_mcp.images.pixels.decode import Pixels
+from kolors_mcp.images.pixels.typed_pillow import resized
 
 _QUALITIES = (95, 90, 85, 80)
 _FULL_COLOUR_QUALITY = 95

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image, ImageCms
 
-from kolors_mcp.images.icc import is_srgb, matrix_profile, srgb_light
-from kolors_mcp.images.typed_pillow import lab, mapped, scaled_values, srgb
+from kolors_mcp.images.formats.icc import is_srgb, matrix_profile, srgb_light
+from kolors_mcp.images.pixels.typed_pillow import lab, mapped, scaled_values, srgb
 from kolors_mcp.wording import quoted
 
 if TYPE_CHECKING:

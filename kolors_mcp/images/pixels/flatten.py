@@ -2,8 +2,8 @@
 
 from PIL import Image
 
-from kolors_mcp.images.colours import to_srgb
-from kolors_mcp.images.typed_pillow import resized_part
+from kolors_mcp.images.pixels.colours import to_srgb
+from kolors_mcp.images.pixels.typed_pillow import resized_part
 
 _BAND_PIXELS = 2_000_000
 """Pixels that are converted at once; a picture of so many is converted whole."""

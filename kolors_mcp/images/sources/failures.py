@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 import httpcore
 
-from kolors_mcp.images.network import NotPublicError
-from kolors_mcp.images.pace import CrumbsError
 from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources.network import NotPublicError
+from kolors_mcp.images.sources.pace import CrumbsError
 
 _logger = logging.getLogger(__name__)
 
