@@ -51,6 +51,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "try_ons/outcome": (*_PAID, "test_kling_client.py"),
     "images/sources/addresses": (*_NET, "test_doctor.py"),
     "images/sources/fetch": (*_NET, "test_images_slow_servers.py"),
+    "images/sources/links": (*_NET, "test_images_controls.py"),
     "images/sources/files": ("test_images_files.py", "test_images_edges.py"),
     "images/sources/network": (*_NET, "test_images_slow_servers.py"),
     "settings": ("test_settings.py", "test_images_files.py"),

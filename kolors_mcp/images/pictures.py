@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,27 +17,16 @@ from kolors_mcp.images.limits import WIDEST_RATIO
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
-from kolors_mcp.images.sources.files import open_file
 from kolors_mcp.images.sources.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
+from kolors_mcp.images.sources.obtain import Obtained, obtain
 from kolors_mcp.images.sources.places import Places
-from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
 
 _WALKERS = 4
 """Files looked through at once; they take milliseconds."""
-_LONG_TEXT = 100_000
-"""Characters from which on reading a reference is work for a thread."""
 _DOWNLOADS = 3
 _DOWNLOAD_PAUSE = 0.5
-
-
-@dataclass(frozen=True)
-class _Obtained:
-    content: Content
-    label: str
-    notes: tuple[str, ...] = ()
-    looked: examine.Looked | None = None
 
 
 class Pictures:
@@ -87,7 +75,7 @@ class Pictures:
             PictureRefusedError: There is no such picture, or it cannot be made fit. Nothing was sent.
         """
         try:
-            obtained = await self._obtain(reference, look=True)
+            obtained = await self._obtain(reference)
             return await self._made_fit(obtained, argument)
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
@@ -98,7 +86,7 @@ class Pictures:
         Raises:
             PictureRefusedError: Either cannot be had, or both are the same picture.
         """
-        pieces: list[tuple[_Obtained, examine.Looked]] = []
+        pieces: list[tuple[Obtained, examine.Looked]] = []
         names = ("cloth_image", "lower_cloth_image")
         try:
             for reference, name in zip((upper, lower), names, strict=True):
@@ -194,23 +182,12 @@ class Pictures:
         """End what decodes; each fetch closes its own connection."""
         await self._decoder.aclose()
 
-    async def _obtain(self, reference: str, *, look: bool = False) -> _Obtained:
-        """Get hold of the bytes, wherever they are; with a first look if that costs no turn of its own."""
-        if len(reference) > _LONG_TEXT:
-            named = await to_thread.run_sync(parse, reference, limiter=self._walkers)
-        else:
-            named = parse(reference)
-        if isinstance(named, WebLink):
-            fetched = await self._fetcher.fetch(named.url)
-            return _Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
-        if isinstance(named, FilePath):
-            opened = _opened_and_looked if look else _opened
-            return await to_thread.run_sync(opened, named.path, self._folders, limiter=self._walkers)
-        return _Obtained(MemoryContent(named.data), named.label)
+    async def _obtain(self, reference: str) -> Obtained:
+        return await obtain(reference, self._fetcher, self._folders, self._walkers)
 
-    async def _garment(self, reference: str, argument: str) -> tuple[_Obtained, examine.Looked]:
+    async def _garment(self, reference: str, argument: str) -> tuple[Obtained, examine.Looked]:
         try:
-            obtained = await self._obtain(reference, look=True)
+            obtained = await self._obtain(reference)
             try:
                 return obtained, await self._looked(obtained)
             except BaseException:
@@ -219,7 +196,7 @@ class Pictures:
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
 
-    async def _looked(self, obtained: _Obtained) -> examine.Looked:
+    async def _looked(self, obtained: Obtained) -> examine.Looked:
         return obtained.looked or await to_thread.run_sync(examine.look, obtained.content, limiter=self._walkers)
 
     async def _written(self, job: Literal["convert", "outfit"], *pictures: Task) -> examine.Made:
@@ -237,7 +214,7 @@ class Pictures:
         if unknown is not None:
             await self._decoder.run("verify", _task(content, unknown))
 
-    async def _made_fit(self, obtained: _Obtained, argument: str) -> CheckedPicture:
+    async def _made_fit(self, obtained: Obtained, argument: str) -> CheckedPicture:
         content, kept_open = obtained.content, False
         try:
             looked = await self._looked(obtained)
@@ -253,20 +230,6 @@ class Pictures:
 
 def _task(content: Content, looked: examine.Looked) -> Task:
     return Task(content, looked.kind, looked.walked)
-
-
-def _opened(path: str, folders: Sequence[Path]) -> _Obtained:
-    return _Obtained(*open_file(path, folders))
-
-
-def _opened_and_looked(path: str, folders: Sequence[Path]) -> _Obtained:
-    """Open a file and look through it in one turn of a thread: handing over costs more than a small picture does."""
-    opened = _opened(path, folders)
-    try:
-        return replace(opened, looked=examine.look(opened.content))
-    except BaseException:
-        opened.content.close()
-        raise
 
 
 def _checked(content: Content, walked: Walked, notes: tuple[str, ...], label: str, subject: str) -> CheckedPicture:

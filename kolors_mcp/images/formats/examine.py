@@ -7,7 +7,7 @@ from kolors_mcp.images.formats import jpeg, png
 from kolors_mcp.images.formats.content import Content, MemoryContent
 from kolors_mcp.images.formats.sniff import HEAD, Kind, description_of, kind_of
 from kolors_mcp.images.formats.structure import BrokenError, Walked
-from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.refusal import RefusalError, too_small
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
     except BrokenError:
         return Looked(kind, None, fits=False)
     if min(walked.width, walked.height) < least:
-        raise RefusalError(
-            f"is {walked.width} x {walked.height} pixels; each side must be at least {least}. Ask for a larger photo."
-        )
+        raise too_small(walked.width, walked.height, least)
     fits = (
         walked.obstacle is None
         and walked.size <= limits.MAX_BYTES

@@ -13,7 +13,7 @@ from kolors_mcp.images.formats.icc import MAX_SEGMENTS, is_srgb, joined_segments
 from kolors_mcp.images.formats.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
 from kolors_mcp.images.formats.structure import BrokenError, Kept, Walked, steps
 from kolors_mcp.images.limits import MAX_SCANS
-from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.refusal import cut_off
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
@@ -209,9 +209,7 @@ class _Walk:
             raise BrokenError("a component twice")
         # A block takes a bit for its mean and, unless that comes later, one to say that nothing follows.
         if self._scan_bytes * 8 < frame.blocks * (1 if frame.progressive else 2):
-            raise RefusalError(
-                f"is cut off: it declares {frame.width} x {frame.height} pixels and ends early. Give the whole file."
-            )
+            raise cut_off(frame.width, frame.height)
         self._kept.span(position, b"\xff\xd9")
         return Walked(
             media_type="image/jpeg",

@@ -13,7 +13,7 @@ from kolors_mcp.images.formats.exif import orientation
 from kolors_mcp.images.formats.icc import is_srgb
 from kolors_mcp.images.formats.structure import BrokenError, Kept, Walked, steps
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS
-from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.refusal import cut_off, too_many_pixels
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -72,7 +72,7 @@ class _Walk:
         if depth not in _DEPTHS.get(colour, ()) or method or filtering or interlaced > 1 or not (width and height):
             raise BrokenError("header")
         if width * height > MAX_DECODED_PIXELS:
-            raise RefusalError(_too_many(width, height))
+            raise too_many_pixels(width, height, MAX_DECODED_PIXELS)
         self._kept.span(0, head)
         self._readable.append((0, 33))
         # Interlaced rows come in seven passes; a decoder is left to judge those.
@@ -217,9 +217,7 @@ class _Rows:
 
     def finish(self, width: int, height: int) -> None:
         if self._seen < self._expected:
-            raise RefusalError(
-                f"is cut off: it declares {width} x {height} pixels and ends early. Give the whole file."
-            )
+            raise cut_off(width, height)
         if not self._inflater.eof:
             raise BrokenError("data")
 
@@ -234,10 +232,3 @@ def embedded_profile(chunk: bytes) -> bytes:
     except zlib.error:
         return b""
     return profile if inflater.eof else b""
-
-
-def _too_many(width: int, height: int) -> str:
-    return (
-        f"declares {width} x {height} pixels; at most {MAX_DECODED_PIXELS // 1_000_000} megapixels can be opened. "
-        "Ask for a smaller version."
-    )

@@ -1,15 +1,20 @@
-"""What a file declares about itself that decides what its decoder takes, beyond width and height."""
+"""What a file declares about itself that a decoder needs or costs, read before or beside its pixels."""
 
 from typing import Any, cast
 
-from PIL import JpegImagePlugin, TiffImagePlugin
+from PIL import ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
+from kolors_mcp.images.formats.content import Content
+from kolors_mcp.images.formats.exif import orientation
+from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS
 from kolors_mcp.images.refusal import RefusalError
 
 _TIFF_WIDTHS, _TIFF_HEIGHTS, _TIFF_DEPTHS = (256, 322), (257, 323), 258
+_TIFF_ORIENTATION = 274
 _TIFF_COMPRESSION, _TIFF_SAMPLES, _TIFF_STRIP_ROWS, _UNCOMPRESSED = 259, 277, 278, 1
-_EIGHT = 8
+USUAL_DEPTH = 8
+"""Bits of a channel."""
 
 
 def coefficient_bytes(image: JpegImagePlugin.JpegImageFile, size: tuple[int, int]) -> int:
@@ -39,8 +44,8 @@ def piece_bytes(image: TiffImagePlugin.TiffImageFile) -> int:
         pixels = image.size[0] * (min(rows, image.size[1]) if isinstance(rows, int) else image.size[1])
     samples = tags.get(_TIFF_SAMPLES, 1)
     depths = tags.get(_TIFF_DEPTHS)
-    depth = max(cast("tuple[int, ...]", depths)) if isinstance(depths, tuple) and depths else _EIGHT
-    return pixels * (samples if isinstance(samples, int) else 1) * depth // _EIGHT
+    depth = max(cast("tuple[int, ...]", depths)) if isinstance(depths, tuple) and depths else USUAL_DEPTH
+    return pixels * (samples if isinstance(samples, int) else 1) * depth // USUAL_DEPTH
 
 
 def webp_size(head: bytes) -> tuple[int, int]:
@@ -54,3 +59,44 @@ def webp_size(head: bytes) -> tuple[int, int]:
     if chunk == b"VP8 ":
         return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
     raise RefusalError("is a WebP that cannot be opened; it is damaged. Give another copy of it.")
+
+
+def declared_size(image: ImageFile.ImageFile, outline: Outline | None) -> tuple[int, int]:
+    """Return width and height of the whole picture, although the decoder may have been set to a smaller one."""
+    if outline is not None:
+        return outline.width, outline.height
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.decoderconfig:
+        # `draft` has changed the size; its factor is the first of the two.
+        scale = cast("tuple[int, int]", image.decoderconfig)[0] or 1
+        return image.size[0] * scale, image.size[1] * scale
+    return image.size
+
+
+def frames_of(image: ImageFile.ImageFile) -> str | None:
+    """Return what there is more than one of; the others are not even counted, which could take for ever."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile) or not getattr(image, "is_animated", False):
+        return None
+    return "pages is" if isinstance(image, TiffImagePlugin.TiffImageFile) else "pictures is"
+
+
+def depth_of(image: ImageFile.ImageFile, content: Content) -> int:
+    """Return the bits of a channel in the file; a decoded picture no longer tells."""
+    depth: Any = USUAL_DEPTH
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        depth = content.read(24, 1)[0]
+    elif isinstance(image, TiffImagePlugin.TiffImageFile):
+        depths = cast("dict[int, Any]", image.tag_v2).get(_TIFF_DEPTHS)
+        depth = cast("tuple[Any, ...]", depths)[0] if isinstance(depths, tuple) and depths else USUAL_DEPTH
+    else:
+        depth = image.info.get("bit_depth", USUAL_DEPTH)
+    return depth if isinstance(depth, int) else USUAL_DEPTH
+
+
+def turn_of(image: ImageFile.ImageFile) -> int:
+    """Return the orientation that the file tells, 1 to 8; 1 if it tells none."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = cast("dict[int, Any]", image.tag_v2)
+        turn = tags.get(_TIFF_ORIENTATION, 1)
+        return turn if isinstance(turn, int) else 1
+    blob = image.info.get("exif")
+    return orientation(blob) if isinstance(blob, bytes) else 1

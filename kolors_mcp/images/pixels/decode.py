@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BufferedReader
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from PIL import (
     AvifImagePlugin,
@@ -20,14 +20,22 @@ from PIL.Image import Transpose
 
 from kolors_mcp.images.formats import jpeg
 from kolors_mcp.images.formats.content import Content, SpanReader
-from kolors_mcp.images.formats.exif import orientation
 from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.formats.sniff import HEAD, Kind
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
 from kolors_mcp.images.pixels.costs import WHOLE, DearError, bytes_for, memory_for, most_pixels_for, no_memory
-from kolors_mcp.images.pixels.declared import coefficient_bytes, piece_bytes, webp_size
+from kolors_mcp.images.pixels.declared import (
+    USUAL_DEPTH,
+    coefficient_bytes,
+    declared_size,
+    depth_of,
+    frames_of,
+    piece_bytes,
+    turn_of,
+    webp_size,
+)
 from kolors_mcp.images.pixels.flatten import flattened
-from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.refusal import RefusalError, too_many_pixels, too_small
 
 _UPRIGHT: dict[int, tuple[Transpose, str]] = {
     2: (Transpose.FLIP_LEFT_RIGHT, "mirrored"),
@@ -44,8 +52,6 @@ _SIDEWAYS = frozenset((5, 6, 7, 8))
 """Turns that swap width and height."""
 
 _LOSSLESS: frozenset[Kind] = frozenset(("PNG", "GIF", "BMP"))
-_TIFF_DEPTHS, _TIFF_ORIENTATION = 258, 274
-_EIGHT = 8
 
 
 @dataclass
@@ -122,14 +128,14 @@ def _decode(
             extra = piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
             needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size))
             _check_memory(content, image.size, needed, memory)
-        declared, frames = _declared(image, outline), _frames(image)
-        turn = _orientation(image) if outline is None else outline.turn
+        declared, frames = declared_size(image, outline), frames_of(image)
+        turn = turn_of(image) if outline is None else outline.turn
         _load(image, content, kind, memory)
         if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:
-            raise RefusalError(_too_many(*image.size))
+            raise too_many_pixels(*image.size, MAX_DECODED_PIXELS)
         notes = [f"only the first of its {frames} used"] if frames else []
-        depth = _depth(image, content)
-        if depth > _EIGHT:
+        depth = depth_of(image, content)
+        if depth > USUAL_DEPTH:
             notes.append(f"reduced from {depth} to 8 bits a channel")
         if kind == "TIFF":  # whose decoder has turned it already
             declared, turned = image.size, False
@@ -170,7 +176,7 @@ def _check_memory(content: Content, size: tuple[int, int], needed: int, memory: 
     pixels = size[0] * size[1]
     most = memory_for(content.size, pixels)
     if needed > most:
-        raise RefusalError(_too_many(*size, most_pixels_for(needed, pixels, most)))
+        raise too_many_pixels(*size, most_pixels_for(needed, pixels, most), of_its_kind=True)
     if memory is not None and needed > memory:
         raise DearError(most)
 
@@ -178,18 +184,9 @@ def _check_memory(content: Content, size: tuple[int, int], needed: int, memory: 
 def check_size(width: int, height: int, least: int, *, budget: int | None) -> None:
     """Refuse a picture by the size that it declares, before anything is decoded."""
     if min(width, height) < least:
-        raise RefusalError(f"is {width} x {height} pixels; each side must be at least {least}. Ask for a larger photo.")
+        raise too_small(width, height, least)
     if budget is not None and width * height > budget:
-        raise RefusalError(_too_many(width, height))
-
-
-def _too_many(width: int, height: int, most: int | None = None) -> str:
-    megapixels = (MAX_DECODED_PIXELS if most is None else most) // 1_000_000
-    of_its_kind = "" if most is None else " of its kind"
-    return (
-        f"declares {width} x {height} pixels; at most {megapixels} megapixels{of_its_kind} can be opened. "
-        "Ask for a smaller version."
-    )
+        raise too_many_pixels(width, height, MAX_DECODED_PIXELS)
 
 
 _DECODERS: dict[Kind, type[ImageFile.ImageFile]] = {
@@ -233,45 +230,6 @@ def _spare(
     # All scans of a progressive picture are held whole, whatever is made of them afterwards.
     held = (width, height) if progressive else image.size
     if held[0] * held[1] > MAX_DECODED_PIXELS:
-        raise RefusalError(_too_many(width, height))
+        raise too_many_pixels(width, height, MAX_DECODED_PIXELS)
     needed = bytes_for("JPEG", image.mode, image.size, enough) + (coefficient_bytes(image, held) if progressive else 0)
     _check_memory(content, (width, height), needed, memory)
-
-
-def _declared(image: ImageFile.ImageFile, outline: Outline | None) -> tuple[int, int]:
-    if outline is not None:
-        return outline.width, outline.height
-    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.decoderconfig:
-        # `draft` has changed the size; its factor is the first of the two.
-        scale = cast("tuple[int, int]", image.decoderconfig)[0] or 1
-        return image.size[0] * scale, image.size[1] * scale
-    return image.size
-
-
-def _frames(image: ImageFile.ImageFile) -> str | None:
-    """Return what there is more than one of; the others are not even counted, which could take for ever."""
-    if isinstance(image, JpegImagePlugin.JpegImageFile) or not getattr(image, "is_animated", False):
-        return None
-    return "pages is" if isinstance(image, TiffImagePlugin.TiffImageFile) else "pictures is"
-
-
-def _depth(image: ImageFile.ImageFile, content: Content) -> int:
-    """Return the bits of a channel in the file; a decoded picture no longer tells."""
-    depth: Any = _EIGHT
-    if isinstance(image, PngImagePlugin.PngImageFile):
-        depth = content.read(24, 1)[0]
-    elif isinstance(image, TiffImagePlugin.TiffImageFile):
-        depths = cast("dict[int, Any]", image.tag_v2).get(_TIFF_DEPTHS)
-        depth = cast("tuple[Any, ...]", depths)[0] if isinstance(depths, tuple) and depths else _EIGHT
-    else:
-        depth = image.info.get("bit_depth", _EIGHT)
-    return depth if isinstance(depth, int) else _EIGHT
-
-
-def _orientation(image: ImageFile.ImageFile) -> int:
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tags = cast("dict[int, Any]", image.tag_v2)
-        turn = tags.get(_TIFF_ORIENTATION, 1)
-        return turn if isinstance(turn, int) else 1
-    blob = image.info.get("exif")
-    return orientation(blob) if isinstance(blob, bytes) else 1

@@ -1,13 +1,11 @@
 """Fetches a link that somebody else chose: public hosts only, within one deadline and a number of bytes."""
 
-import re
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urljoin
 
 import anyio
 import httpcore
@@ -18,10 +16,10 @@ from kolors_mcp import __version__
 from kolors_mcp.images import limits
 from kolors_mcp.images.formats.sniff import HEAD, is_page, kind_of
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sources.addresses import literal
 from kolors_mcp.images.sources.certificates import trusted_certificates
 from kolors_mcp.images.sources.failures import failed, refused_by_status
-from kolors_mcp.images.sources.network import PinnedBackend, is_excepted
+from kolors_mcp.images.sources.links import check_link, join_link, show_host
+from kolors_mcp.images.sources.network import PinnedBackend
 from kolors_mcp.images.sources.page import main_picture
 from kolors_mcp.images.sources.places import Lines
 from kolors_mcp.wording import plain, quoted
@@ -29,7 +27,6 @@ from kolors_mcp.wording import plain, quoted
 if TYPE_CHECKING:
     from kolors_mcp.images.sources.pace import PacedStream
 
-_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS = (
     ("User-Agent", f"kolors-mcp/{__version__}"),
@@ -37,14 +34,9 @@ _HEADERS = (
     # The bytes as they are: a few compressed kilobytes can inflate to any number.
     ("Accept-Encoding", "identity"),
 )
-_LONGEST_LINK = 16_384
 _FIRST_ROOM_BYTES = 1_000_000
 _PAGES_AT_ONCE = 2
 """Pages searched at once: each takes a core for some hundredths of a second."""
-# Longer than any host can be: joining such a link costs more than in proportion to its length.
-_ENDLESS_HOST = re.compile(r"(?:[a-z][a-z0-9+.\-]*+:)?//[^/?#]{1024}", re.IGNORECASE)
-# Names as DNS has them, underscores included; anything else would be read differently by different programs.
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -113,9 +105,9 @@ class Fetcher:
             ) from error
 
     async def _fetch(self, link: str, *, pages: bool) -> Fetched:
-        url, data = await self._follow(self._checked(link))
+        url, data = await self._follow(check_link(link, self._allowed_hosts))
         head = bytes(data[:HEAD])
-        host = plain(_shown(url), 100)
+        host = plain(show_host(url), 100)
         if kind_of(head) is not None or not is_page(head):
             return Fetched(data, host)
         if not pages:
@@ -123,10 +115,10 @@ class Fetcher:
         named = await to_thread.run_sync(main_picture, bytes(data[: limits.MAX_PAGE_BYTES]), limiter=self._searchers)
         if named is None:
             raise RefusalError(
-                f"leads to a web page at {quoted(_shown(url), 100)} that names no main picture. "
+                f"leads to a web page at {quoted(show_host(url), 100)} that names no main picture. "
                 "Open the page and give the picture's own link."
             )
-        target = _joined(url, named)
+        target = join_link(url, named)
         if url.scheme == "https" and target[:7].lower() == "http://":
             target = "https" + target[len("http") :]
         fetched = await self._fetch(target, pages=False)
@@ -141,43 +133,20 @@ class Fetcher:
                     return url, await self._body(url, response)
                 location = _header(response, b"location")
             if location is None:
-                raise RefusalError(f"is redirected by {quoted(_shown(url), 100)} to nowhere. Check the link.")
-            following = self._checked(_joined(url, location))
+                raise RefusalError(f"is redirected by {quoted(show_host(url), 100)} to nowhere. Check the link.")
+            following = check_link(join_link(url, location), self._allowed_hosts)
             if url.scheme == "https" and following.scheme == "http":
                 raise RefusalError(
-                    f"is redirected by {quoted(_shown(url), 100)} from https to http, which is not followed. "
+                    f"is redirected by {quoted(show_host(url), 100)} from https to http, which is not followed. "
                     "Download it and give the file."
                 )
             url = following
         raise RefusalError(f"is redirected more than {self._limits.redirects} times. Give the link it ends at.")
 
-    def _checked(self, link: str) -> httpx.URL:
-        """Return the link if its form is one that may be fetched; where it leads is judged when it is dialled."""
-        if len(link) > _LONGEST_LINK:
-            raise RefusalError("is a link too long to be one. Check it.")
-        try:
-            url = httpx.URL(link)
-            host = url.raw_host.decode("ascii")
-        except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
-            raise RefusalError("is a link that is written wrongly. Check it.") from error
-        if url.scheme not in _PORTS:
-            raise RefusalError("leads to something other than http or https. Give an https link.")
-        if not _HOST.match(host) and literal(host) is None:
-            raise RefusalError("is a link without a proper host. Check it.")
-        if url.userinfo:
-            raise RefusalError("is a link with a name or password in it; those are never sent. Give it without.")
-        port = _PORTS[url.scheme] if url.port is None else url.port
-        if port not in _PORTS.values() and not is_excepted(host, port, self._allowed_hosts):
-            raise RefusalError(
-                f"is a link to port {port}; only 80 and 443 are fetched from. A server you trust can be added to "
-                "KOLORS_ALLOWED_HOSTS."
-            )
-        return url
-
     @asynccontextmanager
     async def _answer(self, url: httpx.URL) -> AsyncGenerator[httpcore.Response]:
         """Ask for the link; whatever goes wrong on the way is told in our words."""
-        host = quoted(_shown(url), 100)
+        host = quoted(show_host(url), 100)
         try:
             context = await self._trusted() if url.scheme == "https" else None
             target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
@@ -195,7 +164,7 @@ class Fetcher:
             raise failed(error, host) from error
 
     async def _body(self, url: httpx.URL, response: httpcore.Response) -> bytearray:
-        host = quoted(_shown(url), 100)
+        host = quoted(show_host(url), 100)
         if response.status != HTTPStatus.OK:
             raise refused_by_status(response.status, host)
         encoding = (_header(response, b"content-encoding") or "identity").strip().lower()
@@ -232,24 +201,6 @@ class Fetcher:
             # Reading the certificates takes tens of milliseconds.
             self._ssl_context = await to_thread.run_sync(trusted_certificates)
         return self._ssl_context
-
-
-def _shown(url: httpx.URL) -> str:
-    """Return the host as people write it, or as it is asked for where that cannot be turned back."""
-    try:
-        return url.host
-    except UnicodeError:
-        return url.raw_host.decode("ascii")
-
-
-def _joined(url: httpx.URL, location: str) -> str:
-    location = location.strip()
-    if len(location) > _LONGEST_LINK or _ENDLESS_HOST.match(location):
-        raise RefusalError("leads to a link too long to be one. Give the picture's own link.")
-    try:
-        return urljoin(str(url), location)
-    except ValueError as error:
-        raise RefusalError("leads to a link that is written wrongly. Give the picture's own link.") from error
 
 
 def _header(response: httpcore.Response, name: bytes) -> str | None:
