@@ -154,7 +154,7 @@ SCAN = photo().index(b"\xff\xda")
 def obstacle_of(data: bytes) -> str | None:
     """What keeps a picture from travelling; "broken" if the walk did not come to its end."""
     walked = examine.look(MemoryContent(data)).walked
-    return "broken" if walked is None else walked.obstacle
+    return "broken" if walked is None else walked.reencode_reason
 
 
 def changed(data: bytes, at: int, *values: int) -> bytes:

@@ -31,7 +31,7 @@ EXEMPT = {
     "images.pixels.decode:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",
     "images.pixels.preview:*": "hands the bytes to the decoders",
     "images.pixels.typed_pillow:*": "profiles that the colour library has made itself",
-    "images.formats.structure:Kept.*": "sums up pieces that a walk has read, each once",
+    "images.formats.structure:Parts.*": "sums up pieces that a walk has read, each once",
     "images.worker.*": "carries bytes to and from our own decoding process, which reads them in the marked functions",
     "kling.client:*": "the values of an answer, which is read and bounded by `kling.content`; pydantic reads each once",
     "kling.content:aside": "hands the bytes to a reader, which is marked",

@@ -163,7 +163,7 @@ def test_a_png_that_says_srgb_in_any_way_keeps_its_bytes(chunks: bytes) -> None:
 )
 def test_srgb_is_known_by_its_numbers_and_not_by_its_name(profile: bytes) -> None:
     assert is_srgb(profile)
-    assert walk(MemoryContent(jpeg(icc_profile=profile))).obstacle is None
+    assert walk(MemoryContent(jpeg(icc_profile=profile))).reencode_reason is None
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_without_the_budget_a_bomb_would_be_decoded(monkeypatch: pytest.MonkeyPa
 
 def test_many_scans_are_written_anew_and_too_many_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = many_scans(limits.MAX_SCANS)
-    assert walk(MemoryContent(data)).obstacle == "scans"
+    assert walk(MemoryContent(data)).reencode_reason == "scans"
     assert prepared(data) != data
     monkeypatch.setattr("kolors_mcp.images.formats.jpeg.MAX_SCANS", 10_000)
     assert prepared(data) == data
@@ -214,7 +214,7 @@ def test_what_the_walk_lets_through_the_decoder_opens(name: str, at: int, value:
         walked = walk(MemoryContent(bytes(data)))
     except (BrokenError, examine.RefusalError):
         return
-    if walked.obstacle is None:
+    if walked.reencode_reason is None:
         JpegImagePlugin.JpegImageFile(io.BytesIO(bytes(data))).load()
 
 

@@ -15,7 +15,7 @@ MAX_PIXELS = 25_000_000
 SHRUNK_SIDE = 4_000
 """Longest side after the first shrinking: several times what a try-on renders, and half an 8K side."""
 
-WIDEST_RATIO = 2.5
+NOTED_ASPECT_RATIO = 2.5
 """Beyond 1:2.5 or 2.5:1 a note is made; the vendor's sibling pages refuse there, this one states no rule."""
 
 MAX_DECODED_PIXELS = 89_000_000

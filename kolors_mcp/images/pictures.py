@@ -13,7 +13,7 @@ from kolors_mcp.images import write
 from kolors_mcp.images.formats import examine
 from kolors_mcp.images.formats.content import Content, MemoryContent
 from kolors_mcp.images.formats.structure import Walked
-from kolors_mcp.images.limits import WIDEST_RATIO
+from kolors_mcp.images.limits import NOTED_ASPECT_RATIO
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
@@ -234,6 +234,6 @@ def _task(content: Content, looked: examine.Looked) -> Task:
 
 def _checked(content: Content, walked: Walked, notes: tuple[str, ...], label: str, subject: str) -> CheckedPicture:
     longer, shorter = max(walked.width, walked.height), min(walked.width, walked.height)
-    if longer > shorter * WIDEST_RATIO:
+    if longer > shorter * NOTED_ASPECT_RATIO:
         notes += (f"its sides are {walked.width} to {walked.height}; beyond 2.5 to 1 Kling may refuse it",)
     return CheckedPicture(content, walked, notes=notes, label=label, subject=subject)

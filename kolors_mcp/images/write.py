@@ -23,7 +23,7 @@ _ENDINGS: dict[Kind, str] = {
     "TIFF": ".tiff",
 }
 _MAX_COPIES = 1_000
-_LONGEST_STEM = 100
+_MAX_STEM_CHARACTERS = 100
 
 
 def keep(data: bytes, folder: Path, stem: str) -> Path:
@@ -35,7 +35,7 @@ def keep(data: bytes, folder: Path, stem: str) -> Path:
     kind = kind_of(data[:HEAD])
     if kind is None:
         raise PictureRefusedError("The result is no picture and was not kept.")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:_LONGEST_STEM] or "picture"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:_MAX_STEM_CHARACTERS] or "picture"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{name}.{secrets.token_hex(6)}.part"

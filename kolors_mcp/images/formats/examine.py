@@ -54,7 +54,7 @@ def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
     if min(walked.width, walked.height) < least:
         raise too_small(walked.width, walked.height, least)
     fits = (
-        walked.obstacle is None
+        walked.reencode_reason is None
         and walked.size <= limits.MAX_BYTES
         and max(walked.width, walked.height) <= limits.MAX_SIDE
         and walked.width * walked.height <= limits.MAX_PIXELS

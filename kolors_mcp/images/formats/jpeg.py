@@ -11,7 +11,7 @@ from kolors_mcp.images.formats.content import Content, Span, joined
 from kolors_mcp.images.formats.exif import orientation
 from kolors_mcp.images.formats.icc import MAX_SEGMENTS, is_srgb, joined_segments
 from kolors_mcp.images.formats.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
-from kolors_mcp.images.formats.structure import BrokenError, Kept, Walked, steps
+from kolors_mcp.images.formats.structure import BrokenError, Parts, Walked, steps
 from kolors_mcp.images.limits import MAX_SCANS
 from kolors_mcp.images.refusal import cut_off
 
@@ -71,7 +71,7 @@ class _Colours:
 class _Walk:
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._kept = Kept(checked=not content.fixed)
+        self._parts = Parts(checked=not content.fixed)
         self._readable: list[Span] = [(0, 2)]
         self._steps = steps()
         self._tables = Tables(self._steps)
@@ -83,7 +83,7 @@ class _Walk:
     def run(self) -> Walked:
         if self._content.read(0, 2) != b"\xff\xd8":
             raise BrokenError("no start marker")
-        self._kept.span(0, b"\xff\xd8")
+        self._parts.span(0, b"\xff\xd8")
         position = 2
         while True:
             self._steps.take()
@@ -125,7 +125,7 @@ class _Walk:
             return end
         segment = self._content.read(position, 2 + length)
         payload = segment[4:]
-        self._kept.span(position, segment)
+        self._parts.span(position, segment)
         self._readable.append((position, end))
         if code == _DQT:
             self._tables.add_quantization(payload)
@@ -155,9 +155,9 @@ class _Walk:
             colours.jfif = True
             self._readable.append((position, position + 4 + length))
             if length == _JFIF_PAYLOAD and payload[7:] == _PLAIN_JFIF:
-                self._kept.span(position, segment)
+                self._parts.span(position, segment)
             else:  # a resolution in dots per inch, or a thumbnail
-                self._kept.literal(b"\xff\xe0\x00\x10" + payload[:7] + _PLAIN_JFIF)
+                self._parts.literal(b"\xff\xe0\x00\x10" + payload[:7] + _PLAIN_JFIF)
         elif code == _APP1 and payload[:6] == b"Exif\x00\x00":
             colours.exifs += 1
             if colours.exifs == 1:
@@ -170,9 +170,9 @@ class _Walk:
             colours.adobe = payload[11]
             self._readable.append((position, position + 4 + length))
             if length == _ADOBE_PAYLOAD:
-                self._kept.span(position, segment)
+                self._parts.span(position, segment)
             else:
-                self._kept.literal(b"\xff\xee\x00\x0e" + payload[:_ADOBE_PAYLOAD])
+                self._parts.literal(b"\xff\xee\x00\x0e" + payload[:_ADOBE_PAYLOAD])
 
     def _scan(self, start: int, payload: bytes) -> int:
         """Check a scan's header and pass over its data; return where the marker behind it begins."""
@@ -190,13 +190,13 @@ class _Walk:
             if open_end:
                 if piece[0] not in _GOES_ON:
                     return offset - 1
-                self._kept.span(offset - 1, b"\xff")
+                self._parts.span(offset - 1, b"\xff")
             found = _END_OF_SCAN.search(piece)
             if found is not None:
-                self._kept.span(offset, piece[: found.start()])
+                self._parts.span(offset, piece[: found.start()])
                 return offset + found.start()
             open_end = piece[-1] == 0xFF  # noqa: PLR2004  (a marker's first byte)
-            self._kept.span(offset, piece[:-1] if open_end else piece)
+            self._parts.span(offset, piece[:-1] if open_end else piece)
         raise BrokenError("the scan has no end")
 
     def _finish(self, position: int) -> Walked:
@@ -210,23 +210,23 @@ class _Walk:
         # A block takes a bit for its mean and, unless that comes later, one to say that nothing follows.
         if self._scan_bytes * 8 < frame.blocks * (1 if frame.progressive else 2):
             raise cut_off(frame.width, frame.height)
-        self._kept.span(position, b"\xff\xd9")
+        self._parts.span(position, b"\xff\xd9")
         return Walked(
             media_type="image/jpeg",
             width=frame.width,
             height=frame.height,
-            parts=self._kept.parts,
-            size=self._kept.size,
-            checksum=self._kept.checksum,
-            digest=self._kept.digest,
-            obstacle=self._obstacle(frame),
+            parts=self._parts.parts,
+            size=self._parts.size,
+            checksum=self._parts.checksum,
+            digest=self._parts.digest,
+            reencode_reason=self._reencode_reason(frame),
             scans=len(scans),
             progressive=frame.progressive,
             readable=joined((*self._readable, (position, position + 2))),
             turn=self._colours.turn,
         )
 
-    def _obstacle(self, frame: Frame) -> str | None:
+    def _reencode_reason(self, frame: Frame) -> str | None:
         colours, components = self._colours, frame.components
         if colours.turn != 1 or colours.exifs > 1:
             return "orientation"
@@ -243,5 +243,5 @@ class _Walk:
             return "sampling"
         if colours.icc and not is_srgb(joined_segments(colours.icc), channels=len(components)):
             return "colour profile"
-        many = {"scans": len(self._scans) > MAX_SCANS, "pieces": len(self._kept.parts) > _MAX_PARTS}
+        many = {"scans": len(self._scans) > MAX_SCANS, "pieces": len(self._parts.parts) > _MAX_PARTS}
         return next((name for name, too_many in many.items() if too_many), None)

@@ -8,7 +8,7 @@ from kolors_mcp.images.formats.structure import BrokenError
 
 _MAX_TABLES = 4
 _LAST_COEFFICIENT = 63
-_LARGEST_DC_SYMBOL = 15
+_MAX_DC_SYMBOL = 15
 _MAX_MCU_BLOCKS = 10
 _MAX_POINT_TRANSFORM = 13
 _PRECISION = 8
@@ -98,7 +98,7 @@ class Tables:
             position += 17 + sum(counts)
             if kind > 1 or number >= _MAX_TABLES or position > len(payload) or sum(counts) > 256:  # noqa: PLR2004  (bytes)
                 raise BrokenError("Huffman table")
-            if not _fits(counts) or (kind == 0 and max(symbols, default=0) > _LARGEST_DC_SYMBOL):
+            if not _fits(counts) or (kind == 0 and max(symbols, default=0) > _MAX_DC_SYMBOL):
                 raise BrokenError("Huffman codes")
             self.huffman.add((kind, number))
 

@@ -19,7 +19,7 @@ class Outline:
 
 
 def outline_of(walked: Walked | None) -> Outline | None:
-    """Return what a walk found for the decoder; none if it did not come to the end."""
+    """Return what a walk found for the decoder; None if it did not come to the end."""
     if walked is None:
         return None
     return Outline(walked.width, walked.height, walked.scans, walked.progressive, walked.readable, walked.turn)

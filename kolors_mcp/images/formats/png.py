@@ -11,7 +11,7 @@ from kolors_mcp.bounds import linear
 from kolors_mcp.images.formats.content import SLICE, Content, Span, joined
 from kolors_mcp.images.formats.exif import orientation
 from kolors_mcp.images.formats.icc import is_srgb
-from kolors_mcp.images.formats.structure import BrokenError, Kept, Walked, steps
+from kolors_mcp.images.formats.structure import BrokenError, Parts, Walked, steps
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS
 from kolors_mcp.images.refusal import cut_off, too_many_pixels
 
@@ -53,7 +53,7 @@ def walk(content: Content) -> Walked:
 class _Walk:
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._kept = Kept(checked=not content.fixed)
+        self._parts = Parts(checked=not content.fixed)
         self._readable: list[Span] = []
         self._told: dict[bytes, bytes] = {}
         self._animated = False
@@ -73,7 +73,7 @@ class _Walk:
             raise BrokenError("header")
         if width * height > MAX_DECODED_PIXELS:
             raise too_many_pixels(width, height, MAX_DECODED_PIXELS)
-        self._kept.span(0, head)
+        self._parts.span(0, head)
         self._readable.append((0, 33))
         # Interlaced rows come in seven passes; a decoder is left to judge those.
         rows = None if interlaced else _Rows(width * _CHANNELS[colour] * depth, height)
@@ -90,11 +90,11 @@ class _Walk:
             media_type="image/png",
             width=width,
             height=height,
-            parts=self._kept.parts,
-            size=self._kept.size,
-            checksum=self._kept.checksum,
-            digest=self._kept.digest,
-            obstacle=self._obstacle(colour, depth, interlaced=bool(interlaced)),
+            parts=self._parts.parts,
+            size=self._parts.size,
+            checksum=self._parts.checksum,
+            digest=self._parts.digest,
+            reencode_reason=self._reencode_reason(colour, depth, interlaced=bool(interlaced)),
             animated=self._animated,
             readable=joined(self._readable),
             turn=self._turn(),
@@ -126,7 +126,7 @@ class _Walk:
         keep = length > 0 if name == b"IDAT" else name != b"PLTE" or colour == _PALETTE
         if keep:
             self._readable.append((position, end))
-            self._kept.span(position, head)
+            self._parts.span(position, head)
         self._check(position, end, name, rows if name == b"IDAT" else None, keep=keep)
         return end, name
 
@@ -149,16 +149,16 @@ class _Walk:
             piece = self._content.read(start, min(SLICE, end - 4 - start))
             checksum = zlib.crc32(piece, checksum)
             if keep:
-                self._kept.span(start, piece)
+                self._parts.span(start, piece)
             if rows is not None:
                 rows.feed(piece)
         stored = self._content.read(end - 4, 4)
         if checksum != int.from_bytes(stored, "big"):
             raise BrokenError("checksum")
         if keep:
-            self._kept.span(end - 4, stored)
+            self._parts.span(end - 4, stored)
 
-    def _obstacle(self, colour: int, depth: int, *, interlaced: bool) -> str | None:
+    def _reencode_reason(self, colour: int, depth: int, *, interlaced: bool) -> str | None:
         told = self._told
         if self._turn() != 1:
             return "orientation"

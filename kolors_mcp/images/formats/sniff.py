@@ -47,7 +47,7 @@ _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 @linear(b"\0\0\0\0", b"mif1", b"avif", opening=b"\0\0\xff\xffftypxxxx")
 def kind_of(head: bytes) -> Kind | None:
-    """Return which kind of picture begins with `head`, or none if none that can be read."""
+    """Return which kind of picture begins with `head`, or None if it is none that can be read."""
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             return kind
@@ -81,7 +81,7 @@ def description_of(head: bytes) -> str:
 
 
 def _first_element(head: bytes) -> bytes | None:
-    """Return the name of the first element of markup, a document type's being `html`; none if there is no such.
+    """Return the name of the first element of markup, a document type's being `html`; None if there is no such.
 
     Everything before it is passed over once, piece by piece: nothing is ever looked for again from an earlier place.
     """

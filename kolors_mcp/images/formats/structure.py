@@ -31,13 +31,13 @@ class Walked:
     """CRC-32 of the parts of a file, to notice that it changed before it was sent; 0 for what cannot change."""
     digest: bytes
     """SHA-256 of the parts."""
-    obstacle: str | None
-    """Why these bytes cannot travel as they are and have to be decoded; none if they can."""
+    reencode_reason: str | None
+    """Why these bytes cannot travel as they are and have to be decoded and written anew; None if they can."""
     scans: int = 1
     progressive: bool = False
     animated: bool = False
     readable: tuple[Span, ...] | None = None
-    """What a decoder needs, colours included, texts and the like left out; none: everything."""
+    """What a decoder needs, colours included, texts and the like left out; None: everything."""
     turn: int = 1
     """The orientation that its metadata tells, 1 to 8. A decoder is not shown it: the walk has read it already."""
 
@@ -51,7 +51,7 @@ def _too_many_pieces() -> RefusalError:
     return RefusalError(f"is built of more than {MAX_STEPS} pieces, which takes too long to read. Save it anew first.")
 
 
-class Kept:
+class Parts:
     """Collects the parts that are picture, in order, and what sums them up as they pass: no byte is read twice."""
 
     def __init__(self, *, checked: bool) -> None:

@@ -75,7 +75,7 @@ def _eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
 
 
 def _without_alpha(image: Image.Image, notes: list[str]) -> tuple[Image.Image, Image.Image | None]:
-    """Part a picture from its transparency; none if it has none or does not use it."""
+    """Part a picture from its transparency; None if it has none or does not use it."""
     if image.mode not in ("RGBA", "LA", "PA", "RGBa", "La") and "transparency" not in image.info:
         if image.mode == "P":
             notes.append("palette turned into full colours")
@@ -157,7 +157,7 @@ def _hlg_light(value: float) -> float:
 
 
 def _converted(image: Image.Image, profile: bytes | None) -> Image.Image | None:
-    """Convert by the colour management library; none if the profile is unusable or does not fit the picture."""
+    """Convert by the colour management library; None if the profile is unusable or does not fit the picture."""
     try:
         if profile is None:
             if image.mode != "LAB":

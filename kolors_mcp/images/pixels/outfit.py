@@ -18,9 +18,9 @@ from kolors_mcp.images.refusal import RefusalError
 _WIDTH = 1_200
 """Width that both garments are brought to, so that neither looks like a doll's: about what a try-on renders."""
 _HEIGHT = 1_600
-_MOST_ENLARGED = 2.0
+_MAX_ENLARGEMENT = 2.0
 _MARGIN = 60
-_WIDEST_CANVAS = 2.0
+_MAX_CANVAS_RATIO = 2.0
 """Narrower canvases than 1 to this are filled up with white, well within the ratios Kling is known to take."""
 _WHITE = (255, 255, 255)
 
@@ -73,7 +73,7 @@ def compose(upper: Garment, lower: Garment, bounds: Bounds) -> tuple[bytes, tupl
         )
     width = max(upper.image.width, lower.image.width) + 2 * _MARGIN
     height = upper.image.height + lower.image.height + 3 * _MARGIN
-    width = max(width, round(height / _WIDEST_CANVAS))
+    width = max(width, round(height / _MAX_CANVAS_RATIO))
     canvas = Image.new("RGB", (width, height), _WHITE)
     top = _MARGIN
     for piece in (upper, lower):
@@ -92,7 +92,7 @@ def _enough(size: tuple[int, int]) -> tuple[int, int]:
 def _fitted(size: tuple[int, int]) -> tuple[int, int]:
     """Return the size of a garment on the canvas: as wide as the other one, unless it would be too high or blurred."""
     width, height = size
-    factor = min(_WIDTH / width, _HEIGHT / height, _MOST_ENLARGED)
+    factor = min(_WIDTH / width, _HEIGHT / height, _MAX_ENLARGEMENT)
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 

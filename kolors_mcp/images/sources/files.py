@@ -34,7 +34,7 @@ _DEVICE_NAMES = frozenset(
         *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"),
     )
 )
-_LONGEST_PATH = 4096
+_MAX_PATH_CHARACTERS = 4096
 """Characters; no system opens longer ones, and following one takes a look at each of its folders."""
 _MAX_LISTED = 5_000
 """Entries that are looked at, in all folders together, for a name that may have been meant."""
@@ -98,7 +98,7 @@ def _open_candidate(path: str, lexical: Sequence[str], roots: Sequence[str]) -> 
 
 
 def _unopened(path: str, error: OSError) -> RefusalError | None:
-    """Say why a path inside an allowed folder could not be opened; none if nothing is there."""
+    """Say why a path inside an allowed folder could not be opened; None if nothing is there."""
     name = quoted(os.path.basename(path))
     if os.path.isdir(path):  # which Windows does not open
         return RefusalError(_folder_words(path))
@@ -133,7 +133,7 @@ def _judge(descriptor: int, path: str, roots: Sequence[str]) -> int | RefusalErr
 
 
 def _location(descriptor: int, path: str, status: os.stat_result) -> str | None:
-    """Return where an open file really lies; none if that cannot be told."""
+    """Return where an open file really lies; None if that cannot be told."""
     if sys.platform == "linux":
         try:
             location = os.readlink(f"/proc/self/fd/{descriptor}")
@@ -160,7 +160,7 @@ def _is_inside(path: str, roots: Sequence[str]) -> bool:
 
 
 def _parts_below(path: str, root: str) -> list[str] | None:
-    """Return the components of `path` below `root`; none if it is not below it, or hidden there."""
+    """Return the components of `path` below `root`; None if it is not below it, or hidden there."""
     path, root = os.path.normcase(path), os.path.normcase(root)
     try:
         if os.path.commonpath((path, root)) != root or path == root:
@@ -178,7 +178,7 @@ def _parts_below(path: str, root: str) -> list[str] | None:
 
 def _refuse_odd_forms(written: str, *, windows: bool) -> None:
     """Refuse forms that name something other than a file of this machine."""
-    if len(written) > _LONGEST_PATH:
+    if len(written) > _MAX_PATH_CHARACTERS:
         raise RefusalError("is a path longer than any file's. Check it.")
     try:
         forbidden = b"\0" in os.fsencode(written)

@@ -10,7 +10,7 @@ from kolors_mcp.images.sources.addresses import literal
 from kolors_mcp.images.sources.network import is_excepted
 
 _PORTS = {"http": 80, "https": 443}
-_LONGEST_LINK = 16_384
+_MAX_LINK_CHARACTERS = 16_384
 # Longer than any host can be: joining such a link costs more than in proportion to its length.
 _ENDLESS_HOST = re.compile(r"(?:[a-z][a-z0-9+.\-]*+:)?//[^/?#]{1024}", re.IGNORECASE)
 # Names as DNS has them, underscores included; anything else would be read differently by different programs.
@@ -27,7 +27,7 @@ def check_link(link: str, allowed_hosts: frozenset[str]) -> httpx.URL:
     Raises:
         RefusalError: It may not.
     """
-    if len(link) > _LONGEST_LINK:
+    if len(link) > _MAX_LINK_CHARACTERS:
         raise RefusalError("is a link too long to be one. Check it.")
     try:
         url = httpx.URL(link)
@@ -64,7 +64,7 @@ def join_link(url: httpx.URL, location: str) -> str:
         RefusalError: It is no link.
     """
     location = location.strip()
-    if len(location) > _LONGEST_LINK or _ENDLESS_HOST.match(location):
+    if len(location) > _MAX_LINK_CHARACTERS or _ENDLESS_HOST.match(location):
         raise RefusalError("leads to a link too long to be one. Give the picture's own link.")
     try:
         return urljoin(str(url), location)

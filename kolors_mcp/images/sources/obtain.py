@@ -12,7 +12,7 @@ from kolors_mcp.images.sources.fetch import Fetcher
 from kolors_mcp.images.sources.files import open_file
 from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
 
-_LONG_TEXT = 100_000
+_THREAD_FROM_CHARACTERS = 100_000
 """Characters from which on reading a reference is work for a thread."""
 
 
@@ -39,7 +39,7 @@ async def obtain(reference: str, fetcher: Fetcher, folders: Sequence[Path], thre
     Raises:
         RefusalError: There is no such thing, or it may not be had.
     """
-    if len(reference) > _LONG_TEXT:
+    if len(reference) > _THREAD_FROM_CHARACTERS:
         named = await to_thread.run_sync(parse, reference, limiter=threads)
     else:
         named = parse(reference)

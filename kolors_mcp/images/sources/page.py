@@ -54,7 +54,7 @@ _LETTER = re.compile(rb"[a-zA-Z]")
     opening=b"<!doctype html>",
 )
 def main_picture(page: bytes) -> str | None:
-    """Return the address of a page's main picture as it is written there, perhaps relative; none if it names none.
+    """Return the address of a page's main picture as it is written there, perhaps relative; None if it names none.
 
     In this order: `og:image`, `twitter:image`, the image of a JSON-LD product, `link rel=image_src`. Only the page's
     beginning is looked at.

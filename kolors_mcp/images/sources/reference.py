@@ -13,9 +13,9 @@ from kolors_mcp.images.limits import MAX_FETCHED_BYTES
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.wording import quoted
 
-LONGEST_PATH = 4096
+_MAX_PATH_CHARACTERS = 4096
 """Characters; no system takes longer ones."""
-_SHORTEST_BASE64 = 32
+_MIN_BASE64_CHARACTERS = 32
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{1,30}+):")
 _DRIVE = re.compile(r"/[A-Za-z]:[/\\]")
 _QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019", "\xab\xbb", "<>")
@@ -23,9 +23,9 @@ _QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019", "\xab\xbb", "<>")
 _FOREIGN = frozenset(("about", "attachment", "blob", "cid", "content", "javascript", "mailto", "sandbox"))
 _HELP = "Give an https link, the path of a file, a data: URI or bare base64."
 
-_LONGEST_HEADER = 4096
+_MAX_HEADER_CHARACTERS = 4096
 """Characters of a `data:` URI before its comma; a type and a few parameters are below a hundred."""
-_MOST_WRAPPINGS = 10_000
+_MAX_WRAPPING_CHARACTERS = 10_000
 """Quotation marks and blanks that are taken from around a reference, before it is taken for none."""
 _SLICE = 64 * 1024
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
@@ -84,7 +84,7 @@ def parse(reference: str) -> Source:
         raise RefusalError(f"is a {quoted(name, 20)} link, which cannot be read here. {_HELP}")
     if _looks_like_base64(text):
         return InlineBytes(_base64(text), "base64")
-    if "\0" in text or "\n" in text or len(text) > LONGEST_PATH:
+    if "\0" in text or "\n" in text or len(text) > _MAX_PATH_CHARACTERS:
         raise RefusalError(f"is neither a link nor a path nor the base64 of a picture. {_HELP}")
     return FilePath(text)
 
@@ -93,7 +93,7 @@ def parse(reference: str) -> Source:
 def _unwrapped(reference: str) -> str:
     """Strip blanks and quotation marks around a reference, however they are nested."""
     text = reference.strip()
-    start, stop, left = 0, len(text), _MOST_WRAPPINGS
+    start, stop, left = 0, len(text), _MAX_WRAPPING_CHARACTERS
     while stop - start > 1 and text[start] + text[stop - 1] in _QUOTES:
         start, stop, left = start + 1, stop - 1, left - 1
         while start < stop and text[start].isspace() and left > 0:
@@ -110,7 +110,7 @@ def _looks_like_base64(text: str) -> bool:
 
     The alphabet alone would make a mistyped path base64, and the first letters alone ("/9j/") make base64 a path.
     """
-    if len(text) < _SHORTEST_BASE64:
+    if len(text) < _MIN_BASE64_CHARACTERS:
         return False
     start = re.match(r"[A-Za-z0-9+/_\-\s]*", text[:400])
     head = "".join(start[0].split()) if start else ""
@@ -121,7 +121,7 @@ def _looks_like_base64(text: str) -> bool:
     if kind_of(decoded) is None:
         return False
     # Longer than any path can be, it must be base64 with something wrong in it, and is told so.
-    return len(text) > LONGEST_PATH or re.fullmatch(r"[A-Za-z0-9+/_\-=\s]+", text) is not None
+    return len(text) > _MAX_PATH_CHARACTERS or re.fullmatch(r"[A-Za-z0-9+/_\-=\s]+", text) is not None
 
 
 @linear(b"A", b"A ", b"A\n", b"=", b"-_", b"?", b"\xc3\xa9", b" ")
@@ -161,7 +161,7 @@ def _cleaned(text: str | bytes, start: int = 0) -> bytearray:
 @linear(b";", b"%", b"%41", b"%4", b"a", b"\xc3\xa9", b";base64", b" ", opening=b"data:,")
 def _data_uri(text: str) -> bytes:
     """Read `data:[type][;parameter]...[;base64],content` (RFC 2397)."""
-    comma = text.find(",", 0, _LONGEST_HEADER)
+    comma = text.find(",", 0, _MAX_HEADER_CHARACTERS)
     if comma < 0:
         raise RefusalError("is a data: URI without a comma near its beginning. Write data:image/jpeg;base64,...")
     parameters = [parameter.strip().lower() for parameter in text[len("data:") : comma].split(";")]
@@ -200,7 +200,7 @@ def _read_escapes(found: re.Match[bytes]) -> bytes:
 
 @linear(b"/", b"%2f", b"%", b"a", b"../", b"\xcc\x81\xcc\xa3", b"[", b"@", opening=b"file://")
 def _file_url(text: str) -> str:
-    if len(text) > LONGEST_PATH * 3:  # each character may be escaped
+    if len(text) > _MAX_PATH_CHARACTERS * 3:  # each character may be escaped
         raise RefusalError(f"is a file: link too long for any path. {_HELP}")
     rest = text[len("file:") :]
     if not rest.startswith("//"):
