@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commands import HANG_SECONDS, account_of, environment, kolors
+from commands import HANG_SECONDS, account_of, environment, started
 
 from kolors_mcp import cli
 from kolors_mcp.sandbox.kling import SandboxKling
@@ -29,17 +28,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="ends the program by 
 @contextmanager
 def demo(home: Path, *arguments: str, **variables: str) -> Generator[list[str]]:
     """The demo, running; yields the lines that it introduces itself with."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp", "demo", "--app", "--port", "0", *arguments],
-        cwd=home,
-        env=environment(home, **variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = ("demo", "--app", "--port", "0", *arguments)
+    with started(*command, env=environment(home, **variables), cwd=home) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
         try:
             yield [process.stdout.readline().strip() for _ in range(3)]
         finally:
@@ -101,17 +92,19 @@ def test_the_demo_of_an_account_says_that_clicks_cost(tmp_path: Path, kling: San
         assert httpx.get(address_in(lines), timeout=HANG_SECONDS).status_code == 200
 
 
-def test_a_port_or_folder_that_cannot_be_used_is_named(tmp_path: Path, kling: SandboxKling) -> None:
+def test_a_port_or_folder_that_cannot_be_used_is_named(
+    tmp_path: Path, kling: SandboxKling, capsys: pytest.CaptureFixture[str]
+) -> None:
     taken = kling.origin.rpartition(":")[2]
-    env = environment(tmp_path)
     for arguments, words in (
         (("--port", taken), f"Port {taken} cannot be used"),
         (("--port", "99999"), "Port 99999 cannot be used"),
         (("--port", "0", "--bridge", str(tmp_path / "nowhere")), "so it has no @modelcontextprotocol/ext-apps"),
     ):
-        done = kolors("demo", "--app", *arguments, env=env, cwd=tmp_path)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert words in done.stderr
+        assert cli.main(["demo", "--app", *arguments]) == 1
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert words in shown.err
 
 
 @pytest.mark.parametrize(
