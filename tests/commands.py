@@ -1,7 +1,6 @@
 """Runs `python -m kolors_mcp` and other programs as real processes, with an environment that a test chooses."""
 
 import os
-import shlex
 import shutil
 import socket
 import subprocess
@@ -38,7 +37,10 @@ def account_of(kling: SandboxKling) -> dict[str, str]:
 
 def python(*, really: bool = False) -> str:
     """What runs a Python program (or `-m module`); where its start is not what is tested, a fork has its imports."""
-    return sys.executable if really or sys.platform != "linux" else str(_fork_server()[1])
+    # A script names its interpreter in one word.
+    if really or sys.platform != "linux" or " " in sys.executable:
+        return sys.executable
+    return str(_fork_server()[1])
 
 
 def ran(
@@ -91,8 +93,7 @@ def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
     # The path of a socket has about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="kolors-fork-", dir="/tmp"))
     command = folder / "python"
-    stand_in = shlex.join([sys.executable, "-I", "-S", str(TESTS / "forked.py"), str(folder / "socket")])
-    command.write_text(f'#!/bin/sh\nexec {stand_in} "$@"\n', encoding="utf-8")
+    command.write_text(f"#!{sys.executable} -IS\n{(TESTS / 'forked.py').read_text('utf-8')}", encoding="utf-8")
     command.chmod(0o700)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "socket"))
@@ -100,6 +101,8 @@ def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
         process = subprocess.Popen(
             [sys.executable, TESTS / "fork_server.py", str(listener.fileno()), command],
             stdin=subprocess.PIPE,
+            # The streams of programs are made like its own: not a terminal's.
+            stdout=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
             # An interrupt from the keyboard ends the tests, and with them this process; nothing else does.
             start_new_session=True,

@@ -163,13 +163,17 @@ def become(order: Order, executable: str) -> None:
     close(order.streams)
     for name, stream in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         old = getattr(sys, name)
+        raw = io.FileIO(stream, old.mode, closefd=False)
+        raw.name = f"<{name}>"
         opened = io.TextIOWrapper(
-            open(stream, "wb" if stream else "rb", closefd=False),  # noqa: SIM115  (as long as the program)
+            raw if isinstance(old.buffer, io.RawIOBase) else type(old.buffer)(raw),
             encoding=old.encoding,
             errors=old.errors,
             newline="\n",
-            line_buffering=stream == 2 or os.isatty(stream),
+            line_buffering=old.line_buffering or os.isatty(stream),
+            write_through=old.write_through,
         )
+        opened.mode = old.mode
         setattr(sys, name, opened)
         setattr(sys, f"__{name}__", opened)
     os.chdir(order.folder)

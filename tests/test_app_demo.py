@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commands import HANG_SECONDS, account_of, environment, started
+from commands import HANG_SECONDS, account_of, environment, kolors, started
 
 from kolors_mcp import cli
 from kolors_mcp.sandbox.kling import SandboxKling
@@ -92,19 +92,17 @@ def test_the_demo_of_an_account_says_that_clicks_cost(tmp_path: Path, kling: San
         assert httpx.get(address_in(lines), timeout=HANG_SECONDS).status_code == 200
 
 
-def test_a_port_or_folder_that_cannot_be_used_is_named(
-    tmp_path: Path, kling: SandboxKling, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_port_or_folder_that_cannot_be_used_is_named(tmp_path: Path, kling: SandboxKling) -> None:
     taken = kling.origin.rpartition(":")[2]
+    env = environment(tmp_path)
     for arguments, words in (
         (("--port", taken), f"Port {taken} cannot be used"),
         (("--port", "99999"), "Port 99999 cannot be used"),
         (("--port", "0", "--bridge", str(tmp_path / "nowhere")), "so it has no @modelcontextprotocol/ext-apps"),
     ):
-        assert cli.main(["demo", "--app", *arguments]) == 1
-        shown = capsys.readouterr()
-        assert shown.out == ""
-        assert words in shown.err
+        done = kolors("demo", "--app", *arguments, env=env, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert words in done.stderr
 
 
 @pytest.mark.parametrize(
