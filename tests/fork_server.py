@@ -137,9 +137,8 @@ def read_at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
 def received(stand_in: socket.socket) -> Order | None:
     """Read what `forked.py` wrote; None if it could not write all of it."""
     length, streams, _, _ = socket.recv_fds(stand_in, 4, 3)
-    with stand_in.makefile("rb") as rest:
-        size = int.from_bytes(length, "big")
-        written = rest.read(size)
+    size = int.from_bytes(length, "big")
+    written = stand_in.recv(size, socket.MSG_WAITALL)
     if len(length) < 4 or len(written) < size:
         close(streams)
         return None
@@ -173,7 +172,7 @@ def become(order: Order, executable: str) -> None:
             line_buffering=old.line_buffering or os.isatty(stream),
             write_through=old.write_through,
         )
-        opened.mode = old.mode
+        opened.mode = old.mode  # pyright: ignore[reportAttributeAccessIssue]  (the interpreter does it too)
         setattr(sys, name, opened)
         setattr(sys, f"__{name}__", opened)
     os.chdir(order.folder)

@@ -63,6 +63,8 @@ def test_the_package_is_loaded_already_and_runs_as_the_command_does(tmp_path: Pa
     one, other = (ran(script, env=environment(tmp_path), cwd=tmp_path).stdout.split() for _ in range(2))
     assert one == other
     assert one[1] == "True"
+    # Whoever has threads may hold a lock that nobody in the fork would ever give back.
+    assert [path.name for path in Path(f"/proc/{one[0]}/task").iterdir()] == [one[0]]
     assert ran(script, env=environment(tmp_path), cwd=tmp_path, really=True).stdout.split()[1] == "False"
     real, forked = (kolors("nonsense", env=environment(tmp_path), cwd=tmp_path, really=real) for real in (True, False))
     assert (forked.returncode, forked.stdout, forked.stderr) == (real.returncode, real.stdout, real.stderr)

@@ -46,6 +46,11 @@ class Imported:
     deeds: list[str]
     """What was done besides."""
 
+    @property
+    def all(self) -> set[str]:
+        """All modules that were there at the end."""
+        return set[str]().union(*self.loaded.values())
+
 
 def probe(*names: str) -> Imported:
     """Import modules in a fresh interpreter."""
@@ -72,11 +77,11 @@ def test_starting_the_server_loads_nothing_that_only_a_call_needs(imported: Impo
         assert name in ours
         assert heavy_in(ours) == set()
     # The rest of the package does load it, but for what only the first HEIC needs.
-    assert heavy_in(set.union(*imported.loaded.values())) >= set(HEAVY) - {"pillow_heif"}
+    assert heavy_in(imported.all) >= set(HEAVY) - {"pillow_heif"}
 
 
 def test_an_import_opens_no_connection_writes_no_file_and_configures_no_logging(imported: Imported) -> None:
-    assert MODULES.keys() - {"kolors_mcp.__main__"} <= set.union(*imported.loaded.values())
+    assert MODULES.keys() - {"kolors_mcp.__main__"} <= imported.all
     assert imported.deeds == []
 
 
