@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import end_fork_server
 from hypothesis import settings
 from made_once import make_once
 from making import Era
@@ -35,6 +36,12 @@ def made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         make_once(patch)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_programs_end_with_the_tests() -> Iterator[None]:
+    yield
+    end_fork_server()
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
-from commands import environment
+from commands import environment, python
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
 
@@ -28,7 +27,7 @@ def test_half_a_character_and_a_deep_nest_are_answered_in_words(tmp_path: Path) 
         '{"jsonrpc":"2.0","id":4,"method":"ping"}',
     ]
     with subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp"],
+        [python(), "-m", "kolors_mcp"],
         env=environment(tmp_path, KOLORS_SANDBOX="1"),
         cwd=tmp_path,
         stdin=subprocess.PIPE,
