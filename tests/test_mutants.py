@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "mutants.py"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "scripts" / "mutants.py"
+PACKAGE = ROOT / "kolors_mcp"
 RULE = "rules/limit"
-FEW = ("cli/app_guard", "images/places", "kling/auth", "ledger/place")
+FEW = ("cli/app_guard", "kling/auth", "ledger/failures", "ledger/place")
 """Small files of those that the script knows."""
 SOURCE = '''"""Says who may pay; 3 > 2."""
 from math import inf
@@ -97,7 +99,7 @@ def _assert_other_code(before: str, made: list[Any]) -> None:
 def test_every_change_is_code_and_other_code() -> None:
     _assert_other_code(SOURCE, _of(SOURCE))
     for file in FEW:
-        text = (SCRIPT.parents[1] / "kolors_mcp" / f"{file}.py").read_text("utf-8")
+        text = (PACKAGE / f"{file}.py").read_text("utf-8")
         _assert_other_code(text, list(mutants.mutants_of(file, text)))
 
 
@@ -160,7 +162,8 @@ def test_a_seed_draws_the_same_sample_again_and_all_files_have_their_turn() -> N
     assert {one.file for one in mutants.sampled(7, 5, "ledger/place")} == {"ledger/place"}
 
 
-def test_every_test_that_is_named_is_there(tmp_path: Path) -> None:
+def test_every_file_and_every_test_that_is_named_is_there(tmp_path: Path) -> None:
+    assert [file for file in mutants.TESTS if not (PACKAGE / f"{file}.py").is_file()] == []
     mutants.Copy(tmp_path / "copy")
     with pytest.raises(FileNotFoundError, match=r"no test file test_gone\.py"):
         mutants.Copy(tmp_path / "other", tests={"settings": ("test_gone.py",)})

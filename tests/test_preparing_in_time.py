@@ -1,4 +1,4 @@
-"""Photos that take longer than the caller waits: the answer comes in time, while there is still some for the sending."""
+"""Photos that take longer than the caller waits: the answer comes in time, while there is some left for the sending."""
 
 import asyncio
 
