@@ -29,8 +29,11 @@ PACKAGE = "kolors_mcp"
 HUNG_SECONDS = 180
 """After so many a change counts as noticed: it hangs what it touches."""
 
-_KLING = ("test_kling_*.py", "test_references.py", "test_paid_once.py", "test_faults.py")
-_PAID = ("test_paid_once.py", "test_faults.py", "test_waiting.py", "test_server.py", "test_keeping.py")
+_KLING = ("test_kling_*.py", "test_settling.py", "test_references.py", "test_paid_once.py", "test_faults.py")
+_PAID = (
+    "test_preparing_in_time.py", "test_settling.py", "test_paid_once.py", "test_faults.py", "test_waiting.py",
+    "test_server.py", "test_keeping.py",
+)  # fmt: skip
 _LEDGER = ("test_ledger.py", "test_ledger_failures.py", "test_paid_once.py")
 _NET = (
     "test_images_network.py", "test_images_dialling.py", "test_images_table.py", "test_images_fetch.py",
