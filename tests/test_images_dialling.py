@@ -10,6 +10,7 @@ import pytest
 from images_support import PUBLIC, png, redirect, response
 from images_web import web
 
+from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources import certificates
@@ -97,6 +98,24 @@ async def test_a_name_that_cannot_be_asked_for_leads_nowhere(error: Exception) -
         await pictures.prepare("http://shop.example/a.png", "cloth_image")
     with pytest.raises(NotPublicError):
         await PinnedBackend(frozenset(), resolver).connect_tcp("shop.example", 443)
+
+
+@pytest.mark.parametrize("host", ["xn--a.example", "xn--99999.example"])
+async def test_a_name_that_cannot_be_shown_as_people_write_it_is_shown_as_it_is_asked_for(host: str) -> None:
+    async with web() as site:
+        site.server.answers |= {"/a.png": response(png()), "/b.png": response(b"", status="404 Not Found")}
+        assert (await site.pictures.prepare(f"http://{host}/a.png", "cloth_image")).label == host
+        with pytest.raises(PictureRefusedError, match=f'"{host}"'):
+            await site.pictures.prepare(f"http://{host}/b.png", "cloth_image")
+        assert site.network.asked == [host, host]
+
+
+@pytest.mark.parametrize("part", ["/\ud800.png", "/a.png?\ud800", ":80\ud800/"])
+async def test_a_link_with_half_a_character_is_refused_in_words(part: str) -> None:
+    async with web() as site:
+        with pytest.raises(PictureRefusedError, match="is a link that is written wrongly"):
+            await site.pictures.prepare(f"http://shop.example{part}", "cloth_image")
+        assert site.network.asked == []
 
 
 async def test_no_socket_in_the_file_system_is_connected_to() -> None:
