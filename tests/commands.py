@@ -1,7 +1,6 @@
 """Runs `python -m kolors_mcp` and other programs as real processes, with an environment that a test chooses."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -113,7 +112,6 @@ def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
 def end_fork_server() -> None:
     """End it, and every program that it still runs, if it was ever started."""
     if _fork_server.cache_info().currsize:
-        process, command = _fork_server()
+        process, _ = _fork_server()
         process.communicate()
-        shutil.rmtree(command.parent)
         _fork_server.cache_clear()

@@ -11,6 +11,7 @@ import os
 import pkgutil
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -55,8 +56,9 @@ class Program:
 class ForkServer:
     """Forks a process for each connection to the listening socket, and keeps both together."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, folder: Path) -> None:
         self._listener = listener
+        self._folder = folder
         self._running: set[Program] = set()
         self._environment = read_at_the_start(os.environ)
         self._selector = selectors.DefaultSelector()
@@ -123,10 +125,11 @@ class ForkServer:
             program.stand_in.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
 
     def _end(self) -> NoReturn:
-        """Leave nothing behind."""
+        """Leave nothing behind, however the tests have ended."""
         for program in self._running:
             os.kill(program.number, signal.SIGKILL)
             os.waitpid(program.number, 0)
+        shutil.rmtree(self._folder)
         sys.exit()
 
 
@@ -205,6 +208,6 @@ def load() -> None:
 if __name__ == "__main__":
     load()
     number, stand_in = sys.argv[1:]
-    ordered = ForkServer(socket.socket(fileno=int(number))).serve()
+    ordered = ForkServer(socket.socket(fileno=int(number)), Path(stand_in).parent).serve()
     become(ordered, stand_in)
     run(ordered.arguments)

@@ -160,13 +160,19 @@ def test_a_setting_that_cannot_be_used_ends_it_by_name(tmp_path: Path, here: Run
     assert done.stderr.startswith('KOLORS_LOG_LEVEL is "CHATTY"; it takes')
 
 
-def test_a_server_that_dies_is_one_sentence(tmp_path: Path) -> None:
-    # The server is this same interpreter without further arguments; nothing else is.
-    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif len(sys.orig_argv) == 3: os._exit(3)\n")
-    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    done = kolors("demo", env=environment(tmp_path, PYTHONPATH=path), cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr == "The server ended before it answered. What it wrote stands above.\n"
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows starts no scripts")
+def test_a_server_that_dies_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dying = tmp_path / "python"
+    dying.write_text('#!/bin/sh\necho "$@" >called\nexit 3\n', encoding="utf-8")
+    dying.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(dying))
+    monkeypatch.setattr(os, "environ", environment(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demo"]) == 1
+    assert (tmp_path / "called").read_text("utf-8") == "-m kolors_mcp\n"
+    assert capsys.readouterr().err == "The server ended before it answered. What it wrote stands above.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows interrupts consoles, not processes")
@@ -218,7 +224,7 @@ def test_on_a_terminal_a_bar_moves(kling: SandboxKling, tmp_path: Path) -> None:
 
     ours, theirs = pty.openpty()
     demo = subprocess.Popen(
-        [python(really=True), "-m", "kolors_mcp", "demo", "--real", "--save-dir", tmp_path / "out"],
+        [python(), "-m", "kolors_mcp", "demo", "--real", "--save-dir", tmp_path / "out"],
         env=environment(tmp_path, **account_of(kling), COLUMNS="100", TERM="xterm"),
         cwd=tmp_path,
         stdin=theirs,

@@ -217,9 +217,7 @@ def test_a_setting_that_cannot_be_used_is_the_only_finding(examine: Examine) -> 
 
 
 def test_the_sandbox_needs_no_account_as_a_real_process(tmp_path: Path) -> None:
-    done = kolors(
-        "doctor", env=environment(tmp_path, KOLORS_SANDBOX="1", KLING_API_KEY=WRONG), cwd=tmp_path, really=True
-    )
+    done = kolors("doctor", env=environment(tmp_path, KOLORS_SANDBOX="1", KLING_API_KEY=WRONG), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "none needed: KOLORS_SANDBOX is set" in line(done.stdout, "credentials")
     assert "http://127.0.0.1:" in line(done.stdout, "region")

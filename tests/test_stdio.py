@@ -83,7 +83,7 @@ async def test_the_bytes_on_the_wire_are_the_pages_for_every_kind_of_source(
 @pytest.mark.process
 @pytest.mark.anyio
 async def test_an_api_key_instead_of_the_pair_works(kling: SandboxKling, tmp_path: Path) -> None:
-    async with Client(server(environment(kling, tmp_path, KLING_API_KEY=kling.api_key), really=True)) as client:
+    async with Client(server(environment(kling, tmp_path, KLING_API_KEY=kling.api_key))) as client:
         result = await client.call_tool("list_try_ons", {})
     assert not result.is_error
     assert kling.requests[0].headers["authorization"] == f"Bearer {kling.api_key}"
