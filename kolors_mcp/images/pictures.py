@@ -15,7 +15,8 @@ from kolors_mcp.images.content import Content, MemoryContent
 from kolors_mcp.images.fetch import Fetcher, FetchLimits
 from kolors_mcp.images.files import open_file
 from kolors_mcp.images.limits import WIDEST_RATIO
-from kolors_mcp.images.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
+from kolors_mcp.images.lookups import Resolver
+from kolors_mcp.images.network import Connect, PinnedBackend, system_connect
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.places import Places
 from kolors_mcp.images.refusal import RefusalError
@@ -68,7 +69,7 @@ class Pictures:
         self._folders = tuple(folders)
         costs = costs or FetchLimits()
         places = Places(costs.at_once, costs.per_host)
-        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect, places=places)
+        backend = PinnedBackend(allowed_hosts, resolver, connect or system_connect, places=places)
         self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
         self._decoder: Decoder = decoder or Decoders()
         self._walkers = CapacityLimiter(_WALKERS)
@@ -119,7 +120,7 @@ class Pictures:
         """
         for attempt in range(1, _DOWNLOADS + 1):
             try:
-                fetched = await self._fetcher.fetch(url, pages=False)
+                fetched = await self._fetcher.fetch(url, pages=False, patient=True)  # it is paid for
                 data = bytes(fetched.data)
                 await self._verify(data)
             except RefusalError as error:
