@@ -17,7 +17,7 @@ from mcp_types.jsonrpc import INVALID_REQUEST, JSONRPCError, JSONRPCRequest
 
 from kolors_mcp.server import lines
 from kolors_mcp.server.lines import LineReader
-from kolors_mcp.server.messages import MOST_ESCAPES, MOST_PARTS, message_of, unreadable
+from kolors_mcp.server.messages import LARGE, MOST_PARTS, message_of, unreadable
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
 
@@ -78,7 +78,7 @@ def test_the_real_process_answers_every_line_that_asks_something(tmp_path: Path)
     assert '"error"' in answers[3]
     for number in (4, 5, 6):
         assert "nested too deep" in answers[number]
-    assert "more parts" in answers[7]
+    assert "anything but pictures in base64" in answers[7]
     assert "is longer than 56,000,000 bytes; give pictures as files or links. Nothing was done." in answers[8]
     for number in (9, 10):
         assert len(answers[number]) < 600
@@ -92,7 +92,9 @@ UNREAD = {
     "a long number": "1" * 5_000,
     "many parts": "[" + "0," * MOST_PARTS + "0]",
     "many empty lists": "[" + "[]," * MOST_PARTS + "0]",
-    "many escapes": '"' + r"\n" * (MOST_ESCAPES + 1) + '"',
+    "many escapes": '"' + r"\n" * LARGE + '"',
+    "much that is no base64": '"' + "\u4e2d" * (LARGE // 3) + '"',
+    "half a character in a large line": '"' + "A" * LARGE + r'\ud800"',
     "no JSON": "nothing",
 }
 SHAPES = {
@@ -129,7 +131,10 @@ def test_nobody_is_answered_where_no_number_can_be_told(line: bytes) -> None:
     assert message_of(line) is None
 
 
-@pytest.mark.parametrize("text", [r"8\ud83d", "\u4e2d", r"\u4e2d", "A" * 1_000_000, r"/9j\/" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [r"8\ud83d", "\u4e2d", r"\u4e2d", "A" * 1_000_000, r"/9j\/" * 100_000, (r"Aa1\/" + "A" * 71 + r"\r\n") * 60_000],
+)
 def test_what_can_be_read_is(text: str) -> None:
     read = message_of(bytearray(call(1, f'"{text}"').encode()))
     assert isinstance(read, SessionMessage)

@@ -18,8 +18,10 @@ from kolors_mcp.server.encodable import encodable
 
 MOST_PARTS = 20_000
 """Brackets, braces and commas of a message, those in its texts included; the dearest take some 30 ms to read."""
-MOST_ESCAPES = 2_000_000
-"""Backslashes of a message: twice those of two pictures of 20 MB with each `/` escaped and a break in each line."""
+LARGE = 4_000_000
+"""Bytes of a line from which on it must be what is read fast: base64, with a backslash before each `/` at most."""
+_BYTES_FOR_ESCAPE = 16
+"""Bytes that each backslash of a large line must bring: base64 has one in 64, and two for each line's end."""
 
 _HEAD, _TAIL = 1_000, 600
 """Bytes at both ends of a line that are searched for the request's number."""
@@ -40,13 +42,17 @@ Read = SessionMessage | JSONRPCError
 )  # fmt: skip
 def message_of(line: bytes | bytearray) -> Read | None:
     """Return what a line says, or an error with the number of the request; None if there is nobody to answer."""
-    if line.count(b"[") + line.count(b"{") + line.count(b",") > MOST_PARTS or line.count(b"\\") > MOST_ESCAPES:
-        return unreadable(line[:_HEAD], line[-_TAIL:], "has more parts than any call of this server's tools")
+    large = len(line) > LARGE
+    dear = large and not (line.isascii() and line.count(b"\\") <= len(line) // _BYTES_FOR_ESCAPE)
+    if dear or line.count(b"[") + line.count(b"{") + line.count(b",") > MOST_PARTS:
+        return unreadable(
+            line[:_HEAD], line[-_TAIL:], "is too large for anything but pictures in base64; give files or links"
+        )
     try:
         return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
     except ValidationError as refused:
         strictly = refused.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
-    return (_repaired(line) if strictly else None) or unreadable(
+    return (_repaired(line) if strictly and not large else None) or unreadable(
         line[:_HEAD], line[-_TAIL:], "is not JSON that can be read, is nested too deep, or is no message of JSON-RPC"
     )
 
