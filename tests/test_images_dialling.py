@@ -80,12 +80,21 @@ async def dialled(
 MANY = [f"93.184.216.{n}" for n in range(1, 10)]
 
 
-async def test_four_addresses_of_a_name_are_tried_for_five_seconds_each() -> None:
-    assert await dialled(MANY, None) == [(address, 5.0) for address in MANY[:4]]
-    assert await dialled(MANY, 20.0) == [(address, 5.0) for address in MANY[:4]]
-    assert await dialled(MANY[:2], 2.0) == [(address, 2.0) for address in MANY[:2]]
-    assert await dialled(MANY, None, reached=MANY[3]) == [(address, 5.0) for address in MANY[:4]]
-    assert await dialled(MANY, None, reached=MANY[0]) == [(MANY[0], 5.0)]
+async def test_four_addresses_of_a_name_share_four_seconds() -> None:
+    assert await dialled(MANY, None) == [(address, 1.0) for address in MANY[:4]]
+    assert await dialled(MANY, 20.0) == [(address, 1.0) for address in MANY[:4]]
+    assert await dialled(MANY[:1], 20.0) == [(MANY[0], 4.0)]
+    assert await dialled(MANY[:2], 2.0) == [(address, 1.0) for address in MANY[:2]]
+    assert await dialled(MANY, None, reached=MANY[3]) == [(address, 1.0) for address in MANY[:4]]
+    assert await dialled(MANY, None, reached=MANY[0]) == [(MANY[0], 1.0)]
+
+
+async def test_both_families_of_addresses_are_tried_by_turns_beginning_as_the_system_does() -> None:
+    six = [f"2606:4700::{n}" for n in range(1, 6)]
+    for first, second in ((six, MANY), (MANY, six)):
+        tried = [address for address, _ in await dialled([*first, *second], None)]
+        assert tried == [first[0], second[0], first[1], second[1]]
+    assert [address for address, _ in await dialled([*six[:1], *MANY], None)] == [six[0], *MANY[:3]]
 
 
 @pytest.mark.parametrize("error", [OSError(), UnicodeError(), UnicodeEncodeError("idna", "x", 0, 1, "too long")])

@@ -64,7 +64,8 @@ MAX_PAGE_BYTES = 512 * 1024
 """Most bytes of a web page that is searched for its main picture, which pages name in their heads."""
 
 FETCH_SECONDS = 20.0
-"""All the time a fetch has, waiting in line, redirects, a page and its picture included."""
+"""All the time a fetch has, waiting in line, redirects, a page and its picture included. A server that brings next to
+nothing is given up much sooner; see `waits`."""
 
 MAX_REDIRECTS = 5
 MAX_FETCHES = 16

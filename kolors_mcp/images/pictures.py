@@ -17,7 +17,8 @@ from kolors_mcp.images.limits import NOTED_ASPECT_RATIO
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
-from kolors_mcp.images.sources.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
+from kolors_mcp.images.sources.lookups import Resolver
+from kolors_mcp.images.sources.network import Connect, PinnedBackend, system_connect
 from kolors_mcp.images.sources.obtain import Obtained, obtain
 from kolors_mcp.images.sources.places import Places
 from kolors_mcp.images.worker.messages import Done
@@ -58,7 +59,7 @@ class Pictures:
         self._folders = tuple(folders)
         costs = costs or FetchLimits()
         places = Places(costs.at_once, costs.per_host)
-        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect, places=places)
+        backend = PinnedBackend(allowed_hosts, resolver, connect or system_connect, places=places)
         self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
         self._decoder: Decoder = decoder or Decoders()
         self._walkers = CapacityLimiter(_WALKERS)
@@ -109,7 +110,7 @@ class Pictures:
         """
         for attempt in range(1, _DOWNLOADS + 1):
             try:
-                fetched = await self._fetcher.fetch(url, pages=False)
+                fetched = await self._fetcher.fetch(url, pages=False, patient=True)  # it is paid for
                 data = bytes(fetched.data)
                 await self._verify(data)
             except RefusalError as error:

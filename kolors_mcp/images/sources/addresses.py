@@ -34,8 +34,12 @@ _IPV4_REFUSED = tuple(
     )
 )
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Behind it every IPv4 address is reached on networks that have IPv6 only (RFC 6052); their name servers answer so.
+The translator dials the last 32 bits, so these are judged. Networks' own prefixes lie elsewhere; see `_carried`."""
+
 _IPV6_ALLOWED = ipaddress.IPv6Network("2000::/3")
-"""All that is handed out as global unicast; mapped, NAT64, loopback, local and multicast addresses lie outside."""
+"""All that is handed out as global unicast; mapped, loopback, local and multicast addresses lie outside."""
 _IPV6_REFUSED = tuple(
     ipaddress.IPv6Network(block)
     for block in (
@@ -80,6 +84,8 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(parsed, ipaddress.IPv4Address):
         return not any(parsed in block for block in _IPV4_REFUSED)
+    if (translated := behind_translator(address)) is not None:
+        return is_public(translated)
     # A zone ("%eth0") only makes sense on a local network.
     return (
         parsed.scope_id is None
@@ -88,6 +94,14 @@ def is_public(address: str) -> bool:
         and int(parsed) >> 32 & 0xFFFF_FFFF & ~_ISATAP_KINDS != _ISATAP
         and not any(carried in block for carried in _carried(int(parsed)) for block in _IPV4_INSIDE)
     )
+
+
+def behind_translator(address: str) -> str | None:
+    """Return the IPv4 address that an address stands for on networks with IPv6 only, if it is such a one."""
+    parsed = ipaddress.ip_address(address)
+    if not isinstance(parsed, ipaddress.IPv6Address) or parsed.scope_id is not None or parsed not in _NAT64:
+        return None
+    return str(ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF))
 
 
 def _carried(address: int) -> Iterator[ipaddress.IPv4Address]:

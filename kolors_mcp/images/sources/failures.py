@@ -9,14 +9,13 @@ import httpcore
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.network import NotPublicError
 from kolors_mcp.images.sources.pace import CrumbsError
+from kolors_mcp.images.sources.waits import TooSlowError
 
 _logger = logging.getLogger(__name__)
 
 
 def failed(error: Exception, host: str) -> RefusalError:
     """Return what is said about an exchange that ended with `error`; `host` is quoted already."""
-    if isinstance(error, RefusalError):
-        return error
     if isinstance(error, NotPublicError):
         return RefusalError(
             f"cannot be fetched: {host} does not lead to the public internet. Check the link, or download the "
@@ -28,6 +27,10 @@ def failed(error: Exception, host: str) -> RefusalError:
     if isinstance(error, CrumbsError):
         return RefusalError(
             f"cannot be fetched: {host} sends it in too many small pieces. Download it and give the file."
+        )
+    if isinstance(error, TooSlowError):
+        return RefusalError(
+            f"is delivered too slowly by {host}. Try again, or download it and give the file.", passing=True
         )
     if isinstance(error, httpcore.NetworkError | httpcore.ProtocolError | httpcore.TimeoutException | OSError):
         return RefusalError(

@@ -22,6 +22,7 @@ from kolors_mcp.images.sources.links import check_link, join_link, show_host
 from kolors_mcp.images.sources.network import PinnedBackend
 from kolors_mcp.images.sources.page import main_picture
 from kolors_mcp.images.sources.places import Lines
+from kolors_mcp.images.sources.waits import SLOW_SECONDS, Waits
 from kolors_mcp.wording import plain, quoted
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class FetchLimits:
     """What a fetch may cost."""
 
     seconds: float = limits.FETCH_SECONDS
+    slow_seconds: float = SLOW_SECONDS
     data_bytes: int = limits.MAX_FETCHED_BYTES
     redirects: int = limits.MAX_REDIRECTS
     at_once: int = limits.MAX_FETCHES
@@ -84,19 +86,21 @@ class Fetcher:
         self._hosts = Lines(self._limits.per_host)
         self._searchers = CapacityLimiter(_PAGES_AT_ONCE)
 
-    async def fetch(self, link: str, *, pages: bool = True) -> Fetched:
+    async def fetch(self, link: str, *, pages: bool = True, patient: bool = False) -> Fetched:
         """Return the picture behind `link`.
 
         Args:
             link: An http or https link.
             pages: Whether a web page stands for the picture it names as its main one.
+            patient: Whether a slow server has all the time of the fetch.
 
         Raises:
             RefusalError: There is no such picture, or it may not be fetched.
         """
+        waits = Waits(self._limits.seconds if patient else self._limits.slow_seconds)
         try:
             with anyio.fail_after(self._limits.seconds):
-                return await self._fetch(link, pages=pages)
+                return await self._fetch(link, self._backend.within(waits), pages=pages)
         except TimeoutError as error:
             raise RefusalError(
                 f"was not delivered within {self._limits.seconds:g} seconds. Try again, or download it "
@@ -104,8 +108,8 @@ class Fetcher:
                 passing=True,
             ) from error
 
-    async def _fetch(self, link: str, *, pages: bool) -> Fetched:
-        url, data = await self._follow(check_link(link, self._allowed_hosts))
+    async def _fetch(self, link: str, way: PinnedBackend, *, pages: bool) -> Fetched:
+        url, data = await self._follow(check_link(link, self._allowed_hosts), way)
         head = bytes(data[:HEAD])
         host = plain(show_host(url), 100)
         if kind_of(head) is not None or not is_page(head):
@@ -121,14 +125,15 @@ class Fetcher:
         target = join_link(url, named)
         if url.scheme == "https" and target[:7].lower() == "http://":
             target = "https" + target[len("http") :]
-        fetched = await self._fetch(target, pages=False)
+        fetched = await self._fetch(target, way, pages=False)
         note = f"the link is a web page at {host}; the page's main picture, from {fetched.label}, was used"
         return replace(fetched, notes=(note, *fetched.notes))
 
-    async def _follow(self, url: httpx.URL) -> tuple[httpx.URL, bytearray]:
+    async def _follow(self, url: httpx.URL, way: PinnedBackend) -> tuple[httpx.URL, bytearray]:
         """Follow redirects by hand, each hop under the same rules."""
         for _ in range(self._limits.redirects + 1):
-            async with self._hosts.place(url.raw_host.rstrip(b".").decode("ascii")), self._answer(url) as response:
+            host = url.raw_host.rstrip(b".").decode("ascii")
+            async with self._hosts.place(host), self._answer(url, way) as response:
                 if response.status not in _REDIRECTS:
                     return url, await self._body(url, response)
                 location = _header(response, b"location")
@@ -144,13 +149,13 @@ class Fetcher:
         raise RefusalError(f"is redirected more than {self._limits.redirects} times. Give the link it ends at.")
 
     @asynccontextmanager
-    async def _answer(self, url: httpx.URL) -> AsyncGenerator[httpcore.Response]:
+    async def _answer(self, url: httpx.URL, way: PinnedBackend) -> AsyncGenerator[httpcore.Response]:
         """Ask for the link; whatever goes wrong on the way is told in our words."""
         host = quoted(show_host(url), 100)
         try:
             context = await self._trusted() if url.scheme == "https" else None
             target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-            connection = httpcore.AsyncHTTPConnection(target.origin, context, network_backend=self._backend)
+            connection = httpcore.AsyncHTTPConnection(target.origin, context, network_backend=way)
             try:
                 headers = [("Host", url.netloc.decode("ascii")), *_HEADERS]
                 async with connection.stream("GET", target, headers=headers) as response:

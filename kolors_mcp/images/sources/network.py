@@ -4,49 +4,33 @@ Checking a name and leaving the client to resolve it again would ask twice, and 
 Certificates and SNI still go by the name, since only the dialling is changed.
 """
 
-import socket
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
-from typing import cast
+from copy import copy
+from itertools import chain, zip_longest
+from typing import Self, cast
 
 import anyio
 import httpcore
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 
 from kolors_mcp.images import limits
 from kolors_mcp.images.sources.addresses import is_inside_name, is_odd_number, is_public, literal
+from kolors_mcp.images.sources.lookups import Lookups, Resolver
 from kolors_mcp.images.sources.pace import PacedStream
 from kolors_mcp.images.sources.places import Places
+from kolors_mcp.images.sources.waits import SLOW_SECONDS, Waits
 
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From a host and port to all its IP addresses. Raises `OSError` if there are none."""
 Connect = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStream]]
 """Dials an IP address and port within so many seconds. Raises `httpcore.ConnectError` or `ConnectTimeout`."""
 
-_SECONDS_PER_ADDRESS = 5.0
+_CONNECT_SECONDS = float(SLOW_SECONDS)
+"""What dialling all addresses of a name may take, each of them the same part of it."""
 _MAX_ADDRESSES = 4
-_MAX_LOOKUPS = 32
-"""Names looked up at once. A name server that never answers holds a thread until the system gives up, so these are
-threads of their own: neither other calls nor Kling's name wait for them."""
-_lookup_threads: RunVar[CapacityLimiter] = RunVar("lookup threads")
 
 
 class NotPublicError(Exception):
     """The name does not lead to a public address: it has none, or not only such. Which one is told to nobody."""
-
-
-async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """Ask the operating system. Whoever gives up waiting goes on at once; the question is left behind."""
-    limiter = _lookup_threads.get(None)
-    if limiter is None:
-        limiter = CapacityLimiter(_MAX_LOOKUPS)
-        _lookup_threads.set(limiter)
-    # Given as bytes, a name is not encoded once more by the standard library.
-    ask = partial(socket.getaddrinfo, host.encode("ascii"), port, type=socket.SOCK_STREAM)
-    answers = await to_thread.run_sync(ask, abandon_on_cancel=True, limiter=limiter)
-    return list(dict.fromkeys(str(address[0]) for *_, address in answers))
 
 
 async def system_connect(address: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
@@ -68,16 +52,23 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
     def __init__(
         self,
         allowed_hosts: frozenset[str],
-        resolver: Resolver = system_resolver,
+        resolver: Resolver | None = None,
         connect: Connect = system_connect,
         judge: Callable[[str], bool] = is_public,
         places: Places | None = None,
     ) -> None:
         self._allowed_hosts = allowed_hosts
-        self._resolver = resolver
+        self._resolver = resolver or Lookups().addresses
         self._connect = connect
         self._judge = judge
         self._places = places or Places(limits.MAX_FETCHES, limits.MAX_FETCHES_PER_HOST)
+        self._waits = Waits(math.inf)
+
+    def within(self, waits: Waits) -> Self:
+        """Return the same way out, for a fetch that waits for servers only as long as this account lasts."""
+        within = copy(self)
+        within._waits = waits  # noqa: SLF001  (of the same class)
+        return within
 
     async def connect_tcp(
         self,
@@ -91,19 +82,21 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
 
         Raises:
             NotPublicError: Any answer is not public, or there is none.
+            TooSlowError: The fetch has waited for too long.
         """
-        addresses = await self._addresses(host, port)
-        seconds = _SECONDS_PER_ADDRESS if timeout is None else min(timeout, _SECONDS_PER_ADDRESS)
+        addresses = _by_turns(await self._addresses(host, port))[:_MAX_ADDRESSES]
+        seconds = min(_CONNECT_SECONDS, math.inf if timeout is None else timeout) / len(addresses)
         failure: Exception = NotPublicError()
-        for address in addresses[:_MAX_ADDRESSES]:
+        for address in addresses:
             async with AsyncExitStack() as held:
                 await held.enter_async_context(self._places.place(address))
                 try:
-                    stream = await self._connect(address, port, seconds)
+                    with self._waits.for_server():
+                        stream = await self._connect(address, port, seconds)
                 except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                     failure = error
                 else:
-                    return PacedStream(stream, held.pop_all())
+                    return PacedStream(stream, held.pop_all(), self._waits)
         raise failure
 
     async def connect_unix_socket(
@@ -130,10 +123,18 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
             raise NotPublicError
         else:
             try:
-                addresses = await self._resolver(host, port)
+                with self._waits.for_server():
+                    addresses = await self._resolver(host, port)
             except (OSError, UnicodeError) as error:
                 raise NotPublicError from error
         # One bad answer condemns the name: whoever mixes them is up to something.
         if not addresses or not (excepted or all(self._judge(address) for address in addresses)):
             raise NotPublicError
         return addresses
+
+
+def _by_turns(addresses: Sequence[str]) -> Sequence[str]:
+    """Return the addresses of both families by turns: where one of them leads nowhere, the other is tried soon."""
+    first = [address for address in addresses if (":" in address) == (":" in addresses[0])]
+    second = [address for address in addresses if address not in first]
+    return [address for address in chain(*zip_longest(first, second)) if address is not None]

@@ -12,6 +12,8 @@ from typing import Any
 import anyio
 import httpcore
 
+from kolors_mcp.images.sources.waits import Waits
+
 _HEAD_AT_ONCE = 8 * 1024
 """Bytes read at once before the answer's own bytes begin: some 500 of the smallest interim answers."""
 _CHUNKS_AT_ONCE = 16 * 1024
@@ -51,18 +53,22 @@ class PacedStream(httpcore.AsyncNetworkStream):
     Args:
         stream: The open connection.
         held: What is let go of when the connection is closed.
+        waits: The account of the fetch that it is made for.
     """
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, held: AsyncExitStack) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, held: AsyncExitStack, waits: Waits) -> None:
         self._stream = stream
         self._held = held
+        self._waits = waits
         self._at_once = _HEAD_AT_ONCE
+        self._in_body = False
         self._read, self._handed_over = _Tally(), _Tally()
         self._bytes_around = self._lines_around = 0
 
     def begin_body(self, *, chunked: bool) -> None:
         """Read on in the pieces that suit a body of this form."""
         self._at_once = _CHUNKS_AT_ONCE if chunked else _BODY_AT_ONCE
+        self._in_body = True
 
     async def hand_over(self, size: int) -> None:
         """Take note of a piece of the body, and give the loop its turn now and then.
@@ -80,6 +86,7 @@ class PacedStream(httpcore.AsyncNetworkStream):
 
         Raises:
             CrumbsError: There were many readings, and next to nothing in them.
+            TooSlowError: The fetch has waited for too long.
             httpcore.RemoteProtocolError: What stands before, between or behind the pieces has no end.
         """
         if self._bytes_around > _MOST_AROUND_BYTES or self._lines_around > _MOST_AROUND_LINES:
@@ -87,9 +94,12 @@ class PacedStream(httpcore.AsyncNetworkStream):
             raise httpcore.RemoteProtocolError(message)
         # An encrypted connection returns what it has unpacked already without a turn of the loop.
         await anyio.lowlevel.checkpoint()
-        data = await self._stream.read(self._at_once, timeout)
+        with self._waits.for_server():
+            data = await self._stream.read(self._at_once, timeout)
         if data:
             self._read.add(len(data))
+        if self._in_body:
+            self._waits.came(len(data))
         if self._at_once < _BODY_AT_ONCE:
             self._bytes_around += len(data)
             self._lines_around += data.count(b"\n")
@@ -114,12 +124,13 @@ class PacedStream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         """Go on encrypted. If that fails, the connection is closed: the library forgets it then."""
         try:
-            stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+            with self._waits.for_server():
+                stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self.aclose()
             raise
-        return PacedStream(stream, self._held)
+        return PacedStream(stream, self._held, self._waits)
 
     def get_extra_info(self, info: str) -> Any:
         """Tell what the connection knows."""
