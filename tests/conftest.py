@@ -1,6 +1,8 @@
 """What many tests need: one event loop, a simulated Kling on loopback, and who speaks with it."""
 
 import gc
+import importlib
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,19 @@ pytest_plugins = ["postgres"]
 # How long an example takes is the machine's affair.
 settings.register_profile("without a clock", settings.default, deadline=None)
 settings.load_profile("without a clock")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let each of several workers compile its share of the tests before it loads the others, which some other has."""
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker is None or sys.dont_write_bytecode:
+        return
+    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        try:
+            importlib.import_module(file.stem)
+        except Exception as error:  # noqa: BLE001  (any: collecting comes upon it again and tells of it)
+            print(f"{file.name} cannot be loaded: {error!r}", file=sys.stderr)  # noqa: T201
 
 
 def pytest_collection_finish() -> None:

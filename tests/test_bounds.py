@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 import pytest
-from growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
+from growing import FACTOR, argument_of, caller_of, fault_of, forms_of, memory_fault_of
 from patterns import Pattern, patterns_of
 from readers import Function, functions_of, html_parsers_of, marked_in, modules, without_mark
 from test_layers import read_package
@@ -126,7 +126,7 @@ def faults_of_pattern(pattern: Pattern, *, repetitions: int = 4096, limit_second
     faults: list[str] = []
     for method, call in pattern.calls():
         for name, form in pattern.forms().items():
-            fault = fault_of(call, form, size=repetitions // 8, enough_seconds=0, limit_seconds=limit_seconds)
+            fault = fault_of(call, form, size=repetitions // FACTOR, enough_seconds=0, limit_seconds=limit_seconds)
             if fault:
                 faults.append(f"{pattern} with {method} of {name} {fault}")
                 break

@@ -179,9 +179,14 @@ def read_package() -> dict[str, tuple[str, bool]]:
 
 
 MODULES = read_package()
-ARROWS = [
-    arrow for name, (text, is_package) in MODULES.items() for arrow in arrows_of(name, text, is_package=is_package)
-]
+
+
+@cache  # each process of the tests collects this file, and one runs it
+def arrows() -> list[Arrow]:
+    """Every import of the package."""
+    return [
+        arrow for name, (text, is_package) in MODULES.items() for arrow in arrows_of(name, text, is_package=is_package)
+    ]
 
 
 def module_of(target: str) -> str:
@@ -194,7 +199,7 @@ def drawing() -> str:
     lines: list[str] = []
     for source in sorted({part(name) for name in MODULES}):
         ours = (
-            arrow.target for arrow in ARROWS if part(arrow.source) == source and lies_in(arrow.target, "kolors_mcp")
+            arrow.target for arrow in arrows() if part(arrow.source) == source and lies_in(arrow.target, "kolors_mcp")
         )
         targets = {part(module_of(target)) or "kolors_mcp" for target in ours} - {source}
         lines.append(f"  {source or 'kolors_mcp'} -> {', '.join(sorted(targets)) or 'nothing'}")
@@ -202,12 +207,12 @@ def drawing() -> str:
 
 
 def test_imports_point_down_only_and_every_outside_package_has_its_home() -> None:
-    faults = list(dict.fromkeys(fault for arrow in ARROWS for fault in faults_of(arrow)))
+    faults = list(dict.fromkeys(fault for arrow in arrows() for fault in faults_of(arrow)))
     assert not faults, "\n" + "\n".join(faults) + "\n\nThe graph as it is:\n" + drawing()
 
 
 def test_no_two_modules_need_each_other() -> None:
-    graph = {name: {module_of(a.target) for a in ARROWS if a.source == name} & MODULES.keys() for name in MODULES}
+    graph = {name: {module_of(a.target) for a in arrows() if a.source == name} & MODULES.keys() for name in MODULES}
     try:
         TopologicalSorter({name: targets - {name} for name, targets in graph.items()}).prepare()
     except CycleError as error:
