@@ -1,10 +1,11 @@
 """Photos that take longer than the caller waits: the answer comes in time, while there is some left for the sending."""
 
 import asyncio
+import math
 
 import pytest
 from making import jpeg
-from still_time import turn
+from still_time import idle, turn
 from wishing import PERSON, World
 
 from kolors_mcp.server.tools import ANSWER_WITHIN
@@ -24,9 +25,16 @@ async def test_photos_that_are_not_ready_in_time_are_a_refusal_and_nothing_is_se
     async def shop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         seconds, picture = next(photos)
-        turn(seconds)
-        await asyncio.sleep(0)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture)
+        # A comment of the picture is what arrives all the time, so that the server is late and not slow.
+        comment = b"\xff\xfe" + (60_000).to_bytes(2) + bytes(59_998)
+        picture = picture[:2] + comment + picture[2:]
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(picture))
+        steps = 2 * math.ceil(seconds)
+        for step in range(steps):
+            piece, picture = picture[:2_000], picture[2_000:]
+            writer.write(piece if step < steps - 1 else piece + picture)
+            await idle()
+            turn(seconds / steps)
         writer.close()
 
     async with await asyncio.start_server(shop, "127.0.0.1", 0) as listening:
