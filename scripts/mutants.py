@@ -42,6 +42,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "kling/wire": (*_KLING, "test_server.py"),
     "ledger/book": _LEDGER,
     "ledger/rows": (*_LEDGER, "test_doctor.py"),
+    "ledger/states": ("test_ledger_states.py", *_LEDGER),
     "ledger/failures": _LEDGER,
     "ledger/place": _LEDGER,
     "try_ons/creates": _PAID,

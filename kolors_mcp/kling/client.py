@@ -27,7 +27,7 @@ from kolors_mcp.kling.wire import (
     ResourcePack,
     tasks_of,
 )
-from kolors_mcp.models import is_id
+from kolors_mcp.models import REFERENCE_PREFIX, is_id
 from kolors_mcp.settings import Credentials
 
 CREATE_SECONDS = 150.0
@@ -47,8 +47,6 @@ LONGEST_RETRY_AFTER = 30.0
 COSTS_WINDOW = 400 * 24 * 3600
 """Seconds: the costs query filters by the time of purchase, so it has to look far back."""
 
-OUR_REFERENCES = "k-"
-"""How they begin; Kling's own ids are digits."""
 _TRY_LATER = "Try again in a minute."
 
 AUTHENTICATION_CODES = range(1000, 1005)
@@ -237,7 +235,7 @@ def _task_asked_for(reply: Reply, task_id: str) -> KlingTask:
     An answer to our reference need not repeat it: one copy of the vendor's page leaves `task_info` out.
     """
     task = _task(reply)
-    silent = task.reference is None and task_id.startswith(OUR_REFERENCES)
+    silent = task.reference is None and task_id.startswith(REFERENCE_PREFIX)
     if task_id not in (task.task_id, task.reference) and not silent:
         raise errors.UnexpectedAnswerError("Kling answered about another try-on than was asked for", _TRY_LATER)
     return task

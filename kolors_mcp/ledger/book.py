@@ -9,9 +9,11 @@ from sqlalchemy import Connection, and_, delete, or_, select, update
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
 from kolors_mcp.ledger.database import Database
-from kolors_mcp.ledger.entry import Entry, Joined, Reserved, State
-from kolors_mcp.ledger.rows import RESERVE, C, change, joinable, key, meant, newest, one_of, spent_since, word
+from kolors_mcp.ledger.entry import Entry, Joined, Reserved
+from kolors_mcp.ledger.rows import RESERVE, C, change, joinable, key, named, newest, one_of, spent_since, word
 from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, fact, note, prepare
+from kolors_mcp.ledger.states import JobState, states_before
+from kolors_mcp.models import FINAL
 from kolors_mcp.wording import plain
 
 KEPT_FOR = 35 * 86400.0
@@ -20,8 +22,6 @@ PRUNED_EVERY = 86400.0
 LONGEST_LABEL, LONGEST_NOTE, MOST_NOTES = 200, 300, 20
 LOOKED_UP_AT_ONCE = 500
 """Ids in one query; older SQLites take at most 999 values."""
-
-FINAL = ("succeed", "failed")
 
 HOUSEKEEPING = "housekeeping"
 """The lock for what concerns the ledger as a whole; a reservation locks its user."""
@@ -137,8 +137,8 @@ class Ledger:
         Raises:
             LedgerError: The reference was never reserved.
         """
-        values = {"state": "created", "task_id": key(task_id), "status": word(status), "code": None}
-        if not await self._change(reference, ("sending", "unconfirmed", "refused"), values):
+        values = {"task_id": key(task_id), "status": word(status), "code": None}
+        if not await self._change(reference, "created", values):
             await self.seen(task_id, status)
 
     async def refused(self, reference: str, code: int | None = None) -> None:
@@ -147,7 +147,7 @@ class Ledger:
         Raises:
             LedgerError: The reference was never reserved.
         """
-        await self._change(reference, ("sending", "unconfirmed"), {"state": "refused", "code": code})
+        await self._change(reference, "refused", {"code": code})
 
     async def unconfirmed(self, reference: str) -> None:
         """Write down that the outcome of the sending is not known. Has no effect once it is.
@@ -155,7 +155,7 @@ class Ledger:
         Raises:
             LedgerError: The reference was never reserved.
         """
-        await self._change(reference, ("sending",), {"state": "unconfirmed"})
+        await self._change(reference, "unconfirmed", {})
 
     async def seen(self, task_id: str, status: str | None) -> None:
         """Write down Kling's word for a task; a final one stays. Tasks that are not in the ledger are passed over."""
@@ -175,7 +175,7 @@ class Ledger:
         """Write down where a picture of a created task was saved. What is not in the ledger is passed over."""
 
         def saving(connection: Connection) -> None:
-            which = and_(meant(reference_or_task_id), C.state == "created")
+            which = and_(named(key(reference_or_task_id)), C.state == "created")
             for row in connection.execute(select(C.id, C.saved).where(which).order_by(C.id).with_for_update()).all():
                 values = {"saved": {**row.saved, str(index): path}, "updated_at": self._clock.wall()}
                 connection.execute(update(TRY_ONS).where(C.id == row.id).values(values))
@@ -234,13 +234,13 @@ class Ledger:
         if self._clock.wall() >= self._pruned_at + PRUNED_EVERY:
             await self.prune()
 
-    async def _change(self, reference: str, before: tuple[State, ...], values: dict[str, Any]) -> bool:
-        """Change an entry that is in one of the states `before`; return whether it was."""
-        values = {**values, "updated_at": self._clock.wall()}
-        named = {"ours": key(reference), **{f"new_{name}": value for name, value in values.items()}}
+    async def _change(self, reference: str, state: JobState, values: dict[str, Any]) -> bool:
+        """Bring an entry into a state, if it may come there from the one that it is in; return whether it did."""
+        values = {"state": state, **values, "updated_at": self._clock.wall()}
+        bound = {"ours": key(reference), **{f"new_{name}": value for name, value in values.items()}}
 
         def changing(connection: Connection) -> bool:
-            if connection.execute(change(before, tuple(values)), named).rowcount:
+            if connection.execute(change(states_before(state), tuple(values)), bound).rowcount:
                 return True
             if not newest(connection, C.reference == key(reference), 1):
                 raise LedgerError(f"The ledger {self.database.place} has no entry {plain(reference, 80)}.")

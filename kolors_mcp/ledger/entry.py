@@ -1,11 +1,8 @@
-"""What the ledger knows of one try-on, what a reservation comes to, and how the ledger refuses."""
+"""What the ledger knows of one try-on, and what a reservation comes to."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-State = Literal["sending", "created", "refused", "unconfirmed"]
-"""`sending`: written down, outcome open. `created`: Kling gave a task id. `refused`: certainly nothing was created.
-`unconfirmed`: sent, and nobody knows whether a task exists."""
+from kolors_mcp.ledger.states import JobState
 
 
 @dataclass(frozen=True)
@@ -18,7 +15,7 @@ class Entry:
     fingerprint: str
     """What the prepared pictures come to; the same pictures give the same one."""
     model_name: str | None
-    state: State
+    state: JobState
     task_id: str | None
     status: str | None
     """Kling's last known word for the task; `succeed` and `failed` stay."""

@@ -1,7 +1,6 @@
 """The try-ons of one user: create, get, wait, list, view."""
 
 import logging
-import secrets
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import anyio
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.entry import Entry, Joined, Reserved
-from kolors_mcp.models import Picture, Status, TryOn, TryOnPage
+from kolors_mcp.models import Picture, Status, TryOn, TryOnPage, new_reference
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.creates import Creates
 from kolors_mcp.try_ons.doubts import Doubts
@@ -186,7 +185,7 @@ class TryOns:
     async def _reserved(self, asked: dict[str, Any], answer_by: float | None) -> "Reserved | Joined":
         try:
             with anyio.fail_after(self._left(answer_by)):
-                return await self._creates.reserve(f"k-{secrets.token_hex(12)}", **asked)
+                return await self._creates.reserve(new_reference(), **asked)
         except errors.LedgerError as error:
             raise errors.LedgerError(f"{error} No task was created.") from error
         except TimeoutError:

@@ -1,11 +1,11 @@
 """Looks at one try-on until patience ends: one that Kling knows, or one of which nobody knows yet what became of it."""
 
-import re
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.models import FINAL, is_reference
 from kolors_mcp.try_ons.creates import Creates
 from kolors_mcp.try_ons.doubts import Doubts
 from kolors_mcp.try_ons.outcome import status_of
@@ -21,7 +21,6 @@ STEP = 0.5
 """Seconds between two looks into the ledger while another process is sending the same create."""
 DENIED_FOR = 3600.0
 """Seconds after its creation in which Kling's "not found" does not count against a task whose id it gave us."""
-OUR_REFERENCE = re.compile(r"k-[0-9a-f]{24}")
 
 
 class Looking:
@@ -57,7 +56,7 @@ class Looking:
             if entry is not None and self._clock.wall() - entry.created_at < DENIED_FOR:
                 return _as_written(entry, "Kling does not show this try-on just now")
             # A create that this ledger does not know, at a Kling that shows references only in its list.
-            if entry is None and OUR_REFERENCE.fullmatch(task_id) and (found := await self._doubts.search(task_id)):
+            if entry is None and is_reference(task_id) and (found := await self._doubts.search(task_id)):
                 return found
             raise
 
@@ -118,7 +117,7 @@ class Looking:
             while True:
                 status, _odd = status_of(task.task_status)
                 left = until - self._clock.monotonic()
-                if status in ("succeed", "failed") or left <= 0:
+                if status in FINAL or left <= 0:
                     return task, None
                 say(f"Kling says {status}")
                 try:
