@@ -40,7 +40,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "kling/references": _KLING,
     "kling/refusals": (*_KLING, "test_doctor.py"),
     "kling/wire": (*_KLING, "test_server.py"),
-    "ledger/book": _LEDGER,
+    "ledger/ledger": _LEDGER,
     "ledger/rows": (*_LEDGER, "test_doctor.py"),
     "ledger/states": ("test_ledger_states.py", *_LEDGER),
     "ledger/failures": _LEDGER,

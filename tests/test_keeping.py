@@ -14,7 +14,7 @@ from still_time import turn
 from wishing import MINUTE, World
 
 from kolors_mcp.images.limits import FETCH_SECONDS
-from kolors_mcp.ledger.book import Ledger
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.server.tools import ANSWER_WITHIN
 

@@ -7,7 +7,8 @@ import pytest
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
-from kolors_mcp.ledger.book import Ledger
+from kolors_mcp.ledger.job import NewJob
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.rows import JOINED_FOR, joinable, spent_since
 from kolors_mcp.ledger.states import RULES, STATES, JobState, states_before
 
@@ -33,21 +34,15 @@ REFUSED: set[tuple[JobState, JobState]] = {
     ("unconfirmed", "sending"),
     ("unconfirmed", "unconfirmed"),
 }
-Deed = Callable[[], Awaitable[None]]
-FINGERPRINT = "f-1"
+Deed = Callable[[], Awaitable[object]]
+NEW = NewJob("k-1", "local", "f-1", None, ("a", "b"), fresh=True)
 NOON = 1_760_097_600.0
-
-
-async def reserve(ledger: Ledger, reference: str) -> None:
-    await ledger.reserve(
-        reference=reference, user="local", fingerprint=FINGERPRINT, model_name=None, labels=("a", "b"), fresh=True
-    )
 
 
 async def bring(ledger: Ledger, state: JobState) -> None:
     """Bring the one create that there is into a state, if it may come there."""
     deeds: dict[JobState, Deed] = {
-        "sending": lambda: reserve(ledger, "k-1"),
+        "sending": lambda: ledger.reserve(NEW),
         "created": lambda: ledger.created("k-1", "8812", "submitted"),
         "refused": lambda: ledger.refused("k-1", 1303),
         "unconfirmed": lambda: ledger.unconfirmed("k-1"),
@@ -102,7 +97,7 @@ async def test_what_counts_as_spent_and_what_is_joined_is_as_the_table_says(stat
         joined_since = rules.joined_since and getattr(job, rules.joined_since)
         for seconds in (599, 600, 899, 900):
             now = NOON + seconds
-            found = await ledger.database.read(lambda connection: joinable(connection, "local", FINGERPRINT, None, now))  # noqa: B023  (awaited here)
+            found = await ledger.database.read(lambda connection: joinable(connection, NEW, now))  # noqa: B023  (awaited here)
             assert (found is not None) is (joined_since is not None and now - joined_since < JOINED_FOR), seconds
     finally:
         await ledger.aclose()

@@ -22,7 +22,7 @@ from kolors_mcp import errors
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.wire import CreateRequest, KlingTask
-from kolors_mcp.ledger.book import Ledger
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.rules import ExternalIds
 from kolors_mcp.sandbox.running import running

@@ -205,7 +205,7 @@ def _save_folder(settings: Settings) -> Finding:
 async def _ledger(settings: Settings, clock: Clock) -> Finding:
     if settings.sandbox:
         return Finding("ok", "ledger", "none needed: what the sandbox makes is forgotten with it")
-    from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415  (the database, only where it is looked at)
+    from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database, only where it is looked at)
 
     try:
         url = settings.ledger or default_url(os.environ)

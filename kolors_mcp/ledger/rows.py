@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.ledger.schema import TRY_ONS
 from kolors_mcp.ledger.states import RULES, SPENT, JobState
 from kolors_mcp.wording import plain
@@ -75,16 +75,21 @@ _SPENT_SINCE = (
 
 @cache
 def change(before: tuple[JobState, ...], columns: tuple[str, ...]) -> Update:
-    """Return the statement that sets `columns` (as `new_...`) of the entry `ours` if it is in a state of `before`."""
+    """Return the statement that sets `columns` (as `new_...`) of the job `ours` if it is in a state of `before`."""
     values: dict[str, ColumnElement[Any]] = {name: bindparam(f"new_{name}") for name in columns}
     return update(TRY_ONS).where(C.reference == bindparam("ours"), in_state(*before)).values(values)
 
 
-def joinable(connection: Connection, user: str, fingerprint: str, model_name: str | None, now: float) -> Entry | None:
-    """Return what the same wish joins: open or good for ten minutes from its start, a doubt for ten from its own."""
-    wish = {"owner": key(user), "fingerprint": key(fingerprint), "model_name": model_name, "since": now - JOINED_FOR}
-    row = connection.execute(_JOINABLE, wish).one_or_none()
-    return None if row is None else entry_of(row)
+def joinable(connection: Connection, new: NewJob, now: float) -> Job | None:
+    """Return what the same request joins: open or good for ten minutes from its start, a doubt for ten from its own."""
+    same = {
+        "owner": key(new.user),
+        "fingerprint": key(new.fingerprint),
+        "model_name": new.model_name,
+        "since": now - JOINED_FOR,
+    }
+    row = connection.execute(_JOINABLE, same).one_or_none()
+    return None if row is None else job_of(row)
 
 
 def spent_since(connection: Connection, user: str, moment: float) -> int:
@@ -92,22 +97,22 @@ def spent_since(connection: Connection, user: str, moment: float) -> int:
     return connection.execute(_SPENT_SINCE, {"owner": key(user), "since": moment}).scalar_one()
 
 
-def one_of(connection: Connection, user: str, name: str) -> Entry | None:
-    """Return the user's newest entry with this reference of ours, or this task id of Kling's."""
+def one_of(connection: Connection, user: str, name: str) -> Job | None:
+    """Return the user's newest job with this reference of ours, or this task id of Kling's."""
     row = connection.execute(_ONE, {"owner": key(user), "name": key(name)}).one_or_none()
-    return None if row is None else entry_of(row)
+    return None if row is None else job_of(row)
 
 
-def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Entry]:
-    """Return the entries that `which` is true of, the newest first."""
+def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Job]:
+    """Return the jobs that `which` is true of, the newest first."""
     rows = connection.execute(select(TRY_ONS).where(which).order_by(C.id.desc()).limit(most))
-    return [entry_of(row) for row in rows]
+    return [job_of(row) for row in rows]
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def job_of(row: Row[Any]) -> Job:
     """Read a row."""
     human, cloth = row.labels
-    return Entry(
+    return Job(
         reference=row.reference,
         user=row.user,
         fingerprint=row.fingerprint,

@@ -52,7 +52,7 @@ RULES: dict[JobState, Rules] = {
     ),
 }
 
-SPENT = tuple(state for state in STATES if RULES[state].counts_as_spent)
+SPENT: tuple[JobState, ...] = tuple(state for state in STATES if RULES[state].counts_as_spent)
 """What may have cost money."""
 
 

@@ -10,7 +10,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
-    from kolors_mcp.ledger.book import Ledger
+    from kolors_mcp.ledger.ledger import Ledger
     from kolors_mcp.try_ons.domain import TryOns
 
 
@@ -72,7 +72,7 @@ class Service:
         return made
 
     async def _open_ledger(self) -> "Ledger":
-        from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
+        from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
 
         # The embedded Kling forgets everything when the process ends; what is written about it must too.
         url = IN_MEMORY if self._settings.sandbox else self._settings.ledger or IN_MEMORY

@@ -3,13 +3,13 @@
 import logging
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
-from kolors_mcp.ledger.entry import Entry, Joined, Reserved
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.models import Picture, Status, TryOn, TryOnPage, new_reference
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.creates import Creates
@@ -98,30 +98,31 @@ class TryOns:
         with ExitStack() as unused:
             unused.callback(human.close)
             unused.callback(cloth.close)
-            asked = {
-                "fingerprint": fingerprint(human, cloth),
-                "model_name": model_name,
-                "labels": (human.label, cloth.label),
-                "notes": (*human.notes, *cloth.notes, *notes),
-                "fresh": wish.new_render,
-                "daily_limit": self._settings.daily_limit,
-            }
+            new = NewJob(
+                new_reference(),
+                self._records.user,
+                fingerprint(human, cloth),
+                model_name,
+                (human.label, cloth.label),
+                (*human.notes, *cloth.notes, *notes),
+                fresh=wish.new_render,
+            )
             followed: set[str] = set()
             while True:
-                reservation = await self._reserved(asked, answer_by)
-                entry = reservation.entry
-                self.gallery.remember(entry.reference, wish)
-                if isinstance(reservation, Reserved):
+                reservation = await self._reserved(new, answer_by)
+                job = reservation.job
+                self.gallery.remember(job.reference, wish)
+                if reservation.is_new:
                     unused.pop_all()  # the send closes them
-                    task = await self._send(entry, wish, human, cloth, patience, answer_by, say)
+                    task = await self._send(job, wish, human, cloth, patience, answer_by, say)
                     # As the end of the send has written it down.
-                    entry = replace(entry, task_id=task.task_id, status=status_of(task.task_status)[0])
+                    job = replace(job, task_id=task.task_id, status=status_of(task.task_status)[0])
                     break
                 say("the same try-on was asked for before; looking at it")
-                seen_before = entry.reference in followed
-                followed.add(entry.reference)
+                seen_before = job.reference in followed
+                followed.add(job.reference)
                 try:
-                    task = await self._looking.again(entry, self._for_another(entry, patience, answer_by))
+                    task = await self._looking.again(job, self._for_another(job, patience, answer_by))
                 except (errors.RefusedError, errors.UnreachableError, errors.PictureRefusedError):
                     if seen_before:
                         raise
@@ -131,7 +132,7 @@ class TryOns:
                 if status != "failed" or seen_before:
                     break
         task, kept_from = await self._looking.followed(task, self._until(patience, answer_by), say)
-        return await self._answer(task, entry, kept_from, answer_by, reused=not isinstance(reservation, Reserved))
+        return await self._answer(task, job, kept_from, answer_by, reused=not reservation.is_new)
 
     async def get(self, task_id: str, patience: Patience, say: Say) -> TryOn:
         """Look at a try-on by Kling's id or our reference; wait until it is finished or patience ends.
@@ -145,31 +146,31 @@ class TryOns:
         until = self._until(patience, answer_by)
         say("asking Kling")
         await self._doubts.look_for_all(self._creates.in_flight)
-        entry = await self._records.find(task_id)
-        known_id = task_id if entry is None else entry.task_id or task_id
+        job = await self._records.find(task_id)
+        known_id = task_id if job is None else job.task_id or task_id
         # From the first look to the last, so that whoever else asks meanwhile is told what this one has seen.
         with self._polls.watching(known_id):
             task = await self._looking.at(
                 known_id,
-                entry,
+                job,
                 within=self._bounded(max(LONGEST_LOOK, patience.wait_seconds), answer_by),
                 settle_within=until - self._clock.monotonic(),
             )
             task, kept_from = await self._looking.followed(task, until, say)
-        if entry is not None and entry.task_id is None:
-            entry = await self._records.find(entry.reference) or entry
-        return await self._answer(task, entry, kept_from, answer_by)
+        if job is not None and job.task_id is None:
+            job = await self._records.find(job.reference) or job
+        return await self._answer(task, job, kept_from, answer_by)
 
     async def list(self, page_num: int, page_size: int) -> TryOnPage:
         """List a page of the account's try-ons."""
         tasks = await self._kling.page(page_num, page_size)
         await self._doubts.look_for_all(self._creates.in_flight, tasks)
-        entries = await self._records.find_many([task.task_id for task in tasks])
+        jobs = await self._records.find_many([task.task_id for task in tasks])
         return TryOnPage(
             page_num=page_num,
             page_size=page_size,
             has_more=len(tasks) >= page_size,
-            try_ons=tuple(self._try_on(task, entries.get(task.task_id)) for task in tasks),
+            try_ons=tuple(self._try_on(task, jobs.get(task.task_id)) for task in tasks),
         )
 
     async def _prepared(self, wish: Wish, answer_by: float | None) -> tuple[Picture, Picture]:
@@ -182,10 +183,10 @@ class TryOns:
                 "The pictures were not ready in time. Nothing was sent. Use smaller ones, or pictures that load faster."
             ) from None
 
-    async def _reserved(self, asked: dict[str, Any], answer_by: float | None) -> "Reserved | Joined":
+    async def _reserved(self, new: NewJob, answer_by: float | None) -> Reservation:
         try:
             with anyio.fail_after(self._left(answer_by)):
-                return await self._creates.reserve(new_reference(), **asked)
+                return await self._creates.reserve(new, daily_limit=self._settings.daily_limit)
         except errors.LedgerError as error:
             raise errors.LedgerError(f"{error} No task was created.") from error
         except TimeoutError:
@@ -195,7 +196,7 @@ class TryOns:
 
     async def _send(
         self,
-        entry: Entry,
+        job: Job,
         wish: Wish,
         human: Picture,
         cloth: Picture,
@@ -205,29 +206,29 @@ class TryOns:
     ) -> "KlingTask":
         from kolors_mcp.kling.wire import CreateRequest  # noqa: PLC0415  (the HTTP client is loaded on first use)
 
-        request = CreateRequest(human, cloth, entry.model_name, wish.callback_url, entry.reference)
+        request = CreateRequest(human, cloth, job.model_name, wish.callback_url, job.reference)
         busy_until = self._until(patience, answer_by)
         say("sending the pictures to Kling")
-        self._creates.start(entry, request, busy_until, say)
-        task = await self._creates.outcome(entry.reference, self._left(answer_by), owned=True)
+        self._creates.start(job, request, busy_until, say)
+        task = await self._creates.outcome(job.reference, self._left(answer_by), owned=True)
         if task is None:
-            raise errors.UnconfirmedCreateError(entry.reference, "It is still being sent.")
+            raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
         return task
 
     async def _answer(
         self,
         task: "KlingTask",
-        entry: Entry | None,
+        job: Job | None,
         kept_from: str | None,
         answer_by: float | None,
         *,
         reused: bool = False,
     ) -> TryOn:
         """Say what was seen last; write it down, and keep the pictures where the settings say so."""
-        try_on = self._try_on(task, entry, reused=reused)
+        try_on = self._try_on(task, job, reused=reused)
         if kept_from is not None:
             try_on = try_on.model_copy(update={"status_message": kept_from})
-        if entry is not None and entry.status != try_on.status:
+        if job is not None and job.status != try_on.status:
             await self._note(try_on.task_id, try_on.status)
         if self._keeping is not None and try_on.images:
             return await self._keeping.kept(try_on, self._left(answer_by))
@@ -236,17 +237,17 @@ class TryOns:
     async def _note(self, task_id: str, status: Status) -> None:
         await self._records.write(lambda ledger: ledger.seen(task_id, status))
 
-    def _for_another(self, entry: Entry, patience: Patience, answer_by: float | None) -> float:
+    def _for_another(self, job: Job, patience: Patience, answer_by: float | None) -> float:
         """Return the seconds that a caller gives to the same wish, sent by somebody else."""
-        if self._creates.in_flight(entry.reference):
+        if self._creates.in_flight(job.reference):
             return self._bounded(LONGEST_SEND, answer_by)
         # Another process that began just now is still at it; one that began long ago has probably died.
-        fresh = entry.state != "unconfirmed" and self._clock.wall() - entry.created_at < SENT_SOON
+        fresh = job.state != "unconfirmed" and self._clock.wall() - job.created_at < SENT_SOON
         least = LONGEST_LOOK if fresh else DOUBTED_AGAIN
         return self._bounded(max(least, patience.wait_seconds), answer_by)
 
-    def _try_on(self, task: "KlingTask", entry: Entry | None, *, reused: bool = False) -> TryOn:
-        return try_on_of(task, known_of(entry), sandbox=self._settings.sandbox, reused=reused)
+    def _try_on(self, task: "KlingTask", job: Job | None, *, reused: bool = False) -> TryOn:
+        return try_on_of(task, known_of(job), sandbox=self._settings.sandbox, reused=reused)
 
     def _answer_by(self, patience: Patience) -> float | None:
         return None if patience.answer_within is None else self._clock.monotonic() + patience.answer_within

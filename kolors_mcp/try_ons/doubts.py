@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
-from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.try_ons.outcome import status_of
 from kolors_mcp.try_ons.records import Records
 from kolors_mcp.wording import plain
@@ -46,13 +46,13 @@ class Doubts:
         self._look_again_at = 0.0
         self._turn = 0
 
-    async def found(self, entry: Entry, within: float = 0.0) -> "KlingTask | None":
+    async def found(self, job: Job, within: float = 0.0) -> "KlingTask | None":
         """Look for one create, again and again within so many seconds, at least once; None if it does not turn up."""
         until = self._clock.monotonic() + within
         while True:
-            task = await self.search(entry.reference)
+            task = await self.search(job.reference)
             if task is not None:
-                await self.settle(entry, task)
+                await self.settle(job, task)
                 return task
             if self._clock.monotonic() + PAUSE > until:
                 return None
@@ -70,9 +70,7 @@ class Doubts:
             return  # not even the ledger is asked
         oldest = self._clock.wall() - LOOKED_FOR
         doubts = [
-            entry
-            for entry in await self._records.doubts()
-            if entry.created_at > oldest and not in_flight(entry.reference)
+            job for job in await self._records.doubts() if job.created_at > oldest and not in_flight(job.reference)
         ]
         doubts = await self._left_of(doubts, rows)
         if now < self._look_again_at:
@@ -85,10 +83,10 @@ class Doubts:
         first = self._turn % len(doubts) if doubts else 0
         self._turn += AT_ONCE
         chosen = [*doubts[first:], *doubts[:first]][:AT_ONCE]
-        found = await asyncio.gather(*(self.by_reference(entry.reference) for entry in chosen))
-        for entry, task in zip(chosen, found, strict=True):
+        found = await asyncio.gather(*(self.by_reference(job.reference) for job in chosen))
+        for job, task in zip(chosen, found, strict=True):
             if task is not None:
-                await self.settle(entry, task)
+                await self.settle(job, task)
 
     async def search(self, reference: str) -> "KlingTask | None":
         """Ask Kling once, by reference and then by list; what cannot be asked counts as not found."""
@@ -97,18 +95,18 @@ class Doubts:
             task = next((row for row in await self._newest_rows() if row.reference == reference), None)
         return task
 
-    async def settle(self, entry: Entry, task: "KlingTask") -> None:
+    async def settle(self, job: Job, task: "KlingTask") -> None:
         """Write down that the create made this task."""
         status, _odd = status_of(task.task_status)
-        await self._records.write(lambda ledger: ledger.created(entry.reference, task.task_id, status))
+        await self._records.write(lambda ledger: ledger.created(job.reference, task.task_id, status))
 
-    async def _left_of(self, doubts: list[Entry], rows: "Sequence[KlingTask]") -> list[Entry]:
+    async def _left_of(self, doubts: list[Job], rows: "Sequence[KlingTask]") -> list[Job]:
         """Settle those that are among the rows, and return the others."""
         tasks = {row.reference: row for row in rows if row.reference is not None}
-        for entry in doubts:
-            if entry.reference in tasks:
-                await self.settle(entry, tasks[entry.reference])
-        return [entry for entry in doubts if entry.reference not in tasks]
+        for job in doubts:
+            if job.reference in tasks:
+                await self.settle(job, tasks[job.reference])
+        return [job for job in doubts if job.reference not in tasks]
 
     async def by_reference(self, reference: str) -> "KlingTask | None":
         """Ask Kling once by reference."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from kolors_mcp import errors
-from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.keeping import stem_of
 from kolors_mcp.try_ons.outcome import next_step, picture_uri, status_of, try_on_of, why_no_picture
@@ -99,8 +99,8 @@ class Gallery:
         try:
             return await self._get(task_id, Patience(answer_within=SHOWN_WITHIN), unheard)
         except errors.KlingError:
-            entry = await self._records.find(task_id)
-            kept = remembered_of(entry, sandbox=self._sandbox) if entry is not None and entry.saved else None
+            job = await self._records.find(task_id)
+            kept = remembered_of(job, sandbox=self._sandbox) if job is not None and job.saved else None
             if kept is None:
                 raise
             return kept
@@ -139,7 +139,7 @@ class Gallery:
 
     async def remembered(self, most: int) -> list[TryOn]:
         """Return the latest try-ons that were made here, the newest first, as they were last seen."""
-        shown = [remembered_of(entry, sandbox=self._sandbox) for entry in await self._records.recent(most)]
+        shown = [remembered_of(job, sandbox=self._sandbox) for job in await self._records.recent(most)]
         return [try_on for try_on in shown if try_on is not None]
 
     async def recent(self, most: int) -> list[TryOn]:
@@ -152,10 +152,8 @@ class Gallery:
         except errors.KolorsError as error:
             logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
             return remembered
-        entries = await self._records.find_many([try_on.task_id for try_on in remembered])
-        now = {
-            task.task_id: try_on_of(task, known_of(entries.get(task.task_id)), sandbox=self._sandbox) for task in tasks
-        }
+        jobs = await self._records.find_many([try_on.task_id for try_on in remembered])
+        now = {task.task_id: try_on_of(task, known_of(jobs.get(task.task_id)), sandbox=self._sandbox) for task in tasks}
         return [now.get(try_on.task_id, try_on) for try_on in remembered]
 
     async def _found(self, task_id: str, index: int) -> tuple[TryOn, ResultImage, bytes]:
@@ -221,24 +219,24 @@ def _length(wish: Wish) -> int:
     return len(wish.human_image) + len(wish.cloth_image) + len(wish.lower_cloth_image or "")
 
 
-def remembered_of(entry: Entry, *, sandbox: bool) -> TryOn | None:
+def remembered_of(job: Job, *, sandbox: bool) -> TryOn | None:
     """Return what is known of a create without asking Kling; none if it is not known to have become a task."""
-    if entry.task_id is None:
+    if job.task_id is None:
         return None
-    images = _copies(entry.task_id, entry)
-    status, odd = status_of("succeed" if images else entry.status)
+    images = _copies(job.task_id, job)
+    status, odd = status_of("succeed" if images else job.status)
     return TryOn(
-        task_id=entry.task_id,
-        reference=entry.reference,
+        task_id=job.task_id,
+        reference=job.reference,
         status=status,
         status_message=odd,
-        created_at=datetime.fromtimestamp(entry.created_at, UTC),
-        updated_at=datetime.fromtimestamp(entry.updated_at, UTC),
-        model_name=entry.model_name,
+        created_at=datetime.fromtimestamp(job.created_at, UTC),
+        updated_at=datetime.fromtimestamp(job.updated_at, UTC),
+        model_name=job.model_name,
         images=images,
-        notes=entry.notes,
+        notes=job.notes,
         sandbox=sandbox,
-        next_step=next_step(entry.task_id, status, images=bool(images)),
+        next_step=next_step(job.task_id, status, images=bool(images)),
     )
 
 
@@ -248,7 +246,7 @@ def _numbered(images: Sequence[ResultImage], index: int) -> ResultImage | None:
     return images[0] if exact is None and index == 0 and images else exact
 
 
-def _copies(task_id: str, entry: Entry | None) -> tuple[ResultImage, ...]:
+def _copies(task_id: str, job: Job | None) -> tuple[ResultImage, ...]:
     return tuple(
         ResultImage(
             index=index,
@@ -256,5 +254,5 @@ def _copies(task_id: str, entry: Entry | None) -> tuple[ResultImage, ...]:
             saved_to=path,
             resource_uri=picture_uri(task_id, index),
         )
-        for index, path in sorted(entry.saved.items() if entry else ())
+        for index, path in sorted(job.saved.items() if job else ())
     )

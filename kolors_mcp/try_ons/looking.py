@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
-from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import FINAL, is_reference
 from kolors_mcp.try_ons.creates import Creates
 from kolors_mcp.try_ons.doubts import Doubts
@@ -34,12 +34,12 @@ class Looking:
         self._polls = polls
         self._clock = clock
 
-    async def at(self, task_id: str, entry: Entry | None, within: float, settle_within: float) -> "KlingTask":
+    async def at(self, task_id: str, job: Job | None, within: float, settle_within: float) -> "KlingTask":
         """Look at a try-on by Kling's id or our reference.
 
         Args:
             task_id: Kling's, or our reference if that is all there is.
-            entry: What is written about it.
+            job: What is written about it.
             within: Seconds for reading a task.
             settle_within: Seconds for finding out what became of a create in doubt, which is looked for at least once.
 
@@ -48,32 +48,32 @@ class Looking:
             UnconfirmedCreateError: It is the reference of a create of which Kling still shows nothing.
             KlingError: Kling could not be asked.
         """
-        if entry is not None and entry.task_id is None:
-            return await self.settled(entry, settle_within)
+        if job is not None and job.task_id is None:
+            return await self.settled(job, settle_within)
         try:
             return await self._seen(task_id, within)
         except errors.TaskNotFoundError:
-            if entry is not None and self._clock.wall() - entry.created_at < DENIED_FOR:
-                return _as_written(entry, "Kling does not show this try-on just now")
+            if job is not None and self._clock.wall() - job.created_at < DENIED_FOR:
+                return _as_written(job, "Kling does not show this try-on just now")
             # A create that this ledger does not know, at a Kling that shows references only in its list.
-            if entry is None and is_reference(task_id) and (found := await self._doubts.search(task_id)):
+            if job is None and is_reference(task_id) and (found := await self._doubts.search(task_id)):
                 return found
             raise
 
-    async def again(self, entry: Entry, within: float) -> "KlingTask":
+    async def again(self, job: Job, within: float) -> "KlingTask":
         """Look at a try-on that was asked for again. One that was paid is never an error, whatever keeps us from it.
 
         Raises:
             KolorsError: Nothing was created, or the create is still in doubt.
         """
-        if entry.task_id is None:
-            return await self.settled(entry, within)
+        if job.task_id is None:
+            return await self.settled(job, within)
         try:
-            return await self._seen(entry.task_id, min(within, LONGEST_LOOK))
+            return await self._seen(job.task_id, min(within, LONGEST_LOOK))
         except errors.KolorsError as error:
-            return _as_written(entry, f"Kling could not be asked just now ({type(error).__name__})")
+            return _as_written(job, f"Kling could not be asked just now ({type(error).__name__})")
 
-    async def settled(self, entry: Entry, within: float) -> "KlingTask":
+    async def settled(self, job: Job, within: float) -> "KlingTask":
         """Find out what became of a create that has no task id yet.
 
         Raises:
@@ -84,27 +84,27 @@ class Looking:
         look_at = self._clock.monotonic()
         while True:
             left = max(0.0, until - self._clock.monotonic())
-            task = await self._creates.outcome(entry.reference, left, owned=False)
-            sending = self._creates.in_flight(entry.reference)
+            task = await self._creates.outcome(job.reference, left, owned=False)
+            sending = self._creates.in_flight(job.reference)
             if task is None and not sending:
-                entry = await self._records.find(entry.reference) or entry
-                if entry.state == "refused":
+                job = await self._records.find(job.reference) or job
+                if job.state == "refused":
                     raise errors.RefusedError(
-                        f"The create with the reference {quoted(entry.reference)} came to nothing",
+                        f"The create with the reference {quoted(job.reference)} came to nothing",
                         "Nothing was billed; create it again.",
                         creating=True,
-                        code=entry.code,
+                        code=job.code,
                     )
-                if entry.task_id is not None:
-                    return await self.again(entry, LONGEST_LOOK)
+                if job.task_id is not None:
+                    return await self.again(job, LONGEST_LOOK)
                 if self._clock.monotonic() >= look_at:
-                    task = await self._doubts.found(entry)
+                    task = await self._doubts.found(job)
                     look_at = self._clock.monotonic() + FIRST_PAUSE
             if task is not None:
                 return task
             if self._clock.monotonic() + STEP > until:
                 cause = "It is still being sent." if sending else "It was looked for and has not turned up yet."
-                raise errors.UnconfirmedCreateError(entry.reference, cause)
+                raise errors.UnconfirmedCreateError(job.reference, cause)
             await self._clock.sleep(STEP)
 
     async def followed(self, task: "KlingTask", until: float, say: Say) -> tuple["KlingTask", str | None]:
@@ -134,16 +134,16 @@ class Looking:
             return await self._polls.now(task_id, within)
 
 
-def _as_written(entry: Entry, why: str) -> "KlingTask":
+def _as_written(job: Job, why: str) -> "KlingTask":
     """Make of what is written down what Kling would say."""
     from kolors_mcp.kling.wire import KlingTask  # noqa: PLC0415  (the HTTP client's house, entered on first use)
 
-    assert entry.task_id is not None
+    assert job.task_id is not None
     return KlingTask.model_validate(
         {
-            "task_id": entry.task_id,
-            "task_status": entry.status,
+            "task_id": job.task_id,
+            "task_status": job.status,
             "task_status_msg": f"{why}; this is its last known status.",
-            "created_at": int(entry.created_at * 1000),
+            "created_at": int(job.created_at * 1000),
         }
     )

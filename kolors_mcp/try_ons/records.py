@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
-from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.try_ons.outcome import Known
 
 if TYPE_CHECKING:
-    from kolors_mcp.ledger.book import Ledger
+    from kolors_mcp.ledger.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -54,19 +54,19 @@ class Records:
         if self._ledger is not None:
             await self._ledger.aclose()
 
-    async def find(self, task_id: str) -> Entry | None:
+    async def find(self, task_id: str) -> Job | None:
         """Return what is written about a task id or reference; none also if the ledger cannot be read."""
         return await self._tolerant(lambda ledger: ledger.find(self.user, task_id), None)
 
-    async def find_many(self, task_ids: Sequence[str]) -> dict[str, Entry]:
+    async def find_many(self, task_ids: Sequence[str]) -> dict[str, Job]:
         """Return what is written about many task ids."""
         return await self._tolerant(lambda ledger: ledger.find_many(self.user, task_ids), {})
 
-    async def recent(self, most: int) -> list[Entry]:
-        """Return the latest entries, the newest first."""
+    async def recent(self, most: int) -> list[Job]:
+        """Return the latest jobs, the newest first."""
         return await self._tolerant(lambda ledger: ledger.recent(self.user, most), [])
 
-    async def doubts(self) -> list[Entry]:
+    async def doubts(self) -> list[Job]:
         """Return the creates of which nobody knows yet what became of them."""
         return await self._tolerant(lambda ledger: ledger.doubts(self.user), [])
 
@@ -84,8 +84,8 @@ class Records:
             return otherwise
 
 
-def known_of(entry: Entry | None) -> Known:
-    """Return what an entry adds to Kling's own answer."""
-    if entry is None:
+def known_of(job: Job | None) -> Known:
+    """Return what a job adds to Kling's own answer."""
+    if job is None:
         return Known()
-    return Known(entry.reference, entry.model_name, entry.notes, entry.saved)
+    return Known(job.reference, job.model_name, job.notes, job.saved)

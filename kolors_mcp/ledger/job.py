@@ -1,4 +1,4 @@
-"""What the ledger knows of one try-on, and what a reservation comes to."""
+"""A paid create in the ledger: what is asked for, what is known of it, and what a reservation comes to."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from kolors_mcp.ledger.states import JobState
 
 
 @dataclass(frozen=True)
-class Entry:
+class Job:
     """One paid create that was asked for. Times are seconds since 1970."""
 
     reference: str
@@ -34,14 +34,29 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Reserved:
-    """The wish is new and written down: send it now, once."""
+class NewJob:
+    """A paid create that is about to be asked for."""
 
-    entry: Entry
+    reference: str
+    """Our new id of this request."""
+    user: str
+    """Who asks, an opaque string."""
+    fingerprint: str
+    """What the prepared pictures come to."""
+    model_name: str | None
+    """The model asked for; None is Kling's default."""
+    labels: tuple[str, str]
+    """Where the person's and the garment's picture came from: file name or host."""
+    notes: tuple[str, ...] = ()
+    """What was done to the pictures."""
+    fresh: bool = False
+    """Join nothing."""
 
 
 @dataclass(frozen=True)
-class Joined:
-    """The same wish was made before: send nothing, follow this one."""
+class Reservation:
+    """What became of a request to the ledger."""
 
-    entry: Entry
+    job: Job
+    is_new: bool
+    """True: it is written down, send it now, once. False: the same was asked for before; send nothing, wait for it."""
