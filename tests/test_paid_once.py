@@ -15,7 +15,7 @@ from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SeenRequest
-from kolors_mcp.server.tools import ANSWER_WITHIN
+from kolors_mcp.server.request import ANSWER_WITHIN
 
 pytestmark = pytest.mark.anyio
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Upstream:
 
 
 IN_MEMORY = "sqlite://"
+USER = "local"
+"""The one user of a server on somebody's own machine."""
 
 OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
 
@@ -52,6 +55,16 @@ class Service:
             if self._try_ons is None:
                 self._try_ons = await self._opened()
             return self._try_ons
+
+    def call(self, seconds: float | None = None, *, wait: float = 0.0, report: Report = ignore) -> Call:
+        """Return a call that begins now.
+
+        Args:
+            seconds: Until when it has to be answered; None if nothing cuts it.
+            wait: For how many seconds it waits for a result.
+            report: Hears what is going on.
+        """
+        return Call(USER, self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS), wait, report)
 
     async def _opened(self) -> "TryOns":
         # Imported here, and off the event loop: the HTTP client takes longer to load than the tools take to be listed.

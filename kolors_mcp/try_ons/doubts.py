@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
-from kolors_mcp.clock import Clock
+from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.try_ons.outcome import status_of
 from kolors_mcp.try_ons.records import Records
@@ -33,7 +33,7 @@ LOOKED_FOR = 24 * 3600.0
 
 
 class Doubts:
-    """The creates of one user of which nobody knows yet whether a task exists, whichever process sent them.
+    """The creates of which nobody knows yet whether a task exists, whichever process sent them.
 
     Finding nothing proves nothing: lists lag, and an unknown id has been seen for a task that was there.
     """
@@ -46,22 +46,22 @@ class Doubts:
         self._look_again_at = 0.0
         self._turn = 0
 
-    async def found(self, job: Job, within: float = 0.0) -> "KlingTask | None":
-        """Look for one create, again and again within so many seconds, at least once; None if it does not turn up."""
-        until = self._clock.monotonic() + within
+    async def found(self, job: Job, deadline: Deadline) -> "KlingTask | None":
+        """Look for one create, again and again until the deadline, at least once; None if it does not turn up."""
         while True:
             task = await self.search(job.reference)
             if task is not None:
                 await self.settle(job, task)
                 return task
-            if self._clock.monotonic() + PAUSE > until:
+            if not deadline.allows(PAUSE):
                 return None
             await self._clock.sleep(PAUSE)
 
-    async def look_for_all(self, in_flight: Callable[[str], bool], rows: "Sequence[KlingTask]" = ()) -> None:
+    async def look_for_all(self, user: str, in_flight: Callable[[str], bool], rows: "Sequence[KlingTask]" = ()) -> None:
         """Look for all open ones: among rows that were just read anyway, else by asking, but not too often.
 
         Args:
+            user: Whose.
             in_flight: Whether this process is sending the create with this reference right now.
             rows: Of Kling's list.
         """
@@ -70,7 +70,7 @@ class Doubts:
             return  # not even the ledger is asked
         oldest = self._clock.wall() - LOOKED_FOR
         doubts = [
-            job for job in await self._records.doubts() if job.created_at > oldest and not in_flight(job.reference)
+            job for job in await self._records.doubts(user) if job.created_at > oldest and not in_flight(job.reference)
         ]
         doubts = await self._left_of(doubts, rows)
         if now < self._look_again_at:
@@ -111,7 +111,7 @@ class Doubts:
     async def by_reference(self, reference: str) -> "KlingTask | None":
         """Ask Kling once by reference."""
         try:
-            task = await self._kling.read(reference, seconds=READ_SECONDS)
+            task = await self._kling.read(reference, deadline=self._clock.deadline(READ_SECONDS))
         except errors.KolorsError as error:
             logger.info("looking for %s: %s", reference, plain(str(error), 400))
             return None
@@ -120,7 +120,7 @@ class Doubts:
 
     async def _newest_rows(self) -> "list[KlingTask]":
         try:
-            return await self._kling.page(1, SEARCHED_ROWS, seconds=READ_SECONDS)
+            return await self._kling.page(1, SEARCHED_ROWS, deadline=self._clock.deadline(READ_SECONDS))
         except errors.KolorsError as error:
             logger.info("looking in the list: %s", plain(str(error), 400))
             return []

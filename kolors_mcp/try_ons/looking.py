@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
-from kolors_mcp.clock import Clock
+from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.call import Report
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import FINAL, is_reference
 from kolors_mcp.try_ons.creates import Creates
 from kolors_mcp.try_ons.doubts import Doubts
 from kolors_mcp.try_ons.outcome import status_of
-from kolors_mcp.try_ons.polls import FIRST_PAUSE, LONGEST_LOOK, Polls
+from kolors_mcp.try_ons.polls import LONGEST_LOOK, PAUSES, Polls
 from kolors_mcp.try_ons.records import Records
-from kolors_mcp.try_ons.wish import Say
 from kolors_mcp.wording import plain, quoted
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DENIED_FOR = 3600.0
 
 
 class Looking:
-    """How one user's try-ons are looked at."""
+    """How try-ons are looked at."""
 
     def __init__(self, records: Records, creates: Creates, doubts: Doubts, polls: Polls, clock: Clock) -> None:
         """Put the parts together."""
@@ -34,14 +34,15 @@ class Looking:
         self._polls = polls
         self._clock = clock
 
-    async def at(self, task_id: str, job: Job | None, within: float, settle_within: float) -> "KlingTask":
+    async def at(self, user: str, task_id: str, job: Job | None, reading: Deadline, settling: Deadline) -> "KlingTask":
         """Look at a try-on by Kling's id or our reference.
 
         Args:
+            user: Who looks.
             task_id: Kling's, or our reference if that is all there is.
             job: What is written about it.
-            within: Seconds for reading a task.
-            settle_within: Seconds for finding out what became of a create in doubt, which is looked for at least once.
+            reading: For reading a task.
+            settling: For finding out what became of a create in doubt, which is looked for at least once.
 
         Raises:
             TaskNotFoundError: Kling does not know the id.
@@ -49,9 +50,9 @@ class Looking:
             KlingError: Kling could not be asked.
         """
         if job is not None and job.task_id is None:
-            return await self.settled(job, settle_within)
+            return await self.settled(user, job, settling)
         try:
-            return await self._seen(task_id, within)
+            return await self._seen(task_id, reading)
         except errors.TaskNotFoundError:
             if job is not None and self._clock.wall() - job.created_at < DENIED_FOR:
                 return _as_written(job, "Kling does not show this try-on just now")
@@ -60,34 +61,32 @@ class Looking:
                 return found
             raise
 
-    async def again(self, job: Job, within: float) -> "KlingTask":
+    async def again(self, user: str, job: Job, deadline: Deadline) -> "KlingTask":
         """Look at a try-on that was asked for again. One that was paid is never an error, whatever keeps us from it.
 
         Raises:
             KolorsError: Nothing was created, or the create is still in doubt.
         """
         if job.task_id is None:
-            return await self.settled(job, within)
+            return await self.settled(user, job, deadline)
         try:
-            return await self._seen(job.task_id, min(within, LONGEST_LOOK))
+            return await self._seen(job.task_id, deadline.within(LONGEST_LOOK))
         except errors.KolorsError as error:
             return _as_written(job, f"Kling could not be asked just now ({type(error).__name__})")
 
-    async def settled(self, job: Job, within: float) -> "KlingTask":
+    async def settled(self, user: str, job: Job, deadline: Deadline) -> "KlingTask":
         """Find out what became of a create that has no task id yet.
 
         Raises:
             KolorsError: Nothing was created.
             UnconfirmedCreateError: It is still not known.
         """
-        until = self._clock.monotonic() + within
         look_at = self._clock.monotonic()
         while True:
-            left = max(0.0, until - self._clock.monotonic())
-            task = await self._creates.outcome(job.reference, left, owned=False)
+            task = await self._creates.outcome(job.reference, deadline, owned=False)
             sending = self._creates.in_flight(job.reference)
             if task is None and not sending:
-                job = await self._records.find(job.reference) or job
+                job = await self._records.find(user, job.reference) or job
                 if job.state == "refused":
                     raise errors.RefusedError(
                         f"The create with the reference {quoted(job.reference)} came to nothing",
@@ -96,19 +95,19 @@ class Looking:
                         code=job.code,
                     )
                 if job.task_id is not None:
-                    return await self.again(job, LONGEST_LOOK)
+                    return await self.again(user, job, self._clock.deadline(LONGEST_LOOK))
                 if self._clock.monotonic() >= look_at:
-                    task = await self._doubts.found(job)
-                    look_at = self._clock.monotonic() + FIRST_PAUSE
+                    task = await self._doubts.found(job, self._clock.deadline(0))
+                    look_at = self._clock.monotonic() + PAUSES.initial_seconds
             if task is not None:
                 return task
-            if self._clock.monotonic() + STEP > until:
+            if not deadline.allows(STEP):
                 cause = "It is still being sent." if sending else "It was looked for and has not turned up yet."
                 raise errors.UnconfirmedCreateError(job.reference, cause)
             await self._clock.sleep(STEP)
 
-    async def followed(self, task: "KlingTask", until: float, say: Say) -> tuple["KlingTask", str | None]:
-        """Poll until a task is finished or the monotonic clock shows `until`; ride out what passes.
+    async def followed(self, task: "KlingTask", deadline: Deadline, report: Report) -> tuple["KlingTask", str | None]:
+        """Poll until a task is finished or the deadline has come; ride out what passes.
 
         Returns:
             The task as last seen, and what kept us from watching it, if something did.
@@ -116,12 +115,11 @@ class Looking:
         with self._polls.watching(task.task_id):
             while True:
                 status, _odd = status_of(task.task_status)
-                left = until - self._clock.monotonic()
-                if status in FINAL or left <= 0:
+                if status in FINAL or deadline.left() <= 0:
                     return task, None
-                say(f"Kling says {status}")
+                report(f"Kling says {status}")
                 try:
-                    task = await self._polls.next(task.task_id, left) or task
+                    task = await self._polls.next(task.task_id, deadline) or task
                 except errors.KolorsError as error:
                     # "Not found" soon after a create is not true; anything else that passes is ridden out too.
                     if isinstance(error, errors.TaskNotFoundError) or error.retryable:
@@ -129,9 +127,9 @@ class Looking:
                     # What is known of a paid task outlives whatever keeps us from watching it.
                     return task, plain(str(error), 400)
 
-    async def _seen(self, task_id: str, within: float) -> "KlingTask":
+    async def _seen(self, task_id: str, deadline: Deadline) -> "KlingTask":
         with self._polls.watching(task_id):
-            return await self._polls.now(task_id, within)
+            return await self._polls.now(task_id, deadline)
 
 
 def _as_written(job: Job, why: str) -> "KlingTask":
