@@ -39,6 +39,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "kling/exchange": _KLING,
     "kling/references": _KLING,
     "kling/refusals": (*_KLING, "test_doctor.py"),
+    "kling/task": (*_KLING, "test_waiting.py", "test_server.py"),
     "kling/wire": (*_KLING, "test_server.py"),
     "ledger/ledger": _LEDGER,
     "ledger/rows": (*_LEDGER, "test_doctor.py"),

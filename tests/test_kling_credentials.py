@@ -94,7 +94,7 @@ async def test_what_is_no_id_is_never_made_into_one(odd: object) -> None:
     async with raw_kling() as raw:
         client = KlingClient(raw.origin, lambda: FIRST, clock=Clock(jitter=lambda: 1e6))
         raw.answers = [raw_answer(said([{**ROW, "task_id": odd}, ROW])), raw_answer(said({**ROW, "task_id": odd}))]
-        assert [row.task_id for row in await client.page(1, 30)] == ["842"]
+        assert [row.id for row in await client.page(1, 30)] == ["842"]
         with pytest.raises(errors.UnexpectedAnswerError):
             await client.read("842")
         await client.aclose()

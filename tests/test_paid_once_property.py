@@ -22,7 +22,8 @@ from kolors_mcp import errors
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.kling.client import KlingClient
-from kolors_mcp.kling.wire import CreateRequest, KlingTask
+from kolors_mcp.kling.task import Task as TaskAtKling
+from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.rules import ExternalIds
@@ -233,7 +234,7 @@ def plainly_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of looking for a create in doubt: send it again, as many a client does."""
     once = KlingClient.create
 
-    async def create(self: KlingClient, request: CreateRequest, *, again: bool = False) -> KlingTask:
+    async def create(self: KlingClient, request: CreateRequest, *, again: bool = False) -> TaskAtKling:
         try:
             return await once(self, request, again=again)
         except errors.UnconfirmedCreateError:

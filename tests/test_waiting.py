@@ -253,7 +253,7 @@ async def test_newcomers_are_told_what_others_have_just_seen(world: World) -> No
         made = (await assistant.create()).try_on
     with polls.watching(made.task_id):
         for _ in range(50):
-            assert (await polls.now(made.task_id, world.time.clock().deadline(20))).task_id == made.task_id
+            assert (await polls.now(made.task_id, world.time.clock().deadline(20))).id == made.task_id
             world.time.now += 0.1
     assert reads_of(world, made.task_id) == 3, "one for each two seconds of the five"
     await client.aclose()

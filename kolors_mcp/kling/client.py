@@ -15,6 +15,7 @@ from kolors_mcp.kling.connection import open_client
 from kolors_mcp.kling.exchange import Reply, exchange
 from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import error_for
+from kolors_mcp.kling.task import Task
 from kolors_mcp.kling.wire import (
     COSTS_PATH,
     MOST_PACKS,
@@ -95,7 +96,7 @@ class KlingClient:
         """Raise `NotConfiguredError` if a request could not even be signed: before any work is done for it."""
         self.authorization.header()
 
-    async def create(self, request: CreateRequest, *, again: bool = False) -> KlingTask:
+    async def create(self, request: CreateRequest, *, again: bool = False) -> Task:
         """Start a try-on. It costs money and is sent once.
 
         Args:
@@ -120,7 +121,7 @@ class KlingClient:
                 await self._references.require_certain(reply.verdict, sent.external_task_id, again=again)
             if reply.verdict is not None:
                 raise error_for(reply.verdict, creating=True)
-            return _task(reply)
+            return _task(reply).to_task()
         except errors.KlingError as error:
             if error.created is not None:
                 raise
@@ -129,7 +130,7 @@ class KlingClient:
                 cause += " This Kling takes no reference of ours, so only list_try_ons can show it."
             raise errors.UnconfirmedCreateError(reference or "", cause) from error
 
-    async def read(self, task_id: str, *, deadline: Deadline | None = None) -> KlingTask:
+    async def read(self, task_id: str, *, deadline: Deadline | None = None) -> Task:
         """Read one task by Kling's id or by the `external_task_id` it was created with.
 
         Raises:
@@ -142,12 +143,13 @@ class KlingClient:
             raise _unknown(task_id, error.code) from error
         if _says_not_found(task):
             raise _unknown(task_id, None)
-        return task
+        return task.to_task()
 
-    async def page(self, page_num: int, page_size: int, *, deadline: Deadline | None = None) -> list[KlingTask]:
+    async def page(self, page_num: int, page_size: int, *, deadline: Deadline | None = None) -> list[Task]:
         """Read one page of the account's tasks: number 1 to 1000, size 1 to 500 (vendor)."""
         query = {"pageNum": page_num, "pageSize": page_size}
-        return await self._read(TRY_ON_PATH, query, lambda reply: _tasks(reply, page_size), deadline)
+        rows = await self._read(TRY_ON_PATH, query, lambda reply: _tasks(reply, page_size), deadline)
+        return [row.to_task() for row in rows]
 
     async def packs(self, *, deadline: Deadline | None = None) -> list[ResourcePack]:
         """Read the account's packs of units; free, at most once a second, up to 12 h late (vendor)."""

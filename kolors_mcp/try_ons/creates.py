@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.jobs.call import Report
+from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.try_ons.doubts import Doubts
 from kolors_mcp.try_ons.records import Records
@@ -15,7 +16,7 @@ from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
-    from kolors_mcp.kling.wire import CreateRequest, KlingTask
+    from kolors_mcp.kling.wire import CreateRequest
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ LAST_SENDS = 3.0
 
 @dataclass
 class _Send:
-    task: "asyncio.Task[KlingTask] | None" = None
+    task: asyncio.Task[Task] | None = None
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     """The caller has gone: finish what left, start nothing more."""
 
@@ -93,7 +94,7 @@ class Creates:
         send = self._sends[job.reference] = _Send()
         send.task = asyncio.create_task(self._sent(job, request, busy, report, send.abandoned))
 
-        def ended(task: "asyncio.Task[KlingTask]") -> None:
+        def ended(task: asyncio.Task[Task]) -> None:
             self._sends.pop(job.reference, None)
             request.human_image.close()
             request.cloth_image.close()
@@ -102,7 +103,7 @@ class Creates:
 
         send.task.add_done_callback(ended)
 
-    async def outcome(self, reference: str, deadline: Deadline, *, owned: bool) -> "KlingTask | None":
+    async def outcome(self, reference: str, deadline: Deadline, *, owned: bool) -> Task | None:
         """Wait for a create in flight; None if it is not in flight here, or not over in time.
 
         Args:
@@ -137,7 +138,7 @@ class Creates:
 
     async def _sent(
         self, job: Job, request: "CreateRequest", busy: Deadline, report: Report, abandoned: asyncio.Event
-    ) -> "KlingTask":
+    ) -> Task:
         # A caller who was cancelled while the wish was written down gets the turn to say so.
         await asyncio.sleep(0)
         tries, unreachable = 0, self._clock.deadline(UNREACHABLE_SECONDS)
@@ -177,7 +178,7 @@ class Creates:
         await self._doubts.settle(job, task)
         return task
 
-    async def _looked_for(self, job: Job, doubt: errors.UnconfirmedCreateError) -> "KlingTask":
+    async def _looked_for(self, job: Job, doubt: errors.UnconfirmedCreateError) -> Task:
         """Return the task that a create without an answer has made after all; else raise the doubt."""
         await self._records.write(lambda ledger: ledger.unconfirmed(job.reference))
         found = await self._doubts.found(job, self._clock.deadline(DOUBT_SECONDS))
@@ -185,7 +186,7 @@ class Creates:
             raise doubt
         return found
 
-    async def _already_made(self, job: Job, refusal: errors.KolorsError | None) -> "KlingTask | None":
+    async def _already_made(self, job: Job, refusal: errors.KolorsError | None) -> Task | None:
         """Before a create is sent again that Kling said no to: see whether it came to something all the same."""
         return await self._doubts.by_reference(job.reference) if isinstance(refusal, errors.RefusedError) else None
 

@@ -10,6 +10,7 @@ import anyio
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.call import Call
+from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.models import Picture, Status, TryOn, TryOnPage, new_reference
 from kolors_mcp.settings import Settings
@@ -18,7 +19,7 @@ from kolors_mcp.try_ons.doubts import Doubts
 from kolors_mcp.try_ons.gallery import Gallery
 from kolors_mcp.try_ons.keeping import Keeping
 from kolors_mcp.try_ons.looking import Looking
-from kolors_mcp.try_ons.outcome import status_of, try_on_of
+from kolors_mcp.try_ons.outcome import try_on_of
 from kolors_mcp.try_ons.polls import LONGEST_LOOK, Polls
 from kolors_mcp.try_ons.preparing import fingerprint, model_for, prepared
 from kolors_mcp.try_ons.records import OpenLedger, Records, known_of
@@ -27,7 +28,6 @@ from kolors_mcp.try_ons.wish import Wish
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
     from kolors_mcp.kling.client import KlingClient
-    from kolors_mcp.kling.wire import KlingTask
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class TryOns:
                     unused.pop_all()  # the send closes them
                     task = await self._send(job, wish, human, cloth, call)
                     # As the end of the send has written it down.
-                    job = replace(job, task_id=task.task_id, status=status_of(task.task_status)[0])
+                    job = replace(job, task_id=task.id, status=task.status)
                     break
                 call.report("the same try-on was asked for before; looking at it")
                 seen_before = job.reference in followed
@@ -129,9 +129,8 @@ class TryOns:
                     if seen_before:
                         raise
                     continue  # it came to nothing, so a new one may be made
-                status, _odd = status_of(task.task_status)
-                await self._note(task.task_id, status)
-                if status != "failed" or seen_before:
+                await self._note(task.id, task.status)
+                if task.status != "failed" or seen_before:
                     break
         task, kept_from = await self._looking.followed(task, call.waiting(), call.report)
         return await self._answer(task, job, kept_from, call, reused=not reservation.is_new)
@@ -167,12 +166,12 @@ class TryOns:
         """List a page of the account's try-ons."""
         tasks = await self._kling.page(page_num, page_size)
         await self._doubts.look_for_all(call.user, self._creates.in_flight, tasks)
-        jobs = await self._records.find_many(call.user, [task.task_id for task in tasks])
+        jobs = await self._records.find_many(call.user, [task.id for task in tasks])
         return TryOnPage(
             page_num=page_num,
             page_size=page_size,
             has_more=len(tasks) >= page_size,
-            try_ons=tuple(self._try_on(task, jobs.get(task.task_id)) for task in tasks),
+            try_ons=tuple(self._try_on(task, jobs.get(task.id)) for task in tasks),
         )
 
     async def _prepared(self, wish: Wish, deadline: Deadline) -> tuple[Picture, Picture]:
@@ -192,7 +191,7 @@ class TryOns:
             "The ledger of paid try-ons did not answer in time. No task was created. Try again in a minute."
         )
 
-    async def _send(self, job: Job, wish: Wish, human: Picture, cloth: Picture, call: Call) -> "KlingTask":
+    async def _send(self, job: Job, wish: Wish, human: Picture, cloth: Picture, call: Call) -> Task:
         from kolors_mcp.kling.wire import CreateRequest  # noqa: PLC0415  (the HTTP client is loaded on first use)
 
         request = CreateRequest(human, cloth, job.model_name, wish.callback_url, job.reference)
@@ -205,7 +204,7 @@ class TryOns:
 
     async def _answer(
         self,
-        task: "KlingTask",
+        task: Task,
         job: Job | None,
         kept_from: str | None,
         call: Call,
@@ -234,5 +233,5 @@ class TryOns:
         least = LONGEST_LOOK if fresh else DOUBTED_AGAIN
         return call.deadline.within(max(least, call.wait))
 
-    def _try_on(self, task: "KlingTask", job: Job | None, *, reused: bool = False) -> TryOn:
+    def _try_on(self, task: Task, job: Job | None, *, reused: bool = False) -> TryOn:
         return try_on_of(task, known_of(job), sandbox=self._settings.sandbox, reused=reused)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.try_ons.outcome import status_of
 from kolors_mcp.try_ons.records import Records
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
-    from kolors_mcp.kling.wire import KlingTask
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class Doubts:
         self._look_again_at = 0.0
         self._turn = 0
 
-    async def found(self, job: Job, deadline: Deadline) -> "KlingTask | None":
+    async def found(self, job: Job, deadline: Deadline) -> Task | None:
         """Look for one create, again and again until the deadline, at least once; None if it does not turn up."""
         while True:
             task = await self.search(job.reference)
@@ -57,7 +56,7 @@ class Doubts:
                 return None
             await self._clock.sleep(PAUSE)
 
-    async def look_for_all(self, user: str, in_flight: Callable[[str], bool], rows: "Sequence[KlingTask]" = ()) -> None:
+    async def look_for_all(self, user: str, in_flight: Callable[[str], bool], rows: Sequence[Task] = ()) -> None:
         """Look for all open ones: among rows that were just read anyway, else by asking, but not too often.
 
         Args:
@@ -88,19 +87,18 @@ class Doubts:
             if task is not None:
                 await self.settle(job, task)
 
-    async def search(self, reference: str) -> "KlingTask | None":
+    async def search(self, reference: str) -> Task | None:
         """Ask Kling once, by reference and then by list; what cannot be asked counts as not found."""
         task = await self.by_reference(reference)
         if task is None:
             task = next((row for row in await self._newest_rows() if row.reference == reference), None)
         return task
 
-    async def settle(self, job: Job, task: "KlingTask") -> None:
+    async def settle(self, job: Job, task: Task) -> None:
         """Write down that the create made this task."""
-        status, _odd = status_of(task.task_status)
-        await self._records.write(lambda ledger: ledger.created(job.reference, task.task_id, status))
+        await self._records.write(lambda ledger: ledger.created(job.reference, task.id, task.status))
 
-    async def _left_of(self, doubts: list[Job], rows: "Sequence[KlingTask]") -> list[Job]:
+    async def _left_of(self, doubts: list[Job], rows: Sequence[Task]) -> list[Job]:
         """Settle those that are among the rows, and return the others."""
         tasks = {row.reference: row for row in rows if row.reference is not None}
         for job in doubts:
@@ -108,7 +106,7 @@ class Doubts:
                 await self.settle(job, tasks[job.reference])
         return [job for job in doubts if job.reference not in tasks]
 
-    async def by_reference(self, reference: str) -> "KlingTask | None":
+    async def by_reference(self, reference: str) -> Task | None:
         """Ask Kling once by reference."""
         try:
             task = await self._kling.read(reference, deadline=self._clock.deadline(READ_SECONDS))
@@ -116,9 +114,9 @@ class Doubts:
             logger.info("looking for %s: %s", reference, plain(str(error), 400))
             return None
         # An answer that only echoes what was asked, or speaks of another create, is not about this one.
-        return None if task.task_id == reference or task.reference not in (None, reference) else task
+        return None if task.id == reference or task.reference not in (None, reference) else task
 
-    async def _newest_rows(self) -> "list[KlingTask]":
+    async def _newest_rows(self) -> list[Task]:
         try:
             return await self._kling.page(1, SEARCHED_ROWS, deadline=self._clock.deadline(READ_SECONDS))
         except errors.KolorsError as error:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
+from kolors_mcp.kling.task import status_of
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.keeping import stem_of
-from kolors_mcp.try_ons.outcome import next_step, picture_uri, status_of, try_on_of, why_no_picture
+from kolors_mcp.try_ons.outcome import next_step, picture_uri, try_on_of, why_no_picture
 from kolors_mcp.try_ons.records import Records, known_of
 from kolors_mcp.try_ons.wish import Wish
 from kolors_mcp.wording import plain
@@ -152,7 +153,7 @@ class Gallery:
             logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
             return remembered
         jobs = await self._records.find_many(call.user, [try_on.task_id for try_on in remembered])
-        now = {task.task_id: try_on_of(task, known_of(jobs.get(task.task_id)), sandbox=self._sandbox) for task in tasks}
+        now = {task.id: try_on_of(task, known_of(jobs.get(task.id)), sandbox=self._sandbox) for task in tasks}
         return [now.get(try_on.task_id, try_on) for try_on in remembered]
 
     async def _found(self, task_id: str, index: int, call: Call) -> tuple[TryOn, ResultImage, bytes]:

@@ -1,21 +1,18 @@
 """Looks at one try-on until patience ends: one that Kling knows, or one of which nobody knows yet what became of it."""
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.call import Report
+from kolors_mcp.kling.task import Task, status_of
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import FINAL, is_reference
 from kolors_mcp.try_ons.creates import Creates
 from kolors_mcp.try_ons.doubts import Doubts
-from kolors_mcp.try_ons.outcome import status_of
 from kolors_mcp.try_ons.polls import LONGEST_LOOK, PAUSES, Polls
 from kolors_mcp.try_ons.records import Records
 from kolors_mcp.wording import plain, quoted
-
-if TYPE_CHECKING:
-    from kolors_mcp.kling.wire import KlingTask
 
 STEP = 0.5
 """Seconds between two looks into the ledger while another process is sending the same create."""
@@ -34,7 +31,7 @@ class Looking:
         self._polls = polls
         self._clock = clock
 
-    async def at(self, user: str, task_id: str, job: Job | None, reading: Deadline, settling: Deadline) -> "KlingTask":
+    async def at(self, user: str, task_id: str, job: Job | None, reading: Deadline, settling: Deadline) -> Task:
         """Look at a try-on by Kling's id or our reference.
 
         Args:
@@ -61,7 +58,7 @@ class Looking:
                 return found
             raise
 
-    async def again(self, user: str, job: Job, deadline: Deadline) -> "KlingTask":
+    async def again(self, user: str, job: Job, deadline: Deadline) -> Task:
         """Look at a try-on that was asked for again. One that was paid is never an error, whatever keeps us from it.
 
         Raises:
@@ -74,7 +71,7 @@ class Looking:
         except errors.KolorsError as error:
             return _as_written(job, f"Kling could not be asked just now ({type(error).__name__})")
 
-    async def settled(self, user: str, job: Job, deadline: Deadline) -> "KlingTask":
+    async def settled(self, user: str, job: Job, deadline: Deadline) -> Task:
         """Find out what became of a create that has no task id yet.
 
         Raises:
@@ -106,20 +103,19 @@ class Looking:
                 raise errors.UnconfirmedCreateError(job.reference, cause)
             await self._clock.sleep(STEP)
 
-    async def followed(self, task: "KlingTask", deadline: Deadline, report: Report) -> tuple["KlingTask", str | None]:
+    async def followed(self, task: Task, deadline: Deadline, report: Report) -> tuple[Task, str | None]:
         """Poll until a task is finished or the deadline has come; ride out what passes.
 
         Returns:
             The task as last seen, and what kept us from watching it, if something did.
         """
-        with self._polls.watching(task.task_id):
+        with self._polls.watching(task.id):
             while True:
-                status, _odd = status_of(task.task_status)
-                if status in FINAL or deadline.left() <= 0:
+                if task.status in FINAL or deadline.left() <= 0:
                     return task, None
-                report(f"Kling says {status}")
+                report(f"Kling says {task.status}")
                 try:
-                    task = await self._polls.next(task.task_id, deadline) or task
+                    task = await self._polls.next(task.id, deadline) or task
                 except errors.KolorsError as error:
                     # "Not found" soon after a create is not true; anything else that passes is ridden out too.
                     if isinstance(error, errors.TaskNotFoundError) or error.retryable:
@@ -127,21 +123,14 @@ class Looking:
                     # What is known of a paid task outlives whatever keeps us from watching it.
                     return task, plain(str(error), 400)
 
-    async def _seen(self, task_id: str, deadline: Deadline) -> "KlingTask":
+    async def _seen(self, task_id: str, deadline: Deadline) -> Task:
         with self._polls.watching(task_id):
             return await self._polls.now(task_id, deadline)
 
 
-def _as_written(job: Job, why: str) -> "KlingTask":
-    """Make of what is written down what Kling would say."""
-    from kolors_mcp.kling.wire import KlingTask  # noqa: PLC0415  (the HTTP client's house, entered on first use)
-
+def _as_written(job: Job, why: str) -> Task:
+    """Return what is written down of a create that Kling cannot tell about now."""
     assert job.task_id is not None
-    return KlingTask.model_validate(
-        {
-            "task_id": job.task_id,
-            "task_status": job.status,
-            "task_status_msg": f"{why}; this is its last known status.",
-            "created_at": int(job.created_at * 1000),
-        }
-    )
+    status, odd = status_of(job.status)
+    message = odd or f"{why}; this is its last known status."
+    return Task(job.task_id, None, status, message, created_at=datetime.fromtimestamp(job.created_at, UTC))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
+from kolors_mcp.kling.task import Task
 
 if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
-    from kolors_mcp.kling.wire import KlingTask
 
 PAUSES = Backoff(initial_seconds=2.0, max_seconds=5.0, factor=1.25, jitter=(0.9, 1.1))
 """Between two looks; spread a little, so that many servers do not ask in step."""
@@ -26,11 +26,11 @@ FRESH = PAUSES.initial_seconds * PAUSES.jitter[0]
 class _Watch:
     waiting: int = 0
     looks: int = 0
-    look: "asyncio.Task[KlingTask] | None" = None
+    look: asyncio.Task[Task] | None = None
     """The next look: a pause, then a read."""
-    read: "asyncio.Task[KlingTask] | None" = None
+    read: asyncio.Task[Task] | None = None
     """The latest read, for whoever needs one."""
-    seen: "KlingTask | None" = None
+    seen: Task | None = None
     seen_at: float = -math.inf
 
 
@@ -58,7 +58,7 @@ class Polls:
                     if task is not None:
                         task.cancel()
 
-    async def now(self, task_id: str, deadline: Deadline) -> "KlingTask":
+    async def now(self, task_id: str, deadline: Deadline) -> Task:
         """Return what a watched task looks like: as others who wait for it have just seen it, or read now.
 
         Raises:
@@ -80,7 +80,7 @@ class Polls:
             if mine or not isinstance(error, errors.KolorsError) or not error.retryable:
                 return read.result()
 
-    async def next(self, task_id: str, deadline: Deadline) -> "KlingTask | None":
+    async def next(self, task_id: str, deadline: Deadline) -> Task | None:
         """Return what the next look at a watched task shows; None if it is not there in time.
 
         Raises:
@@ -95,20 +95,20 @@ class Polls:
             await asyncio.wait((look,))
         return look.result() if look.done() else None
 
-    async def _look(self, task_id: str, watch: _Watch, pause: float) -> "KlingTask":
+    async def _look(self, task_id: str, watch: _Watch, pause: float) -> Task:
         await self._clock.sleep(pause)
         # A newcomer may have asked meanwhile, or be at it.
         return self._just_seen(watch) or await asyncio.shield(
             self._reading(task_id, watch, self._clock.deadline(LONGEST_LOOK))
         )
 
-    def _just_seen(self, watch: _Watch) -> "KlingTask | None":
+    def _just_seen(self, watch: _Watch) -> Task | None:
         return watch.seen if self._clock.monotonic() - watch.seen_at < FRESH else None
 
-    def _reading(self, task_id: str, watch: _Watch, deadline: Deadline) -> "asyncio.Task[KlingTask]":
+    def _reading(self, task_id: str, watch: _Watch, deadline: Deadline) -> asyncio.Task[Task]:
         """Return the read that is under way, or begin one."""
 
-        async def reading() -> "KlingTask":
+        async def reading() -> Task:
             watch.seen = await self._kling.read(task_id, deadline=deadline)
             watch.seen_at = self._clock.monotonic()
             return watch.seen
@@ -118,7 +118,7 @@ class Polls:
         return watch.read
 
 
-def _task(look: "Coroutine[Any, Any, KlingTask]") -> "asyncio.Task[KlingTask]":
+def _task(look: Coroutine[Any, Any, Task]) -> asyncio.Task[Task]:
     task = asyncio.create_task(look)
     # Whoever waited may have left by the time it fails; then nobody else asks for the error.
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
