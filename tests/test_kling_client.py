@@ -303,12 +303,12 @@ async def test_reads_back_off_within_their_deadline_and_heed_retry_after(kling: 
     kling.faults.next_list(faults.Refuse(5001), times=None)
     began = turned.now
     with pytest.raises(errors.UnavailableError):
-        await client.page(1, 1, deadline=turned.clock().deadline(10))
+        await client.page(1, 1, turned.clock().deadline(10))
     assert turned.now - began <= 10
     kling.faults.clear()
     kling.faults.next_list(faults.Refuse(1302, retry_after="100000"))
     with pytest.raises(errors.TooFastError):
-        await client.page(1, 1, deadline=turned.clock().deadline(20))
+        await client.page(1, 1, turned.clock().deadline(20))
     await client.aclose()
 
 

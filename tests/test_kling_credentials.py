@@ -68,7 +68,7 @@ async def test_a_retry_after_is_heeded_up_to_half_a_minute(kling: SandboxKling, 
     turned = TurnedClock()
     client = client_of(kling, clock=turned.clock())
     kling.faults.next_list(faults.Refuse(5000, retry_after=asked))
-    await client.page(1, 1, deadline=turned.clock().deadline(100))
+    await client.page(1, 1, turned.clock().deadline(100))
     assert turned.slept == [waited + 0.25]
     assert LONGEST_RETRY_AFTER == 30
     await client.aclose()

@@ -130,7 +130,7 @@ class KlingClient:
                 cause += " This Kling takes no reference of ours, so only list_try_ons can show it."
             raise errors.UnconfirmedCreateError(reference or "", cause) from error
 
-    async def read(self, task_id: str, *, deadline: Deadline | None = None) -> Task:
+    async def read(self, task_id: str, deadline: Deadline | None = None) -> Task:
         """Read one task by Kling's id or by the `external_task_id` it was created with.
 
         Raises:
@@ -145,13 +145,13 @@ class KlingClient:
             raise _unknown(task_id, None)
         return task.to_task()
 
-    async def page(self, page_num: int, page_size: int, *, deadline: Deadline | None = None) -> list[Task]:
+    async def page(self, page_num: int, page_size: int, deadline: Deadline | None = None) -> list[Task]:
         """Read one page of the account's tasks: number 1 to 1000, size 1 to 500 (vendor)."""
         query = {"pageNum": page_num, "pageSize": page_size}
         rows = await self._read(TRY_ON_PATH, query, lambda reply: _tasks(reply, page_size), deadline)
         return [row.to_task() for row in rows]
 
-    async def packs(self, *, deadline: Deadline | None = None) -> list[ResourcePack]:
+    async def packs(self, deadline: Deadline | None = None) -> list[ResourcePack]:
         """Read the account's packs of units; free, at most once a second, up to 12 h late (vendor)."""
         now = int(self._clock.wall())
         window = {"start_time": (now - COSTS_WINDOW) * 1000, "end_time": now * 1000}
