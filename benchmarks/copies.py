@@ -14,7 +14,7 @@ from benchmarks.workload import KINDS, SIZES, data_of, pictures, wish_of
 from kolors_mcp.clock import Clock
 from kolors_mcp.server.service import Service, Upstream
 from kolors_mcp.settings import Credentials, Settings
-from kolors_mcp.try_ons.wish import Patience, Wish, unheard
+from kolors_mcp.try_ons.wish import Wish
 
 MEASURED = ("1 MB", "9.5 MB")
 
@@ -43,11 +43,11 @@ async def measured(port: int, folder: Path) -> dict[str, Any]:
             for size in SIZES:
                 arguments = wish_of(kind, size, port, folder)
                 wish = Wish(arguments["human_image"], arguments["cloth_image"], None, None, None, new_render=True)
-                await try_ons.create(wish, Patience(), unheard)
+                await try_ons.create(wish, service.call())
                 if size not in MEASURED:
                     continue
                 tracemalloc.start()
-                await try_ons.create(wish, Patience(), unheard)
+                await try_ons.create(wish, service.call())
                 _now, peak = tracemalloc.get_traced_memory()
                 tracemalloc.stop()
                 copies = peak / sum(map(len, data_of(size, folder)))

@@ -62,16 +62,15 @@ def row(running: Bench, kind: str, size: str, fresh: float, ledger: float, goal:
 async def ledger_seconds() -> float:
     """Return the median of a reservation and of writing down its outcome, on SQLite, durable."""
     from kolors_mcp.clock import Clock  # noqa: PLC0415  (this process is not the one under measurement)
-    from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415
+    from kolors_mcp.ledger.job import NewJob  # noqa: PLC0415
+    from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415
 
     spent: list[float] = []
     with TemporaryDirectory() as state:
         ledger = await Ledger.open(f"sqlite:///{state}/ledger.sqlite3", clock=Clock())
         for number in range(100):
             begin = perf_counter()
-            await ledger.reserve(
-                reference=f"k-{number}", user="bench", fingerprint=str(number), model_name=None, labels=("a", "b")
-            )
+            await ledger.reserve(NewJob(f"k-{number}", "bench", str(number), None, ("a", "b")))
             await ledger.created(f"k-{number}", str(number), "submitted")
             spent.append(perf_counter() - begin)
         await ledger.aclose()

@@ -1,9 +1,10 @@
 """Time and chance as one argument, so that a test can turn the clock and a wait can be exact."""
 
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -19,3 +20,57 @@ class Clock:
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     jitter: Callable[[], float] = random.random
     """A number from 0 up to 1, to spread waits."""
+
+    def deadline(self, seconds: float | None, *, min_step: float = 0.0) -> "Deadline":
+        """Return the deadline so many seconds from now; None is one that never comes. For `min_step` see there."""
+        return Deadline(math.inf if seconds is None else self.monotonic() + seconds, self, min_step)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The moment until which something may last."""
+
+    at: float
+    """By the clock's monotonic time."""
+    clock: Clock
+    min_step: float = 0.0
+    """Seconds that are left at least, although the moment is near or past."""
+
+    def left(self) -> float:
+        """Return the seconds that are left, infinitely many where there is no end."""
+        return max(self.min_step, self.at - self.clock.monotonic())
+
+    def allows(self, seconds: float) -> bool:
+        """Whether so many seconds may still pass."""
+        return self.clock.monotonic() + seconds <= self.at
+
+    def earlier(self, seconds: float) -> "Deadline":
+        """Return the deadline that comes so many seconds before this one."""
+        return replace(self, at=self.at - seconds)
+
+    def within(self, seconds: float) -> "Deadline":
+        """Return the earlier of this deadline and the one so many seconds from now. It is exact."""
+        return self.clock.deadline(min(seconds, self.left()))
+
+    def scope(self) -> anyio.CancelScope:
+        """Return a scope whose body is left at the deadline; what follows the body tells that it was not in time."""
+        return anyio.move_on_after(self.left())
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """How long to wait before each next try: longer and longer, and not all at the same moment."""
+
+    initial_seconds: float
+    max_seconds: float
+    factor: float = 2.0
+    jitter: tuple[float, float] = (0.0, 1.0)
+    """Between which shares of its length chance makes a wait; from 0 to 1 is known as full jitter."""
+
+    def seconds(self, number: int, clock: Clock, *, at_least: float = 0.0) -> float:
+        """Return the wait after this many earlier ones; chance only lengthens what it is `at_least`."""
+        # Any sensible maximum is reached long before the power is too large for a float.
+        length = min(self.initial_seconds * self.factor ** min(number, 64), self.max_seconds)
+        low, high = self.jitter
+        chance = clock.jitter()
+        return at_least + length * (low * (1 - chance) + high * chance)

@@ -1,6 +1,7 @@
-"""What the layers hand to each other: a try-on, a page of them, and a picture on its way to Kling."""
+"""What the layers hand to each other: ids, a try-on, a page of them, and a picture on its way to Kling."""
 
 import re
+import secrets
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
@@ -21,6 +22,22 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None and text not in ("null", "0")
 
 
+REFERENCE_PREFIX = "k-"
+"""How our references begin; Kling's own ids are digits."""
+_REFERENCE = re.compile(REFERENCE_PREFIX + "[0-9a-f]{24}")
+
+
+def new_reference() -> str:
+    """Return a reference for a create, never used before: our id of the request, `external_task_id` to Kling."""
+    return REFERENCE_PREFIX + secrets.token_hex(12)
+
+
+@linear(b"k-", b"0", b"f")
+def is_reference(text: str) -> bool:
+    """Whether it is a reference of ours, and not Kling's id of a task."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
 Model = Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]
 """The vendor's model names (the page's enum); `v1` is Kling's default."""
 
@@ -29,6 +46,9 @@ V1_5: Model = "kolors-virtual-try-on-v1-5"
 
 Status = Literal["submitted", "processing", "succeed", "failed"]
 """The vendor's status words. Newer pages write `succeeded`; it is shown as `succeed`."""
+
+FINAL: tuple[Status, ...] = ("succeed", "failed")
+"""Those that stay."""
 
 
 class Answer(BaseModel):
@@ -80,7 +100,7 @@ class TryOn(Answer):
     @property
     def finished(self) -> bool:
         """Whether the status will not change any more."""
-        return self.status in ("succeed", "failed")
+        return self.status in FINAL
 
 
 class TryOnPage(Answer):

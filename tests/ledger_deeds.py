@@ -12,21 +12,15 @@ from sqlalchemy import event
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError
-from kolors_mcp.ledger.book import Ledger
-from kolors_mcp.ledger.entry import Joined, Reserved
+from kolors_mcp.ledger.job import NewJob, Reservation
+from kolors_mcp.ledger.ledger import Ledger
 
 WISHES = 50
 
 
-async def wish(ledger: Ledger, reference: str, fingerprint: str, daily_limit: int | None = None) -> Reserved | Joined:
-    return await ledger.reserve(
-        reference=reference,
-        user="local",
-        fingerprint=fingerprint,
-        model_name=None,
-        labels=("me.jpg", "shop.example"),
-        daily_limit=daily_limit,
-    )
+async def wish(ledger: Ledger, reference: str, fingerprint: str, daily_limit: int | None = None) -> Reservation:
+    new = NewJob(reference, "local", fingerprint, None, ("me.jpg", "shop.example"))
+    return await ledger.reserve(new, daily_limit=daily_limit)
 
 
 async def wishes(url: str, process_name: str, kind: str, limit: str = "") -> list[tuple[str, str, str | None]]:
@@ -41,7 +35,7 @@ async def wishes(url: str, process_name: str, kind: str, limit: str = "") -> lis
         except DailyLimitError as error:
             outcomes.append((fingerprint, type(error).__name__, None))
         else:
-            outcomes.append((fingerprint, type(made).__name__, made.entry.reference))
+            outcomes.append((fingerprint, "new" if made.is_new else "joined", made.job.reference))
 
     async with anyio.create_task_group() as group:
         for number in range(WISHES):
@@ -75,7 +69,7 @@ async def many(url: str) -> None:
     ledger = await Ledger.open(url, clock=Clock())
     for number in range(99_999):
         made = await wish(ledger, f"k-{number}", f"f-{number}")
-        say(made.entry.reference)
+        say(made.job.reference)
 
 
 def say(line: str) -> None:

@@ -40,7 +40,6 @@ EXEMPT = {
     "server.tasks:Tasks.intercept_tool_call": "an answer of our own",
     "server.tool:TryOnTool._checked": "arguments are checked by pydantic, whose readers are linear",
     "server.tools:_web_address": "reads at most 2,000 characters",
-    "try_ons.looking:_as_written": "what this server has written itself",
 }
 # Expressions that are worse than linear or cannot be fed, by `module:text`, and why that does no harm.
 EXEMPT_PATTERNS = {

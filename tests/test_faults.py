@@ -36,7 +36,7 @@ from wishing import MINUTE, Said, World
 from kolors_mcp.kling.client import CREATE_SECONDS
 from kolors_mcp.kling.refusals import MEANINGS
 from kolors_mcp.sandbox import faults
-from kolors_mcp.server.tools import ANSWER_WITHIN
+from kolors_mcp.server.request import ANSWER_WITHIN
 from kolors_mcp.try_ons.creates import Creates
 
 pytestmark = pytest.mark.anyio

@@ -14,9 +14,9 @@ from still_time import turn
 from wishing import MINUTE, World
 
 from kolors_mcp.images.limits import FETCH_SECONDS
-from kolors_mcp.ledger.book import Ledger
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
-from kolors_mcp.server.tools import ANSWER_WITHIN
+from kolors_mcp.server.request import ANSWER_WITHIN
 
 pytestmark = pytest.mark.anyio
 
@@ -154,7 +154,7 @@ async def test_a_download_that_takes_too_long_does_not_hold_the_answer_and_ends_
     world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert FETCH_SECONDS < ANSWER_WITHIN, "the answer never waits for less than one download"
-    monkeypatch.setattr("kolors_mcp.server.tools.ANSWER_WITHIN", 5.0)
+    monkeypatch.setattr("kolors_mcp.server.request.ANSWER_WITHIN", 5.0)
     async with world.server(save_dir=folder) as assistant, asyncio.TaskGroup() as group:
         made = (await assistant.create()).try_on
         world.time.now += MINUTE

@@ -208,7 +208,7 @@ async def test_a_kling_on_this_machine_is_never_asked_through_a_proxy(monkeypatc
             monkeypatch.setenv(name, address)
         raw.answers = [raw_answer(said(ROW))]
         client = KlingClient(raw.origin, lambda: KEY, clock=UNTRIED_AGAIN)
-        assert (await client.read("842")).task_id == "842"
+        assert (await client.read("842")).id == "842"
         await client.aclose()
         assert not asked
         assert len(raw.requests) == 1

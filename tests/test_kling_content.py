@@ -87,7 +87,7 @@ async def test_one_layer_that_nobody_asked_for_is_unpacked(
 ) -> None:
     fields = {"Content-Encoding": header} if header else {}
     raw.answers = [raw_answer(pack(SMALL), **fields), raw_answer(pack(LARGE), **fields)]
-    assert (await client.read("842")).task_id == "842"
+    assert (await client.read("842")).id == "842"
     assert len(await client.page(1, 30)) == 30
 
 
@@ -121,7 +121,7 @@ async def test_what_is_packed_otherwise_is_refused_in_words_and_the_next_answer_
     raw.answers = [raw_answer(body, **({"Content-Encoding": header} if header else {})), raw_answer(SMALL)]
     with pytest.raises(errors.UnexpectedAnswerError, match=words):
         await client.read("842")
-    assert (await client.read("842")).task_id == "842"
+    assert (await client.read("842")).id == "842"
 
 
 async def peak_of(client: KlingClient) -> tuple[str, int]:
@@ -162,12 +162,12 @@ async def test_crumbs_of_a_small_answer_are_read_and_crumbs_of_a_large_one_are_l
 ) -> None:
     long = said({**ROW, "task_status_msg": "x" * 3_000})
     raw.answers = [in_crumbs(SMALL), in_crumbs(said("x" * 1_000_000)), in_crumbs(long), in_crumbs(long)]
-    assert (await client.read("842")).task_id == "842"
+    assert (await client.read("842")).id == "842"
     for _ in range(2):
         with pytest.raises(errors.UnexpectedAnswerError, match="in too many pieces"):
             await client.read("842")
     monkeypatch.setattr(content, "FREE_PIECES", 10**9)
-    assert (await client.read("842")).task_id == "842", "it is the bound that refused it, and nothing else"
+    assert (await client.read("842")).id == "842", "it is the bound that refused it, and nothing else"
 
 
 class _Crumbs(httpx.AsyncByteStream):
@@ -235,7 +235,7 @@ async def test_deep_nesting_is_no_json(raw: RawKling, client: KlingClient, openi
     for _ in range(2):
         with pytest.raises(errors.UnexpectedAnswerError, match="not JSON"):
             await client.read("842")
-    assert (await client.read("842")).task_id == "842"
+    assert (await client.read("842")).id == "842"
 
 
 async def test_no_more_rows_are_read_than_were_asked_for_and_rows_without_an_id_hide_none(
@@ -243,8 +243,8 @@ async def test_no_more_rows_are_read_than_were_asked_for_and_rows_without_an_id_
 ) -> None:
     rows: list[Any] = [{**ROW, "task_id": str(number)} for number in range(1, 501)]
     raw.answers = [raw_answer(said(rows)), raw_answer(said([{}, None, 5, [], "x", *rows[:3]]))]
-    assert [row.task_id for row in await client.page(1, 30)] == [str(number) for number in range(1, 31)]
-    assert [row.task_id for row in await client.page(1, 30)] == ["1", "2", "3"]
+    assert [row.id for row in await client.page(1, 30)] == [str(number) for number in range(1, 31)]
+    assert [row.id for row in await client.page(1, 30)] == ["1", "2", "3"]
 
 
 async def test_no_more_pictures_are_read_than_a_task_can_have(raw: RawKling, client: KlingClient) -> None:
@@ -284,4 +284,4 @@ async def test_what_is_said_in_two_ways_or_is_no_number_is_not_said(
             await client.read("842")
     else:
         task = await client.read("842")
-        assert (task.task_id, task.created_at, task.updated_at) == (found, None, None)
+        assert (task.id, task.created_at, task.updated_at) == (found, None, None)

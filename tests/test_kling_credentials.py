@@ -68,7 +68,7 @@ async def test_a_retry_after_is_heeded_up_to_half_a_minute(kling: SandboxKling, 
     turned = TurnedClock()
     client = client_of(kling, clock=turned.clock())
     kling.faults.next_list(faults.Refuse(5000, retry_after=asked))
-    await client.page(1, 1, seconds=100)
+    await client.page(1, 1, turned.clock().deadline(100))
     assert turned.slept == [waited + 0.25]
     assert LONGEST_RETRY_AFTER == 30
     await client.aclose()
@@ -94,7 +94,7 @@ async def test_what_is_no_id_is_never_made_into_one(odd: object) -> None:
     async with raw_kling() as raw:
         client = KlingClient(raw.origin, lambda: FIRST, clock=Clock(jitter=lambda: 1e6))
         raw.answers = [raw_answer(said([{**ROW, "task_id": odd}, ROW])), raw_answer(said({**ROW, "task_id": odd}))]
-        assert [row.task_id for row in await client.page(1, 30)] == ["842"]
+        assert [row.id for row in await client.page(1, 30)] == ["842"]
         with pytest.raises(errors.UnexpectedAnswerError):
             await client.read("842")
         await client.aclose()

@@ -30,7 +30,7 @@ async def read(*bodies: str) -> tuple[list[httpx.Request], str]:
         transport=httpx.MockTransport(answer),
     )
     try:
-        return seen, (await client.read("842")).task_id
+        return seen, (await client.read("842")).id
     except errors.KlingError as error:
         return seen, str(error)
     finally:

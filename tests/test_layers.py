@@ -20,6 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
     frozenset({"server"}),
     frozenset({"try_ons"}),
+    frozenset({"jobs"}),
     frozenset({"images", "kling", "ledger"}),
 )
 # Known to all, and to each other. The package's own __init__ (its version) is written "".

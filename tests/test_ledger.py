@@ -5,7 +5,7 @@ import dataclasses
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ import pytest
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
-from kolors_mcp.ledger.book import Ledger
-from kolors_mcp.ledger.entry import Entry, Joined, Reserved
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.anyio
 
@@ -50,29 +50,23 @@ class Asking:
     hand: Hand
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
-    async def wish(self, **differing: Any) -> Reserved | Joined:
-        wish: dict[str, Any] = {
-            "reference": f"k-{next(self.numbers)}",
-            "user": "local",
-            "fingerprint": "f-1",
-            "model_name": None,
-            "labels": ("me.jpg", "shop.example"),
-        }
-        return await self.ledger.reserve(**{**wish, **differing})
+    async def wish(self, *, daily_limit: int | None = None, **differing: Any) -> Reservation:
+        wish = NewJob(f"k-{next(self.numbers)}", "local", "f-1", None, ("me.jpg", "shop.example"))
+        return await self.ledger.reserve(replace(wish, **differing), daily_limit=daily_limit)
 
     async def reserved(self, **differing: Any) -> str:
         """Make a wish that is new, and return its reference."""
         made = await self.wish(**differing)
-        assert isinstance(made, Reserved), made
-        return made.entry.reference
+        assert made.is_new, made
+        return made.job.reference
 
     async def joined(self, **differing: Any) -> str:
         """Make a wish that was made before, and return the reference of that one."""
         made = await self.wish(**differing)
-        assert isinstance(made, Joined), made
-        return made.entry.reference
+        assert not made.is_new, made
+        return made.job.reference
 
-    async def entry(self, name: str, user: str = "local") -> Entry:
+    async def job(self, name: str, user: str = "local") -> Job:
         found = await self.ledger.find(user, name)
         assert found is not None
         return found
@@ -105,8 +99,8 @@ async def asking(url: str) -> AsyncIterator[Asking]:
 
 
 async def test_a_new_wish_is_written_down_as_it_was_made(asking: Asking) -> None:
-    made = await asking.wish(model_name="kolors-virtual-try-on-v1-5", notes=["shrunk", "made upright"])
-    expected = Entry(
+    made = await asking.wish(model_name="kolors-virtual-try-on-v1-5", notes=("shrunk", "made upright"))
+    expected = Job(
         reference="k-1",
         user="local",
         fingerprint="f-1",
@@ -121,7 +115,7 @@ async def test_a_new_wish_is_written_down_as_it_was_made(asking: Asking) -> None
         saved={},
         code=None,
     )
-    assert made == Reserved(expected)
+    assert made == Reservation(expected, is_new=True)
     assert await asking.ledger.recent("local", 10) == [expected]
 
 
@@ -129,10 +123,10 @@ async def test_a_created_task_is_known_by_both_its_names(asking: Asking) -> None
     reference = await asking.reserved()
     asking.hand.now += 3
     await asking.ledger.created(reference, "8812", "submitted")
-    entry = await asking.entry("8812")
-    assert entry == await asking.entry(reference)
-    assert (entry.state, entry.task_id, entry.status) == ("created", "8812", "submitted")
-    assert (entry.created_at, entry.updated_at) == (NOON, NOON + 3)
+    job = await asking.job("8812")
+    assert job == await asking.job(reference)
+    assert (job.state, job.task_id, job.status) == ("created", "8812", "submitted")
+    assert (job.created_at, job.updated_at) == (NOON, NOON + 3)
 
 
 @pytest.mark.parametrize("status", [None, "submitted", "processing", "succeed"])
@@ -163,7 +157,7 @@ async def test_a_wish_that_was_refused_or_failed_may_be_made_again(asking: Askin
     await asking.ledger.seen("8812", "failed")
     third = await asking.reserved()
     assert len({first, second, third}) == 3
-    assert (await asking.entry(first)).code == 1303
+    assert (await asking.job(first)).code == 1303
 
 
 async def test_a_fresh_wish_joins_nothing_and_is_the_one_that_is_joined_from_then_on(asking: Asking) -> None:
@@ -224,12 +218,12 @@ async def test_the_daily_limit_resets_at_midnight_utc(asking: Asking) -> None:
 async def test_nothing_takes_a_created_task_back(asking: Asking) -> None:
     reference = await asking.reserved()
     await asking.ledger.created(reference, "8812", "processing")
-    before = await asking.entry(reference)
+    before = await asking.job(reference)
     asking.hand.now += 1
     await asking.ledger.refused(reference, 1201)
     await asking.ledger.unconfirmed(reference)
     await asking.ledger.created(reference, "9999", "submitted")
-    assert await asking.entry(reference) == before
+    assert await asking.job(reference) == before
 
 
 async def test_a_doubt_ends_with_the_task_or_with_the_refusal(asking: Asking) -> None:
@@ -238,9 +232,9 @@ async def test_a_doubt_ends_with_the_task_or_with_the_refusal(asking: Asking) ->
         await asking.ledger.unconfirmed(reference)
     await asking.ledger.created(first, "8812", "submitted")
     await asking.ledger.refused(second)
-    assert [entry.state for entry in await asking.ledger.recent("local", 2)] == ["refused", "created"]
+    assert [job.state for job in await asking.ledger.recent("local", 2)] == ["refused", "created"]
     await asking.ledger.unconfirmed(second)
-    assert (await asking.entry(second)).state == "refused"
+    assert (await asking.job(second)).state == "refused"
     assert await asking.ledger.doubts("local") == []
 
 
@@ -248,8 +242,8 @@ async def test_a_task_that_turns_up_after_a_refusal_is_believed(asking: Asking) 
     reference = await asking.reserved()
     await asking.ledger.refused(reference, 1201)
     await asking.ledger.created(reference, "8812", "processing")
-    entry = await asking.entry("8812")
-    assert (entry.state, entry.code) == ("created", None)
+    job = await asking.job("8812")
+    assert (job.state, job.code) == ("created", None)
 
 
 async def test_an_outcome_of_a_wish_that_was_never_written_down_is_an_error(asking: Asking) -> None:
@@ -277,22 +271,22 @@ async def test_a_final_status_stays(asking: Asking, final: str) -> None:
         asking.hand.now += 1
         await asking.ledger.seen("8812", status)
     await asking.ledger.created(reference, "8812", "submitted")
-    entry = await asking.entry("8812")
-    assert (entry.status, entry.updated_at) == (final, NOON + 3)
+    job = await asking.job("8812")
+    assert (job.status, job.updated_at) == (final, NOON + 3)
 
 
 async def test_a_create_that_answers_twice_brings_its_news(asking: Asking) -> None:
     reference = await asking.reserved()
     await asking.ledger.created(reference, "8812", "submitted")
     await asking.ledger.created(reference, "8812", "processing")
-    assert (await asking.entry(reference)).status == "processing"
+    assert (await asking.job(reference)).status == "processing"
 
 
 async def test_tasks_from_elsewhere_are_passed_over(asking: Asking) -> None:
     reference = await asking.reserved()
     await asking.ledger.seen("9999", "succeed")
     await asking.ledger.saved("9999", 0, "/pictures/0.png")
-    assert [(entry.reference, entry.status, entry.saved) for entry in await asking.ledger.recent("local", 9)] == [
+    assert [(job.reference, job.status, job.saved) for job in await asking.ledger.recent("local", 9)] == [
         (reference, None, {})
     ]
 
@@ -303,7 +297,7 @@ async def test_where_pictures_were_saved_is_kept_by_index(asking: Asking) -> Non
     await asking.ledger.saved("8812", 0, "/pictures/0.png")
     await asking.ledger.saved(reference, 11, "/pictures/Ünï \udce9.png")
     await asking.ledger.saved("8812", 0, "/pictures/0-again.png")
-    assert (await asking.entry("8812")).saved == {0: "/pictures/0-again.png", 11: "/pictures/Ünï \udce9.png"}
+    assert (await asking.job("8812")).saved == {0: "/pictures/0-again.png", 11: "/pictures/Ünï \udce9.png"}
 
 
 async def test_a_users_entries_are_invisible_to_others(asking: Asking) -> None:
@@ -324,7 +318,7 @@ async def test_a_page_of_tasks_is_looked_up_at_once(asking: Asking) -> None:
         reference = await asking.reserved(fingerprint=f"f-{number}")
         await asking.ledger.created(reference, f"task-{number * 600}", "processing")
     found = await asking.ledger.find_many("local", [f"task-{number}" for number in range(1300)])
-    assert {task_id: entry.fingerprint for task_id, entry in found.items()} == {
+    assert {task_id: job.fingerprint for task_id, job in found.items()} == {
         "task-0": "f-0",
         "task-600": "f-1",
         "task-1200": "f-2",
@@ -342,7 +336,7 @@ async def test_doubts_are_the_unconfirmed_and_those_that_have_been_sending_too_l
     running = await asking.reserved(fingerprint="f-4")
 
     async def doubts(older_than: float) -> list[str]:
-        return [entry.reference for entry in await asking.ledger.doubts("local", older_than=older_than)]
+        return [job.reference for job in await asking.ledger.doubts("local", older_than=older_than)]
 
     assert await doubts(0) == [running, abandoned, unconfirmed]
     assert await doubts(200) == [abandoned, unconfirmed]
@@ -354,7 +348,7 @@ async def test_the_latest_entries_come_first_even_when_the_clock_was_set_back(as
     asking.hand.now -= HOUR
     second = await asking.reserved(fingerprint="f-2")
     third = await asking.reserved(fingerprint="f-3")
-    assert [entry.reference for entry in await asking.ledger.recent("local", 2)] == [third, second]
+    assert [job.reference for job in await asking.ledger.recent("local", 2)] == [third, second]
     assert await asking.joined(fingerprint="f-1") == first
 
 
@@ -364,14 +358,14 @@ async def test_rows_are_removed_after_35_days(asking: Asking) -> None:
     second = await asking.reserved(fingerprint="f-2")
     asking.hand.now = NOON + 35 * DAY + 1
     assert await asking.ledger.prune() == 1
-    assert [entry.reference for entry in await asking.ledger.recent("local", 9)] == [second]
+    assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
 
 
 async def test_a_ledger_that_stays_open_for_weeks_prunes_itself(asking: Asking) -> None:
     await asking.reserved(fingerprint="f-1")
     asking.hand.now += 36 * DAY
     second = await asking.reserved(fingerprint="f-2")
-    assert [entry.reference for entry in await asking.ledger.recent("local", 9)] == [second]
+    assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
 
 
 @pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
@@ -393,7 +387,7 @@ async def test_opening_prunes_at_most_once_a_day(url: str) -> None:
 async def test_everything_is_there_when_it_is_opened_again(url: str) -> None:
     hand = Hand()
     async with opened(url, hand) as asking:
-        first = await asking.reserved(notes=["shrunk"])
+        first = await asking.reserved(notes=("shrunk",))
         await asking.ledger.created(first, "8812", "succeed")
         await asking.ledger.saved(first, 0, "/pictures/0.png")
         await asking.ledger.refused(await asking.reserved(fingerprint="f-2"), 1303)
@@ -426,17 +420,17 @@ async def test_a_caller_who_goes_away_leaves_the_row_and_no_disorder(url: str) -
         free.set()
         made = await staying
         await looking
-        assert isinstance(made, Joined)
-        assert [entry.reference for entry in await asking.ledger.recent("local", 9)] == ["k-1"]
+        assert not made.is_new
+        assert [job.reference for job in await asking.ledger.recent("local", 9)] == ["k-1"]
 
 
 async def test_labels_and_notes_are_shortened_to_harmless_lines(asking: Asking) -> None:
-    made = await asking.wish(labels=("a\x00b\u202e\n" + "x" * 900, ""), notes=["\ud800" * 9, "y" * 900, *["z"] * 90])
-    entry = made.entry
-    assert entry.labels[0].startswith("a b xxx")
-    assert [len(label) for label in entry.labels] == [200, 0]
-    assert (len(entry.notes), max(map(len, entry.notes))) == (20, 300)
-    assert await asking.entry(entry.reference) == entry
+    made = await asking.wish(labels=("a\x00b\u202e\n" + "x" * 900, ""), notes=("\ud800" * 9, "y" * 900, *["z"] * 90))
+    job = made.job
+    assert job.labels[0].startswith("a b xxx")
+    assert [len(label) for label in job.labels] == [200, 0]
+    assert (len(job.notes), max(map(len, job.notes))) == (20, 300)
+    assert await asking.job(job.reference) == job
 
 
 async def test_ids_that_no_database_can_hold_are_told_apart_all_the_same(asking: Asking) -> None:
@@ -446,12 +440,12 @@ async def test_ids_that_no_database_can_hold_are_told_apart_all_the_same(asking:
         assert await asking.joined(user=user) == reference
         await asking.ledger.created(reference, f"task of {user}", "\x00odd\n")
         found = await asking.ledger.find_many(user, [f"task of {other}" for other in odd])
-        assert {task_id: entry.reference for task_id, entry in found.items()} == {f"task of {user}": reference}
-        assert (await asking.entry(f"task of {user}", user)).status == "odd"
+        assert {task_id: job.reference for task_id, job in found.items()} == {f"task of {user}": reference}
+        assert (await asking.job(f"task of {user}", user)).status == "odd"
     assert len(set(references.values())) == len(odd)
 
 
 async def test_an_entry_cannot_be_changed_by_whoever_got_it(asking: Asking) -> None:
-    entry = await asking.entry(await asking.reserved())
+    job = await asking.job(await asking.reserved())
     with pytest.raises(dataclasses.FrozenInstanceError):
-        entry.state = "created"  # pyright: ignore[reportAttributeAccessIssue] (that is the point)
+        job.state = "created"  # pyright: ignore[reportAttributeAccessIssue] (that is the point)

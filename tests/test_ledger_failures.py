@@ -19,7 +19,8 @@ from sqlalchemy import Connection, text
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger import database
-from kolors_mcp.ledger.book import Ledger
+from kolors_mcp.ledger.job import NewJob
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.place import default_url, state_folder
 from kolors_mcp.ledger.schema import VERSION, fact, prepare
 
@@ -40,9 +41,7 @@ async def opened(url: str, patience: float = PATIENCE) -> AsyncGenerator[Ledger]
 
 
 async def wish(ledger: Ledger, reference: str = "k-1") -> None:
-    await ledger.reserve(
-        reference=reference, user="local", fingerprint=reference, model_name=None, labels=("a.jpg", "b.jpg")
-    )
+    await ledger.reserve(NewJob(reference, "local", reference, None, ("a.jpg", "b.jpg")))
 
 
 async def refusal(url: str) -> str:
@@ -258,9 +257,7 @@ async def test_an_error_tells_nothing_of_the_row(url: str) -> None:
     async with opened(url) as ledger:
         await wish(ledger)
         with pytest.raises(LedgerError) as failed:
-            await ledger.reserve(
-                reference="k-1", user="ann", fingerprint="other", model_name=None, labels=(private, private)
-            )
+            await ledger.reserve(NewJob("k-1", "ann", "other", None, (private, private)))
     assert private not in "".join(traceback.format_exception(failed.value))
 
 
@@ -363,5 +360,5 @@ def test_without_a_home_the_remedy_is_named() -> None:
 
 
 def test_what_the_server_knows_of_the_ledger_does_not_load_the_database() -> None:
-    program = "import sys, kolors_mcp.ledger.entry, kolors_mcp.ledger.place; sys.exit('sqlalchemy' in sys.modules)"
+    program = "import sys, kolors_mcp.ledger.job, kolors_mcp.ledger.place; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

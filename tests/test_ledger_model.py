@@ -22,8 +22,8 @@ from postgres import Postgres
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError
-from kolors_mcp.ledger.book import Ledger
-from kolors_mcp.ledger.entry import Entry, Joined, Reserved
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.ledger import Ledger
 
 START = 1_760_097_600.0
 TEN_MINUTES, DAY = 600.0, 86400.0
@@ -37,10 +37,10 @@ class Rows:
     """The ledger as a list."""
 
     def __init__(self) -> None:
-        self.rows: list[Entry] = []
+        self.rows: list[Job] = []
         self.pruned_at = START
 
-    def joined_by(self, user: str, fingerprint: str, model_name: str | None, now: float) -> Entry | None:
+    def joined_by(self, user: str, fingerprint: str, model_name: str | None, now: float) -> Job | None:
         wish = (user, fingerprint, model_name)
         for row in reversed(self.rows):
             since = row.updated_at if row.state == "unconfirmed" else row.created_at
@@ -62,7 +62,7 @@ class Rows:
             for row in self.rows
         ]
 
-    def named(self, reference: str) -> Entry | None:
+    def named(self, reference: str) -> Job | None:
         return next((row for row in self.rows if row.reference == reference), None)
 
     def prune(self, now: float) -> int:
@@ -112,7 +112,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.numbers += 1
         reference = f"k-{self.numbers}"
         self.model.prune_daily(self.now)
-        new = Entry(
+        new = Job(
             reference,
             user,
             fingerprint,
@@ -128,23 +128,18 @@ class LedgerMachine(RuleBasedStateMachine):
             None,
         )
         before = None if fresh else self.model.joined_by(user, fingerprint, model_name, self.now)
-        expected: Reserved | Joined | None = Reserved(new) if before is None else Joined(before)
+        expected: Reservation | None = (
+            Reservation(new, is_new=True) if before is None else Reservation(before, is_new=False)
+        )
         if before is None and limited and self.model.spent_today(user, self.now) >= LIMIT:
             expected = None
         elif before is None:
             self.model.rows.append(new)
 
-        async def reserve() -> Reserved | Joined | None:
+        async def reserve() -> Reservation | None:
             try:
-                return await self.ledger.reserve(
-                    reference=reference,
-                    user=user,
-                    fingerprint=fingerprint,
-                    model_name=model_name,
-                    labels=("a", "b"),
-                    fresh=fresh,
-                    daily_limit=LIMIT if limited else None,
-                )
+                asked = NewJob(reference, user, fingerprint, model_name, ("a", "b"), fresh=fresh)
+                return await self.ledger.reserve(asked, daily_limit=LIMIT if limited else None)
             except DailyLimitError:
                 return None
 
@@ -229,7 +224,7 @@ class LedgerMachine(RuleBasedStateMachine):
             ]
             tasks = {row.task_id: row for row in mine if row.task_id is not None}
 
-            async def found(user: str = user) -> tuple[list[Entry], list[Entry], dict[str, Entry]]:
+            async def found(user: str = user) -> tuple[list[Job], list[Job], dict[str, Job]]:
                 everything = [f"task of k-{number}" for number in range(1, self.numbers + 1)]
                 return (
                     await self.ledger.recent(user, 999),

@@ -17,8 +17,8 @@ from commands import python
 from ledger_deeds import WISHES, wish
 
 from kolors_mcp.clock import Clock
-from kolors_mcp.ledger.book import Ledger
-from kolors_mcp.ledger.entry import Entry, Reserved
+from kolors_mcp.ledger.job import Job
+from kolors_mcp.ledger.ledger import Ledger
 
 LIMIT = 10
 OPENINGS = 8
@@ -65,14 +65,14 @@ def line_of(one: "subprocess.Popen[str]") -> str:
     return one.stdout.readline().strip()
 
 
-def entries(url: str) -> list[Entry]:
+def jobs(url: str) -> list[Job]:
     """What is in the ledger for somebody who opens it now; and that a wish can still be made."""
 
-    async def looked_at() -> list[Entry]:
+    async def looked_at() -> list[Job]:
         ledger = await Ledger.open(url, clock=Clock())
         try:
             found = await ledger.recent("local", 9999)
-            assert isinstance(await wish(ledger, "k-afterwards", "afterwards"), Reserved)
+            assert (await wish(ledger, "k-afterwards", "afterwards")).is_new
         finally:
             await ledger.aclose()
         return found
@@ -82,17 +82,17 @@ def entries(url: str) -> list[Entry]:
 
 def test_two_processes_with_the_same_fifty_wishes_reserve_each_once(url: str) -> None:
     one, two = at_once("wishes", (url, "a", "same"), (url, "b", "same"))
-    reserved = [fingerprint for fingerprint, kind, _ in one + two if kind == "Reserved"]
-    joined = {fingerprint: reference for fingerprint, kind, reference in one + two if kind == "Joined"}
+    reserved = [fingerprint for fingerprint, kind, _ in one + two if kind == "new"]
+    joined = {fingerprint: reference for fingerprint, kind, reference in one + two if kind == "joined"}
     assert sorted(reserved) == sorted(f"same-{number}" for number in range(WISHES))
-    assert {entry.fingerprint: entry.reference for entry in entries(url)} == joined
+    assert {job.fingerprint: job.reference for job in jobs(url)} == joined
 
 
 def test_the_daily_limit_holds_across_processes(url: str) -> None:
     one, two = at_once("wishes", (url, "a", "mine", str(LIMIT)), (url, "b", "yours", str(LIMIT)))
     kinds = Counter(kind for _, kind, _ in one + two)
-    assert kinds == {"Reserved": LIMIT, "DailyLimitError": 2 * WISHES - LIMIT}
-    assert len(entries(url)) == LIMIT
+    assert kinds == {"new": LIMIT, "DailyLimitError": 2 * WISHES - LIMIT}
+    assert len(jobs(url)) == LIMIT
 
 
 def test_processes_that_open_a_new_file_at_once_all_succeed(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_process_killed_before_its_row_is_written_leaves_no_trace(url: str) ->
     with process("death_before_commit", url) as dying:
         begin(dying)
         assert dying.wait() == -signal.SIGKILL
-    assert [entry.reference for entry in entries(url)] == ["k-first"]
+    assert [job.reference for job in jobs(url)] == ["k-first"]
 
 
 def test_every_row_is_there_after_a_process_was_killed_at_any_time(url: str) -> None:
@@ -120,7 +120,7 @@ def test_every_row_is_there_after_a_process_was_killed_at_any_time(url: str) -> 
         assert busy.stdout is not None
         told += busy.stdout.read().split()
         assert busy.wait() == -signal.SIGKILL
-    found = [entry.reference for entry in reversed(entries(url))]
+    found = [job.reference for job in reversed(jobs(url))]
     assert found[: len(told)] == told
     # One more may have been written whose process did not live to say so.
     assert len(found) - len(told) in (0, 1)

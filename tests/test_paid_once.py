@@ -11,10 +11,11 @@ from wishing import MINUTE, Said, World
 
 from kolors_mcp.errors import LedgerError, PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.ledger.book import Ledger
+from kolors_mcp.ledger.job import NewJob
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SeenRequest
-from kolors_mcp.server.tools import ANSWER_WITHIN
+from kolors_mcp.server.request import ANSWER_WITHIN
 
 pytestmark = pytest.mark.anyio
 
@@ -268,8 +269,8 @@ async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_a
     written, go_on, taken_back = anyio.Event(), anyio.Event(), anyio.Event()
     reserve, refused = Ledger.reserve, Ledger.refused
 
-    async def slowly(self: Ledger, **wish: Any) -> Any:
-        made = await reserve(self, **wish)
+    async def slowly(self: Ledger, new: NewJob, *, daily_limit: int | None = None) -> Any:
+        made = await reserve(self, new, daily_limit=daily_limit)
         written.set()
         await go_on.wait()
         return made
@@ -293,7 +294,7 @@ async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_a
 
 
 async def test_a_ledger_that_hangs_is_a_refusal_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(_self: Ledger, **_wish: Any) -> Any:
+    async def never(_self: Ledger, _new: NewJob, **_more: Any) -> Any:
         turn(ANSWER_WITHIN)
         await anyio.sleep_forever()
 

@@ -20,15 +20,17 @@ from wishing import MINUTE, PERSON, World, garment
 
 from kolors_mcp import errors
 from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.jobs.call import Call
 from kolors_mcp.kling.client import KlingClient
-from kolors_mcp.kling.wire import CreateRequest, KlingTask
-from kolors_mcp.ledger.book import Ledger
+from kolors_mcp.kling.task import Task as TaskAtKling
+from kolors_mcp.kling.wire import CreateRequest
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.rules import ExternalIds
 from kolors_mcp.sandbox.running import running
 from kolors_mcp.sandbox.tasks import Task
 from kolors_mcp.try_ons.domain import TryOns
-from kolors_mcp.try_ons.wish import Patience, Wish
+from kolors_mcp.try_ons.wish import Wish
 
 pytest_plugins = ["postgres"]
 
@@ -57,10 +59,6 @@ def colour_of(task: Task) -> str:
         seen = image.convert("RGB").getpixel((9, 9))
     assert isinstance(seen, tuple)
     return min(COLOURS, key=lambda name: sum(abs(a - b) for a, b in zip(COLOURS[name], seen, strict=True)))
-
-
-def silent(_line: str) -> None:
-    pass
 
 
 class Wishing(RuleBasedStateMachine):
@@ -95,6 +93,9 @@ class Wishing(RuleBasedStateMachine):
 
         client = KlingClient(self.world.kling.origin, lambda: key, clock=clock)
         return TryOns(client, Pictures(folders=()), self.world.settings(), open_ledger, clock=clock)
+
+    def call(self, wait: float = 0.0) -> Call:
+        return Call("local", self.world.time.clock().deadline(None), wait)
 
     @initialize(
         behaviour=st.integers(0, 5),
@@ -145,7 +146,7 @@ class Wishing(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        self.do(self.try_ons.list(1, 30))
+        self.do(self.try_ons.list(1, 30, self.call()))
 
     @rule(number=st.integers(0, 30))
     def poll(self, number: int) -> None:
@@ -154,7 +155,7 @@ class Wishing(RuleBasedStateMachine):
         reference = list(self.references)[number % len(self.references)]
         shown = {task.request.external_task_id for task in self.world.kling.tasks.all if not task.denied_reads}
         try:
-            try_on = self.do(self.try_ons.get(reference, Patience(wait_seconds=5), silent))
+            try_on = self.do(self.try_ons.get(reference, self.call(wait=5)))
         except errors.KolorsError:
             assert reference not in shown, "what Kling shows by its reference is found"
             return
@@ -182,13 +183,13 @@ class Wishing(RuleBasedStateMachine):
         for task in self.world.kling.tasks.all:
             task.denied_reads = 0
         for task in self.world.kling.tasks.all:
-            found = self.do(self.try_ons.get(task.request.external_task_id or "", Patience(), silent))
+            found = self.do(self.try_ons.get(task.request.external_task_id or "", self.call()))
             assert found.task_id == task.id
 
     def create(self, colour: str, wait: float, *, fresh: bool) -> None:
         wish = Wish(PERSON, garment(colour), new_render=fresh)
         try:
-            try_on = self.do(self.try_ons.create(wish, Patience(wait_seconds=wait), silent))
+            try_on = self.do(self.try_ons.create(wish, self.call(wait=wait)))
         except errors.UnconfirmedCreateError as error:
             self.references[error.reference] = None
         except errors.KolorsError as error:
@@ -233,7 +234,7 @@ def plainly_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of looking for a create in doubt: send it again, as many a client does."""
     once = KlingClient.create
 
-    async def create(self: KlingClient, request: CreateRequest, *, again: bool = False) -> KlingTask:
+    async def create(self: KlingClient, request: CreateRequest, *, again: bool = False) -> TaskAtKling:
         try:
             return await once(self, request, again=again)
         except errors.UnconfirmedCreateError:

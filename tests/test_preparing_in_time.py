@@ -8,7 +8,7 @@ from making import jpeg
 from still_time import idle, turn
 from wishing import PERSON, World
 
-from kolors_mcp.server.tools import ANSWER_WITHIN
+from kolors_mcp.server.request import ANSWER_WITHIN
 from kolors_mcp.try_ons.domain import SENT_WITHIN
 
 pytestmark = pytest.mark.anyio

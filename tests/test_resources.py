@@ -29,7 +29,7 @@ from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
-from kolors_mcp.server.updates import PAUSE
+from kolors_mcp.server.updates import PAUSES
 
 pytestmark = pytest.mark.anyio
 
@@ -306,7 +306,7 @@ async def test_whoever_listens_hears_when_a_watched_try_on_moves(watcher: Client
     async with watcher.listen(resource_subscriptions=[uri, picture]) as subscription:
         await until(lambda: len(watched()) == 2 and all(watched().values()))
         kling.clock.advance(20_000)
-        turn(PAUSE)
+        turn(PAUSES.initial_seconds)
         told: set[str] = set()
         async for event in subscription:
             assert isinstance(event, ResourceUpdated)
@@ -324,7 +324,7 @@ async def test_whoever_listens_to_the_recent_ones_hears_of_a_new_one_and_of_its_
     async with watcher.listen(resource_subscriptions=["tryon://recent"]) as subscription:
         await until(lambda: watched() == {"tryon://recent": ()})
         made = await created(watcher)
-        turn(PAUSE)
+        turn(PAUSES.initial_seconds)
         async for _event in subscription:
             rows = json_of(await watcher.read_resource("tryon://recent"), "tryon://recent")["try_ons"]
             assert [row["task_id"] for row in rows] == [made.task_id]
@@ -333,7 +333,7 @@ async def test_whoever_listens_to_the_recent_ones_hears_of_a_new_one_and_of_its_
                 break
             kling.clock.advance(20_000)
             await idle()
-            turn(PAUSE)
+            turn(PAUSES.initial_seconds)
     assert states == ["submitted", "succeed"]
 
 
@@ -347,7 +347,7 @@ async def test_whoever_subscribes_hears_when_a_watched_try_on_moves_until_they_u
     await subscribe(watcher, uri)
     await until(lambda: any(watched().values()))
     kling.clock.advance(20_000)
-    turn(PAUSE)
+    turn(PAUSES.initial_seconds)
     assert await heard.next() == uri
     assert json_of(await watcher.read_resource(uri, cache_mode="refresh"), uri)["status"] == "succeed"
     await unsubscribe(watcher, uri)

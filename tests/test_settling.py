@@ -54,7 +54,7 @@ async def test_an_answer_about_another_task_or_an_echo_settles_nothing(task: dic
         raise AssertionError
 
     kling, clock = answering(task), TurnedClock().clock()
-    seen = await Doubts(kling, Records(no_ledger, "local", clock), clock).by_reference(OURS)
+    seen = await Doubts(kling, Records(no_ledger, clock), clock).by_reference(OURS)
     assert (seen is not None) == found
     await kling.aclose()
 
@@ -71,7 +71,7 @@ async def test_a_task_that_was_not_asked_for_is_no_answer(asked: str, task: dict
     kling = answering(task)
     with pytest.raises(errors.UnexpectedAnswerError, match="another try-on than was asked for"):
         await kling.read(asked)
-    assert (await kling.read(task["task_id"])).task_id == task["task_id"]
+    assert (await kling.read(task["task_id"])).id == task["task_id"]
     await kling.aclose()
 
 

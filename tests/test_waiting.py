@@ -18,8 +18,8 @@ from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
-from kolors_mcp.server.tools import ANSWER_WITHIN
-from kolors_mcp.try_ons.polls import FIRST_PAUSE, FRESH, LONGEST_PAUSE, SPREAD, Polls
+from kolors_mcp.server.request import ANSWER_WITHIN
+from kolors_mcp.try_ons.polls import FRESH, PAUSES, Polls
 
 pytestmark = pytest.mark.anyio
 DAY = 24 * 60 * MINUTE
@@ -208,7 +208,7 @@ class Metronome:
 async def test_two_hundred_who_wait_for_twenty_tasks_ask_once_per_task_and_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kolors_mcp.server.tools.ANSWER_WITHIN", 300.0)
+    monkeypatch.setattr("kolors_mcp.server.request.ANSWER_WITHIN", 300.0)
     time = Metronome()
     world = World(tmp_path)
     world.kling = SandboxKling(clock=SandboxClock(wall=lambda: time.now), remember=10_000)
@@ -240,8 +240,8 @@ async def test_two_hundred_who_wait_for_twenty_tasks_ask_once_per_task_and_inter
     assert sorted(reads) == sorted(made)
     for moments in reads.values():
         assert all(later - earlier >= FRESH for earlier, later in pairwise(moments)), moments
-        assert len(moments) <= 2 + 60 / FIRST_PAUSE
-        assert moments[-1] - moments[0] <= 60 + LONGEST_PAUSE * (1 + SPREAD)
+        assert len(moments) <= 2 + 60 / PAUSES.initial_seconds
+        assert moments[-1] - moments[0] <= 60 + PAUSES.max_seconds * PAUSES.jitter[1]
     assert max(Counter(len(moments) for moments in reads.values())) < 25
 
 
@@ -253,7 +253,7 @@ async def test_newcomers_are_told_what_others_have_just_seen(world: World) -> No
         made = (await assistant.create()).try_on
     with polls.watching(made.task_id):
         for _ in range(50):
-            assert (await polls.now(made.task_id, 20)).task_id == made.task_id
+            assert (await polls.now(made.task_id, world.time.clock().deadline(20))).id == made.task_id
             world.time.now += 0.1
     assert reads_of(world, made.task_id) == 3, "one for each two seconds of the five"
     await client.aclose()

@@ -79,7 +79,7 @@ async def _findings(clock: Clock | None) -> AsyncGenerator[Finding]:
     yield credentials
     if credentials.verdict != "FAIL":
         try:
-            async with _upstream(settings) as upstream, aclosing(_account(upstream, clock)) as account:
+            async with _upstream(settings) as upstream, aclosing(_account(upstream, clock or Clock())) as account:
                 async for finding in account:
                     yield finding
         except Exception as error:  # noqa: BLE001  (the same)
@@ -129,7 +129,7 @@ def _credentials(settings: Settings) -> Finding:
     return Finding("ok", "credentials", kind)
 
 
-async def _account(upstream: Upstream, clock: Clock | None) -> AsyncGenerator[Finding]:
+async def _account(upstream: Upstream, clock: Clock) -> AsyncGenerator[Finding]:
     """Ask for one try-on and for the units; both are free."""
     try:
         client = KlingClient(upstream.api_base, upstream.credentials, clock=clock)
@@ -139,7 +139,7 @@ async def _account(upstream: Upstream, clock: Clock | None) -> AsyncGenerator[Fi
     try:
         refusal: errors.KolorsError | None = None
         try:
-            await client.page(1, 1, seconds=SECONDS)
+            await client.page(1, 1, deadline=clock.deadline(SECONDS))
         except (errors.UnreachableError, errors.ConnectionLostError, errors.UnexpectedAnswerError) as error:
             yield Finding("FAIL", "region", f"{upstream.api_base}: {error}")
             return
@@ -149,7 +149,7 @@ async def _account(upstream: Upstream, clock: Clock | None) -> AsyncGenerator[Fi
         yield _clock(client.observed_skew)
         if refusal is None:
             yield Finding("ok", "account", "Kling accepts the credentials")
-            yield await _units(client)
+            yield await _units(client, clock)
         else:
             yield Finding("FAIL" if isinstance(refusal, errors.RefusedError) else "warn", "account", str(refusal))
     finally:
@@ -166,9 +166,9 @@ def _clock(skew: float | None) -> Finding:
     return Finding("warn", "clock", text, "set this machine's clock: Kling judges signed tokens by it")
 
 
-async def _units(client: KlingClient) -> Finding:
+async def _units(client: KlingClient, clock: Clock) -> Finding:
     try:
-        packs = [pack for pack in await client.packs(seconds=SECONDS) if pack.status == "online"]
+        packs = [pack for pack in await client.packs(deadline=clock.deadline(SECONDS)) if pack.status == "online"]
     except errors.KlingError as error:
         return Finding("warn", "units", f"not told: {error}")
     # Packs are per product and only their names tell which, so they are not added up.
@@ -205,7 +205,7 @@ def _save_folder(settings: Settings) -> Finding:
 async def _ledger(settings: Settings, clock: Clock) -> Finding:
     if settings.sandbox:
         return Finding("ok", "ledger", "none needed: what the sandbox makes is forgotten with it")
-    from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415  (the database, only where it is looked at)
+    from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database, only where it is looked at)
 
     try:
         url = settings.ledger or default_url(os.environ)

@@ -9,12 +9,13 @@ import httpx
 from pydantic import ValidationError
 
 from kolors_mcp import errors
-from kolors_mcp.clock import Clock
+from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.kling.auth import Authorization, skew_of
 from kolors_mcp.kling.connection import open_client
 from kolors_mcp.kling.exchange import Reply, exchange
 from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import error_for
+from kolors_mcp.kling.task import Task
 from kolors_mcp.kling.wire import (
     COSTS_PATH,
     MOST_PACKS,
@@ -27,14 +28,14 @@ from kolors_mcp.kling.wire import (
     ResourcePack,
     tasks_of,
 )
-from kolors_mcp.models import is_id
+from kolors_mcp.models import REFERENCE_PREFIX, is_id
 from kolors_mcp.settings import Credentials
 
 CREATE_SECONDS = 150.0
 """Longest a create may take: up to 27 MB go up, and Kling reads them."""
 READ_SECONDS = 20.0
 """Longest a read may take, retries included, where the caller sets no other deadline."""
-FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
+RETRY = Backoff(initial_seconds=0.5, max_seconds=8.0)
 UNREADABLE_TRIES = 4
 """Times that a read is tried whose answers are none though they call themselves success: the caller is told soon."""
 FAILING = 400
@@ -47,8 +48,6 @@ LONGEST_RETRY_AFTER = 30.0
 COSTS_WINDOW = 400 * 24 * 3600
 """Seconds: the costs query filters by the time of purchase, so it has to look far back."""
 
-OUR_REFERENCES = "k-"
-"""How they begin; Kling's own ids are digits."""
 _TRY_LATER = "Try again in a minute."
 
 AUTHENTICATION_CODES = range(1000, 1005)
@@ -97,7 +96,7 @@ class KlingClient:
         """Raise `NotConfiguredError` if a request could not even be signed: before any work is done for it."""
         self.authorization.header()
 
-    async def create(self, request: CreateRequest, *, again: bool = False) -> KlingTask:
+    async def create(self, request: CreateRequest, *, again: bool = False) -> Task:
         """Start a try-on. It costs money and is sent once.
 
         Args:
@@ -122,7 +121,7 @@ class KlingClient:
                 await self._references.require_certain(reply.verdict, sent.external_task_id, again=again)
             if reply.verdict is not None:
                 raise error_for(reply.verdict, creating=True)
-            return _task(reply)
+            return _task(reply).to_task()
         except errors.KlingError as error:
             if error.created is not None:
                 raise
@@ -131,7 +130,7 @@ class KlingClient:
                 cause += " This Kling takes no reference of ours, so only list_try_ons can show it."
             raise errors.UnconfirmedCreateError(reference or "", cause) from error
 
-    async def read(self, task_id: str, *, seconds: float = READ_SECONDS) -> KlingTask:
+    async def read(self, task_id: str, deadline: Deadline | None = None) -> Task:
         """Read one task by Kling's id or by the `external_task_id` it was created with.
 
         Raises:
@@ -139,65 +138,69 @@ class KlingClient:
         """
         try:
             path = f"{TRY_ON_PATH}/{_path_segment(task_id)}"
-            task = await self._read(path, {}, lambda reply: _task_asked_for(reply, task_id), seconds)
+            task = await self._read(path, {}, lambda reply: _task_asked_for(reply, task_id), deadline)
         except errors.NoSuchResourceError as error:
             raise _unknown(task_id, error.code) from error
         if _says_not_found(task):
             raise _unknown(task_id, None)
-        return task
+        return task.to_task()
 
-    async def page(self, page_num: int, page_size: int, *, seconds: float = READ_SECONDS) -> list[KlingTask]:
+    async def page(self, page_num: int, page_size: int, deadline: Deadline | None = None) -> list[Task]:
         """Read one page of the account's tasks: number 1 to 1000, size 1 to 500 (vendor)."""
         query = {"pageNum": page_num, "pageSize": page_size}
-        return await self._read(TRY_ON_PATH, query, lambda reply: _tasks(reply, page_size), seconds)
+        rows = await self._read(TRY_ON_PATH, query, lambda reply: _tasks(reply, page_size), deadline)
+        return [row.to_task() for row in rows]
 
-    async def packs(self, *, seconds: float = READ_SECONDS) -> list[ResourcePack]:
+    async def packs(self, deadline: Deadline | None = None) -> list[ResourcePack]:
         """Read the account's packs of units; free, at most once a second, up to 12 h late (vendor)."""
         now = int(self._clock.wall())
         window = {"start_time": (now - COSTS_WINDOW) * 1000, "end_time": now * 1000}
-        return await self._read(COSTS_PATH, window, _packs, seconds)
+        return await self._read(COSTS_PATH, window, _packs, deadline)
 
     async def _post_signed(self, body: Body, seconds: float | None = None) -> Reply:
         seconds = CREATE_SECONDS if seconds is None else seconds
-        reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=seconds)
+        reply = await self._exchange("POST", TRY_ON_PATH, self._clock.deadline(seconds), body=body)
         if reply.verdict is not None and reply.verdict.final and self._worth_signing_again(reply):
-            reply = await self._exchange("POST", TRY_ON_PATH, body=body, seconds=seconds)
+            reply = await self._exchange("POST", TRY_ON_PATH, self._clock.deadline(seconds), body=body)
         return reply
 
     async def _exchange(
         self,
         method: str,
         path: str,
+        deadline: Deadline,
         *,
         query: Mapping[str, int] | None = None,
         body: Body | None = None,
-        seconds: float | None = None,
     ) -> Reply:
         authorization = self.authorization.header()
-        return await exchange(self._http, method, path, authorization, query=query, body=body, seconds=seconds)
+        return await exchange(self._http, method, path, authorization, deadline, query=query, body=body)
 
-    async def _read(self, path: str, query: Mapping[str, int], parse: Callable[[Reply], T], seconds: float) -> T:
-        """Read with retries: full jitter, Kling's own `Retry-After` within reason, never beyond `seconds`."""
-        until = self._clock.monotonic() + seconds
+    async def _read(
+        self, path: str, query: Mapping[str, int], parse: Callable[[Reply], T], deadline: Deadline | None
+    ) -> T:
+        """Read with retries: full jitter, Kling's own `Retry-After` within reason, never beyond the deadline."""
+        deadline = deadline or self._clock.deadline(READ_SECONDS)
+        given = deadline.left()
         signed_again = False
         attempt = 0
         while True:
             try:
-                with anyio.move_on_after(max(0.0, until - self._clock.monotonic())):
+                with deadline.scope():
                     async with self._reads:
-                        reply = await self._exchange("GET", path, query=query)
+                        reply = await self._exchange("GET", path, self._clock.deadline(None), query=query)
                     if not signed_again and self._worth_signing_again(reply):
                         signed_again = True
                         continue
                     if reply.verdict is not None:
                         raise error_for(reply.verdict, creating=False)
                     return parse(reply)
-                raise errors.ConnectionLostError(f"Kling did not answer within {seconds:.0f} seconds", "Try again.")
+                raise errors.ConnectionLostError(f"Kling did not answer within {given:.0f} seconds", "Try again.")
             except errors.KlingError as error:
                 wait = self._wait_after(error, attempt)
                 unreadable = isinstance(error, errors.UnexpectedAnswerError) and error.status < FAILING
                 unreadable = unreadable and attempt + 1 >= UNREADABLE_TRIES
-                if unreadable or not error.retryable or self._clock.monotonic() + wait >= until:
+                if unreadable or not error.retryable or deadline.left() <= wait:
                     raise
             attempt += 1
             await self._clock.sleep(wait)
@@ -206,7 +209,7 @@ class KlingClient:
         least = RATE_WAIT if isinstance(error, errors.TooFastError) else 0.0
         if error.retry_after is not None:
             least = max(least, min(error.retry_after, LONGEST_RETRY_AFTER))
-        return least + self._clock.jitter() * min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
+        return RETRY.seconds(attempt, self._clock, at_least=least)
 
     def _worth_signing_again(self, reply: Reply) -> bool:
         return (
@@ -237,7 +240,7 @@ def _task_asked_for(reply: Reply, task_id: str) -> KlingTask:
     An answer to our reference need not repeat it: one copy of the vendor's page leaves `task_info` out.
     """
     task = _task(reply)
-    silent = task.reference is None and task_id.startswith(OUR_REFERENCES)
+    silent = task.reference is None and task_id.startswith(REFERENCE_PREFIX)
     if task_id not in (task.task_id, task.reference) and not silent:
         raise errors.UnexpectedAnswerError("Kling answered about another try-on than was asked for", _TRY_LATER)
     return task

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import anyio
 import httpx
 
 from kolors_mcp import __version__, errors
 from kolors_mcp.bounds import linear
+from kolors_mcp.clock import Deadline
 from kolors_mcp.kling.content import ContentError, aside, content_of, json_of
 from kolors_mcp.kling.refusals import Verdict
 from kolors_mcp.kling.wire import Body, Envelope
@@ -87,16 +87,16 @@ async def exchange(
     method: str,
     path: str,
     authorization: str,
+    deadline: Deadline,
     *,
     query: Mapping[str, int] | None = None,
     body: Body | None = None,
-    seconds: float | None = None,
 ) -> Reply:
     """Send one request and read its envelope. With a body it is a create.
 
     Raises:
         UnreachableError: Nothing left, or of a create not all of it; nothing was created.
-        ConnectionLostError: The request left and no whole answer came (within so many seconds).
+        ConnectionLostError: The request left and no whole answer came (before the deadline).
         UnexpectedAnswerError: The answer is no envelope.
         RefusedError: Nor was it, and it came before the whole create had left; nothing was created.
         PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
@@ -115,7 +115,8 @@ async def exchange(
         extensions={"trace": sending.trace},
     )
     host = http.base_url.host
-    with anyio.move_on_after(seconds):
+    given = deadline.left()
+    with deadline.scope():
         try:
             response = await http.send(request, stream=True)
             try:
@@ -128,7 +129,7 @@ async def exchange(
         except (httpx.HTTPError, OSError, UnicodeError) as error:
             raise sending.broken(host, type(error).__name__) from error
         return _reply(response, envelope, sending)
-    raise sending.broken(host, f"it did not answer within {seconds:.0f} seconds")
+    raise sending.broken(host, f"it did not answer within {given:.0f} seconds")
 
 
 async def _envelope_of(content: bytes) -> Envelope:

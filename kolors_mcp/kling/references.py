@@ -6,7 +6,6 @@ may be of this kind is a doubt, which is looked for, and never a reason to send 
 """
 
 import re
-import secrets
 import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.kling.exchange import Reply
 from kolors_mcp.kling.refusals import Verdict
 from kolors_mcp.kling.wire import Body
+from kolors_mcp.models import REFERENCE_PREFIX, new_reference
 from kolors_mcp.wording import plain
 
 ASKED_SECONDS = 10.0
@@ -28,7 +28,7 @@ ABOUT_THE_REQUEST = range(1200, 1300)
 READ = 2_000
 """Characters of a message that are looked at."""
 
-_REFERENCE = re.compile(r"k-[0-9a-f]+")
+_REFERENCE = re.compile(REFERENCE_PREFIX + "[0-9a-f]+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _FIELD = "externaltaskid"
 # Not documented, so any word of the kind will do.
@@ -109,7 +109,7 @@ class References:
 
     async def _asked_in_vain(self, refused: Verdict) -> bool:
         """Ask whether Kling knows references in a way that cannot be paid for: with a new one, and no pictures."""
-        reference = f"k-{secrets.token_hex(12)}"
+        reference = new_reference()
         try:
             reply = await self._ask(Body({"external_task_id": reference}), ASKED_SECONDS)
         except errors.KlingError:

@@ -25,7 +25,9 @@ from pydantic import (
 )
 
 from kolors_mcp.bounds import linear
+from kolors_mcp.kling.task import Task, TaskImage, status_of
 from kolors_mcp.models import Picture, is_id
+from kolors_mcp.wording import plain
 
 TRY_ON_PATH = "/v1/images/kolors-virtual-try-on"
 """Create, list, and with `/{id}` read one. The page's `/v1images/...` in its single query is a misprint."""
@@ -143,6 +145,23 @@ class KlingTask(_Answer):
     def images(self) -> list[KlingImage]:
         """The finished pictures."""
         return self.task_result.images if self.task_result else []
+
+    def to_task(self) -> Task:
+        """Return what it says, without its form."""
+        status, odd = status_of(self.task_status)
+        said = plain(self.task_status_msg) if self.task_status_msg else None
+        return Task(
+            id=self.task_id,
+            reference=self.reference,
+            status=status,
+            message=odd or said,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            images=tuple(
+                TaskImage(number if image.index is None else image.index, image.url)
+                for number, image in enumerate(self.images)
+            ),
+        )
 
 
 class ResourcePack(_Answer):

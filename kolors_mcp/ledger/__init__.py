@@ -1,1 +1,1 @@
-"""What was asked for, written down before money is spent. `entry` and `place` are light; `book` loads the database."""
+"""What was asked for, written down before money is spent. Only `ledger`, and what it imports, loads the database."""

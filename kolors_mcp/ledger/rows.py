@@ -4,40 +4,50 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from kolors_mcp.ledger.entry import Entry, State
+from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.ledger.schema import TRY_ONS
+from kolors_mcp.ledger.states import RULES, SPENT, JobState
 from kolors_mcp.wording import plain
 
 JOINED_FOR = 600.0
 """Seconds for which the same wish joins the one before it, and for which a doubt keeps it from being sent again."""
 LONGEST_KEY = 500
 """Characters of an id that is stored as it is; Kling's have 18."""
-SPENT: tuple[State, ...] = ("sending", "created", "unconfirmed")
-"""What may have cost money."""
 
 C = TRY_ONS.c
 
 
-def in_state(*states: State) -> ColumnElement[bool]:
+def in_state(*states: JobState) -> ColumnElement[bool]:
     """What is in one of these states."""
     # Not `in_`, whose list is written into the text of the statement anew each time.
     return or_(*(C.state == state for state in states))
+
+
+def named(name: str | BindParameter[str]) -> ColumnElement[bool]:
+    """What is called so: has this reference of ours, or this task id of Kling's."""
+    return or_(C.reference == name, C.task_id == name)
 
 
 # Statements that every create or look needs are made once: putting one together takes longer than SQLite needs for it.
 
 RESERVE = insert(TRY_ONS)
 
-_ONE = (
-    select(TRY_ONS)
-    .where(
-        C.user == bindparam("owner"), or_(C.reference == bindparam("reference"), C.task_id == bindparam("reference"))
-    )
-    .order_by(C.id.desc())
-    .limit(1)
-)
+_ONE = select(TRY_ONS).where(C.user == bindparam("owner"), named(bindparam("name"))).order_by(C.id.desc()).limit(1)
 _JOINABLE = (
     select(TRY_ONS)
     .where(
@@ -45,10 +55,13 @@ _JOINABLE = (
         C.fingerprint == bindparam("fingerprint"),
         C.model_name.is_not_distinct_from(bindparam("model_name")),
         or_(
-            and_(C.state == "sending", C.created_at > bindparam("since")),
-            and_(C.state == "created", C.created_at > bindparam("since"), C.status.is_distinct_from("failed")),
-            and_(C.state == "unconfirmed", C.updated_at > bindparam("since")),
+            *(
+                and_(C.state == state, C[rules.joined_since] > bindparam("since"))
+                for state, rules in RULES.items()
+                if rules.joined_since is not None
+            )
         ),
+        C.status.is_distinct_from("failed"),
     )
     .order_by(C.id.desc())
     .limit(1)
@@ -61,17 +74,22 @@ _SPENT_SINCE = (
 
 
 @cache
-def change(before: tuple[State, ...], columns: tuple[str, ...]) -> Update:
-    """Return the statement that sets `columns` (as `new_...`) of the entry `ours` if it is in a state of `before`."""
+def change(before: tuple[JobState, ...], columns: tuple[str, ...]) -> Update:
+    """Return the statement that sets `columns` (as `new_...`) of the job `ours` if it is in a state of `before`."""
     values: dict[str, ColumnElement[Any]] = {name: bindparam(f"new_{name}") for name in columns}
     return update(TRY_ONS).where(C.reference == bindparam("ours"), in_state(*before)).values(values)
 
 
-def joinable(connection: Connection, user: str, fingerprint: str, model_name: str | None, now: float) -> Entry | None:
-    """Return what the same wish joins: open or good for ten minutes from its start, a doubt for ten from its own."""
-    wish = {"owner": key(user), "fingerprint": key(fingerprint), "model_name": model_name, "since": now - JOINED_FOR}
-    row = connection.execute(_JOINABLE, wish).one_or_none()
-    return None if row is None else entry_of(row)
+def joinable(connection: Connection, new: NewJob, now: float) -> Job | None:
+    """Return what the same request joins: open or good for ten minutes from its start, a doubt for ten from its own."""
+    same = {
+        "owner": key(new.user),
+        "fingerprint": key(new.fingerprint),
+        "model_name": new.model_name,
+        "since": now - JOINED_FOR,
+    }
+    row = connection.execute(_JOINABLE, same).one_or_none()
+    return None if row is None else job_of(row)
 
 
 def spent_since(connection: Connection, user: str, moment: float) -> int:
@@ -79,27 +97,22 @@ def spent_since(connection: Connection, user: str, moment: float) -> int:
     return connection.execute(_SPENT_SINCE, {"owner": key(user), "since": moment}).scalar_one()
 
 
-def meant(name: str) -> ColumnElement[bool]:
-    """What has this reference of ours, or this task id of Kling's."""
-    return or_(C.reference == key(name), C.task_id == key(name))
+def one_of(connection: Connection, user: str, name: str) -> Job | None:
+    """Return the user's newest job with this reference of ours, or this task id of Kling's."""
+    row = connection.execute(_ONE, {"owner": key(user), "name": key(name)}).one_or_none()
+    return None if row is None else job_of(row)
 
 
-def one_of(connection: Connection, user: str, name: str) -> Entry | None:
-    """Return the user's newest entry with this reference of ours, or this task id of Kling's."""
-    row = connection.execute(_ONE, {"owner": key(user), "reference": key(name)}).one_or_none()
-    return None if row is None else entry_of(row)
-
-
-def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Entry]:
-    """Return the entries that `which` is true of, the newest first."""
+def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Job]:
+    """Return the jobs that `which` is true of, the newest first."""
     rows = connection.execute(select(TRY_ONS).where(which).order_by(C.id.desc()).limit(most))
-    return [entry_of(row) for row in rows]
+    return [job_of(row) for row in rows]
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def job_of(row: Row[Any]) -> Job:
     """Read a row."""
     human, cloth = row.labels
-    return Entry(
+    return Job(
         reference=row.reference,
         user=row.user,
         fingerprint=row.fingerprint,

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from kolors_mcp.errors import LedgerError
+from kolors_mcp.ledger.states import STATES
 
 METADATA = MetaData()
 
@@ -43,7 +44,7 @@ TRY_ONS = Table(
     Column("notes", JSON, nullable=False),
     Column("saved", JSON, nullable=False),
     Column("code", Integer),
-    CheckConstraint("state in ('sending', 'created', 'refused', 'unconfirmed')", "kolors_try_ons_state"),
+    CheckConstraint(f"state in ({', '.join(map(repr, STATES))})", "kolors_try_ons_state"),
 )
 Index("kolors_try_ons_wish", TRY_ONS.c.user, TRY_ONS.c.fingerprint)
 Index("kolors_try_ons_day", TRY_ONS.c.user, TRY_ONS.c.created_at)

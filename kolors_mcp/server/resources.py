@@ -28,8 +28,9 @@ from kolors_mcp.errors import (
     ResultUnavailableError,
     TaskNotFoundError,
 )
+from kolors_mcp.jobs.call import Call
 from kolors_mcp.models import TryOn, is_id
-from kolors_mcp.server.service import Service
+from kolors_mcp.server.service import USER, Service
 from kolors_mcp.try_ons.outcome import picture_uri, try_on_uri
 from kolors_mcp.wording import plain, quoted
 
@@ -115,7 +116,7 @@ async def listed(service: Service) -> list[Resource]:
         )
     ]
     if service.opened is not None:
-        for try_on in await service.opened.gallery.remembered(LISTED):
+        for try_on in await service.opened.gallery.remembered(USER, LISTED):
             found += _of(try_on, service.opened)
     return found
 
@@ -135,7 +136,7 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
             {"uri": shown},
         )
     try:
-        return await _read(await service.try_ons(), address, uri)
+        return await _read(await service.try_ons(), address, uri, service.call())
     except KolorsError as error:
         raise MCPError(
             INVALID_PARAMS if isinstance(error, _ABSENT) else INTERNAL_ERROR, str(error), {"uri": shown}
@@ -149,14 +150,14 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
         ) from error
 
 
-async def _read(try_ons: "TryOns", address: Address, uri: str) -> ReadResourceResult:
+async def _read(try_ons: "TryOns", address: Address, uri: str, call: Call) -> ReadResourceResult:
     if address.task_id is None:
-        rows = [try_on.model_dump(mode="json") for try_on in await try_ons.gallery.recent(SHOWN)]
+        rows = [try_on.model_dump(mode="json") for try_on in await try_ons.gallery.recent(call, SHOWN)]
         return _text(uri, to_json({"try_ons": rows}).decode(), RUNNING_MS)
     if address.index is None:
-        try_on = await try_ons.gallery.look(address.task_id)
+        try_on = await try_ons.gallery.look(address.task_id, call)
         return _text(uri, try_on.model_dump_json(), FINISHED_MS if try_on.finished else RUNNING_MS)
-    jpeg, shrunk = await try_ons.gallery.picture(address.task_id, address.index)
+    jpeg, shrunk = await try_ons.gallery.picture(address.task_id, address.index, call)
     contents = BlobResourceContents(
         uri=uri, mime_type=JPEG, blob=base64.b64encode(jpeg).decode(), _meta={SHRUNK: True} if shrunk else None
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
-    from kolors_mcp.ledger.book import Ledger
+    from kolors_mcp.ledger.ledger import Ledger
     from kolors_mcp.try_ons.domain import TryOns
 
 
@@ -25,6 +26,8 @@ class Upstream:
 
 
 IN_MEMORY = "sqlite://"
+USER = "local"
+"""The one user of a server on somebody's own machine."""
 
 OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
 
@@ -53,6 +56,16 @@ class Service:
                 self._try_ons = await self._opened()
             return self._try_ons
 
+    def call(self, seconds: float | None = None, *, wait: float = 0.0, report: Report = ignore) -> Call:
+        """Return a call that begins now.
+
+        Args:
+            seconds: Until when it has to be answered; None if nothing cuts it.
+            wait: For how many seconds it waits for a result.
+            report: Hears what is going on.
+        """
+        return Call(USER, self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS), wait, report)
+
     async def _opened(self) -> "TryOns":
         # Imported here, and off the event loop: the HTTP client takes longer to load than the tools take to be listed.
         client, pictures, domain = await asyncio.to_thread(_heavy_modules)
@@ -72,7 +85,7 @@ class Service:
         return made
 
     async def _open_ledger(self) -> "Ledger":
-        from kolors_mcp.ledger.book import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
+        from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
 
         # The embedded Kling forgets everything when the process ends; what is written about it must too.
         url = IN_MEMORY if self._settings.sandbox else self._settings.ledger or IN_MEMORY

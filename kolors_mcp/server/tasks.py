@@ -30,7 +30,6 @@ from kolors_mcp.models import TryOn, is_id
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.server.service import Service
 from kolors_mcp.try_ons.outcome import KEPT
-from kolors_mcp.try_ons.wish import Patience, unheard
 from kolors_mcp.wording import quoted
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
@@ -114,9 +113,10 @@ class Tasks(Extension):
         _require_matching_header(ctx, params)
         if not is_id(params.task_id):
             raise MCPError(INVALID_PARAMS, f"Task not found. {quoted(params.task_id, 80)} is no id.")
-        try_ons = await ctx.lifespan_context.try_ons()
+        service = ctx.lifespan_context
+        try_ons = await service.try_ons()
         try:
-            return await try_ons.get(params.task_id, Patience(answer_within=READ_WITHIN), unheard)
+            return await try_ons.get(params.task_id, service.call(READ_WITHIN))
         except (TaskNotFoundError, ArgumentError, RequestRefusedError) as error:
             raise MCPError(INVALID_PARAMS, f"Task not found. {error}") from error
         except KolorsError as error:

@@ -1,33 +1,23 @@
 """The tools: their names, arguments and texts, and one delegating line each."""
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ContentBlock, Icon, ToolAnnotations
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from kolors_mcp.models import LONGEST_ID, Model, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
-from kolors_mcp.server.progress import heartbeat
-from kolors_mcp.server.service import Service
+from kolors_mcp.server.request import ToolContext, calling
 from kolors_mcp.server.tool import TryOnTool
-from kolors_mcp.try_ons.wish import Patience, Say, Wish
+from kolors_mcp.try_ons.wish import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from kolors_mcp.try_ons.domain import TryOns
-
-ANSWER_WITHIN = 40.0
-"""Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
+    from collections.abc import Callable
 
 LONGEST_ADDRESS = 2_000
 """Characters of a callback address."""
-
-T = TypeVar("T")
-Call = Context[Service, Any]
 
 
 def _no_switch(value: Any) -> Any:
@@ -121,7 +111,7 @@ PageSize = Annotated[
 
 
 async def create_try_on(
-    ctx: Call,
+    ctx: ToolContext,
     human_image: HumanImage,
     cloth_image: ClothImage,
     lower_cloth_image: LowerClothImage = None,
@@ -138,35 +128,41 @@ async def create_try_on(
     deadline, go on with get_try_on. Never create the same try-on again because an answer took long.
     """
     wish = Wish(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render)
-    return await _call(ctx, wait_seconds, lambda try_ons, patience, say: try_ons.create(wish, patience, say))
+    async with calling(ctx, wait_seconds) as (try_ons, call):
+        return await try_ons.create(wish, call)
 
 
-async def get_try_on(ctx: Call, task_id: TaskId, wait_seconds: WaitSeconds = 20) -> TryOn:
+async def get_try_on(ctx: ToolContext, task_id: TaskId, wait_seconds: WaitSeconds = 20) -> TryOn:
     """Look at one try-on: its status and, once it has succeeded, the links to its pictures.
 
     Use it after create_try_on until the status is succeed or failed; it waits up to wait_seconds for that.
     It costs nothing. Links are signed and live 30 days: give them to the user whole.
     To see the picture itself, call view_try_on.
     """
-    return await _call(ctx, wait_seconds, lambda try_ons, patience, say: try_ons.get(task_id, patience, say))
+    async with calling(ctx, wait_seconds) as (try_ons, call):
+        return await try_ons.get(task_id, call)
 
 
-async def list_try_ons(ctx: Call, page_num: PageNum = 1, page_size: PageSize = 30) -> TryOnPage:
+async def list_try_ons(ctx: ToolContext, page_num: PageNum = 1, page_size: PageSize = 30) -> TryOnPage:
     """List the account's try-ons with status and links, newest first.
 
     Use it to find an earlier try-on, or one whose creation was in doubt. It costs nothing.
     If has_more is true, the next page_num may hold more; go on with get_try_on or view_try_on.
     """
-    return await _call(ctx, 0, lambda try_ons, _patience, _say: try_ons.list(page_num, page_size))
+    async with calling(ctx) as (try_ons, call):
+        return await try_ons.list(page_num, page_size, call)
 
 
-async def view_try_on(ctx: Call, task_id: TaskId, index: Index = 0, compare: Compare = False) -> list[ContentBlock]:
+async def view_try_on(
+    ctx: ToolContext, task_id: TaskId, index: Index = 0, compare: Compare = False
+) -> list[ContentBlock]:
     """Show a finished picture: a small JPEG (at most 768 pixels) to look at, and the link to the full one.
 
     Use it when status is succeed and you or the user want to see the result here. It costs nothing.
     With compare true the person's photo stands to the left of the result, if it is still at hand.
     """
-    view = await _call(ctx, 0, lambda try_ons, _patience, _say: try_ons.gallery.view(task_id, index, compare=compare))
+    async with calling(ctx) as (try_ons, call):
+        view = await try_ons.gallery.view(task_id, index, call, compare=compare)
     return picture_content(view, compare=compare)
 
 
@@ -181,14 +177,3 @@ def all_tools(icons: list[Icon]) -> list[Tool]:
         (view_try_on, "View a Kling virtual try-on", look),
     ]
     return [TryOnTool.of(fn, title=title, annotations=hints, icons=icons) for fn, title, hints in table]
-
-
-async def _call(ctx: Call, wait_seconds: float, work: "Callable[[TryOns, Patience, Say], Awaitable[T]]") -> T:
-    """Run the work with progress, within the time that the host gives."""
-    meta = ctx.request_context.meta or {}
-    alive = meta.get("progress_token") is not None
-    patience = Patience(wait_seconds, answer_within=None if alive else ANSWER_WITHIN)
-    # Also without a token: a client in the same process hears of progress without one.
-    async with heartbeat(ctx.report_progress, wait_seconds) as say:
-        try_ons = await ctx.request_context.lifespan_context.try_ons()
-        return await work(try_ons, patience, say)

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.subscriptions import ResourceUpdated
 
-from kolors_mcp.clock import Clock
+from kolors_mcp.clock import Backoff, Clock
 from kolors_mcp.errors import KolorsError
 from kolors_mcp.server.resources import SHOWN, Address, address_of
-from kolors_mcp.server.service import Service
+from kolors_mcp.server.service import USER, Service
 from kolors_mcp.wording import plain
 
 logger = logging.getLogger(__name__)
 
-PAUSE, LONGEST_PAUSE = 3.0, 60.0
-"""Seconds between two looks; after failed ones it doubles up to the longest."""
+PAUSES = Backoff(initial_seconds=3.0, max_seconds=60.0, jitter=(1.0, 1.0))
+"""Between two looks; it grows with each failed one."""
 MOST = 100
 """Most resources that are watched at once; more are accepted, and tell nothing."""
 LOOKED_AT = 5
@@ -73,32 +73,32 @@ class Updates:
 
     async def _look(self, service: Service, uri: str, address: Address) -> None:
         before: State | None = None
-        pause = PAUSE
+        failures = 0
         while True:
             try:
                 now, over = await self._state(service, address)
             except KolorsError as error:
                 logger.info("a watched try-on could not be looked at: %s", plain(str(error), 400))
-                pause = min(pause * 2, LONGEST_PAUSE)
+                failures += 1
             else:
-                pause = PAUSE
+                failures = 0
                 if now != before and (over or before is not None):
                     await self.bus.publish(ResourceUpdated(uri))
                 if over:
                     return
                 before = now
-            await self._clock.sleep(pause)
+            await self._clock.sleep(PAUSES.seconds(failures, self._clock))
 
     async def _state(self, service: Service, address: Address) -> tuple[State, bool]:
         """Return how it stands, and whether it stays so."""
         gallery = (await service.try_ons()).gallery
         if address.task_id is not None:
-            try_on = await gallery.look(address.task_id)
+            try_on = await gallery.look(address.task_id, service.call())
             return ((try_on.task_id, try_on.status),), try_on.finished
-        running = [try_on for try_on in await gallery.remembered(SHOWN) if not try_on.finished]
+        running = [try_on for try_on in await gallery.remembered(USER, SHOWN) if not try_on.finished]
         for try_on in running[:LOOKED_AT]:
-            await gallery.look(try_on.task_id)  # what it finds is written down
-        return tuple((try_on.task_id, try_on.status) for try_on in await gallery.remembered(SHOWN)), False
+            await gallery.look(try_on.task_id, service.call())  # what it finds is written down
+        return tuple((try_on.task_id, try_on.status) for try_on in await gallery.remembered(USER, SHOWN)), False
 
 
 def _tell_failure(task: "asyncio.Task[None]") -> None:

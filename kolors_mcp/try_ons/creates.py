@@ -6,24 +6,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kolors_mcp import errors
-from kolors_mcp.clock import Clock
-from kolors_mcp.ledger.entry import Entry, Joined, Reserved
+from kolors_mcp.clock import Backoff, Clock, Deadline
+from kolors_mcp.jobs.call import Report
+from kolors_mcp.kling.task import Task
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.try_ons.doubts import Doubts
 from kolors_mcp.try_ons.records import Records
-from kolors_mcp.try_ons.wish import Say
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
-    from kolors_mcp.kling.wire import CreateRequest, KlingTask
+    from kolors_mcp.kling.wire import CreateRequest
 
 logger = logging.getLogger(__name__)
 
 UNREACHABLE_TRIES, UNREACHABLE_SECONDS = 3, 20.0
 """How often a create is tried of which nothing, or no whole request, left this machine; and for how long at most."""
-UNREACHABLE_SPREAD = 1.0
-BUSY_WAIT, BUSY_SPREAD = 1.0, 5.0
-"""Seconds of a wait after 1302 or 1303: the least (vendor: at least 1 s), and by how much chance lengthens it."""
+UNREACHABLE_RETRY = Backoff(initial_seconds=1.0, max_seconds=2.0)
+MIN_BUSY_SECONDS = 1.0
+"""The shortest wait after 1302 or 1303 (vendor)."""
+BUSY_RETRY = Backoff(initial_seconds=5.0, max_seconds=5.0)
+"""By how much chance lengthens it."""
 DOUBT_SECONDS = 6.0
 """How long a create without an answer is looked for right away."""
 LAST_SENDS = 3.0
@@ -32,7 +35,7 @@ LAST_SENDS = 3.0
 
 @dataclass
 class _Send:
-    task: "asyncio.Task[KlingTask] | None" = None
+    task: asyncio.Task[Task] | None = None
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     """The caller has gone: finish what left, start nothing more."""
 
@@ -61,51 +64,51 @@ class Creates:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def reserve(self, reference: str, **wish: Any) -> Reserved | Joined:
-        """Write a wish down, as `Ledger.reserve` does; if the caller leaves meanwhile, it is taken back.
+    async def reserve(self, new: NewJob, *, daily_limit: int | None) -> Reservation:
+        """Write a request down, as `Ledger.reserve` does; if the caller leaves meanwhile, it is taken back.
 
         Raises:
             LedgerError: It cannot be written down.
             DailyLimitError: The user has made as many today as they may.
         """
         ledger = await self._records.ledger()
-        writing = asyncio.create_task(ledger.reserve(reference=reference, user=self._records.user, **wish))
+        writing = asyncio.create_task(ledger.reserve(new, daily_limit=daily_limit))
         try:
             return await asyncio.shield(writing)
         except BaseException:
             # Also after an error: the row may be there although the database did not say so.
-            taking_back = asyncio.create_task(self._take_back(writing, reference))
+            taking_back = asyncio.create_task(self._take_back(writing, new.reference))
             self._taken_back.add(taking_back)
             taking_back.add_done_callback(self._taken_back.discard)
             raise
 
-    def start(self, entry: Entry, request: "CreateRequest", busy_until: float, say: Say) -> None:
+    def start(self, job: Job, request: "CreateRequest", busy: Deadline, report: Report) -> None:
         """Begin to send a reserved create, in a task of its own that outlives its caller.
 
         Args:
-            entry: What was reserved.
+            job: What was reserved.
             request: What to send; its pictures are closed when it is over.
-            busy_until: Until when, by the monotonic clock, a busy account is waited for.
-            say: Told what keeps it.
+            busy: Until when a busy account is waited for.
+            report: Told what keeps it.
         """
-        send = self._sends[entry.reference] = _Send()
-        send.task = asyncio.create_task(self._sent(entry, request, busy_until, say, send.abandoned))
+        send = self._sends[job.reference] = _Send()
+        send.task = asyncio.create_task(self._sent(job, request, busy, report, send.abandoned))
 
-        def ended(task: "asyncio.Task[KlingTask]") -> None:
-            self._sends.pop(entry.reference, None)
+        def ended(task: asyncio.Task[Task]) -> None:
+            self._sends.pop(job.reference, None)
             request.human_image.close()
             request.cloth_image.close()
             if not task.cancelled() and (error := task.exception()) is not None:
-                logger.info("create %s ended: %s", entry.reference, plain(str(error), 400))
+                logger.info("create %s ended: %s", job.reference, plain(str(error), 400))
 
         send.task.add_done_callback(ended)
 
-    async def outcome(self, reference: str, within: float | None, *, owned: bool) -> "KlingTask | None":
-        """Wait for a create in flight; None if it is not in flight here, or not over within so many seconds.
+    async def outcome(self, reference: str, deadline: Deadline, *, owned: bool) -> Task | None:
+        """Wait for a create in flight; None if it is not in flight here, or not over in time.
 
         Args:
             reference: Of the create.
-            within: Seconds.
+            deadline: Until when to wait.
             owned: Whether the caller is the one for whom it is sent, so that it is not tried again if they leave.
 
         Raises:
@@ -115,7 +118,8 @@ class Creates:
         if send is None or send.task is None:
             return None
         try:
-            await asyncio.wait((send.task,), timeout=within)
+            with deadline.scope():
+                await asyncio.wait((send.task,))
         except asyncio.CancelledError:
             if owned:
                 send.abandoned.set()
@@ -133,71 +137,73 @@ class Creates:
         return reference in self._sends
 
     async def _sent(
-        self, entry: Entry, request: "CreateRequest", busy_until: float, say: Say, abandoned: asyncio.Event
-    ) -> "KlingTask":
+        self, job: Job, request: "CreateRequest", busy: Deadline, report: Report, abandoned: asyncio.Event
+    ) -> Task:
         # A caller who was cancelled while the wish was written down gets the turn to say so.
         await asyncio.sleep(0)
-        tries, until = 0, self._clock.monotonic() + UNREACHABLE_SECONDS
+        tries, unreachable = 0, self._clock.deadline(UNREACHABLE_SECONDS)
         refusal: errors.KolorsError | None = None
         while True:
             if abandoned.is_set():
-                await self._refused(entry, refusal)
+                await self._refused(job, refusal)
                 raise refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
             tries += 1
             try:
-                task = await self._already_made(entry, refusal)
+                task = await self._already_made(job, refusal)
                 if task is None:
                     task = await self._kling.create(request, again=isinstance(refusal, errors.RefusedError))
                 break
             except errors.UnconfirmedCreateError as error:
-                say("Kling did not confirm the start; looking for the task")
-                return await self._looked_for(entry, error)
+                report("Kling did not confirm the start; looking for the task")
+                return await self._looked_for(job, error)
             except errors.KolorsError as error:
                 refusal = error
-                wait = self._wait_before_next(error, tries, until, busy_until)
+                wait = self._wait_before_next(error, tries, unreachable, busy)
                 if wait is None:
                     # What names a wrong parameter may be the answer to a repeat that a gateway made: look once.
                     if isinstance(error, errors.RequestRefusedError):
-                        task = await self._doubts.search(entry.reference)
+                        task = await self._doubts.search(job.reference)
                         if task is not None:
                             break
-                    await self._refused(entry, error)
+                    await self._refused(job, error)
                     raise
-                say(f"{error.happened if isinstance(error, errors.KlingError) else error} Trying again.")
+                report(f"{error.happened if isinstance(error, errors.KlingError) else error} Trying again.")
                 await self._paused(wait, abandoned)
             except Exception as error:
                 # A mistake of ours says nothing about how far the request came.
-                logger.exception("create %s failed unexpectedly", entry.reference)
-                await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
+                logger.exception("create %s failed unexpectedly", job.reference)
+                await self._records.write(lambda ledger: ledger.unconfirmed(job.reference))
                 cause = f"This server failed while it was sending ({type(error).__name__})."
-                raise errors.UnconfirmedCreateError(entry.reference, cause) from error
-        await self._doubts.settle(entry, task)
+                raise errors.UnconfirmedCreateError(job.reference, cause) from error
+        await self._doubts.settle(job, task)
         return task
 
-    async def _looked_for(self, entry: Entry, doubt: errors.UnconfirmedCreateError) -> "KlingTask":
+    async def _looked_for(self, job: Job, doubt: errors.UnconfirmedCreateError) -> Task:
         """Return the task that a create without an answer has made after all; else raise the doubt."""
-        await self._records.write(lambda ledger: ledger.unconfirmed(entry.reference))
-        found = await self._doubts.found(entry, DOUBT_SECONDS)
+        await self._records.write(lambda ledger: ledger.unconfirmed(job.reference))
+        found = await self._doubts.found(job, self._clock.deadline(DOUBT_SECONDS))
         if found is None:
             raise doubt
         return found
 
-    async def _already_made(self, entry: Entry, refusal: errors.KolorsError | None) -> "KlingTask | None":
+    async def _already_made(self, job: Job, refusal: errors.KolorsError | None) -> Task | None:
         """Before a create is sent again that Kling said no to: see whether it came to something all the same."""
-        return await self._doubts.by_reference(entry.reference) if isinstance(refusal, errors.RefusedError) else None
+        return await self._doubts.by_reference(job.reference) if isinstance(refusal, errors.RefusedError) else None
 
-    async def _refused(self, entry: Entry, error: errors.KolorsError | None) -> None:
+    async def _refused(self, job: Job, error: errors.KolorsError | None) -> None:
         code = error.code if isinstance(error, errors.KlingError) else None
-        await self._records.write(lambda ledger: ledger.refused(entry.reference, code))
+        await self._records.write(lambda ledger: ledger.refused(job.reference, code))
 
-    def _wait_before_next(self, error: errors.KolorsError, tries: int, until: float, busy_until: float) -> float | None:
+    def _wait_before_next(
+        self, error: errors.KolorsError, tries: int, unreachable: Deadline, busy: Deadline
+    ) -> float | None:
         """Return how long to wait before the same create may be sent again; None if it may not."""
         if isinstance(error, errors.UnreachableError):
-            wait = self._clock.jitter() * UNREACHABLE_SPREAD * tries
-            return wait if tries < UNREACHABLE_TRIES and self._clock.monotonic() + wait <= until else None
+            wait = UNREACHABLE_RETRY.seconds(tries - 1, self._clock)
+            return wait if tries < UNREACHABLE_TRIES and unreachable.allows(wait) else None
         if isinstance(error, errors.TooFastError | errors.AllSlotsBusyError):
-            wait = max(BUSY_WAIT, error.retry_after or 0.0) + self._clock.jitter() * BUSY_SPREAD
-            return wait if self._clock.monotonic() + wait <= busy_until else None
+            wait = BUSY_RETRY.seconds(0, self._clock, at_least=max(MIN_BUSY_SECONDS, error.retry_after or 0.0))
+            return wait if busy.allows(wait) else None
         return None
 
     async def _paused(self, wait: float, abandoned: asyncio.Event) -> None:
@@ -209,11 +215,11 @@ class Creates:
             for waiting in both:
                 waiting.cancel()
 
-    async def _take_back(self, writing: "asyncio.Task[Reserved | Joined]", reference: str) -> None:
-        """See to it that a wish which nobody sends does not look as if somebody did."""
+    async def _take_back(self, writing: "asyncio.Task[Reservation]", reference: str) -> None:
+        """Write down that a reservation which nobody sends came to nothing."""
         await asyncio.wait((writing,))
         if not writing.cancelled():
             error = writing.exception()
-            if isinstance(error, errors.DailyLimitError) or (error is None and isinstance(writing.result(), Joined)):
+            if isinstance(error, errors.DailyLimitError) or (error is None and not writing.result().is_new):
                 return
         await self._records.write(lambda ledger: ledger.refused(reference))

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
-from kolors_mcp.clock import Clock
-from kolors_mcp.ledger.entry import Entry
-from kolors_mcp.try_ons.outcome import status_of
+from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.kling.task import Task
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.try_ons.records import Records
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
-    from kolors_mcp.kling.wire import KlingTask
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ LOOKED_FOR = 24 * 3600.0
 
 
 class Doubts:
-    """The creates of one user of which nobody knows yet whether a task exists, whichever process sent them.
+    """The creates of which nobody knows yet whether a task exists, whichever process sent them.
 
     Finding nothing proves nothing: lists lag, and an unknown id has been seen for a task that was there.
     """
@@ -46,22 +45,22 @@ class Doubts:
         self._look_again_at = 0.0
         self._turn = 0
 
-    async def found(self, entry: Entry, within: float = 0.0) -> "KlingTask | None":
-        """Look for one create, again and again within so many seconds, at least once; None if it does not turn up."""
-        until = self._clock.monotonic() + within
+    async def found(self, job: Job, deadline: Deadline) -> Task | None:
+        """Look for one create, again and again until the deadline, at least once; None if it does not turn up."""
         while True:
-            task = await self.search(entry.reference)
+            task = await self.search(job.reference)
             if task is not None:
-                await self.settle(entry, task)
+                await self.settle(job, task)
                 return task
-            if self._clock.monotonic() + PAUSE > until:
+            if not deadline.allows(PAUSE):
                 return None
             await self._clock.sleep(PAUSE)
 
-    async def look_for_all(self, in_flight: Callable[[str], bool], rows: "Sequence[KlingTask]" = ()) -> None:
+    async def look_for_all(self, user: str, in_flight: Callable[[str], bool], rows: Sequence[Task] = ()) -> None:
         """Look for all open ones: among rows that were just read anyway, else by asking, but not too often.
 
         Args:
+            user: Whose.
             in_flight: Whether this process is sending the create with this reference right now.
             rows: Of Kling's list.
         """
@@ -70,9 +69,7 @@ class Doubts:
             return  # not even the ledger is asked
         oldest = self._clock.wall() - LOOKED_FOR
         doubts = [
-            entry
-            for entry in await self._records.doubts()
-            if entry.created_at > oldest and not in_flight(entry.reference)
+            job for job in await self._records.doubts(user) if job.created_at > oldest and not in_flight(job.reference)
         ]
         doubts = await self._left_of(doubts, rows)
         if now < self._look_again_at:
@@ -85,44 +82,43 @@ class Doubts:
         first = self._turn % len(doubts) if doubts else 0
         self._turn += AT_ONCE
         chosen = [*doubts[first:], *doubts[:first]][:AT_ONCE]
-        found = await asyncio.gather(*(self.by_reference(entry.reference) for entry in chosen))
-        for entry, task in zip(chosen, found, strict=True):
+        found = await asyncio.gather(*(self.by_reference(job.reference) for job in chosen))
+        for job, task in zip(chosen, found, strict=True):
             if task is not None:
-                await self.settle(entry, task)
+                await self.settle(job, task)
 
-    async def search(self, reference: str) -> "KlingTask | None":
+    async def search(self, reference: str) -> Task | None:
         """Ask Kling once, by reference and then by list; what cannot be asked counts as not found."""
         task = await self.by_reference(reference)
         if task is None:
             task = next((row for row in await self._newest_rows() if row.reference == reference), None)
         return task
 
-    async def settle(self, entry: Entry, task: "KlingTask") -> None:
+    async def settle(self, job: Job, task: Task) -> None:
         """Write down that the create made this task."""
-        status, _odd = status_of(task.task_status)
-        await self._records.write(lambda ledger: ledger.created(entry.reference, task.task_id, status))
+        await self._records.write(lambda ledger: ledger.created(job.reference, task.id, task.status))
 
-    async def _left_of(self, doubts: list[Entry], rows: "Sequence[KlingTask]") -> list[Entry]:
+    async def _left_of(self, doubts: list[Job], rows: Sequence[Task]) -> list[Job]:
         """Settle those that are among the rows, and return the others."""
         tasks = {row.reference: row for row in rows if row.reference is not None}
-        for entry in doubts:
-            if entry.reference in tasks:
-                await self.settle(entry, tasks[entry.reference])
-        return [entry for entry in doubts if entry.reference not in tasks]
+        for job in doubts:
+            if job.reference in tasks:
+                await self.settle(job, tasks[job.reference])
+        return [job for job in doubts if job.reference not in tasks]
 
-    async def by_reference(self, reference: str) -> "KlingTask | None":
+    async def by_reference(self, reference: str) -> Task | None:
         """Ask Kling once by reference."""
         try:
-            task = await self._kling.read(reference, seconds=READ_SECONDS)
+            task = await self._kling.read(reference, deadline=self._clock.deadline(READ_SECONDS))
         except errors.KolorsError as error:
             logger.info("looking for %s: %s", reference, plain(str(error), 400))
             return None
         # An answer that only echoes what was asked, or speaks of another create, is not about this one.
-        return None if task.task_id == reference or task.reference not in (None, reference) else task
+        return None if task.id == reference or task.reference not in (None, reference) else task
 
-    async def _newest_rows(self) -> "list[KlingTask]":
+    async def _newest_rows(self) -> list[Task]:
         try:
-            return await self._kling.page(1, SEARCHED_ROWS, seconds=READ_SECONDS)
+            return await self._kling.page(1, SEARCHED_ROWS, deadline=self._clock.deadline(READ_SECONDS))
         except errors.KolorsError as error:
             logger.info("looking in the list: %s", plain(str(error), 400))
             return []

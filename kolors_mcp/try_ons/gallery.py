@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import anyio
-
 from kolors_mcp import errors
-from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.jobs.call import Call
+from kolors_mcp.kling.task import status_of
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.keeping import stem_of
-from kolors_mcp.try_ons.outcome import next_step, picture_uri, status_of, try_on_of, why_no_picture
+from kolors_mcp.try_ons.outcome import next_step, picture_uri, try_on_of, why_no_picture
 from kolors_mcp.try_ons.records import Records, known_of
-from kolors_mcp.try_ons.wish import Patience, Say, Wish, unheard
+from kolors_mcp.try_ons.wish import Wish
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ RECENT_WITHIN = 5.0
 """Seconds that Kling is given for it; without an answer they are shown as they were."""
 SIZES = 200
 Beside = Literal["person", "garment"]
-Get = Callable[[str, Patience, Say], Awaitable[TryOn]]
+Get = Callable[[str, Call], Awaitable[TryOn]]
 
 
 @dataclass(frozen=True)
@@ -90,91 +90,86 @@ class Gallery:
         while sum(map(_length, self._given.values())) > REMEMBERED:
             self._given.pop(next(iter(self._given)))
 
-    async def look(self, task_id: str) -> TryOn:
+    async def look(self, task_id: str, call: Call) -> TryOn:
         """Look at a try-on, at Kling or, where that cannot tell, at what is kept of it on this machine.
 
         Raises:
             KlingError: As `TryOns.get`, and no picture of it is kept.
         """
         try:
-            return await self._get(task_id, Patience(answer_within=SHOWN_WITHIN), unheard)
+            return await self._get(task_id, call.shortened(SHOWN_WITHIN))
         except errors.KlingError:
-            entry = await self._records.find(task_id)
-            kept = remembered_of(entry, sandbox=self._sandbox) if entry is not None and entry.saved else None
+            job = await self._records.find(call.user, task_id)
+            kept = remembered_of(job, sandbox=self._sandbox) if job is not None and job.saved else None
             if kept is None:
                 raise
             return kept
 
-    async def view(self, task_id: str, index: int, *, compare: bool = False) -> View:
+    async def view(self, task_id: str, index: int, call: Call, *, compare: bool = False) -> View:
         """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand.
 
         Raises:
             ResultUnavailableError: It is not finished, it failed, has no such picture, or the link is dead.
             KlingError: Kling could not be asked.
         """
-        try_on, image, data = await self._found(task_id, index)
+        try_on, image, data = await self._found(task_id, index, call)
         jpeg = await self._pictures.preview(data)
         given = self._given.get(try_on.reference or "") if compare else None
         if given is not None:
             sides: tuple[tuple[Beside, str], ...] = (("person", given.human_image), ("garment", given.cloth_image))
-            with anyio.move_on_after(COMPARED_WITHIN):
+            with call.deadline.within(COMPARED_WITHIN).scope():
                 for beside, source in sides:
                     left = await self._small(source)
                     if left is not None:
                         return View(await self._pictures.beside(left, jpeg), try_on, image, beside)
         return View(jpeg, try_on, image)
 
-    async def picture(self, task_id: str, index: int) -> tuple[bytes, bool]:
+    async def picture(self, task_id: str, index: int, call: Call) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that.
 
         Raises:
             ResultUnavailableError, KlingError: As `view`.
         """
-        try_on, image, data = await self._found(task_id, index)
+        try_on, image, data = await self._found(task_id, index, call)
         jpeg, shrunk = await self._pictures.handed_out(data)
         self.sizes[try_on.task_id, image.index] = len(jpeg)
         while len(self.sizes) > SIZES:
             self.sizes.pop(next(iter(self.sizes)))
         return jpeg, shrunk
 
-    async def remembered(self, most: int) -> list[TryOn]:
+    async def remembered(self, user: str, most: int) -> list[TryOn]:
         """Return the latest try-ons that were made here, the newest first, as they were last seen."""
-        shown = [remembered_of(entry, sandbox=self._sandbox) for entry in await self._records.recent(most)]
+        shown = [remembered_of(job, sandbox=self._sandbox) for job in await self._records.recent(user, most)]
         return [try_on for try_on in shown if try_on is not None]
 
-    async def recent(self, most: int) -> list[TryOn]:
+    async def recent(self, call: Call, most: int) -> list[TryOn]:
         """Return the latest try-ons that were made here, the newest first, as they are now if Kling can be asked."""
-        remembered = await self.remembered(most)
+        remembered = await self.remembered(call.user, most)
         if not remembered:
             return []
         try:
-            tasks = await self._kling.page(1, RECENT_ROWS, seconds=RECENT_WITHIN)
+            tasks = await self._kling.page(1, RECENT_ROWS, deadline=call.deadline.within(RECENT_WITHIN))
         except errors.KolorsError as error:
             logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
             return remembered
-        entries = await self._records.find_many([try_on.task_id for try_on in remembered])
-        now = {
-            task.task_id: try_on_of(task, known_of(entries.get(task.task_id)), sandbox=self._sandbox) for task in tasks
-        }
+        jobs = await self._records.find_many(call.user, [try_on.task_id for try_on in remembered])
+        now = {task.id: try_on_of(task, known_of(jobs.get(task.id)), sandbox=self._sandbox) for task in tasks}
         return [now.get(try_on.task_id, try_on) for try_on in remembered]
 
-    async def _found(self, task_id: str, index: int) -> tuple[TryOn, ResultImage, bytes]:
+    async def _found(self, task_id: str, index: int, call: Call) -> tuple[TryOn, ResultImage, bytes]:
         """Return a finished picture as it was served."""
-        try_on = await self.look(task_id)
+        try_on = await self.look(task_id, call)
         image = _numbered(try_on.images, index)
         if image is None:
-            image = _numbered(_copies(try_on.task_id, await self._records.find(try_on.task_id)), index)
+            image = _numbered(_copies(try_on.task_id, await self._records.find(call.user, try_on.task_id)), index)
         if image is None:
             raise errors.ResultUnavailableError(why_no_picture(try_on, index))
         try:
-            with anyio.fail_after(SHOWN_WITHIN):
+            with call.deadline.within(SHOWN_WITHIN).scope():
                 return try_on, *await self._data_of(try_on.task_id, image)
-        except (errors.PictureRefusedError, TimeoutError) as error:
-            reason = "It did not come in time." if isinstance(error, TimeoutError) else str(error)
-            raise errors.ResultUnavailableError(
-                f"The picture cannot be shown: {reason} Its link is {image.url} . Kling keeps pictures for 30 days; "
-                "after that only a saved copy is left."
-            ) from error
+        except errors.PictureRefusedError as error:
+            raise _not_shown(image, str(error)) from error
+        raise _not_shown(image, "It did not come in time.")
 
     async def _data_of(self, task_id: str, image: ResultImage) -> tuple[ResultImage, bytes]:
         """Return a picture from its copy or else from its link, and where it is to be had from then."""
@@ -217,28 +212,35 @@ class Gallery:
             return None
 
 
+def _not_shown(image: ResultImage, reason: str) -> errors.ResultUnavailableError:
+    return errors.ResultUnavailableError(
+        f"The picture cannot be shown: {reason} Its link is {image.url} . Kling keeps pictures for 30 days; "
+        "after that only a saved copy is left."
+    )
+
+
 def _length(wish: Wish) -> int:
     return len(wish.human_image) + len(wish.cloth_image) + len(wish.lower_cloth_image or "")
 
 
-def remembered_of(entry: Entry, *, sandbox: bool) -> TryOn | None:
+def remembered_of(job: Job, *, sandbox: bool) -> TryOn | None:
     """Return what is known of a create without asking Kling; none if it is not known to have become a task."""
-    if entry.task_id is None:
+    if job.task_id is None:
         return None
-    images = _copies(entry.task_id, entry)
-    status, odd = status_of("succeed" if images else entry.status)
+    images = _copies(job.task_id, job)
+    status, odd = status_of("succeed" if images else job.status)
     return TryOn(
-        task_id=entry.task_id,
-        reference=entry.reference,
+        task_id=job.task_id,
+        reference=job.reference,
         status=status,
         status_message=odd,
-        created_at=datetime.fromtimestamp(entry.created_at, UTC),
-        updated_at=datetime.fromtimestamp(entry.updated_at, UTC),
-        model_name=entry.model_name,
+        created_at=datetime.fromtimestamp(job.created_at, UTC),
+        updated_at=datetime.fromtimestamp(job.updated_at, UTC),
+        model_name=job.model_name,
         images=images,
-        notes=entry.notes,
+        notes=job.notes,
         sandbox=sandbox,
-        next_step=next_step(entry.task_id, status, images=bool(images)),
+        next_step=next_step(job.task_id, status, images=bool(images)),
     )
 
 
@@ -248,7 +250,7 @@ def _numbered(images: Sequence[ResultImage], index: int) -> ResultImage | None:
     return images[0] if exact is None and index == 0 and images else exact
 
 
-def _copies(task_id: str, entry: Entry | None) -> tuple[ResultImage, ...]:
+def _copies(task_id: str, job: Job | None) -> tuple[ResultImage, ...]:
     return tuple(
         ResultImage(
             index=index,
@@ -256,5 +258,5 @@ def _copies(task_id: str, entry: Entry | None) -> tuple[ResultImage, ...]:
             saved_to=path,
             resource_uri=picture_uri(task_id, index),
         )
-        for index, path in sorted(entry.saved.items() if entry else ())
+        for index, path in sorted(job.saved.items() if job else ())
     )

@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from kolors_mcp import errors
+from kolors_mcp.clock import Deadline
 from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.records import Records
 from kolors_mcp.wording import plain
@@ -40,12 +41,12 @@ class Keeping:
             save.cancel()
         await asyncio.gather(*saves, return_exceptions=True)
 
-    async def kept(self, try_on: TryOn, within: float | None) -> TryOn:
+    async def kept(self, try_on: TryOn, deadline: Deadline) -> TryOn:
         """Save what is not saved yet, and say in the answer where it is, or why it is not.
 
         Args:
             try_on: A finished one.
-            within: Seconds to wait for it; the saving goes on after them.
+            deadline: Until when to wait for it; the saving goes on after it.
         """
         missing = [image for image in try_on.images if not await _is_there(image)]
         if not missing:
@@ -54,7 +55,8 @@ class Keeping:
         if save is None:
             save = self._saves[try_on.task_id] = asyncio.create_task(self._save(try_on.task_id, missing))
             save.add_done_callback(lambda _done: self._saves.pop(try_on.task_id, None))
-        await asyncio.wait((save,), timeout=within)
+        with deadline.scope():
+            await asyncio.wait((save,))
         kept = save.result() if save.done() and not save.cancelled() else {}
         images: list[ResultImage] = []
         notes: list[str] = []

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from kolors_mcp.kling.task import Task
 from kolors_mcp.models import ResultImage, Status, TryOn
-from kolors_mcp.wording import plain, quoted
+from kolors_mcp.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kolors_mcp.kling.wire import KlingTask
 
 KEPT = timedelta(days=30)
 """How long Kling keeps a result (vendor)."""
@@ -28,47 +28,32 @@ class Known:
     """Where the picture of an index was saved."""
 
 
-def try_on_of(task: "KlingTask", known: Known, *, sandbox: bool, reused: bool = False) -> TryOn:
-    """Make our answer of Kling's; nothing of theirs goes through unchecked."""
-    status, odd = status_of(task.task_status)
-    images: list[ResultImage] = []
-    for number, image in enumerate(task.images if status == "succeed" else ()):
-        index = number if image.index is None else image.index
-        images.append(
-            ResultImage(
-                index=index,
-                url=image.url,
-                expires_at=task.updated_at + KEPT if task.updated_at else None,
-                saved_to=known.saved.get(index),
-                resource_uri=picture_uri(task.task_id, index),
-            )
+def try_on_of(task: Task, known: Known, *, sandbox: bool, reused: bool = False) -> TryOn:
+    """Make our answer of Kling's."""
+    images = tuple(
+        ResultImage(
+            index=image.index,
+            url=image.url,
+            expires_at=task.updated_at + KEPT if task.updated_at else None,
+            saved_to=known.saved.get(image.index),
+            resource_uri=picture_uri(task.id, image.index),
         )
+        for image in (task.images if task.status == "succeed" else ())
+    )
     return TryOn(
-        task_id=task.task_id,
+        task_id=task.id,
         reference=known.reference or task.reference,
-        status=status,
-        status_message=odd or (plain(task.task_status_msg) if task.task_status_msg else None),
+        status=task.status,
+        status_message=task.message,
         created_at=task.created_at,
         updated_at=task.updated_at,
         model_name=known.model_name,
-        images=tuple(images),
+        images=images,
         reused=reused,
         notes=known.notes,
         sandbox=sandbox,
-        next_step=next_step(task.task_id, status, images=bool(images)),
+        next_step=next_step(task.id, task.status, images=bool(images)),
     )
-
-
-def status_of(word: str | None) -> tuple[Status, str | None]:
-    """Return the status that Kling's word means, and what is odd about the word if anything is."""
-    if word == "succeeded":  # newer pages of the vendor's
-        return "succeed", None
-    if word in get_args(Status):
-        return cast("Status", word), None
-    if word is None:
-        return "submitted", None
-    # Neither finished nor failed as far as anyone can tell: waiting goes on, and the word is shown.
-    return "processing", f"Kling reports a status this version does not know: {quoted(word, 40)}"
 
 
 def try_on_uri(task_id: str) -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
-from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.try_ons.outcome import Known
 
 if TYPE_CHECKING:
-    from kolors_mcp.ledger.book import Ledger
+    from kolors_mcp.ledger.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +23,10 @@ OpenLedger = Callable[[], "Awaitable[Ledger]"]
 
 
 class Records:
-    """What is written down for one user. The ledger is opened at the first use, and again after it failed to open."""
+    """What is written down. The ledger is opened at the first use, and again after it failed to open."""
 
-    def __init__(self, open_ledger: OpenLedger, user: str, clock: Clock) -> None:
+    def __init__(self, open_ledger: OpenLedger, clock: Clock) -> None:
         """Open nothing yet."""
-        self.user = user
         self._open_ledger = open_ledger
         self._clock = clock
         self._closed_until = 0.0
@@ -54,21 +53,21 @@ class Records:
         if self._ledger is not None:
             await self._ledger.aclose()
 
-    async def find(self, task_id: str) -> Entry | None:
+    async def find(self, user: str, task_id: str) -> Job | None:
         """Return what is written about a task id or reference; none also if the ledger cannot be read."""
-        return await self._tolerant(lambda ledger: ledger.find(self.user, task_id), None)
+        return await self._tolerant(lambda ledger: ledger.find(user, task_id), None)
 
-    async def find_many(self, task_ids: Sequence[str]) -> dict[str, Entry]:
+    async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
         """Return what is written about many task ids."""
-        return await self._tolerant(lambda ledger: ledger.find_many(self.user, task_ids), {})
+        return await self._tolerant(lambda ledger: ledger.find_many(user, task_ids), {})
 
-    async def recent(self, most: int) -> list[Entry]:
-        """Return the latest entries, the newest first."""
-        return await self._tolerant(lambda ledger: ledger.recent(self.user, most), [])
+    async def recent(self, user: str, most: int) -> list[Job]:
+        """Return the latest jobs, the newest first."""
+        return await self._tolerant(lambda ledger: ledger.recent(user, most), [])
 
-    async def doubts(self) -> list[Entry]:
+    async def doubts(self, user: str) -> list[Job]:
         """Return the creates of which nobody knows yet what became of them."""
-        return await self._tolerant(lambda ledger: ledger.doubts(self.user), [])
+        return await self._tolerant(lambda ledger: ledger.doubts(user), [])
 
     async def write(self, action: "Callable[[Ledger], Awaitable[None]]") -> None:
         """Write down what has happened already: a failure to write must not hide it."""
@@ -84,8 +83,8 @@ class Records:
             return otherwise
 
 
-def known_of(entry: Entry | None) -> Known:
-    """Return what an entry adds to Kling's own answer."""
-    if entry is None:
+def known_of(job: Job | None) -> Known:
+    """Return what a job adds to Kling's own answer."""
+    if job is None:
         return Known()
-    return Known(entry.reference, entry.model_name, entry.notes, entry.saved)
+    return Known(job.reference, job.model_name, job.notes, job.saved)

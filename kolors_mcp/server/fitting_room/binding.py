@@ -7,8 +7,8 @@ from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import Annotations, ContentBlock, Icon, TextContent, ToolAnnotations
 
+from kolors_mcp.server.request import ToolContext
 from kolors_mcp.server.tool import TryOnTool
-from kolors_mcp.server.tools import Call
 from kolors_mcp.settings import Settings
 
 URI = "ui://kolors-mcp/fitting-room.html"
@@ -61,7 +61,7 @@ class FittingRoom(Extension):
         return page(sandbox=self._sandbox)
 
 
-async def open_fitting_room(ctx: Call) -> list[ContentBlock]:
+async def open_fitting_room(ctx: ToolContext) -> list[ContentBlock]:
     """Open the fitting room: a view in which the user picks photos, starts a Kling try-on and compares the result.
 
     Use it when the user wants to try garments on with photos of their own, which you cannot hand over, or to look

@@ -1,15 +1,12 @@
-"""What the ledger knows of one try-on, what a reservation comes to, and how the ledger refuses."""
+"""A paid create in the ledger: what is asked for, what is known of it, and what a reservation comes to."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-State = Literal["sending", "created", "refused", "unconfirmed"]
-"""`sending`: written down, outcome open. `created`: Kling gave a task id. `refused`: certainly nothing was created.
-`unconfirmed`: sent, and nobody knows whether a task exists."""
+from kolors_mcp.ledger.states import JobState
 
 
 @dataclass(frozen=True)
-class Entry:
+class Job:
     """One paid create that was asked for. Times are seconds since 1970."""
 
     reference: str
@@ -18,7 +15,7 @@ class Entry:
     fingerprint: str
     """What the prepared pictures come to; the same pictures give the same one."""
     model_name: str | None
-    state: State
+    state: JobState
     task_id: str | None
     status: str | None
     """Kling's last known word for the task; `succeed` and `failed` stay."""
@@ -37,14 +34,29 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Reserved:
-    """The wish is new and written down: send it now, once."""
+class NewJob:
+    """A paid create that is about to be asked for."""
 
-    entry: Entry
+    reference: str
+    """Our new id of this request."""
+    user: str
+    """Who asks, an opaque string."""
+    fingerprint: str
+    """What the prepared pictures come to."""
+    model_name: str | None
+    """The model asked for; None is Kling's default."""
+    labels: tuple[str, str]
+    """Where the person's and the garment's picture came from: file name or host."""
+    notes: tuple[str, ...] = ()
+    """What was done to the pictures."""
+    fresh: bool = False
+    """Join nothing."""
 
 
 @dataclass(frozen=True)
-class Joined:
-    """The same wish was made before: send nothing, follow this one."""
+class Reservation:
+    """What became of a request to the ledger."""
 
-    entry: Entry
+    job: Job
+    is_new: bool
+    """True: it is written down, send it now, once. False: the same was asked for before; send nothing, wait for it."""

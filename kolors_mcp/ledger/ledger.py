@@ -9,9 +9,11 @@ from sqlalchemy import Connection, and_, delete, or_, select, update
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
 from kolors_mcp.ledger.database import Database
-from kolors_mcp.ledger.entry import Entry, Joined, Reserved, State
-from kolors_mcp.ledger.rows import RESERVE, C, change, joinable, key, meant, newest, one_of, spent_since, word
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.rows import RESERVE, C, change, joinable, key, named, newest, one_of, spent_since, word
 from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, fact, note, prepare
+from kolors_mcp.ledger.states import JobState, states_before
+from kolors_mcp.models import FINAL
 from kolors_mcp.wording import plain
 
 KEPT_FOR = 35 * 86400.0
@@ -21,8 +23,6 @@ LONGEST_LABEL, LONGEST_NOTE, MOST_NOTES = 200, 300, 20
 LOOKED_UP_AT_ONCE = 500
 """Ids in one query; older SQLites take at most 999 values."""
 
-FINAL = ("succeed", "failed")
-
 HOUSEKEEPING = "housekeeping"
 """The lock for what concerns the ledger as a whole; a reservation locks its user."""
 
@@ -31,7 +31,7 @@ class Ledger:
     """What was asked for, by whom, and what came of it. Safe to share between tasks, processes and replicas.
 
     Every method raises `LedgerError` where the database fails; its text does not say whether anything was billed.
-    A user's entries are seen by no other user.
+    A user's jobs are seen by no other user.
     """
 
     def __init__(self, database: Database, clock: Clock, pruned_at: float) -> None:
@@ -72,29 +72,17 @@ class Ledger:
 
     async def reserve(
         self,
+        new: NewJob,
         *,
-        reference: str,
-        user: str,
-        fingerprint: str,
-        model_name: str | None,
-        labels: tuple[str, str],
-        notes: Sequence[str] = (),
-        fresh: bool = False,
         daily_limit: int | None = None,
-    ) -> Reserved | Joined:
-        """Write down a wish before it is sent, unless the same one was made in the last ten minutes.
+    ) -> Reservation:
+        """Write down a request before it is sent, unless the same one was made in the last ten minutes.
 
-        When `Reserved` is returned the row is on the disk. The same wish (user, fingerprint and model) joins one that
-        is being sent, was created and has not failed, or is in doubt.
+        When the reservation is new, its row is on the disk. The same request (user, fingerprint and model) joins one
+        that is being sent, was created and has not failed, or is in doubt.
 
         Args:
-            reference: Our new id of this request.
-            user: Who asks, an opaque string.
-            fingerprint: What the prepared pictures come to.
-            model_name: The model asked for; None is Kling's default.
-            labels: Where the person's and the garment's picture came from: file name or host.
-            notes: What was done to the pictures.
-            fresh: Join nothing.
+            new: What is asked for.
             daily_limit: Most paid creates of this user in a UTC day, doubtful ones included.
 
         Raises:
@@ -102,34 +90,34 @@ class Ledger:
         """
         await self._prune_daily()
 
-        def reserving(connection: Connection) -> Reserved | Joined:
+        def reserving(connection: Connection) -> Reservation:
             # Read under the lock, so that times rise in the order of the rows.
             now = self._clock.wall()
-            if not fresh and (before := joinable(connection, user, fingerprint, model_name, now)):
-                return Joined(before)
+            if not new.fresh and (before := joinable(connection, new, now)):
+                return Reservation(before, is_new=False)
             if daily_limit is not None:
                 midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-                if spent_since(connection, user, midnight.timestamp()) >= daily_limit:
+                if spent_since(connection, new.user, midnight.timestamp()) >= daily_limit:
                     raise DailyLimitError(daily_limit, midnight + timedelta(days=1))
-            entry = Entry(
-                reference=key(reference),
-                user=key(user),
-                fingerprint=key(fingerprint),
-                model_name=model_name,
+            job = Job(
+                reference=key(new.reference),
+                user=key(new.user),
+                fingerprint=key(new.fingerprint),
+                model_name=new.model_name,
                 state="sending",
                 task_id=None,
                 status=None,
                 created_at=now,
                 updated_at=now,
-                labels=(plain(labels[0], LONGEST_LABEL), plain(labels[1], LONGEST_LABEL)),
-                notes=tuple(plain(line, LONGEST_NOTE) for line in notes[:MOST_NOTES]),
+                labels=(plain(new.labels[0], LONGEST_LABEL), plain(new.labels[1], LONGEST_LABEL)),
+                notes=tuple(plain(line, LONGEST_NOTE) for line in new.notes[:MOST_NOTES]),
                 saved={},
                 code=None,
             )
-            connection.execute(RESERVE, vars(entry))
-            return Reserved(entry)
+            connection.execute(RESERVE, vars(job))
+            return Reservation(job, is_new=True)
 
-        return await self.database.write(reserving, lock=f"user {key(user)}")
+        return await self.database.write(reserving, lock=f"user {key(new.user)}")
 
     async def created(self, reference: str, task_id: str, status: str | None) -> None:
         """Write down that Kling has the task. Whatever was thought before, this is the truth and stays.
@@ -137,8 +125,8 @@ class Ledger:
         Raises:
             LedgerError: The reference was never reserved.
         """
-        values = {"state": "created", "task_id": key(task_id), "status": word(status), "code": None}
-        if not await self._change(reference, ("sending", "unconfirmed", "refused"), values):
+        values = {"task_id": key(task_id), "status": word(status), "code": None}
+        if not await self._change(reference, "created", values):
             await self.seen(task_id, status)
 
     async def refused(self, reference: str, code: int | None = None) -> None:
@@ -147,7 +135,7 @@ class Ledger:
         Raises:
             LedgerError: The reference was never reserved.
         """
-        await self._change(reference, ("sending", "unconfirmed"), {"state": "refused", "code": code})
+        await self._change(reference, "refused", {"code": code})
 
     async def unconfirmed(self, reference: str) -> None:
         """Write down that the outcome of the sending is not known. Has no effect once it is.
@@ -155,7 +143,7 @@ class Ledger:
         Raises:
             LedgerError: The reference was never reserved.
         """
-        await self._change(reference, ("sending",), {"state": "unconfirmed"})
+        await self._change(reference, "unconfirmed", {})
 
     async def seen(self, task_id: str, status: str | None) -> None:
         """Write down Kling's word for a task; a final one stays. Tasks that are not in the ledger are passed over."""
@@ -175,35 +163,35 @@ class Ledger:
         """Write down where a picture of a created task was saved. What is not in the ledger is passed over."""
 
         def saving(connection: Connection) -> None:
-            which = and_(meant(reference_or_task_id), C.state == "created")
+            which = and_(named(key(reference_or_task_id)), C.state == "created")
             for row in connection.execute(select(C.id, C.saved).where(which).order_by(C.id).with_for_update()).all():
                 values = {"saved": {**row.saved, str(index): path}, "updated_at": self._clock.wall()}
                 connection.execute(update(TRY_ONS).where(C.id == row.id).values(values))
 
         await self.database.write(saving)
 
-    async def find(self, user: str, task_id_or_reference: str) -> Entry | None:
-        """Return the user's entry with Kling's id or our reference."""
+    async def find(self, user: str, task_id_or_reference: str) -> Job | None:
+        """Return the user's job with Kling's id or our reference."""
         return await self.database.read(lambda connection: one_of(connection, user, task_id_or_reference))
 
-    async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Entry]:
-        """Return those of the user's entries that have one of Kling's ids, by id."""
+    async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
+        """Return those of the user's jobs that have one of Kling's ids, by id."""
         wanted = {key(task_id): task_id for task_id in task_ids}
         keys = list(wanted)
 
-        def finding(connection: Connection) -> dict[str, Entry]:
-            found: dict[str, Entry] = {}
+        def finding(connection: Connection) -> dict[str, Job]:
+            found: dict[str, Job] = {}
             for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
                 mine = and_(C.user == key(user), C.task_id.in_(keys[start : start + LOOKED_UP_AT_ONCE]))
                 # The newest comes first, and stays.
-                for entry in newest(connection, mine):
-                    found.setdefault(wanted[entry.task_id or ""], entry)
+                for job in newest(connection, mine):
+                    found.setdefault(wanted[job.task_id or ""], job)
             return found
 
         return await self.database.read(finding)
 
-    async def doubts(self, user: str, *, older_than: float = 0) -> list[Entry]:
-        """Return the user's entries of which nobody knows whether a task exists, the newest first.
+    async def doubts(self, user: str, *, older_than: float = 0) -> list[Job]:
+        """Return the user's jobs of which nobody knows whether a task exists, the newest first.
 
         Args:
             user: Whose.
@@ -214,8 +202,8 @@ class Ledger:
         doubtful = and_(C.user == key(user), or_(C.state == "unconfirmed", abandoned))
         return await self.database.read(lambda connection: newest(connection, doubtful))
 
-    async def recent(self, user: str, limit: int) -> list[Entry]:
-        """Return the user's latest entries, the newest first."""
+    async def recent(self, user: str, limit: int) -> list[Job]:
+        """Return the user's latest jobs, the newest first."""
         return await self.database.read(lambda connection: newest(connection, C.user == key(user), limit))
 
     async def prune(self) -> int:
@@ -234,13 +222,13 @@ class Ledger:
         if self._clock.wall() >= self._pruned_at + PRUNED_EVERY:
             await self.prune()
 
-    async def _change(self, reference: str, before: tuple[State, ...], values: dict[str, Any]) -> bool:
-        """Change an entry that is in one of the states `before`; return whether it was."""
-        values = {**values, "updated_at": self._clock.wall()}
-        named = {"ours": key(reference), **{f"new_{name}": value for name, value in values.items()}}
+    async def _change(self, reference: str, state: JobState, values: dict[str, Any]) -> bool:
+        """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""
+        values = {"state": state, **values, "updated_at": self._clock.wall()}
+        bound = {"ours": key(reference), **{f"new_{name}": value for name, value in values.items()}}
 
         def changing(connection: Connection) -> bool:
-            if connection.execute(change(before, tuple(values)), named).rowcount:
+            if connection.execute(change(states_before(state), tuple(values)), bound).rowcount:
                 return True
             if not newest(connection, C.reference == key(reference), 1):
                 raise LedgerError(f"The ledger {self.database.place} has no entry {plain(reference, 80)}.")

@@ -1,0 +1,1 @@
+"""The paid creates of one account: sent once, found again, watched and saved, whoever asked for them."""

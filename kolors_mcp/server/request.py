@@ -1,0 +1,32 @@
+"""From a tool's request to a call of the domain: whose it is, how long it may take, and who hears of its progress."""
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.mcpserver import Context
+
+from kolors_mcp.server.progress import heartbeat
+from kolors_mcp.server.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from kolors_mcp.jobs.call import Call
+    from kolors_mcp.try_ons.domain import TryOns
+
+ANSWER_WITHIN = 40.0
+"""Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
+
+ToolContext = Context[Service, Any]
+
+
+@asynccontextmanager
+async def calling(ctx: ToolContext, wait_seconds: float = 0.0) -> "AsyncGenerator[tuple[TryOns, Call]]":
+    """Give the try-ons, and the call that asks them: with progress, within the time that the host gives."""
+    service = ctx.request_context.lifespan_context
+    meta = ctx.request_context.meta or {}
+    alive = meta.get("progress_token") is not None
+    # Also without a token: a client in the same process hears of progress without one.
+    async with heartbeat(ctx.report_progress, wait_seconds) as report:
+        try_ons = await service.try_ons()
+        yield try_ons, service.call(None if alive else ANSWER_WITHIN, wait=wait_seconds, report=report)
