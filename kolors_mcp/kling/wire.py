@@ -209,6 +209,11 @@ class CreateRequest:
     callback_url: str | None = None
     external_task_id: str | None = None
 
+    def close(self) -> None:
+        """Let go of the files behind the pictures."""
+        self.human_image.close()
+        self.cloth_image.close()
+
     def body(self) -> "Body":
         """Return the JSON body: the page's fields, and no others."""
         return Body(
