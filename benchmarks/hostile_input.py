@@ -48,6 +48,15 @@ def pictures(photo: bytes) -> dict[str, bytes]:
     }
 
 
+def bombs() -> dict[str, bytes]:
+    """Pictures whose few bytes become many, for several calls at once."""
+    return {
+        "PNG of 49 megapixels with alpha": _png(7000, 7000, colour=6),
+        "PNG of 88 megapixels": _png(9400, 9400),
+        "PNG of 12 megapixels with alpha": _png(3400, 3400, colour=6),
+    }
+
+
 PAGES = {
     "openings of tags, 300 KB": b"<!doctype html>" + b"<a " * 100_000,
     "openings of comments, 2 MB": b"<!doctype html>" + b"<!--" * 500_000,
@@ -61,6 +70,7 @@ PAGES = {
 DRIPS: dict[str, tuple[bytes, bytes, float]] = {
     "chunks of one byte, as fast as it goes": (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 5000, 0),
     "a byte every 50 ms": (OK + b"Content-Length: 9999999\r\n\r\n", b"x", 0.05),
+    "a header byte by byte": (OK + b"X-A: ", b"b", 0.05),
     "headers without end": (OK, b"X-A: b\r\n" * 500, 0),
     "a body without end": (OK + b"\r\n", bytes(65_536), 0),
     "103 again and again": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 100, 0),
@@ -75,6 +85,9 @@ ARGUMENTS = {
     "2,000,000 quotation marks": '"' * 2_000_000,
     "base64 of 20 MB with blanks": "/9j/" + "AAAA \n" * 3_300_000,
     "a path of a million parts": "../" * 1_000_000,
+    "base64 of 19 MB": "/9j/" + "AAAA" * 6_300_000,
+    "a line of 64 MB": "/9j/" + "AAAA" * 16_000_000,
+    "8 MB that are no base64": "\u4e2d" * 1_300_000,
     "a link of 5 MB": "http://" + "a." * 2_500_000,
 }
 """Text in the place of a picture."""

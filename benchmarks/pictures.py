@@ -22,16 +22,16 @@ from PIL import Image
 from pillow_heif import from_pillow
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import examine
-from kolors_mcp.images.bounds import Bounds
-from kolors_mcp.images.content import MemoryContent
-from kolors_mcp.images.encode import encode, enough
-from kolors_mcp.images.fetch import FetchLimits
-from kolors_mcp.images.network import system_connect
-from kolors_mcp.images.outline import outline_of
+from kolors_mcp.images.formats import examine
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.outline import outline_of
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.images.pixels import decode
-from kolors_mcp.images.typed_pillow import resized
+from kolors_mcp.images.pixels.bounds import Bounds
+from kolors_mcp.images.pixels.decode import decode
+from kolors_mcp.images.pixels.encode import encode, enough
+from kolors_mcp.images.pixels.typed_pillow import resized
+from kolors_mcp.images.sources.fetch import FetchLimits
+from kolors_mcp.images.sources.network import system_connect
 from kolors_mcp.kling.wire import base64_slices
 
 TWELVE = (4000, 3000)

@@ -21,7 +21,7 @@ class NotConfiguredError(KolorsError):
 
 
 class ArgumentError(KolorsError):
-    """An argument, or a combination of arguments, that no try-on can be made from."""
+    """An argument, or a combination of arguments, that nothing can be done with."""
 
 
 class PictureRefusedError(KolorsError):

@@ -14,6 +14,7 @@ import difflib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,13 +29,20 @@ PACKAGE = "kolors_mcp"
 HUNG_SECONDS = 180
 """After so many a change counts as noticed: it hangs what it touches."""
 
-_KLING = ("test_kling_client.py", "test_kling_content.py", "test_references.py", "test_paid_once.py", "test_faults.py")
-_PAID = ("test_paid_once.py", "test_faults.py", "test_waiting.py", "test_server.py", "test_keeping.py")
+_KLING = ("test_kling_*.py", "test_settling.py", "test_references.py", "test_paid_once.py", "test_faults.py")
+_PAID = (
+    "test_preparing_in_time.py", "test_settling.py", "test_paid_once.py", "test_faults.py", "test_waiting.py",
+    "test_server.py", "test_keeping.py",
+)  # fmt: skip
 _LEDGER = ("test_ledger.py", "test_ledger_failures.py", "test_paid_once.py")
-_NET = ("test_images_network.py", "test_images_table.py", "test_images_fetch.py", "test_images_servers.py")
+_NET = (
+    "test_images_network.py", "test_images_dialling.py", "test_images_table.py", "test_images_fetch.py",
+    "test_images_places.py", "test_images_servers.py",
+)  # fmt: skip
 TESTS: Mapping[str, tuple[str, ...]] = {
     "kling/auth": (*_KLING, "test_doctor.py"),
     "kling/client": (*_KLING, "test_waiting.py", "test_server.py"),
+    "kling/connection": ("test_kling_*.py", "test_doctor*.py"),
     "kling/content": _KLING,
     "kling/exchange": _KLING,
     "kling/references": _KLING,
@@ -48,20 +56,25 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "ledger/place": _LEDGER,
     "jobs/in_flight": (*_PAID, "test_jobs.py"),
     "jobs/jobs": (*_PAID, "test_jobs.py"),
-    "jobs/reconcile": _PAID,
+    "jobs/reconcile": (*_PAID, "test_references.py"),
     "jobs/refresh": _PAID,
     "jobs/sending": _PAID,
     "try_ons/answers": (*_PAID, "test_kling_client.py", "test_resources.py"),
     "try_ons/try_ons": (*_PAID, "test_jobs.py", "test_resources.py", "test_view.py"),
-    "images/addresses": (*_NET, "test_doctor.py"),
-    "images/fetch": (*_NET, "test_images_slow_servers.py"),
-    "images/files": ("test_images_files.py", "test_images_edges.py"),
-    "images/network": (*_NET, "test_images_slow_servers.py"),
     "clock": ("test_clock.py", *_PAID),
-    "settings": ("test_settings.py", "test_images_files.py"),
+    "images/sources/addresses": (*_NET, "test_doctor.py"),
+    "images/sources/fetch": (*_NET, "test_images_page.py", "test_images_slow_servers.py"),
+    "images/sources/links": (*_NET, "test_images_controls.py"),
+    "images/sources/files": ("test_images_files.py", "test_images_edges.py", "test_whole_disk.py"),
+    "images/sources/network": (*_NET, "test_images_slow_servers.py"),
+    "images/sources/places": (*_NET, "test_images_slow_servers.py"),
+    "settings": ("test_settings.py", "test_server_texts.py", "test_images_files.py", "test_whole_disk.py"),
     "cli/app_guard": ("test_app_guard.py", "test_app_demo.py"),
 }
-"""The files that decide about money and access, without the package's name, and the tests that have to notice."""
+"""The files that decide about money and access, without the package's name, and the tests that have to notice.
+
+A test file is found by its name or by a pattern, wherever it lies below `tests`.
+"""
 
 
 @dataclass(frozen=True)
@@ -179,23 +192,25 @@ def _mutant(file: str, text: str, node: ast.AST, what: str, after: ast.AST) -> M
 
 def _span(text: str, node: ast.AST) -> tuple[int, int]:
     """Return where a node begins and ends; the tree counts bytes within lines."""
-    lines = text.encode().splitlines(keepends=True)
+    lines = text.split("\n")
 
     def at(line: int, column: int) -> int:
-        return len((b"".join(lines[: line - 1]) + lines[line - 1][:column]).decode())
+        return sum(len(before) + 1 for before in lines[: line - 1]) + len(lines[line - 1].encode()[:column].decode())
 
     place = ast.Constant(0) if not hasattr(node, "lineno") else node
     return at(place.lineno, place.col_offset), at(place.end_lineno or 1, place.end_col_offset or 0)  # type: ignore[attr-defined]
 
 
-def sampled(seed: int, number: int, only: str) -> list[Mutant]:
+def sampled(
+    seed: int, number: int, only: str, *, root: Path = ROOT, tests: Mapping[str, tuple[str, ...]] = TESTS
+) -> list[Mutant]:
     """Draw a sample: files by turns, so that long ones do not have it all, places in them by chance."""
     chance = random.Random(seed)  # noqa: S311  (chance, not secrets)
     every: list[list[Mutant]] = []
-    for file in TESTS:
+    for file in tests:
         if only in file:
-            path = ROOT / PACKAGE / f"{file}.py"
-            mutants = [one for one in mutants_of(file, path.read_text("utf-8")) if _is_code(one.text)]
+            path = root / PACKAGE / f"{file}.py"
+            mutants = list(mutants_of(file, path.read_text("utf-8")))
             chance.shuffle(mutants)
             every.append(mutants)
     chance.shuffle(every)
@@ -205,54 +220,92 @@ def sampled(seed: int, number: int, only: str) -> list[Mutant]:
     return drawn[:number]
 
 
-def _is_code(text: str) -> bool:
+class Copy:
+    """The package and its tests in a folder of their own, so that the working tree is never touched."""
+
+    def __init__(self, folder: Path, *, root: Path = ROOT, tests: Mapping[str, tuple[str, ...]] = TESTS) -> None:
+        """Copy what the tests read.
+
+        Raises:
+            FileNotFoundError: A test file that is named is not there.
+        """
+        self._folder = folder
+        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+        for name in (PACKAGE, "tests", "examples", "docs", "scripts", "benchmarks", ".ci"):
+            if (root / name).exists():
+                shutil.copytree(root / name, folder / name, ignore=ignored)
+        for path in root.iterdir():
+            if path.is_file() and path.suffix in (".md", ".toml", ".txt", "") and not path.name.startswith(".git"):
+                shutil.copy(path, folder)
+        self._tests = {file: _found(folder, names) for file, names in tests.items()}
+
+    def noticed(self, file: str, text: str) -> bool:
+        """Run the tests of a file with this text in its place.
+
+        Raises:
+            RuntimeError: The tests were ended from outside, which says nothing.
+        """
+        path = self._folder / PACKAGE / f"{file}.py"
+        before = path.read_text("utf-8")
+        path.write_text(text, "utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *self._tests[file]]
+        # The copy comes before the installed package, also for programs that the tests start.
+        env = {**os.environ, "PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
+        process = subprocess.Popen(
+            command, cwd=self._folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            if not _ended_within(process, HUNG_SECONDS):
+                return True
+        finally:
+            _end(process)
+            path.write_text(before, "utf-8")
+        if process.returncode < 0:
+            raise RuntimeError(f"pytest was ended by signal {-process.returncode}.")
+        # Whatever is not a success counts: a change may keep even the first import from working.
+        return process.returncode != 0
+
+
+def _found(folder: Path, names: tuple[str, ...]) -> list[str]:
+    found: dict[str, None] = {}
+    for name in names:
+        paths = sorted((folder / "tests").rglob(name))
+        if not paths:
+            raise FileNotFoundError(f"There is no test file {name}.")
+        found |= dict.fromkeys(str(path.relative_to(folder)) for path in paths)
+    return list(found)
+
+
+def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     try:
-        ast.parse(text)
-    except SyntaxError:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
         return False
     return True
 
 
-class Copy:
-    """The package and its tests in a folder of their own, so that the working tree is never touched."""
-
-    def __init__(self, folder: Path) -> None:
-        """Copy what the tests read."""
-        self._folder = folder
-        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
-        for name in (PACKAGE, "tests", "examples", "docs", "scripts", "benchmarks", ".ci"):
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        for path in ROOT.iterdir():
-            if path.is_file() and path.suffix in (".md", ".toml", ".txt", "") and not path.name.startswith(".git"):
-                shutil.copy(path, folder)
-
-    def noticed(self, file: str, text: str) -> bool:
-        """Run the tests of a file with this text in its place."""
-        path = self._folder / PACKAGE / f"{file}.py"
-        before = path.read_text("utf-8")
-        path.write_text(text, "utf-8")
-        tests = [f"tests/{name}" for name in TESTS[file] if (self._folder / "tests" / name).exists()]
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-        # The copy comes before the installed package, also for programs that the tests start.
-        env = {**os.environ, "PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
-        try:
-            done = subprocess.run(
-                command, cwd=self._folder, env=env, capture_output=True, check=False, timeout=HUNG_SECONDS
-            )
-        except subprocess.TimeoutExpired:
-            return True
-        finally:
-            path.write_text(before, "utf-8")
-        if done.returncode not in (0, 1, 2):
-            raise RuntimeError(f"pytest ended with {done.returncode}: {done.stdout.decode()[-500:]}")
-        return done.returncode != 0
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that still runs, and what it has started."""
+    if process.poll() is None:
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def main(arguments: list[str] | None = None, say: Callable[[str], None] = _say) -> int:
+def main(
+    arguments: list[str] | None = None,
+    say: Callable[[str], None] = _say,
+    *,
+    root: Path = ROOT,
+    tests: Mapping[str, tuple[str, ...]] = TESTS,
+) -> int:
     """Print the survivors; 0 if there are none, 1 if there are some, 2 if the tests fail without any change."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=None, help="the clock's if none is given")
@@ -260,14 +313,14 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = _say) 
     parser.add_argument("--only", default="", help="a part of the file's name, such as kling/refusals")
     given = parser.parse_args(arguments)
     seed = int(time.time()) if given.seed is None else given.seed
-    drawn = sampled(seed, given.number, given.only)
+    drawn = sampled(seed, given.number, given.only, root=root, tests=tests)
     say(f"Seed {seed}: {len(drawn)} changes in {len({one.file for one in drawn})} files.")
     survivors = 0
     with tempfile.TemporaryDirectory() as folder:
-        made = Copy(Path(folder))
+        made = Copy(Path(folder), root=root, tests=tests)
         sound: set[str] = set()
         for one in drawn:
-            unchanged = (ROOT / PACKAGE / f"{one.file}.py").read_text("utf-8")
+            unchanged = (root / PACKAGE / f"{one.file}.py").read_text("utf-8")
             if one.file not in sound and made.noticed(one.file, unchanged):
                 say(f"{one.file}: its tests fail without any change; nothing can be said.")
                 return 2

@@ -1,14 +1,19 @@
 """Runs `python -m kolors_mcp` and other programs as real processes, with an environment that a test chooses."""
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kolors_mcp.sandbox.kling import SandboxKling
 
+TESTS = Path(__file__).parent
 HANG_SECONDS = 100
 """What is not there after so long will not come: below pytest's own limit, above what any machine needs."""
 
@@ -29,10 +34,20 @@ def account_of(kling: SandboxKling) -> dict[str, str]:
     }
 
 
-def ran(*command: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+def python(*, really: bool = False) -> str:
+    """What runs a Python program (or `-m module`); where its start is not what is tested, a fork has its imports."""
+    # A script names its interpreter in one word.
+    if really or sys.platform != "linux" or " " in sys.executable:
+        return sys.executable
+    return str(_fork_server()[1])
+
+
+def ran(
+    *command: str | Path, env: Mapping[str, str], cwd: Path, really: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run a Python program (or `-m module`) to its end, without a terminal."""
     return subprocess.run(
-        [sys.executable, *command],
+        [python(really=really), *command],
         cwd=cwd,
         env=dict(env),
         stdin=subprocess.DEVNULL,
@@ -43,6 +58,60 @@ def ran(*command: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.C
     )
 
 
-def kolors(*arguments: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+def kolors(
+    *arguments: str | Path, env: Mapping[str, str], cwd: Path, really: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run the command `kolors-mcp`."""
-    return ran("-m", "kolors_mcp", *arguments, env=env, cwd=cwd)
+    return ran("-m", "kolors_mcp", *arguments, env=env, cwd=cwd, really=really)
+
+
+@contextmanager
+def started(
+    *arguments: str | Path, env: Mapping[str, str], cwd: Path, really: bool = False
+) -> Generator[subprocess.Popen[str]]:
+    """The command `kolors-mcp`, which goes on while the test does, in a process group of its own."""
+    with subprocess.Popen(
+        [python(really=really), "-m", "kolors_mcp", *arguments],
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@cache
+def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
+    """The process that forks programs, and the command that takes the place of `python`; begun when first needed."""
+    # The path of a socket has about 100 characters.
+    folder = Path(tempfile.mkdtemp(prefix="kolors-fork-", dir="/tmp"))
+    command = folder / "python"
+    command.write_text(f"#!{sys.executable} -IS\n{(TESTS / 'forked.py').read_text('utf-8')}", encoding="utf-8")
+    command.chmod(0o700)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen()
+        process = subprocess.Popen(
+            [sys.executable, TESTS / "fork_server.py", str(listener.fileno()), command],
+            stdin=subprocess.PIPE,
+            # The streams of programs are made like its own: not a terminal's.
+            stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+            # An interrupt from the keyboard ends the tests, and with them this process; nothing else does.
+            start_new_session=True,
+        )
+    return process, command
+
+
+def end_fork_server() -> None:
+    """End it, and every program that it still runs, if it was ever started."""
+    if _fork_server.cache_info().currsize:
+        process, _ = _fork_server()
+        process.communicate()
+        _fork_server.cache_clear()

@@ -1,12 +1,15 @@
 """What many tests need: one event loop, a simulated Kling on loopback, and who speaks with it."""
 
 import gc
+import importlib
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import end_fork_server
 from hypothesis import settings
 from made_once import make_once
 from making import Era
@@ -23,6 +26,19 @@ settings.register_profile("without a clock", settings.default, deadline=None)
 settings.load_profile("without a clock")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let each of several workers compile its share of the tests before it loads the others, which some other has."""
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker is None or sys.dont_write_bytecode:
+        return
+    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        try:
+            importlib.import_module(file.stem)
+        except Exception as error:  # noqa: BLE001  (any: collecting comes upon it again and tells of it)
+            print(f"{file.name} cannot be loaded: {error!r}", file=sys.stderr)  # noqa: T201
+
+
 def pytest_collection_finish() -> None:
     """Keep the collector from looking through all tests, which stay, again and again."""
     gc.collect()
@@ -35,6 +51,12 @@ def made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         make_once(patch)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_programs_end_with_the_tests() -> Iterator[None]:
+    yield
+    end_fork_server()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from images_web import web
 
 from kolors_mcp.bounds import Growth, growth_of
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images.page import main_picture
+from kolors_mcp.images.sources.page import main_picture
 
 LARGEST = 300_000
 """Bytes of a page; the search ends at the page's beginning, wherever that is."""

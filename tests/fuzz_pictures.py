@@ -27,7 +27,7 @@ from PIL import Image
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.images.typed_pillow import resized
+from kolors_mcp.images.pixels.typed_pillow import resized
 
 _SMALL = (304, 302)
 

@@ -1,6 +1,7 @@
 """Whether a function's time grows in proportion to its input: hostile input of any size, and a judge who compares.
 
-What is compared is CPU time at one size and at eight times it, never seconds: a slow machine is slow at both.
+What is compared is CPU time at one size and at 64 times it, never seconds: a slow machine is slow at both. The sizes
+lie so far apart because copying is quick: where each step copies the rest, a few kilobytes more are hardly felt.
 """
 
 import asyncio
@@ -18,18 +19,20 @@ from typing import Any
 
 from kolors_mcp.bounds import Growth
 from kolors_mcp.errors import KolorsError
-from kolors_mcp.images.content import MemoryContent
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.structure import BrokenError
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import BrokenError
 
-FACTOR = 8
-DUBIOUS = 1.25 * FACTOR
+FACTOR = 64
+DUBIOUS = 1.5 * FACTOR
 """From this ratio on it is measured again, larger and more often: what is dear only by chance is not dear twice."""
-GUILTY = 2.5 * FACTOR
+GUILTY = 3 * FACTOR
 _FLOOR_SECONDS = 0.00005
 """Noise of the clock; at the sizes used a real fault costs a hundred times it."""
-_AGAIN = ((4, 3), (2, 2))
-"""How much larger, and how many times, it is measured again."""
+_LEAST_SECONDS = _FLOOR_SECONDS / 8
+"""What the smaller input counts at least; below it, the clock itself is measured."""
+_AGAIN = ((1, 2), (4, 3), (2, 2))
+"""How much larger, and how many times, it is measured again; what is beyond doubt at no larger sizes."""
 _MOST_MEMORY = 100
 """Bytes held at once for each byte of input: JSON of empty lists, the dearest that is right, becomes some 25."""
 _SPARE_MEMORY = 500_000
@@ -180,7 +183,7 @@ def fault_of(
     *,
     size: int = 512,
     enough_seconds: float = 0.003,
-    largest: int = 1 << 17,
+    largest: int = (1 << 20) // FACTOR,
     limit_seconds: float = LIMIT_SECONDS,
 ) -> str | None:
     """Say in what way the time of `call` grows out of proportion; none if it does not.
@@ -189,7 +192,7 @@ def fault_of(
         call: What is judged.
         form: Makes its input.
         size: The size that is begun with.
-        enough_seconds: The size grows until eight times it takes so long, or
+        enough_seconds: The size grows until `FACTOR` times it takes so long, or
         largest: until it is this; what is quick even then is not judged any further.
         limit_seconds: CPU seconds after which it hangs.
     """
@@ -197,17 +200,17 @@ def fault_of(
         with ended_after(limit_seconds):
             least = _best(call, form(0), 3)
             while True:
-                large = _best(call, form(FACTOR * size), 2) - least
+                large = _best(call, form(FACTOR * size), 1) - least
                 if large >= enough_seconds or size >= largest or not enough_seconds:
                     break
-                size = min(largest, size * (FACTOR if large < enough_seconds / 10 else 2))
+                size = min(largest, size * (8 if large < enough_seconds / 10 else 2))
             if large < enough_seconds / 3:
                 return None  # a megabyte in a millisecond; there, caches and pages decide more than the program
             ratio = _ratio(_best(call, form(size), 3) - least, large)
             for larger, tries in _AGAIN:
                 if ratio <= DUBIOUS:
                     return None
-                size *= larger
+                size *= larger if ratio <= 2 * GUILTY else 1
                 small = _best(call, form(size), tries) - least
                 large = _best(call, form(FACTOR * size), tries) - least
                 ratio = _ratio(small, large)
@@ -221,7 +224,7 @@ def fault_of(
 
 
 def _ratio(small: float, large: float) -> float:
-    return (large - _FLOOR_SECONDS) / max(small, _FLOOR_SECONDS / FACTOR)
+    return (large - _FLOOR_SECONDS) / max(small, _LEAST_SECONDS)
 
 
 def _best(call: Callable[[Any], object], argument: Any, tries: int) -> float:

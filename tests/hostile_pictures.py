@@ -10,8 +10,8 @@ from functools import cache
 
 from images_support import chunk, jpeg, png, quarters, with_chunk
 
-from kolors_mcp.images import examine
-from kolors_mcp.images.content import MemoryContent
+from kolors_mcp.images.formats import examine
+from kolors_mcp.images.formats.content import MemoryContent
 
 SIDE = 320
 END = chunk(b"IEND", b"")
@@ -154,7 +154,7 @@ SCAN = photo().index(b"\xff\xda")
 def obstacle_of(data: bytes) -> str | None:
     """What keeps a picture from travelling; "broken" if the walk did not come to its end."""
     walked = examine.look(MemoryContent(data)).walked
-    return "broken" if walked is None else walked.obstacle
+    return "broken" if walked is None else walked.reencode_reason
 
 
 def changed(data: bytes, at: int, *values: int) -> bytes:

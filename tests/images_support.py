@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import anyio
@@ -16,10 +17,10 @@ from PIL import Image, ImageCms, ImageDraw
 from pillow_heif import from_pillow
 from still_time import LONGER_THAN_ANY, turn
 
-from kolors_mcp.images.icc import matrix_profile, srgb_light
-from kolors_mcp.images.network import system_connect
-from kolors_mcp.images.outline import outline_of
+from kolors_mcp.images.formats.icc import matrix_profile, srgb_light
+from kolors_mcp.images.formats.outline import outline_of
 from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources.network import system_connect
 from kolors_mcp.images.worker.jobs import perform
 from kolors_mcp.images.worker.messages import Done, Given, Job, Refused, Request
 from kolors_mcp.images.worker.pool import Task
@@ -92,12 +93,26 @@ def jpeg(image: Image.Image | None = None, **options: Any) -> bytes:
 
 
 def png(image: Image.Image | None = None, **options: Any) -> bytes:
-    return encoded(image or quarters(), "PNG", **options)
+    return encoded(image or quarters(), "PNG", **options) if image or options else _plain_png()
+
+
+@cache
+def _plain_png() -> bytes:
+    return encoded(quarters(), "PNG")
 
 
 def heic(image: Image.Image | None = None, **options: Any) -> bytes:
+    return _heic(image or quarters(), **options) if image or options else _plain_heic()
+
+
+@cache
+def _plain_heic() -> bytes:
+    return _heic(quarters())
+
+
+def _heic(image: Image.Image, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    from_pillow(image or quarters()).save(  # pyright: ignore[reportUnknownMemberType]
+    from_pillow(image).save(  # pyright: ignore[reportUnknownMemberType]
         buffer, format="HEIF", quality=95, chroma=444, **options
     )
     return buffer.getvalue()

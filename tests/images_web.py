@@ -12,8 +12,8 @@ from anyio.streams.tls import TLSListener
 from images_support import Network, Server
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images.fetch import FetchLimits
 from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.images.sources.fetch import FetchLimits
 
 
 async def no_pause(_: float) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from PIL import Image
@@ -18,6 +19,7 @@ Era = Literal["auto", "legacy"]
 """How a client speaks: by the protocol of 2026, or by those before it."""
 
 
+@cache
 def jpeg(width: int = 320, height: int = 400, colour: str = "teal") -> bytes:
     """A small JPEG of one colour."""
     out = io.BytesIO()

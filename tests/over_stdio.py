@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,16 +26,16 @@ def environment(kling: SandboxKling, tmp_path: Path, **more: str) -> dict[str, s
     return commands.environment(tmp_path, **own | more)
 
 
-def server(env: dict[str, str]) -> StdioServerParameters:
+def server(env: dict[str, str], *, really: bool = False) -> StdioServerParameters:
     """What the SDK's client starts."""
-    return StdioServerParameters(command=sys.executable, args=["-m", "kolors_mcp"], env=env)
+    return StdioServerParameters(command=commands.python(really=really), args=["-m", "kolors_mcp"], env=env)
 
 
 @contextmanager
-def by_hand(env: dict[str, str]) -> Generator[subprocess.Popen[bytes]]:
+def by_hand(env: dict[str, str], *, really: bool = False) -> Generator[subprocess.Popen[bytes]]:
     """A server that runs until the body ends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp"],
+        [commands.python(really=really), "-m", "kolors_mcp"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

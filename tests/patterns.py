@@ -75,6 +75,7 @@ class Unfed:
 def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
     """Every use of `re` in modules, given by their dotted names."""
     trees = {module: ast.parse(text) for module, text in texts.items()}
+    called = _methods_called(trees.values())
     for module, tree in trees.items():
         named = {id(inner): name for name, value in _assigned(tree) if value for inner in ast.walk(value)}
         for node in ast.walk(tree):
@@ -89,7 +90,7 @@ def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
             found = [given] if given else _imported(module, named.get(id(node)))
             if not found:
                 yield Unfed(module, node.lineno)
-            used = _uses(named.get(id(node)), trees.values()) or ("match", "fullmatch", "search")
+            used = _uses(named.get(id(node)), called) or ("match", "fullmatch", "search")
             for text, flags in found:
                 yield Pattern(module, node.lineno, text, flags, used if name == "compile" else (name,))
 
@@ -151,17 +152,22 @@ def _flags(node: ast.expr) -> int | None:
     return int(getattr(re, node.attr)) if isinstance(node, ast.Attribute) and _is_of_re(node) else None
 
 
-def _uses(name: str | None, trees: Iterable[ast.Module]) -> tuple[str, ...]:
-    """The methods that are called of a name anywhere; an attribute of that name counts too."""
-    found = {
-        node.attr
+def _methods_called(trees: Iterable[ast.AST]) -> set[tuple[str, str]]:
+    """The name, or the attribute, that a method is called of anywhere, and the method."""
+    return {
+        (name, node.attr)
         for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in METHODS
         for owner in [node.value.value if isinstance(node.value, ast.Subscript) else node.value]
-        if getattr(owner, "id", None) == name or getattr(owner, "attr", None) == name
+        for name in (getattr(owner, "id", None), getattr(owner, "attr", None))
+        if name
     }
-    return tuple(method for method in METHODS if method in found) if name else ()
+
+
+def _uses(name: str | None, called: set[tuple[str, str]]) -> tuple[str, ...]:
+    """The methods that are called of a name."""
+    return tuple(method for method in METHODS if name and (name, method) in called)
 
 
 def _fragments(tree: Sequence[Any], before: str) -> Iterator[tuple[str, str]]:

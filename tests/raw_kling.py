@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ROW = {"task_id": "842", "task_status": "submitted", "task_status_msg": ""}
-BOMB = gzip.compress(bytes(64_000_000))
-"""Some 60 KB."""
+BOMB = gzip.compress(bytes(64_000_000), 1)
+"""Some 300 KB."""
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commands import HANG_SECONDS, account_of, environment, kolors
+from commands import HANG_SECONDS, account_of, environment, kolors, started
 
 from kolors_mcp import cli
 from kolors_mcp.sandbox.kling import SandboxKling
@@ -29,17 +28,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="ends the program by 
 @contextmanager
 def demo(home: Path, *arguments: str, **variables: str) -> Generator[list[str]]:
     """The demo, running; yields the lines that it introduces itself with."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp", "demo", "--app", "--port", "0", *arguments],
-        cwd=home,
-        env=environment(home, **variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = ("demo", "--app", "--port", "0", *arguments)
+    with started(*command, env=environment(home, **variables), cwd=home) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
         try:
             yield [process.stdout.readline().strip() for _ in range(3)]
         finally:

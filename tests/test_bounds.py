@@ -5,33 +5,33 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 import pytest
-from growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
+from growing import FACTOR, argument_of, caller_of, fault_of, forms_of, memory_fault_of
 from patterns import Pattern, patterns_of
 from readers import Function, functions_of, html_parsers_of, marked_in, modules, without_mark
 from test_layers import read_package
 
 from kolors_mcp.bounds import MAX_STEPS, Growth, growth_of
-from kolors_mcp.images import jpeg_tables
-from kolors_mcp.images.walked import steps
+from kolors_mcp.images.formats.jpeg_tables import Tables, read_frame, read_scan
+from kolors_mcp.images.formats.structure import steps
 
 # Readers without the mark, by `module:name` with * for anything, and why they need none.
 EXEMPT = {
     "cli.*": "speaks with our own server and with the simulated Kling, which it has started itself",
     "sandbox.*": "plays Kling on loopback, for demos and tests; nothing from outside reaches it",
     "settings:*": "reads what the user has set for this very process",
-    "images.declared:*": "reads a few fields at known places of a file's first bytes",
-    "images.colours:*": "looks for one word in at most 64 KB, and hands profiles to the colour library",
-    "images.examine:*": "hands the bytes to the walks, which are marked, and to the decoders",
-    "images.fetch:_header": "the bytes are a header's name, which is ours",
-    "images.flatten:*": "hands the bytes to the decoders",
-    "images.keep:*": "writes the bytes to the disk; what they are is told by `kind_of`, which is marked",
-    "images.*Stream.write": "sends the bytes",
-    "images.outfit:*": "hands the bytes to the decoders",
+    "images.pixels.declared:*": "reads a few fields at known places of a file's first bytes",
+    "images.pixels.colours:*": "looks for one word in at most 64 KB, and hands profiles to the colour library",
+    "images.formats.examine:*": "hands the bytes to the walks, which are marked, and to the decoders",
+    "images.sources.fetch:_header": "the bytes are a header's name, which is ours",
+    "images.pixels.flatten:*": "hands the bytes to the decoders",
+    "images.write:*": "writes the bytes to the disk; what they are is told by `kind_of`, which is marked",
+    "images.sources.*Stream.write": "sends the bytes",
+    "images.pixels.outfit:*": "hands the bytes to the decoders",
     "images.pictures:*": "hands the bytes to a thread, where `examine` reads them",
-    "images.pixels:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",
-    "images.preview:*": "hands the bytes to the decoders",
-    "images.typed_pillow:*": "profiles that the colour library has made itself",
-    "images.walked:Kept.*": "sums up pieces that a walk has read, each once",
+    "images.pixels.decode:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",
+    "images.pixels.preview:*": "hands the bytes to the decoders",
+    "images.pixels.typed_pillow:*": "profiles that the colour library has made itself",
+    "images.formats.structure:Parts.*": "sums up pieces that a walk has read, each once",
     "images.worker.*": "carries bytes to and from our own decoding process, which reads them in the marked functions",
     "kling.client:*": "the values of an answer, which is read and bounded by `kling.content`; pydantic reads each once",
     "kling.content:aside": "hands the bytes to a reader, which is marked",
@@ -48,16 +48,16 @@ EXEMPT_PATTERNS = {
 
 
 def _in_a_frame(payload: bytes) -> object:
-    frame = jpeg_tables.read_frame(b"\x08\1\0\1\0\3\1\x11\0\2\x11\0\3\x11\0", progressive=False)
-    return jpeg_tables.read_scan(payload, frame, jpeg_tables.Tables(steps()))
+    frame = read_frame(b"\x08\1\0\1\0\3\1\x11\0\2\x11\0\3\x11\0", progressive=False)
+    return read_scan(payload, frame, Tables(steps()))
 
 
 # How to call what takes more than its bytes.
 CALLS: dict[str, Callable[[bytes], object]] = {
-    "images.jpeg_tables:Tables.add_quantization": lambda data: jpeg_tables.Tables(steps()).add_quantization(data),
-    "images.jpeg_tables:Tables.add_huffman": lambda data: jpeg_tables.Tables(steps()).add_huffman(data),
-    "images.jpeg_tables:read_frame": lambda data: jpeg_tables.read_frame(data, progressive=True),
-    "images.jpeg_tables:read_scan": _in_a_frame,
+    "images.formats.jpeg_tables:Tables.add_quantization": lambda data: Tables(steps()).add_quantization(data),
+    "images.formats.jpeg_tables:Tables.add_huffman": lambda data: Tables(steps()).add_huffman(data),
+    "images.formats.jpeg_tables:read_frame": lambda data: read_frame(data, progressive=True),
+    "images.formats.jpeg_tables:read_scan": _in_a_frame,
 }
 
 
@@ -107,7 +107,7 @@ def test_every_marked_reader_takes_time_in_proportion(part: str) -> None:
 def test_every_mark_in_the_source_is_found() -> None:
     written = {one.key for module, text in package().items() for one in functions_of(module, text) if one.marked}
     assert written == set(marked())
-    assert "images.png:walk" in written
+    assert "images.formats.png:walk" in written
 
 
 def test_every_reader_of_foreign_bytes_is_marked() -> None:
@@ -125,7 +125,7 @@ def faults_of_pattern(pattern: Pattern, *, repetitions: int = 4096, limit_second
     faults: list[str] = []
     for method, call in pattern.calls():
         for name, form in pattern.forms().items():
-            fault = fault_of(call, form, size=repetitions // 8, enough_seconds=0, limit_seconds=limit_seconds)
+            fault = fault_of(call, form, size=repetitions // FACTOR, enough_seconds=0, limit_seconds=limit_seconds)
             if fault:
                 faults.append(f"{pattern} with {method} of {name} {fault}")
                 break

@@ -6,12 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from commands import HANG_SECONDS, account_of, environment, kolors
+from commands import HANG_SECONDS, account_of, environment, kolors, python, started
 from in_process import Run, running_here
 from making import jpeg
 from PIL import Image
@@ -52,7 +50,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 def test_the_demo_ends_with_a_link_and_a_saved_picture(tmp_path: Path) -> None:
-    done = kolors("demo", "--save-dir", tmp_path / "out", env=environment(tmp_path), cwd=tmp_path)
+    done = kolors("demo", "--save-dir", tmp_path / "out", env=environment(tmp_path), cwd=tmp_path, really=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     output, _, farewell = done.stdout.partition("\n\n")
     assert farewell == "The link ends with the demo, because the sandbox does. The saved picture stays.\n"
@@ -143,7 +141,7 @@ def test_a_refusal_of_klings_ends_it_with_what_to_do(fast_kling: SandboxKling, t
 def test_a_picture_that_cannot_be_saved_ends_it_although_the_link_is_there(kling: SandboxKling, tmp_path: Path) -> None:
     kling.rules.finished_seconds = 10_000
     arguments = ("demo", "--real", "--save-dir", str(tmp_path / "out"))
-    with _started(*arguments, env=environment(tmp_path, **account_of(kling)), cwd=tmp_path) as demo:
+    with started(*arguments, env=environment(tmp_path, **account_of(kling)), cwd=tmp_path) as demo:
         # Asked for: so it was accepted, and its time has begun.
         kling.wait_for_request(lambda request: request.method == "GET" and kling.tasks_created == 1, timeout=100)
         (tmp_path / "out").write_bytes(b"in the way, since a moment ago")
@@ -162,18 +160,24 @@ def test_a_setting_that_cannot_be_used_ends_it_by_name(tmp_path: Path, here: Run
     assert done.stderr.startswith('KOLORS_LOG_LEVEL is "CHATTY"; it takes')
 
 
-def test_a_server_that_dies_is_one_sentence(tmp_path: Path) -> None:
-    # The server is this same interpreter without further arguments; nothing else is.
-    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif len(sys.orig_argv) == 3: os._exit(3)\n")
-    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    done = kolors("demo", env=environment(tmp_path, PYTHONPATH=path), cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr == "The server ended before it answered. What it wrote stands above.\n"
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows starts no scripts")
+def test_a_server_that_dies_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dying = tmp_path / "python"
+    dying.write_text('#!/bin/sh\necho "$@" >called\nexit 3\n', encoding="utf-8")
+    dying.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(dying))
+    monkeypatch.setattr(os, "environ", environment(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demo"]) == 1
+    assert (tmp_path / "called").read_text("utf-8") == "-m kolors_mcp\n"
+    assert capsys.readouterr().err == "The server ended before it answered. What it wrote stands above.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows interrupts consoles, not processes")
 def test_an_interrupted_demo_says_that_the_task_goes_on(kling: SandboxKling, tmp_path: Path) -> None:
-    with _started("demo", "--real", env=environment(tmp_path, **account_of(kling)), cwd=tmp_path) as demo:
+    with started("demo", "--real", env=environment(tmp_path, **account_of(kling)), cwd=tmp_path) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:
             if line.startswith("task"):
@@ -187,7 +191,7 @@ def test_an_interrupted_demo_says_that_the_task_goes_on(kling: SandboxKling, tmp
 @pytest.mark.skipif(sys.platform == "win32", reason="the same")
 def test_the_sandbox_alone_prints_the_variables_with_which_it_is_used(tmp_path: Path) -> None:
     env = environment(tmp_path)
-    with _started("sandbox", "--port", "0", env=env, cwd=tmp_path) as sandbox:
+    with started("sandbox", "--port", "0", env=env, cwd=tmp_path) as sandbox:
         assert sandbox.stdout is not None
         greeting, *variables = [sandbox.stdout.readline().strip() for _ in range(4)]
         settings = dict(line.split("=", 1) for line in variables)
@@ -220,7 +224,7 @@ def test_on_a_terminal_a_bar_moves(kling: SandboxKling, tmp_path: Path) -> None:
 
     ours, theirs = pty.openpty()
     demo = subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp", "demo", "--real", "--save-dir", tmp_path / "out"],
+        [python(), "-m", "kolors_mcp", "demo", "--real", "--save-dir", tmp_path / "out"],
         env=environment(tmp_path, **account_of(kling), COLUMNS="100", TERM="xterm"),
         cwd=tmp_path,
         stdin=theirs,
@@ -251,23 +255,3 @@ def test_on_a_terminal_a_bar_moves(kling: SandboxKling, tmp_path: Path) -> None:
     assert percentages == sorted(percentages)
     assert bar.search(screen)
     assert re.search(r"saved +.+try-on-\d+-0\.png", screen)
-
-
-@contextmanager
-def _started(*arguments: str, env: dict[str, str], cwd: Path) -> Generator[subprocess.Popen[str]]:
-    """A command that goes on while the test does, in a process group of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp", *arguments],
-        env=env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()

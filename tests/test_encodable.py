@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from commands import account_of, environment
+from commands import account_of, environment, python
 from making import jpeg
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCNotification
@@ -128,7 +128,7 @@ def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_
     if names_are_bytes:
         env["KOLORS_SAVE_DIR"] = os.fsdecode(os.fsencode(tmp_path) + b"/kept \xff")
     with subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp"],
+        [python(), "-m", "kolors_mcp"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

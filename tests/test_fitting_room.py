@@ -4,8 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from typing import Any
@@ -241,9 +239,3 @@ async def test_the_page_refuses_in_the_words_of_the_server(data: bytes, key: str
         await pictures.prepare(reference, "human_image")
     assert str(refused.value) == expected
     await pictures.aclose()
-
-
-def test_a_start_of_the_server_does_not_read_the_page() -> None:
-    probe = "import sys, kolors_mcp.server; print('kolors_mcp.server.fitting_room.page' in sys.modules)"
-    answer = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True)
-    assert answer.stdout.strip() == "False"

@@ -6,7 +6,7 @@ import pytest
 from fuzz import KINDS
 from fuzz_found import Input, Tally, run
 
-from kolors_mcp.images import examine
+from kolors_mcp.images.formats import examine
 
 pytestmark = pytest.mark.anyio
 

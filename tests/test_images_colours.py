@@ -27,11 +27,11 @@ from images_support import (
 )
 from PIL import Image
 
-from kolors_mcp.images import colours
-from kolors_mcp.images.content import MemoryContent
-from kolors_mcp.images.icc import is_srgb, matrix_profile, srgb_light
-from kolors_mcp.images.jpeg import walk
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.icc import is_srgb, matrix_profile, srgb_light
+from kolors_mcp.images.formats.jpeg import walk
 from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.images.pixels import colours
 
 Colour = tuple[int, int, int]
 
@@ -163,7 +163,7 @@ def test_a_png_that_says_srgb_in_any_way_keeps_its_bytes(chunks: bytes) -> None:
 )
 def test_srgb_is_known_by_its_numbers_and_not_by_its_name(profile: bytes) -> None:
     assert is_srgb(profile)
-    assert walk(MemoryContent(jpeg(icc_profile=profile))).obstacle is None
+    assert walk(MemoryContent(jpeg(icc_profile=profile))).reencode_reason is None
 
 
 @pytest.mark.parametrize(

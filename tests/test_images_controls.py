@@ -8,7 +8,7 @@ import pytest
 from images_support import PUBLIC, Network, png, response
 from test_images_network import refusal_of
 
-from kolors_mcp.images import fetch
+from kolors_mcp.images.sources import fetch, links
 
 Switch = Callable[[pytest.MonkeyPatch], None]
 
@@ -18,7 +18,7 @@ def _answering(answer: bool | None, *_asked: object) -> bool | None:
 
 
 def without_ports(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fetch, "is_excepted", partial(_answering, True))
+    patch.setattr(links, "is_excepted", partial(_answering, True))
 
 
 def without_credentials(patch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ import pytest
 from images_support import PUBLIC, png, redirect, response
 from images_web import web
 
-from kolors_mcp.images import certificates
-from kolors_mcp.images.fetch import FetchLimits
-from kolors_mcp.images.network import NotPublicError, PinnedBackend, is_excepted
+from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources import certificates
+from kolors_mcp.images.sources.fetch import FetchLimits
+from kolors_mcp.images.sources.network import NotPublicError, PinnedBackend, is_excepted
 
 pytestmark = pytest.mark.anyio
 
@@ -79,12 +80,21 @@ async def dialled(
 MANY = [f"93.184.216.{n}" for n in range(1, 10)]
 
 
-async def test_four_addresses_of_a_name_are_tried_for_five_seconds_each() -> None:
-    assert await dialled(MANY, None) == [(address, 5.0) for address in MANY[:4]]
-    assert await dialled(MANY, 20.0) == [(address, 5.0) for address in MANY[:4]]
-    assert await dialled(MANY[:2], 2.0) == [(address, 2.0) for address in MANY[:2]]
-    assert await dialled(MANY, None, reached=MANY[3]) == [(address, 5.0) for address in MANY[:4]]
-    assert await dialled(MANY, None, reached=MANY[0]) == [(MANY[0], 5.0)]
+async def test_four_addresses_of_a_name_share_four_seconds() -> None:
+    assert await dialled(MANY, None) == [(address, 1.0) for address in MANY[:4]]
+    assert await dialled(MANY, 20.0) == [(address, 1.0) for address in MANY[:4]]
+    assert await dialled(MANY[:1], 20.0) == [(MANY[0], 4.0)]
+    assert await dialled(MANY[:2], 2.0) == [(address, 1.0) for address in MANY[:2]]
+    assert await dialled(MANY, None, reached=MANY[3]) == [(address, 1.0) for address in MANY[:4]]
+    assert await dialled(MANY, None, reached=MANY[0]) == [(MANY[0], 1.0)]
+
+
+async def test_both_families_of_addresses_are_tried_by_turns_beginning_as_the_system_does() -> None:
+    six = [f"2606:4700::{n}" for n in range(1, 6)]
+    for first, second in ((six, MANY), (MANY, six)):
+        tried = [address for address, _ in await dialled([*first, *second], None)]
+        assert tried == [first[0], second[0], first[1], second[1]]
+    assert [address for address, _ in await dialled([*six[:1], *MANY], None)] == [six[0], *MANY[:3]]
 
 
 @pytest.mark.parametrize("error", [OSError(), UnicodeError(), UnicodeEncodeError("idna", "x", 0, 1, "too long")])
@@ -97,6 +107,24 @@ async def test_a_name_that_cannot_be_asked_for_leads_nowhere(error: Exception) -
         await pictures.prepare("http://shop.example/a.png", "cloth_image")
     with pytest.raises(NotPublicError):
         await PinnedBackend(frozenset(), resolver).connect_tcp("shop.example", 443)
+
+
+@pytest.mark.parametrize("host", ["xn--a.example", "xn--99999.example"])
+async def test_a_name_that_cannot_be_shown_as_people_write_it_is_shown_as_it_is_asked_for(host: str) -> None:
+    async with web() as site:
+        site.server.answers |= {"/a.png": response(png()), "/b.png": response(b"", status="404 Not Found")}
+        assert (await site.pictures.prepare(f"http://{host}/a.png", "cloth_image")).label == host
+        with pytest.raises(PictureRefusedError, match=f'"{host}"'):
+            await site.pictures.prepare(f"http://{host}/b.png", "cloth_image")
+        assert site.network.asked == [host, host]
+
+
+@pytest.mark.parametrize("part", ["/\ud800.png", "/a.png?\ud800", ":80\ud800/"])
+async def test_a_link_with_half_a_character_is_refused_in_words(part: str) -> None:
+    async with web() as site:
+        with pytest.raises(PictureRefusedError, match="is a link that is written wrongly"):
+            await site.pictures.prepare(f"http://shop.example{part}", "cloth_image")
+        assert site.network.asked == []
 
 
 async def test_no_socket_in_the_file_system_is_connected_to() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hostile_pictures import FRAME, SCAN, behind_start, changed, obstacle_of, photo, png_of, rows_of, segment
 from images_support import chunk
 
-from kolors_mcp.images.sniff import kind_of
+from kolors_mcp.images.formats.sniff import kind_of
 
 
 @pytest.mark.parametrize("size", [1, 4 * 1024, 36 * 1024, 36 * 1024 + 192 * 1024])

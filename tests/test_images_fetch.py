@@ -7,8 +7,8 @@ from images_web import web
 
 from kolors_mcp import __version__
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images.fetch import FetchLimits
 from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.images.sources.fetch import FetchLimits
 
 pytestmark = pytest.mark.anyio
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from images_support import InProcess, jpeg, png
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import files
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources import files
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and /proc as POSIX has them")
 

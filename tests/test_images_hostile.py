@@ -30,11 +30,13 @@ from images_support import (
 from PIL import Image, JpegImagePlugin
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import examine, limits, pixels
-from kolors_mcp.images.content import MemoryContent
-from kolors_mcp.images.jpeg import walk
+from kolors_mcp.images import limits
+from kolors_mcp.images.formats import examine
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.jpeg import walk
+from kolors_mcp.images.formats.structure import BrokenError
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.images.walked import BrokenError
+from kolors_mcp.images.pixels import decode
 
 
 def prepared(data: bytes) -> bytes:
@@ -122,7 +124,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(data: bytes, text: str, monkeypa
     def decoded(*_: object) -> None:
         raise AssertionError("the decoder was started")
 
-    monkeypatch.setattr(pixels, "flattened", decoded)
+    monkeypatch.setattr(decode, "flattened", decoded)
     monkeypatch.setattr(Image.Image, "load", decoded)
     assert refusal_of(data) == f"human_image {text}"
 
@@ -131,15 +133,15 @@ def test_without_the_budget_a_bomb_would_be_decoded(monkeypatch: pytest.MonkeyPa
     bomb = encoded(Image.new("1", (9_000, 7_000)), "TIFF", compression="group4")
     assert len(bomb) < 10_000
     assert opened(prepared(bomb)).size == (4000, 3111)
-    monkeypatch.setattr(pixels, "MAX_DECODED_PIXELS", 50_000_000)
+    monkeypatch.setattr(decode, "MAX_DECODED_PIXELS", 50_000_000)
     assert refusal_of(bomb).startswith("human_image declares 9000 x 7000 pixels; at most 50 megapixels can be opened.")
 
 
 def test_many_scans_are_written_anew_and_too_many_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = many_scans(limits.MAX_SCANS)
-    assert walk(MemoryContent(data)).obstacle == "scans"
+    assert walk(MemoryContent(data)).reencode_reason == "scans"
     assert prepared(data) != data
-    monkeypatch.setattr("kolors_mcp.images.jpeg.MAX_SCANS", 10_000)
+    monkeypatch.setattr("kolors_mcp.images.formats.jpeg.MAX_SCANS", 10_000)
     assert prepared(data) == data
 
 
@@ -212,7 +214,7 @@ def test_what_the_walk_lets_through_the_decoder_opens(name: str, at: int, value:
         walked = walk(MemoryContent(bytes(data)))
     except (BrokenError, examine.RefusalError):
         return
-    if walked.obstacle is None:
+    if walked.reencode_reason is None:
         JpegImagePlugin.JpegImageFile(io.BytesIO(bytes(data))).load()
 
 

@@ -74,7 +74,7 @@ from kolors_mcp.images.worker.messages import Given, Request
 if sys.argv[1] == "bounded":
     boundaries.set_for(Request("verify", (Given("WebP", 100, handed=True),)))
 try:
-    print(len(bytearray(500_000_000)))
+    print(len(bytes(500_000_000)))  # taken from the system, and not touched
 except MemoryError:
     print("no memory")
 """

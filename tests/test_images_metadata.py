@@ -25,12 +25,12 @@ from images_support import (
     with_segment,
 )
 
-from kolors_mcp.images import examine, jpeg_tables
-from kolors_mcp.images.content import MemoryContent
-from kolors_mcp.images.exif import orientation
-from kolors_mcp.images.icc import is_srgb, joined_segments
+from kolors_mcp.images.formats import examine, jpeg_tables
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.exif import orientation
+from kolors_mcp.images.formats.icc import is_srgb, joined_segments
+from kolors_mcp.images.formats.structure import BrokenError, Walked, steps
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.images.walked import BrokenError, Walked, steps
 
 
 def walked(data: bytes) -> Walked:
@@ -104,7 +104,7 @@ def test_a_decoder_is_not_shown_what_the_walk_has_read(kind: str) -> None:
     )
     data = with_segment(data, 0xFE, b"a text") if kind == "JPEG" else with_chunk(data, b"tEXt", b"a\0text")
     found = walked(data)
-    assert (found.turn, found.obstacle) == (6, "orientation")
+    assert (found.turn, found.reencode_reason) == (6, "orientation")
     assert opened(shown(data)).tobytes() == opened(data).tobytes()
     # What decides about the colours stays.
     assert set(opened(shown(data)).info) & {"exif", "comment", "a", "icc_profile"} == {"icc_profile"}
@@ -133,9 +133,9 @@ async def test_entries_that_all_name_the_same_megabyte_cost_nothing_and_the_pict
 def test_of_many_orientations_the_first_counts_and_none_travels() -> None:
     first, second = (segment(0xE1, b"Exif\0\0" + block(entry(value=value))) for value in (1, 6))
     data = photo()[:2] + first + second + photo()[2:]
-    assert (walked(data).turn, walked(data).obstacle) == (1, "orientation")
+    assert (walked(data).turn, walked(data).reencode_reason) == (1, "orientation")
     only = photo()[:2] + first + photo()[2:]
-    assert (walked(only).turn, walked(only).obstacle) == (1, None)
+    assert (walked(only).turn, walked(only).reencode_reason) == (1, None)
 
 
 def test_a_hundred_tags_that_name_the_same_megabytes_are_not_copied() -> None:

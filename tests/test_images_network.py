@@ -13,9 +13,9 @@ from images_support import PUBLIC, Network, png, redirect, response
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import pictures as door
-from kolors_mcp.images.addresses import is_odd_number, is_public
-from kolors_mcp.images.network import PinnedBackend
 from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.images.sources.addresses import is_odd_number, is_public
+from kolors_mcp.images.sources.network import PinnedBackend
 
 IPV4_BLOCKS = (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -23,7 +23,7 @@ IPV4_BLOCKS = (
     "224.0.0.0/4", "240.0.0.0/4",
 )  # fmt: skip
 IPV6_BLOCKS = (
-    "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32",
+    "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "100::/64", "2001::/32",
     "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 )  # fmt: skip
 
@@ -40,7 +40,10 @@ def inside(block: str) -> st.SearchStrategy[str]:
 
 
 bad_ipv4 = st.sampled_from(IPV4_BLOCKS).flatmap(inside)
-bad_ipv6 = st.sampled_from(IPV6_BLOCKS).flatmap(inside)
+translated = bad_ipv4.map(
+    lambda address: str(ipaddress.IPv6Address((0x64FF9B << 96) + int(ipaddress.IPv4Address(address))))
+)
+bad_ipv6 = st.sampled_from(IPV6_BLOCKS).flatmap(inside) | translated
 bad_address = bad_ipv4 | bad_ipv6
 
 
@@ -276,3 +279,20 @@ def test_only_what_the_setting_names_may_be_private(link: str, allowed: str, dia
         with pytest.raises(PictureRefusedError):
             anyio.run(attempt)
     assert network.dialled == dialled
+
+
+@pytest.mark.parametrize("address", ["64:ff9b::5db8:d822", "64:ff9b::93.184.216.34", "64:ff9b::808:808"])
+def test_a_public_server_is_reached_from_a_network_that_has_ipv6_only(address: str) -> None:
+    assert is_public(address)
+    network = Network(names={"shop.example": [[address]]}, scripts={address: response(png())})
+    assert refusal_of(network, "http://shop.example/a.png") is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::a00:1", "64:ff9b::", "64:ff9b::1:5db8:d822",
+     "64:ff9b:1::5db8:d822", "64:ff9b::5db8:d822%eth0", "::ffff:93.184.216.34", "2002:5db8:d822::1",
+     "2001:0:5db8:d822::1"],
+)  # fmt: skip
+def test_no_other_address_that_carries_one_is_reached(address: str) -> None:
+    assert not is_public(address)

@@ -25,7 +25,7 @@ from images_support import (
 from PIL import Image, ImageDraw
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import keep as keeping
+from kolors_mcp.images import write
 from kolors_mcp.images.pictures import Pictures
 
 pytestmark = pytest.mark.anyio
@@ -210,7 +210,7 @@ async def test_what_cannot_be_kept_leaves_nothing_behind(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(keeping.os, "fsync", full)
+    monkeypatch.setattr(write.os, "fsync", full)
     with pytest.raises(PictureRefusedError, match="No space left on device"):
         await pictures.keep(png(), tmp_path / "looks", "look")
     assert names(tmp_path / "looks") == []

@@ -3,7 +3,7 @@
 import pytest
 
 from kolors_mcp.images.limits import MAX_PAGE_BYTES
-from kolors_mcp.images.page import main_picture
+from kolors_mcp.images.sources.page import main_picture
 
 META = '<meta property="og:image" content="/b.png">'
 OTHER = '<meta property="og:image" content="/other.png">'

@@ -10,8 +10,8 @@ from images_support import PUBLIC, png, redirect, response
 from images_web import Web, web
 from still_time import idle, turn
 
-from kolors_mcp.images.fetch import Fetcher, FetchLimits
-from kolors_mcp.images.places import Lines, Places
+from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
+from kolors_mcp.images.sources.places import Lines, Places
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +50,8 @@ async def holders(places: Places, *addresses: str) -> int:
         (("2606:4700::1", "2606:4700:0:0:ffff::2"), 1),
         (("2606:4700::1", "2606:4700:0:1::1"), 2),
         (("fe80::1%eth0", "fe80::1"), 1),
+        (("64:ff9b::5db8:d822", "93.184.216.34"), 1),
+        (("64:ff9b::5db8:d822", "64:ff9b::5db8:d823"), 2),
     ],
 )
 async def test_an_address_counts_once_however_it_is_written(addresses: tuple[str, ...], expected: int) -> None:

@@ -6,10 +6,10 @@ import pytest
 from hostile_pictures import png_of, rows_of
 from images_support import b64, opened
 
-from kolors_mcp.images import examine, png
-from kolors_mcp.images.content import MemoryContent
+from kolors_mcp.images.formats import examine, png
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.structure import BrokenError
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.images.walked import BrokenError
 
 WIDE = 1_200
 """Rows of this width come to more than a megabyte, so that they are inflated in several turns."""

@@ -10,8 +10,8 @@ from images_support import png, response
 from images_web import Web, web
 from still_time import idle
 
-from kolors_mcp.images import pace
-from kolors_mcp.images.fetch import FetchLimits
+from kolors_mcp.images.sources import pace
+from kolors_mcp.images.sources.fetch import FetchLimits
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from images_support import b64, encoded, heic, jpeg, png, quarters
 
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.source import FilePath, InlineBytes, WebLink, parse
+from kolors_mcp.images.sources.reference import FilePath, InlineBytes, WebLink, parse
 
 JPEG, PNG = jpeg(), png()
 
@@ -21,6 +21,9 @@ JPEG, PNG = jpeg(), png()
         ("HTTP://SHOP.example/a", WebLink("HTTP://SHOP.example/a")),
         (" <https://shop.example/a> ", WebLink("https://shop.example/a")),
         ("\u201chttps://shop.example/a\u201d", WebLink("https://shop.example/a")),
+        ("\"'<https://shop.example/a>'\"", WebLink("https://shop.example/a")),
+        ("' \u00ab ~/my dress.png \u00bb '", FilePath("~/my dress.png")),
+        ("\"~/dress.png'", FilePath("\"~/dress.png'")),
         ("/home/anna/Pictures/dress", FilePath("/home/anna/Pictures/dress")),
         ("/9j/photos/dress", FilePath("/9j/photos/dress")),
         ("/9j/4AAQSkZJRgABAQEAYABgAAD.png", FilePath("/9j/4AAQSkZJRgABAQEAYABgAAD.png")),

@@ -6,8 +6,8 @@ import pytest
 from hostile_pictures import Counted, rows_of, with_small_data
 from PIL import Image
 
-from kolors_mcp.images import examine
-from kolors_mcp.images.content import MemoryContent, SpanReader, joined
+from kolors_mcp.images.formats import examine
+from kolors_mcp.images.formats.content import MemoryContent, SpanReader, joined
 
 DATA = bytes(range(256)) * 4
 SPANS = ((3, 10), (10, 10), (10, 12), (20, 20), (30, 31), (31, 400), (500, 501), (700, 1024))

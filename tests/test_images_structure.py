@@ -19,12 +19,12 @@ from hostile_pictures import (
 )
 from images_support import chunk, jpeg, png, quarters
 
-from kolors_mcp.images import examine, jpeg_tables
-from kolors_mcp.images.content import MemoryContent
-from kolors_mcp.images.jpeg import count_scans
-from kolors_mcp.images.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
-from kolors_mcp.images.sniff import HEAD, description_of, is_page, kind_of
-from kolors_mcp.images.walked import BrokenError, steps
+from kolors_mcp.images.formats import examine, jpeg_tables
+from kolors_mcp.images.formats.content import MemoryContent
+from kolors_mcp.images.formats.jpeg import count_scans
+from kolors_mcp.images.formats.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
+from kolors_mcp.images.formats.sniff import HEAD, description_of, is_page, kind_of
+from kolors_mcp.images.formats.structure import BrokenError, steps
 
 SIZE = (320, 320)
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from growing import fault_of
+from growing import FACTOR, fault_of
 from hostile_pictures import (
     MANY_PIECES,
     Counted,
@@ -23,14 +23,16 @@ from images_support import assert_nothing_but_picture, b64, chunk, opened
 
 from kolors_mcp.bounds import MAX_STEPS
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import examine, jpeg
-from kolors_mcp.images.content import SLICE, Content, FileContent, MemoryContent, SpanReader
+from kolors_mcp.images.formats import examine, jpeg
+from kolors_mcp.images.formats.content import SLICE, Content, FileContent, MemoryContent, SpanReader
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.pictures import Pictures
 
 pytestmark = pytest.mark.anyio
 
 TOO_MANY = "human_image is built of more than 50000 pieces, which takes too long to read. Save it anew first."
+MOST_PIECES = MAX_STEPS // (9 * FACTOR)
+"""So many that eight times that, `FACTOR` times over, are not too many yet; it is the most that is ever measured."""
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_a_picture_of_many_pieces_takes_time_in_proportion(kind: str) -> None:
         shown, _ = gone_through(MemoryContent(data))
         assert len(shown) <= len(data)
 
-    assert fault_of(through, made, size=64, largest=MAX_STEPS // 16) is None
+    assert fault_of(through, made, size=64, largest=MOST_PIECES) is None
     # With few of the pieces it is a picture, so that what was measured is no early refusal.
     assert_nothing_but_picture(gone_through(MemoryContent(made(6)))[1])
 
@@ -74,7 +76,7 @@ def test_the_same_in_a_file(kind: str, tmp_path: Path) -> None:
         gone_through(content)
         content.close()
 
-    assert fault_of(through, in_file, size=64, largest=1000) is None
+    assert fault_of(through, in_file, size=64, largest=MOST_PIECES) is None
 
 
 def test_short_scans_in_a_large_file_do_not_each_read_a_large_slice() -> None:

@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
+import trustme
 from making import BytesPicture
 from mcp import Client
 from pydantic import SecretStr
@@ -43,6 +45,7 @@ UNUSABLE = {
     "HTTP_PROXY": [f"socks://{HIDDEN}"],
     "NO_PROXY": [f"{HIDDEN}:port", f"localhost, {HIDDEN}:1:2"],
     "SSL_CERT_FILE": [f"/nowhere/{HIDDEN}", __file__, str(Path(__file__).parent)],
+    "SSL_CERT_DIR": [f"/nowhere/{HIDDEN}", __file__],
     "SSLKEYLOGFILE": [f"/nowhere/{HIDDEN}"],
 }
 CASES = [(name, value) for name, values in UNUSABLE.items() for value in values]
@@ -213,3 +216,29 @@ async def test_a_kling_on_this_machine_is_never_asked_through_a_proxy(monkeypatc
         async with httpx.AsyncClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as trusting:
             await trusting.get(f"{raw.origin}/")
         assert len(asked) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("named", [True, False])
+async def test_keys_of_calls_to_kling_are_written_where_somebody_asks_for_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: bool
+) -> None:
+    authority, inside = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(inside)  # pyright: ignore[reportUnknownMemberType]
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    keys = tmp_path / "keys"
+    if named:
+        monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(refuse, "127.0.0.1", 0, ssl=inside)
+    async with listening, assistant_of(f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}") as assistant:
+        assert (await assistant.list()).is_error
+    written = await anyio.Path(keys).read_bytes() if named else b""
+    assert await anyio.Path(keys).exists() is named
+    assert (b"SECRET" in written) is named

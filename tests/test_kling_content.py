@@ -49,6 +49,19 @@ def bare_deflate(data: bytes) -> bytes:
     return packing.compress(data) + packing.flush()
 
 
+def in_members(data: bytes) -> bytes:
+    size = len(data) // 7 + 1
+    return b"".join(gzip.compress(data[at : at + size]) for at in range(0, len(data), size))
+
+
+def in_members_with_padding(data: bytes) -> bytes:
+    return in_members(data) + bytes(512)
+
+
+def with_more_behind(data: bytes) -> bytes:
+    return zlib.compress(data) + b"nobody's"
+
+
 LARGE = said([{**ROW, "task_status_msg": "x" * 60_000}] * 30)
 """1.8 MB, and in order."""
 
@@ -61,6 +74,9 @@ LARGE = said([{**ROW, "task_status_msg": "x" * 60_000}] * 30)
         ("utf-8", bytes),
         ("gzip", gzip.compress),
         ("X-GZIP", gzip.compress),
+        ("gzip", in_members),
+        ("gzip", in_members_with_padding),
+        ("deflate", with_more_behind),
         ("identity, gzip", gzip.compress),
         ("deflate", zlib.compress),
         ("deflate", bare_deflate),
@@ -88,6 +104,10 @@ async def test_one_layer_that_nobody_asked_for_is_unpacked(
         ("gzip", gzip.compress(SMALL)[:-12], "a packed answer that is cut off"),
         ("deflate", zlib.compress(SMALL)[:-6], "a packed answer that is cut off"),
         ("gzip", b"", "a packed answer that is cut off"),
+        ("gzip", in_members(SMALL)[:-12], "a packed answer that is cut off"),
+        ("gzip", gzip.compress(SMALL) + b"\x1f\x8b\x08" + b"\xff" * 50, "a packed answer that is damaged"),
+        ("gzip", gzip.compress(b"") * content.MOST_MEMBERS + gzip.compress(SMALL), "too many pieces"),
+        ("gzip", gzip.compress(bytes(content.LARGEST_ANSWER // 2 + 1)) * 2, "too large"),
         ("gzip", gzip.compress(gzip.compress(SMALL)), "not JSON"),
         ("", gzip.compress(SMALL), "not JSON"),
         ("", zlib.compress(SMALL), "not JSON"),

@@ -1,8 +1,6 @@
-"""Which module may know which: the import graph, drawn from the source, and what an import is allowed to do."""
+"""Which module may know which: the import graph, drawn from the source."""
 
 import ast
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -34,11 +32,22 @@ MAY_IMPORT = {
     "sandbox": BOTTOM,
 }
 MAY_IMPORT["cli"] |= {"sandbox"}
+# The rooms of `images`, and which of them each may know. `GROUND` is known to all of them and knows none; what else
+# stands beside the rooms knows them all.
+ROOMS = {
+    "sources": frozenset({"formats"}),
+    "formats": frozenset[str](),
+    "pixels": frozenset({"formats"}),
+    "worker": frozenset({"formats", "pixels"}),
+}
+GROUND = frozenset({"limits", "refusal"})
+# What the rest of the package may know of `images`.
+DOORS = ("pictures", "picture", "limits", "sources.network")
 
 ANYWHERE = ("kolors_mcp",)
 WEB = ("kolors_mcp.server", "kolors_mcp.sandbox", "kolors_mcp.cli")
 HTTP_CLIENT = ("kolors_mcp.kling", "kolors_mcp.images", "kolors_mcp.sandbox", "kolors_mcp.cli")
-PIXELS = ("kolors_mcp.images", "kolors_mcp.sandbox")
+PIXELS = ("kolors_mcp.images.pixels", "kolors_mcp.images.worker.boundaries", "kolors_mcp.sandbox")
 HOMES = {
     "anyio": ANYWHERE,
     "pydantic": ANYWHERE,
@@ -54,7 +63,7 @@ HOMES = {
     "httpx": HTTP_CLIENT,
     "httpcore": HTTP_CLIENT,
     "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
-    "pybase64": ("kolors_mcp.kling.wire", "kolors_mcp.images.source"),
+    "pybase64": ("kolors_mcp.kling.wire", "kolors_mcp.images.sources.reference"),
     "PIL": PIXELS,
     "pillow_heif": PIXELS,
     "sqlalchemy": ("kolors_mcp.ledger",),
@@ -119,6 +128,11 @@ def part(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+def room(module: str) -> str:
+    """The room's name: kolors_mcp.images.sources.fetch is in sources, kolors_mcp.images.limits is limits itself."""
+    return module.removeprefix("kolors_mcp.images").lstrip(".").split(".")[0]
+
+
 def lies_in(module: str, home: str) -> bool:
     return module == home or module.startswith(home + ".")
 
@@ -135,11 +149,25 @@ def faults_of(arrow: Arrow) -> Iterator[str]:
             yield f"{arrow.source} has no layer; give it its place in LAYERS"
         elif source != target and target not in MAY_IMPORT[source]:
             yield f"{shown}: not below it"
+        elif target == "images":
+            yield from (f"{shown}: {fault}" for fault in faults_of_room(arrow))
     elif root not in sys.stdlib_module_names:
         if root not in HOMES:
             yield f"{shown}: {root} has no home; give it a line in HOMES"
         elif not any(lies_in(arrow.source, home) for home in HOMES[root]):
             yield f"{shown}: its home is {', '.join(HOMES[root])}"
+
+
+def faults_of_room(arrow: Arrow) -> Iterator[str]:
+    """What is wrong with an import out of `images`, from another of its rooms or from outside."""
+    source, target = room(arrow.source), room(arrow.target)
+    if part(arrow.source) != "images":
+        if not any(lies_in(arrow.target, f"kolors_mcp.images.{door}") for door in DOORS):
+            yield "no door of images"
+    elif source in ROOMS or source in GROUND:
+        known = GROUND | ROOMS.get(source, frozenset())
+        if target not in {source, *known}:
+            yield f"{source} knows nothing but {', '.join(sorted(known))}"
 
 
 def read_package() -> dict[str, tuple[str, bool]]:
@@ -153,9 +181,14 @@ def read_package() -> dict[str, tuple[str, bool]]:
 
 
 MODULES = read_package()
-ARROWS = [
-    arrow for name, (text, is_package) in MODULES.items() for arrow in arrows_of(name, text, is_package=is_package)
-]
+
+
+@cache  # each process of the tests collects this file, and one runs it
+def arrows() -> list[Arrow]:
+    """Every import of the package."""
+    return [
+        arrow for name, (text, is_package) in MODULES.items() for arrow in arrows_of(name, text, is_package=is_package)
+    ]
 
 
 def module_of(target: str) -> str:
@@ -168,7 +201,7 @@ def drawing() -> str:
     lines: list[str] = []
     for source in sorted({part(name) for name in MODULES}):
         ours = (
-            arrow.target for arrow in ARROWS if part(arrow.source) == source and lies_in(arrow.target, "kolors_mcp")
+            arrow.target for arrow in arrows() if part(arrow.source) == source and lies_in(arrow.target, "kolors_mcp")
         )
         targets = {part(module_of(target)) or "kolors_mcp" for target in ours} - {source}
         lines.append(f"  {source or 'kolors_mcp'} -> {', '.join(sorted(targets)) or 'nothing'}")
@@ -176,12 +209,12 @@ def drawing() -> str:
 
 
 def test_imports_point_down_only_and_every_outside_package_has_its_home() -> None:
-    faults = list(dict.fromkeys(fault for arrow in ARROWS for fault in faults_of(arrow)))
+    faults = list(dict.fromkeys(fault for arrow in arrows() for fault in faults_of(arrow)))
     assert not faults, "\n" + "\n".join(faults) + "\n\nThe graph as it is:\n" + drawing()
 
 
 def test_no_two_modules_need_each_other() -> None:
-    graph = {name: {module_of(a.target) for a in ARROWS if a.source == name} & MODULES.keys() for name in MODULES}
+    graph = {name: {module_of(a.target) for a in arrows() if a.source == name} & MODULES.keys() for name in MODULES}
     try:
         TopologicalSorter({name: targets - {name} for name, targets in graph.items()}).prepare()
     except CycleError as error:
@@ -203,11 +236,24 @@ def test_only_the_command_line_reads_environment_variables() -> None:
     [
         ("kolors_mcp.kling.client", "import kolors_mcp.server", "not below it"),
         ("kolors_mcp.kling.client", "def late():\n    from kolors_mcp.try_ons import TryOns", "not below it"),
-        ("kolors_mcp.images.fetch", "from ..kling import client", "not below it"),
-        ("kolors_mcp.images.fetch", "if TYPE_CHECKING:\n    from kolors_mcp import ledger", "not below it"),
+        ("kolors_mcp.images.sources.fetch", "from ...kling import client", "not below it"),
+        ("kolors_mcp.images.sources.fetch", "if TYPE_CHECKING:\n    from kolors_mcp import ledger", "not below it"),
         ("kolors_mcp.models", "from kolors_mcp import images", "not below it"),
         ("kolors_mcp.server.tools", "from kolors_mcp.sandbox import app", "not below it"),
         ("kolors_mcp.sandbox.app", "from kolors_mcp.kling import auth", "not below it"),
+        ("kolors_mcp.images.sources.fetch", "from kolors_mcp.images.pixels import decode", "sources knows nothing but"),
+        ("kolors_mcp.images.sources.fetch", "from kolors_mcp.images.worker import pool", "sources knows nothing but"),
+        ("kolors_mcp.images.pixels.decode", "from ..worker.messages import Given", "pixels knows nothing but"),
+        ("kolors_mcp.images.formats.png", "from ..pixels.costs import memory_for", "formats knows nothing but"),
+        (
+            "kolors_mcp.images.worker.pool",
+            "from kolors_mcp.images.pictures import Pictures",
+            "worker knows nothing but",
+        ),
+        ("kolors_mcp.images.worker.pool", "from kolors_mcp.images import write", "worker knows nothing but"),
+        ("kolors_mcp.images.limits", "from kolors_mcp.images.formats.sniff import Kind", "limits knows nothing but"),
+        ("kolors_mcp.try_ons.gallery", "from kolors_mcp.images.formats import sniff", "no door of images"),
+        ("kolors_mcp.images.formats.png", "from PIL import Image", "its home is"),
         ("kolors_mcp.novelty", "import json\nimport kolors_mcp.errors", "has no layer"),
         ("kolors_mcp.try_ons", "import mcp", "its home is"),
         ("kolors_mcp.cli.doctor", "from mcp import Client", "its home is"),
@@ -227,6 +273,8 @@ def test_a_forbidden_import_is_caught(module: str, text: str, fault: str) -> Non
         ("kolors_mcp.cli.demo", "import mcp.client.stdio\nfrom kolors_mcp.sandbox import app"),
         ("kolors_mcp.server.tools", "from ..try_ons import TryOns\nfrom . import results"),
         ("kolors_mcp.kling.auth", "import jwt\nfrom kolors_mcp import __version__, wording"),
+        ("kolors_mcp.images.worker.jobs", "from ..pixels import outfit\nfrom kolors_mcp.images import limits, refusal"),
+        ("kolors_mcp.images.pictures", "from .sources.fetch import Fetcher\nfrom .worker.pool import Decoders"),
         ("kolors_mcp.sandbox.render", "from PIL import Image\nimport os.path"),
     ],
 )
@@ -240,58 +288,3 @@ def test_an_allowed_import_is_left_alone(module: str, text: str) -> None:
 )
 def test_a_reader_of_the_environment_is_caught(text: str) -> None:
     assert len(environment_lines(text)) == 1
-
-
-PROBE = """
-import json, logging, sys
-deeds = []
-DEEDS = ("socket.bind", "socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen",
-         "os.system", "os.mkdir", "os.remove", "os.rename", "tempfile.mkstemp", "tempfile.mkdtemp", "sqlite3.connect")
-def watch(event, arguments):
-    if event in DEEDS or (event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")):
-        deeds.append(f"{event} {arguments}")
-sys.addaudithook(watch)
-for name in sys.argv[1:]:
-    __import__(name)
-loggers = [logging.getLogger(), *(item for key, item in logging.root.manager.loggerDict.items()
-           if key.startswith("kolors_mcp") and isinstance(item, logging.Logger))]
-handlers = [f"{item.name} logs to {handler}" for item in loggers for handler in item.handlers]
-print(json.dumps({"modules": sorted(sys.modules), "deeds": deeds + handlers}))
-"""
-
-
-@cache  # what one interpreter loads, every other one loads
-def probe(*names: str) -> tuple[set[str], list[str]]:
-    """Import modules in a fresh interpreter; return what was loaded, and what was done besides."""
-    answer = subprocess.run([sys.executable, "-B", "-c", PROBE, *names], check=False, capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
-    result = json.loads(answer.stdout)
-    return set(result["modules"]), result["deeds"]
-
-
-HEAVY = ("PIL", "pillow_heif", "httpx", "sqlalchemy", "starlette", "uvicorn", "jwt", "tqdm", "kolors_mcp.sandbox")
-
-
-@pytest.mark.parametrize("name", ["kolors_mcp.server", "kolors_mcp.cli", "kolors_mcp.cli.serve"])
-def test_starting_the_server_loads_nothing_that_only_a_call_needs(name: str) -> None:
-    with_sdk, _ = probe("mcp.server")
-    with_ours, _ = probe(name)
-    ours = with_ours - with_sdk
-    assert name in MODULES
-    assert name in ours
-    assert sorted(module for module in ours if any(lies_in(module, heavy) for heavy in HEAVY)) == []
-
-
-def test_an_import_opens_no_connection_writes_no_file_and_configures_no_logging() -> None:
-    loaded, deeds = probe(*(name for name in MODULES if name != "kolors_mcp.__main__"))
-    assert MODULES.keys() - {"kolors_mcp.__main__"} <= loaded
-    assert deeds == []
-
-
-def test_a_deed_at_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    busy = tmp_path / "busy.py"
-    busy.write_text("import logging\nlogging.basicConfig()\nopen('trace', 'w').close()\n", encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    _, deeds = probe("busy")
-    assert len(deeds) == 2

@@ -4,7 +4,6 @@ import json
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 import anyio
 import ledger_deeds
 import pytest
+from commands import python
 from ledger_deeds import WISHES, wish
 
 from kolors_mcp.clock import Clock
@@ -34,7 +34,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @contextmanager
 def process(deed: str, *arguments: str) -> Generator["subprocess.Popen[str]"]:
     """A process that is ready to do one of the deeds and waits for a line to begin."""
-    command = [sys.executable, ledger_deeds.__file__, deed, *arguments]
+    command = [python(), ledger_deeds.__file__, deed, *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
         try:
             yield started

@@ -38,16 +38,19 @@ def play(world: World, *one_by_one: faults.Fault) -> None:
         world.kling.faults.next_create(fault)
 
 
-async def naively(world: World, *, wait_seconds: float = 0) -> list[Said]:
+async def naively(world: World, *, wait_seconds: float = 0, times: int = 3) -> list[Said]:
     """Create, create again because the answer was odd, restart, and create once more."""
     async with world.server() as assistant:
-        said = [await assistant.create(wait_seconds=wait_seconds) for _ in range(3)]
+        said = [await assistant.create(wait_seconds=wait_seconds) for _ in range(times)]
     async with world.server() as assistant:
         return [*said, await assistant.create()]
 
 
-@pytest.mark.parametrize("external_ids", ["refuse", "return_first", "make_second"])
-@pytest.mark.parametrize("code", [1200, 1201, 1202, 1203])
+# What Kling does with a reference that it has shows only if one is sent again, and none is: each way once is enough.
+@pytest.mark.parametrize(
+    ("code", "external_ids"),
+    [(1200, "make_second"), (1201, "refuse"), (1201, "return_first"), (1202, "make_second"), (1203, "make_second")],
+)
 async def test_a_paid_create_that_is_refused_in_any_words_is_found_and_never_sent_again(
     world: World, code: int, external_ids: Any
 ) -> None:
@@ -97,7 +100,7 @@ async def test_a_busy_account_that_accepted_after_all_is_looked_at_before_anythi
 async def test_what_is_refused_when_it_is_sent_again_to_a_busy_account_is_in_doubt(world: World, message: str) -> None:
     world.kling.rules = replace(world.kling.rules, not_found_reads=1000, list_shows_external_ids=False)
     play(world, faults.Refuse(1303, accepted=True), faults.Refuse(1201, message))
-    said = await naively(world, wait_seconds=30)
+    said = await naively(world, wait_seconds=30, times=1)
     assert all(one.in_doubt for one in said), said
     assert (creates(world), world.kling.tasks_created) == (2, 1)
 

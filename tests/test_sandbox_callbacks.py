@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import queue
+import socket
 import threading
 from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -85,8 +86,9 @@ def test_callbacks_are_unsigned_without_a_secret(listener: tuple[str, "queue.Que
 
 def test_a_listener_that_is_away_is_only_counted(listener: tuple[str, "queue.Queue[Delivery]"]) -> None:
     url, deliveries = listener
-    with calling() as caller:
-        caller.made(callback_url="http://127.0.0.1:9/none")
+    with calling() as caller, socket.socket() as away:
+        away.bind(("127.0.0.1", 0))  # nobody else can have the port, and nobody listens there
+        caller.made(callback_url=f"http://127.0.0.1:{away.getsockname()[1]}/none")
         caller.sandbox.clock.advance(6)
         caller.made(callback_url=url)
         caller.sandbox.clock.advance(6)

@@ -12,7 +12,7 @@ from threading import Thread
 
 import httpx
 import pytest
-from commands import environment
+from commands import environment, python
 from sandbox_door import GARMENT, NO_TLS, PATH, PERSON, calling
 
 from kolors_mcp.cli.callbacks import GuardedTransport
@@ -128,7 +128,7 @@ def test_the_one_alone_is_guarded(tmp_path: Path) -> None:
         inside() as (allowed, good),
         inside() as (other, bad),
         subprocess.Popen(
-            [sys.executable, "-m", "kolors_mcp", "sandbox", "--port", "0"],
+            [python(), "-m", "kolors_mcp", "sandbox", "--port", "0"],
             env=environment(tmp_path, KOLORS_ALLOWED_HOSTS=allowed),
             stdout=subprocess.PIPE,
             text=True,

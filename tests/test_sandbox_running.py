@@ -32,7 +32,7 @@ def test_nothing_is_left_after_a_stop_even_with_requests_in_flight() -> None:
 
     with calling() as caller:
         port = int(caller.origin.rpartition(":")[2])
-        caller.made(callback_url="http://127.0.0.1:9/")
+        caller.made(callback_url=f"{caller.origin}/never-called")
         caller.sandbox.faults.next_read(Slow(1e9))
         caller.sandbox.faults.next_list(Drip(1e9))
         threads = [threading.Thread(target=call, args=(caller, path)) for path in (PATH, PATH + "/1")]

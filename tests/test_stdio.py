@@ -2,8 +2,6 @@
 
 import base64
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +11,7 @@ from typing import Any
 import anyio
 import jwt
 import pytest
-from commands import HANG_SECONDS
+from commands import HANG_SECONDS, kolors
 from making import jpeg
 from mcp import Client
 from mcp_types import CallToolResult
@@ -51,9 +49,9 @@ def shop() -> Iterator[str]:
 @pytest.mark.anyio
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_the_bytes_on_the_wire_are_the_pages_for_every_kind_of_source(
-    kling: SandboxKling, tmp_path: Path, shop: str, mode: str
+    fast_kling: SandboxKling, tmp_path: Path, shop: str, mode: str
 ) -> None:
-    access, secret = kling.key_pair
+    access, secret = fast_kling.key_pair
     data = jpeg()
     (tmp_path / "me at home.jpg").write_bytes(data)
     bare = base64.b64encode(data).decode()
@@ -64,14 +62,14 @@ async def test_the_bytes_on_the_wire_are_the_pages_for_every_kind_of_source(
         f"data:image/jpeg;base64,{bare}",
         bare,
     ]
-    env = environment(kling, tmp_path, KLING_ACCESS_KEY=access, KLING_SECRET_KEY=f" {secret}\n")
+    env = environment(fast_kling, tmp_path, KLING_ACCESS_KEY=access, KLING_SECRET_KEY=f" {secret}\n")
     async with Client(server(env), mode=mode) as client:
         for source in sources:
             arguments = {"human_image": source, "cloth_image": shop, "new_render": True}
             result = await client.call_tool("create_try_on", arguments)
             assert isinstance(result, CallToolResult)
             assert not result.is_error, (source[:80], result.content)
-    creates = [request for request in kling.requests if request.method == "POST"]
+    creates = [request for request in fast_kling.requests if request.method == "POST"]
     assert len(creates) == len(sources)
     for request in creates:
         body = request.json
@@ -117,7 +115,7 @@ def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_i
     fast_kling.accounts[0].api_keys.add(secret)
     env = environment(fast_kling, tmp_path, KLING_API_KEY=secret, KOLORS_LOG_LEVEL="DEBUG")
     picture = base64.b64encode(jpeg()).decode()
-    with by_hand(env) as process:
+    with by_hand(env, really=True) as process:
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
         hear(process.stdout, 1)
         say(process.stdin, {"method": "notifications/initialized"})
@@ -155,9 +153,7 @@ def test_the_process_ends_when_standard_input_closes_also_during_a_wait(
 
 def test_a_setting_that_cannot_be_used_is_named_and_ends_the_start(kling: SandboxKling, tmp_path: Path) -> None:
     env = environment(kling, tmp_path, KOLORS_MODEL="v2")
-    done = subprocess.run(
-        [sys.executable, "-m", "kolors_mcp"], env=env, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
-    )
+    done = kolors(env=env, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith('kolors-mcp: KOLORS_MODEL is "v2"; it takes kolors-virtual-try-on-v1 or')
     assert "Traceback" not in done.stderr

@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from commands import account_of, environment, ran
+from commands import HANG_SECONDS, account_of, environment, kolors, python, ran
 from making import jpeg
 
 from kolors_mcp.cli import terminal
 from kolors_mcp.sandbox.kling import SandboxKling
 
-HANG_SECONDS = 100
 COMMANDS = ((), ("serve",), ("demo",), ("demo", "--app"), ("doctor",), ("sandbox",))
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows interrupts consoles, not processes")
 
@@ -86,10 +85,10 @@ def test_an_interrupt_during_the_imports_ends_every_command_without_a_word(tmp_p
     )
     env = environment(tmp_path, PYTHONPATH=os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH")))))
     for command in COMMANDS:
-        done = ran("-m", "kolors_mcp", *command, env=env, cwd=tmp_path)
+        done = kolors(*command, env=env, cwd=tmp_path, really=True)
         assert (done.returncode, done.stdout, done.stderr) == (130, "", ""), command
     # So ends a program that does nothing about it.
-    other = ran("-c", "import pydantic", env=env, cwd=tmp_path)
+    other = ran("-c", "import pydantic", env=env, cwd=tmp_path, really=True)
     assert "KeyboardInterrupt" in other.stderr
 
 
@@ -99,7 +98,11 @@ def test_on_a_terminal_the_server_says_what_it_is_for_and_one_interrupt_ends_it(
 
     ours, theirs = pty.openpty()
     server = subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp"], env=environment(tmp_path), stdin=theirs, stdout=theirs, stderr=theirs
+        [python(really=True), "-m", "kolors_mcp"],
+        env=environment(tmp_path),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     )
     os.close(theirs)
     # Asked by hand, so that it is certain that the server listens.
@@ -135,7 +138,7 @@ def test_an_interrupt_ends_the_server_within_a_call_while_its_input_stays_open(
         {"id": 2, "method": "tools/call", "params": {"name": "create_try_on", "arguments": arguments}},
     )
     with subprocess.Popen(
-        [sys.executable, "-m", "kolors_mcp"],
+        [python(), "-m", "kolors_mcp"],
         env=env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -67,7 +67,7 @@ async def test_a_comparison_has_the_persons_photo_to_the_left_of_the_result(klin
 
 async def test_a_photo_that_is_gone_leaves_the_garment_to_compare_with(kling: SandboxKling, tmp_path: Path) -> None:
     photo = tmp_path / "person.png"
-    Image.new("RGB", (3000, 4000), "gold").save(photo)
+    Image.new("RGB", (1500, 2000), "gold").save(photo)
     async with connected(kling, image_dirs=(tmp_path,)) as client:
         task_id = await finished(client, human_image=str(photo))
         both, text = await viewed(client, task_id, compare=True)

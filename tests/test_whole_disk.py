@@ -13,9 +13,10 @@ from sqlalchemy.exc import OperationalError
 from wishing import World
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import files, keep
-from kolors_mcp.images.files import open_file
+from kolors_mcp.images import write
 from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources import files
+from kolors_mcp.images.sources.files import open_file
 from kolors_mcp.ledger.failures import in_words
 from kolors_mcp.settings import Settings, desktop_folders
 
@@ -105,15 +106,15 @@ def test_wherever_the_disk_is_full_nothing_half_is_left(
         if step == "name":
             patch.setattr(os, "open", _full_for_new_names)
         with pytest.raises(PictureRefusedError, match=f"could not be kept in .*{os.strerror(errno.ENOSPC)}"):
-            keep.keep(png(), tmp_path, "a")
+            write.keep(png(), tmp_path, "a")
     assert list(tmp_path.iterdir()) == [there]
     assert there.read_bytes() == b"something that is there"
-    assert keep.keep(png(), tmp_path, "a") == tmp_path / "a-2.png"
+    assert write.keep(png(), tmp_path, "a") == tmp_path / "a-2.png"
 
 
 def test_without_hard_links_a_picture_is_kept_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "hardlink_to", full)
-    assert keep.keep(png(), tmp_path, "a").read_bytes() == png()
+    assert write.keep(png(), tmp_path, "a").read_bytes() == png()
     assert len(list(tmp_path.iterdir())) == 1
 
 

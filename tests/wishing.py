@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ MINUTE = 60.0
 PERSON = base64.b64encode(jpeg()).decode()
 
 
+@cache
 def garment(colour: str) -> str:
     return base64.b64encode(jpeg(colour=colour)).decode()
 

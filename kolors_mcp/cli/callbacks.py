@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpcore
 import httpx
 
-from kolors_mcp.images.network import NotPublicError, PinnedBackend
+from kolors_mcp.images.sources.network import NotPublicError, PinnedBackend
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):

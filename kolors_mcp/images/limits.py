@@ -15,7 +15,7 @@ MAX_PIXELS = 25_000_000
 SHRUNK_SIDE = 4_000
 """Longest side after the first shrinking: several times what a try-on renders, and half an 8K side."""
 
-WIDEST_RATIO = 2.5
+NOTED_ASPECT_RATIO = 2.5
 """Beyond 1:2.5 or 2.5:1 a note is made; the vendor's sibling pages refuse there, this one states no rule."""
 
 MAX_DECODED_PIXELS = 89_000_000
@@ -64,7 +64,8 @@ MAX_PAGE_BYTES = 512 * 1024
 """Most bytes of a web page that is searched for its main picture, which pages name in their heads."""
 
 FETCH_SECONDS = 20.0
-"""All the time a fetch has, waiting in line, redirects, a page and its picture included."""
+"""All the time a fetch has, waiting in line, redirects, a page and its picture included. A server that brings next to
+nothing is given up much sooner; see `waits`."""
 
 MAX_REDIRECTS = 5
 MAX_FETCHES = 16

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images.content import SLICE, Content, MemoryContent
+from kolors_mcp.images.formats.content import SLICE, Content, MemoryContent
+from kolors_mcp.images.formats.structure import Part, Walked
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import Part, Walked
 
 
 class CheckedPicture:

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,33 +9,25 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import examine, keep, source
-from kolors_mcp.images.content import Content, MemoryContent
-from kolors_mcp.images.fetch import Fetcher, FetchLimits
-from kolors_mcp.images.files import open_file
-from kolors_mcp.images.limits import WIDEST_RATIO
-from kolors_mcp.images.network import Connect, PinnedBackend, Resolver, system_connect, system_resolver
+from kolors_mcp.images import write
+from kolors_mcp.images.formats import examine
+from kolors_mcp.images.formats.content import Content, MemoryContent
+from kolors_mcp.images.formats.structure import Walked
+from kolors_mcp.images.limits import NOTED_ASPECT_RATIO
 from kolors_mcp.images.picture import CheckedPicture
-from kolors_mcp.images.places import Places
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.walked import Walked
+from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
+from kolors_mcp.images.sources.lookups import Resolver
+from kolors_mcp.images.sources.network import Connect, PinnedBackend, system_connect
+from kolors_mcp.images.sources.obtain import Obtained, obtain
+from kolors_mcp.images.sources.places import Places
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
 
 _WALKERS = 4
 """Files looked through at once; they take milliseconds."""
-_LONG_TEXT = 100_000
-"""Characters from which on reading a reference is work for a thread."""
 _DOWNLOADS = 3
 _DOWNLOAD_PAUSE = 0.5
-
-
-@dataclass(frozen=True)
-class _Obtained:
-    content: Content
-    label: str
-    notes: tuple[str, ...] = ()
-    looked: examine.Looked | None = None
 
 
 class Pictures:
@@ -68,7 +59,7 @@ class Pictures:
         self._folders = tuple(folders)
         costs = costs or FetchLimits()
         places = Places(costs.at_once, costs.per_host)
-        backend = PinnedBackend(allowed_hosts, resolver or system_resolver, connect or system_connect, places=places)
+        backend = PinnedBackend(allowed_hosts, resolver, connect or system_connect, places=places)
         self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
         self._decoder: Decoder = decoder or Decoders()
         self._walkers = CapacityLimiter(_WALKERS)
@@ -85,7 +76,7 @@ class Pictures:
             PictureRefusedError: There is no such picture, or it cannot be made fit. Nothing was sent.
         """
         try:
-            obtained = await self._obtain(reference, look=True)
+            obtained = await self._obtain(reference)
             return await self._made_fit(obtained, argument)
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
@@ -96,7 +87,7 @@ class Pictures:
         Raises:
             PictureRefusedError: Either cannot be had, or both are the same picture.
         """
-        pieces: list[tuple[_Obtained, examine.Looked]] = []
+        pieces: list[tuple[Obtained, examine.Looked]] = []
         names = ("cloth_image", "lower_cloth_image")
         try:
             for reference, name in zip((upper, lower), names, strict=True):
@@ -119,7 +110,7 @@ class Pictures:
         """
         for attempt in range(1, _DOWNLOADS + 1):
             try:
-                fetched = await self._fetcher.fetch(url, pages=False)
+                fetched = await self._fetcher.fetch(url, pages=False, patient=True)  # it is paid for
                 data = bytes(fetched.data)
                 await self._verify(data)
             except RefusalError as error:
@@ -138,7 +129,7 @@ class Pictures:
             PictureRefusedError: It is damaged, or no picture any more.
         """
         try:
-            data = await to_thread.run_sync(keep.read, file, limiter=self._walkers)
+            data = await to_thread.run_sync(write.read, file, limiter=self._walkers)
             await self._verify(data)
             return data  # noqa: TRY300  (the two lines before it are what may fail)
         except RefusalError as error:
@@ -186,29 +177,18 @@ class Pictures:
         Raises:
             PictureRefusedError: The folder cannot be written to, or the bytes are no picture.
         """
-        return await to_thread.run_sync(keep.keep, data, folder, stem, limiter=self._walkers)
+        return await to_thread.run_sync(write.keep, data, folder, stem, limiter=self._walkers)
 
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""
         await self._decoder.aclose()
 
-    async def _obtain(self, reference: str, *, look: bool = False) -> _Obtained:
-        """Get hold of the bytes, wherever they are; with a first look if that costs no turn of its own."""
-        if len(reference) > _LONG_TEXT:
-            named = await to_thread.run_sync(source.parse, reference, limiter=self._walkers)
-        else:
-            named = source.parse(reference)
-        if isinstance(named, source.WebLink):
-            fetched = await self._fetcher.fetch(named.url)
-            return _Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
-        if isinstance(named, source.FilePath):
-            opened = _opened_and_looked if look else _opened
-            return await to_thread.run_sync(opened, named.path, self._folders, limiter=self._walkers)
-        return _Obtained(MemoryContent(named.data), named.label)
+    async def _obtain(self, reference: str) -> Obtained:
+        return await obtain(reference, self._fetcher, self._folders, self._walkers)
 
-    async def _garment(self, reference: str, argument: str) -> tuple[_Obtained, examine.Looked]:
+    async def _garment(self, reference: str, argument: str) -> tuple[Obtained, examine.Looked]:
         try:
-            obtained = await self._obtain(reference, look=True)
+            obtained = await self._obtain(reference)
             try:
                 return obtained, await self._looked(obtained)
             except BaseException:
@@ -217,7 +197,7 @@ class Pictures:
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
 
-    async def _looked(self, obtained: _Obtained) -> examine.Looked:
+    async def _looked(self, obtained: Obtained) -> examine.Looked:
         return obtained.looked or await to_thread.run_sync(examine.look, obtained.content, limiter=self._walkers)
 
     async def _written(self, job: Literal["convert", "outfit"], *pictures: Task) -> examine.Made:
@@ -235,7 +215,7 @@ class Pictures:
         if unknown is not None:
             await self._decoder.run("verify", _task(content, unknown))
 
-    async def _made_fit(self, obtained: _Obtained, argument: str) -> CheckedPicture:
+    async def _made_fit(self, obtained: Obtained, argument: str) -> CheckedPicture:
         content, kept_open = obtained.content, False
         try:
             looked = await self._looked(obtained)
@@ -253,22 +233,8 @@ def _task(content: Content, looked: examine.Looked) -> Task:
     return Task(content, looked.kind, looked.walked)
 
 
-def _opened(path: str, folders: Sequence[Path]) -> _Obtained:
-    return _Obtained(*open_file(path, folders))
-
-
-def _opened_and_looked(path: str, folders: Sequence[Path]) -> _Obtained:
-    """Open a file and look through it in one turn of a thread: handing over costs more than a small picture does."""
-    opened = _opened(path, folders)
-    try:
-        return replace(opened, looked=examine.look(opened.content))
-    except BaseException:
-        opened.content.close()
-        raise
-
-
 def _checked(content: Content, walked: Walked, notes: tuple[str, ...], label: str, subject: str) -> CheckedPicture:
     longer, shorter = max(walked.width, walked.height), min(walked.width, walked.height)
-    if longer > shorter * WIDEST_RATIO:
+    if longer > shorter * NOTED_ASPECT_RATIO:
         notes += (f"its sides are {walked.width} to {walked.height}; beyond 2.5 to 1 Kling may refuse it",)
     return CheckedPicture(content, walked, notes=notes, label=label, subject=subject)

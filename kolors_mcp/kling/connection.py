@@ -65,6 +65,13 @@ def _certificates() -> ssl.SSLContext:
     Raises:
         NotConfiguredError: What it names are none, or it wants keys written where they cannot be.
     """
+    folders = os.environ.get("SSL_CERT_DIR", "")
+    # OpenSSL says nothing about a folder that is not there, and no certificate would be valid then.
+    if folders and not os.environ.get("SSL_CERT_FILE") and not any(map(os.path.isdir, folders.split(os.pathsep))):
+        raise NotConfiguredError(
+            f"SSL_CERT_DIR names no folder. {_NOTHING_SENT} Let it name a folder of certificates, or unset it for this "
+            "server."
+        )
     try:
         return httpx.create_ssl_context()
     except (OSError, ValueError) as error:  # `ssl.SSLError` is an OSError

@@ -42,6 +42,10 @@ _NOT_PACKED = frozenset(
         "8bit",
     }
 )
+MOST_MEMBERS = 100
+"""Members of an answer packed with gzip; servers that pack in pieces write a few."""
+_MEMBER = b"\x1f\x8b\x08"
+"""How a member begins."""
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 T = TypeVar("T")
@@ -101,14 +105,26 @@ def packing_of(header: str) -> str | None:
     return packings[0].removeprefix("x-")
 
 
-@linear(b"\0", b"\0\0\0\xff\xff", opening=b"\x1f\x8b\x08\0\0\0\0\0\0\xff")
+@linear(
+    b"\0", b"\0\0\0\xff\xff", b"\x1f\x8b\x08\0\0\0\0\0\0\xff\3\0" + bytes(8),
+    opening=b"\x1f\x8b\x08\0\0\0\0\0\0\xff",
+)  # fmt: skip
 def unpack_gzip(data: bytes) -> bytes:
-    """Return what was packed with gzip.
+    """Return what was packed with gzip, in one member or, as RFC 9110 has it by RFC 1952, in several.
 
     Raises:
         ContentError: It is damaged, or too large.
     """
-    return _unpacked(data, _GZIP)
+    content = bytearray()
+    for _ in range(MOST_MEMBERS):
+        member, data = _unpacked(data, _GZIP)
+        content += member
+        if len(content) > LARGEST_ANSWER:
+            raise ContentError("an answer that is too large")
+        # What follows and is no further member is nobody's, as for browsers and `gunzip`.
+        if not data.startswith(_MEMBER):
+            return bytes(content)
+    raise ContentError("an answer in too many pieces")
 
 
 @linear(b"\0", b"\0\0\0\xff\xff", opening=b"\x78\x9c")
@@ -119,12 +135,13 @@ def unpack_deflate(data: bytes) -> bytes:
         ContentError: It is damaged, or too large.
     """
     try:
-        return _unpacked(data, _ZLIB)
+        return _unpacked(data, _ZLIB)[0]
     except zlib.error:
-        return _unpacked(data, _BARE)
+        return _unpacked(data, _BARE)[0]
 
 
-def _unpacked(data: bytes, how: int) -> bytes:
+def _unpacked(data: bytes, how: int) -> tuple[bytes, bytes]:
+    """Return what was packed, and what follows it."""
     unpacking = zlib.decompressobj(how)
     try:
         content = unpacking.decompress(data, LARGEST_ANSWER + 1)
@@ -136,7 +153,7 @@ def _unpacked(data: bytes, how: int) -> bytes:
         raise ContentError("an answer that is too large")
     if not unpacking.eof:
         raise ContentError("a packed answer that is cut off")
-    return content
+    return content, unpacking.unused_data
 
 
 @linear(

@@ -1,7 +1,8 @@
 """Text that can always be written to standard output: what has no place in UTF-8 is replaced, wherever it stands.
 
 A lone half of a pair of surrogates can come from a file's name, from a client or from Kling. The SDK's writer fails on
-one, and the whole server ends with it. So every message passes here on its way out, whatever made it.
+one, and the whole server ends with it. So every message passes here on its way out, whatever made it. An error of the
+protocol is cut besides: the SDK repeats in it whatever it does not know, such as a method's name, whole.
 """
 
 from types import TracebackType
@@ -9,7 +10,13 @@ from typing import Any, Self, cast
 
 from mcp.shared._stream_protocols import WriteStream
 from mcp.shared.message import SessionMessage
+from mcp_types.jsonrpc import ErrorData, JSONRPCError
 from pydantic import BaseModel
+
+from kolors_mcp.wording import plain
+
+_LONGEST_ERROR = 2_000
+_LONGEST_NAME = 200
 
 
 class EncodableStream:
@@ -22,6 +29,9 @@ class EncodableStream:
     async def send(self, item: SessionMessage, /) -> None:
         """Hand on one message."""
         message = item.message
+        if isinstance(message, JSONRPCError):
+            message = message.model_copy(update={"error": _short(message.error)})
+            item = SessionMessage(message=message, metadata=item.metadata)
         changed = {name: sound for name, value in message if (sound := encodable(value)) is not value}
         if changed:
             item = SessionMessage(message=message.model_copy(update=changed), metadata=item.metadata)
@@ -41,6 +51,19 @@ class EncodableStream:
     ) -> bool | None:
         """Leave the stream."""
         return await self._stream.__aexit__(exc_type, exc_val, exc_tb)
+
+
+def _short(error: ErrorData) -> ErrorData:
+    return ErrorData(code=error.code, message=plain(error.message, _LONGEST_ERROR), data=_short_data(error.data))
+
+
+def _short_data(value: Any) -> Any:
+    """Return what goes along with an error; the SDK and this server put only texts, and lists of them, into it."""
+    if isinstance(value, str):
+        return plain(value, _LONGEST_NAME)
+    if isinstance(value, dict):
+        return {name: _short_data(member) for name, member in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def encodable(value: Any) -> Any:

@@ -1,13 +1,23 @@
 """Speaks with the host that started this process, over standard input and output."""
 
-from collections.abc import Callable
+import io
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import anyio
+from anyio import CapacityLimiter, to_thread
+from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server.stdio import stdio_server
+from mcp.shared._stream_protocols import WriteStream
+from mcp.shared.message import SessionMessage
 
-from kolors_mcp.server.repaired import RepairedStream
+from kolors_mcp.server.lines import LineReader
 from kolors_mcp.server.surface import TryOnServer
+
+Incoming = SessionMessage | Exception
 
 
 async def serve_stdio(
@@ -21,9 +31,48 @@ async def serve_stdio(
         leave: Ends the process. Called once a cancelled serving has put everything away: a thread that waits for
             the host's next line cannot be stopped, and leaving in good order would wait for it.
     """
-    async with stdio_server() as (incoming, outgoing):
-        with anyio.CancelScope() as serving:
-            begun(serving)
-            await server.serve(RepairedStream(incoming), outgoing)
-        if serving.cancel_called:
-            leave()
+    # The SDK's reader has no bounds and answers nothing to what it cannot read, so it is given an empty file.
+    with _standard_input() as descriptor:
+        async with stdio_server(stdin=anyio.wrap_file(io.StringIO())) as (_, outgoing):
+            given, incoming = anyio.create_memory_object_stream[Incoming](0)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_read, LineReader(descriptor), given, outgoing)
+                with anyio.CancelScope() as serving:
+                    begun(serving)
+                    await server.serve(incoming, outgoing)
+                if serving.cancel_called:
+                    leave()
+
+
+async def _read(
+    lines: LineReader, given: MemoryObjectSendStream[Incoming], outgoing: WriteStream[SessionMessage]
+) -> None:
+    thread = CapacityLimiter(1)
+    async with given:
+        while (read := await to_thread.run_sync(lines.next, limiter=thread)) is not None:
+            if isinstance(read, SessionMessage):
+                await given.send(read)
+            else:
+                await outgoing.send(SessionMessage(read))
+
+
+@contextmanager
+def _standard_input() -> Generator[int]:
+    """Keep what the host writes for ourselves: whoever else reads standard input meanwhile finds it empty."""
+    theirs = sys.stdin.fileno()
+    ours, nothing = os.dup(theirs), os.open(os.devnull, os.O_RDONLY)
+    try:
+        _put(nothing, theirs)
+        yield ours
+    finally:
+        # `ours` stays open: a thread may still wait at it.
+        _put(ours, theirs)
+        os.close(nothing)
+
+
+def _put(descriptor: int, place: int) -> None:
+    os.dup2(descriptor, place)
+    if sys.platform == "win32":
+        from mcp.os.win32.utilities import rebind_std_handle_to_fd  # noqa: PLC0415  (exists there only)
+
+        rebind_std_handle_to_fd(place)

@@ -9,6 +9,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context as ToolContext
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp_types import (
@@ -34,6 +35,7 @@ from mcp_types import (
 from kolors_mcp.clock import Clock
 from kolors_mcp.server.encodable import EncodableStream
 from kolors_mcp.server.service import Service
+from kolors_mcp.wording import quoted
 
 if TYPE_CHECKING:
     from kolors_mcp.server.updates import Updates
@@ -98,6 +100,9 @@ class TryOnServer(MCPServer[Service]):
         self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool, as the SDK does, and tell whoever listens that the list of resources has grown."""
+        if self._tool_manager.get_tool(name) is None:
+            known = [tool.name for tool in await self.list_tools() if not _is_for_app_only(tool)]
+            raise ToolError(f"Error: there is no tool {quoted(name, 100)}; there are {', '.join(known)}.")
         result = await super().call_tool(name, arguments, context)
         answer = result.structured_content if isinstance(result, CallToolResult) else None
         if answer and "reference" in answer:

@@ -17,7 +17,7 @@ from mcp_types import CallToolResult, Icon, ToolAnnotations
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from kolors_mcp.errors import KolorsError
+from kolors_mcp.errors import ArgumentError, KolorsError
 from kolors_mcp.models import Answer
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.wording import quoted
@@ -74,6 +74,11 @@ class TryOnTool(Tool):
         return result if convert_result else answer
 
     def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the function takes them.
+
+        Raises:
+            ArgumentError: Some are wrong, missing or unknown.
+        """
         known = cast("dict[str, dict[str, Any]]", self.parameters["properties"])
         complaints = [
             f"{self.name} has no argument {quoted(name, 60)}; it takes {', '.join(known) or 'none'}."
@@ -88,7 +93,7 @@ class TryOnTool(Tool):
         except ValidationError as error:
             complaints += [_sentence(details, known) for details in error.errors(include_url=False)]
         if complaints:
-            raise KolorsError(" ".join(dict.fromkeys(complaints[:MOST_COMPLAINTS])) + " Nothing was sent.")
+            raise ArgumentError(" ".join(dict.fromkeys(complaints[:MOST_COMPLAINTS])) + " Nothing was sent.")
         return checked
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from kolors_mcp.images.content import Content, FileContent, MemoryContent
+from kolors_mcp.images.formats.content import Content, FileContent, MemoryContent
 from kolors_mcp.images.worker import boundaries
 from kolors_mcp.images.worker.channel import Channel, EndedError
 from kolors_mcp.images.worker.jobs import perform

@@ -13,7 +13,7 @@ from contextlib import suppress
 from PIL import AvifImagePlugin, ImageFile
 
 from kolors_mcp.images import limits
-from kolors_mcp.images.costs import memory_for
+from kolors_mcp.images.pixels.costs import memory_for
 from kolors_mcp.images.worker.messages import Request
 
 _THREADS = 2

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from kolors_mcp.images import limits, outfit, preview
-from kolors_mcp.images.content import Content
-from kolors_mcp.images.costs import DearError, no_memory
-from kolors_mcp.images.encode import encode, enough
-from kolors_mcp.images.pixels import decode
+from kolors_mcp.images import limits
+from kolors_mcp.images.formats.content import Content
+from kolors_mcp.images.pixels import outfit, preview
+from kolors_mcp.images.pixels.costs import DearError, no_memory
+from kolors_mcp.images.pixels.decode import decode
+from kolors_mcp.images.pixels.encode import encode, enough
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.worker.messages import Answer, Dear, Done, Given, Job, Refused, Request
 

@@ -12,12 +12,12 @@ from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.images import limits
-from kolors_mcp.images.content import Content
-from kolors_mcp.images.costs import no_process, too_dear
-from kolors_mcp.images.outline import outline_of
+from kolors_mcp.images.formats.content import Content
+from kolors_mcp.images.formats.outline import outline_of
+from kolors_mcp.images.formats.sniff import Kind
+from kolors_mcp.images.formats.structure import Walked
+from kolors_mcp.images.pixels.costs import no_process, too_dear
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sniff import Kind
-from kolors_mcp.images.walked import Walked
 from kolors_mcp.images.worker.messages import Answer, Dear, Done, Given, Job, Refused, Request
 from kolors_mcp.images.worker.process import NotTakenError, Process, Start
 

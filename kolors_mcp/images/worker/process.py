@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from errno import ENOENT
 
-from kolors_mcp.images.content import SLICE, Content, FileContent
+from kolors_mcp.images.formats.content import SLICE, Content, FileContent
 from kolors_mcp.images.worker.channel import HANDS_OVER, Channel, EndedError
 from kolors_mcp.images.worker.messages import TAKEN, Answer, Done, Given, MalformedError, Request, answer_of
 

@@ -1,4 +1,4 @@
-"""Sample pictures, drawn by `draw.py`: a person, and a garment of each kind."""
+"""Sample pictures, drawn by `python -m scripts.samples.draw`: a person, and a garment of each kind."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,0 +1,1 @@
+"""What bytes are as a picture, told from their structure alone: nothing here decodes, and nothing needs Pillow."""

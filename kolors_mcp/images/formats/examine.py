@@ -1,0 +1,105 @@
+"""Judges bytes without decoding them: do they fit as they are. All of it is work for a thread."""
+
+from dataclasses import dataclass
+
+from kolors_mcp.images import limits
+from kolors_mcp.images.formats import jpeg, png
+from kolors_mcp.images.formats.content import Content, MemoryContent
+from kolors_mcp.images.formats.sniff import HEAD, Kind, description_of, kind_of
+from kolors_mcp.images.formats.structure import BrokenError, Walked
+from kolors_mcp.images.refusal import RefusalError, too_small
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at the bytes, without decoding them, has shown."""
+
+    kind: Kind
+    walked: Walked | None
+    fits: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What leaving the rest out changes for the eye."""
+        animated = self.walked is not None and self.walked.animated
+        return ("only the first of its pictures is used",) if animated else ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A picture that was written anew."""
+
+    content: MemoryContent
+    walked: Walked
+    notes: tuple[str, ...]
+
+
+def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
+    """Walk through a picture's structure.
+
+    Raises:
+        RefusalError: It is no picture, too small, or evidently cut off.
+    """
+    head = content.read(0, HEAD)
+    kind = kind_of(head)
+    if kind is None:
+        raise RefusalError(f"is {description_of(head)}. Give a JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture.")
+    walker = {"JPEG": jpeg.walk, "PNG": png.walk}.get(kind)
+    if walker is None:
+        return Looked(kind, None, fits=False)
+    try:
+        walked = walker(content)
+    except BrokenError:
+        return Looked(kind, None, fits=False)
+    if min(walked.width, walked.height) < least:
+        raise too_small(walked.width, walked.height, least)
+    fits = (
+        walked.reencode_reason is None
+        and walked.size <= limits.MAX_BYTES
+        and max(walked.width, walked.height) <= limits.MAX_SIDE
+        and walked.width * walked.height <= limits.MAX_PIXELS
+    )
+    return Looked(kind, walked, fits=fits)
+
+
+def made_of(data: bytes | bytearray, notes: tuple[str, ...]) -> Made:
+    """Look at what was written as strictly as at anybody else's picture, whoever wrote it.
+
+    Raises:
+        RefusalError: It is no picture that fits.
+    """
+    content = MemoryContent(data)
+    looked = look(content)
+    if looked.walked is None or not looked.fits:
+        raise RefusalError("could not be written anew. Save it as a JPEG first.")
+    return Made(content, looked.walked, notes)
+
+
+def can_be_handed_out(data: bytes) -> bool:
+    """Return whether hosts take a picture as it is."""
+    return kind_of(data[:HEAD]) == "JPEG" and len(data) <= limits.HANDED_OUT_BYTES
+
+
+def kind_known(data: bytes) -> Kind:
+    """Return what kind of picture the bytes begin like.
+
+    Raises:
+        RefusalError: None that can be read.
+    """
+    kind = kind_of(data[:HEAD])
+    if kind is None:
+        raise RefusalError("is no picture")
+    return kind
+
+
+def whole(content: Content) -> Looked | None:
+    """See that a picture is whole; return what is known of it if only its decoder can tell.
+
+    Raises:
+        RefusalError: It is not, or it is no picture.
+    """
+    try:
+        looked = look(content, least=1)
+    except RefusalError as error:
+        raise RefusalError(str(error), passing=True) from error
+    return looked if looked.walked is None else None

@@ -1,0 +1,187 @@
+"""Brings decoded pixels of any kind to eight bits of sRGB on white, so that they look as they did."""
+
+import io
+import struct
+from typing import TYPE_CHECKING, Any, cast
+
+from PIL import Image, ImageCms
+
+from kolors_mcp.images.formats.icc import is_srgb, matrix_profile, srgb_light
+from kolors_mcp.images.pixels.typed_pillow import lab, mapped, scaled_values, srgb
+from kolors_mcp.wording import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WHITE = (255, 255, 255)
+_D65 = (0.3127, 0.3290)
+_BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+# Code points of ITU-T H.273, as PNG, HEIF and AVIF carry them: primaries with their white, and transfers.
+_PRIMARIES = {
+    1: (_D65, _BT709),
+    9: (_D65, ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))),
+    11: ((0.314, 0.351), ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
+    12: (_D65, ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
+}
+_LINEAR, _PQ, _HLG = 8, 16, 18
+_HDR_WHITE = 203.0
+"""Nits of ordinary white in HDR pictures (ITU-R BT.2408); what is brighter becomes white."""
+_USUAL_GAMMA = 1 / 2.2
+_SIXTEEN_TO_EIGHT = [(value * 255 + 32767) // 65535 for value in range(65536)]
+
+
+def to_srgb(image: Image.Image, head: bytes) -> tuple[Image.Image, list[str]]:
+    """Return the picture in mode RGB or L, and what was done to it.
+
+    Args:
+        image: A loaded picture.
+        head: The beginning of a HEIC or AVIF, which names its colours where no decoder tells; else empty.
+    """
+    notes: list[str] = []
+    profile = _profile(image, head)
+    image, alpha = _without_alpha(_eight_bits(image, notes), notes)
+    name = {"CMYK": "CMYK", "LAB": "Lab", "YCbCr": "YCbCr"}.get(image.mode)
+    if profile is not None:
+        converted = _converted(image, profile)
+        if converted is None:
+            notes.append("its colour profile is damaged and was left out")
+        else:
+            image = converted
+            if name is None:
+                notes.append(f"colours converted to sRGB from the profile {quoted(_name(profile), 60)}")
+    if image.mode not in ("RGB", "L"):
+        image = _converted(image, None) or image.convert("RGB")
+    if name is not None:
+        notes.append(f"converted from {name} to RGB")
+    if alpha is not None:
+        white = Image.new("RGB", image.size, _WHITE)
+        white.paste(image, mask=alpha)
+        image = white
+        notes.append("transparent parts made white")
+    return image, notes
+
+
+def _eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
+    if image.mode.startswith("I"):
+        return mapped(image.convert("I"), _SIXTEEN_TO_EIGHT, "L")
+    if image.mode == "F":
+        _, brightest = cast("tuple[float, float]", image.getextrema())
+        scale = 255.0 if brightest <= 1 else 1.0
+        return scaled_values(image, scale).convert("L")
+    if image.mode == "1":
+        notes.append("black and white turned into shades of grey")
+        return image.convert("L")
+    return image
+
+
+def _without_alpha(image: Image.Image, notes: list[str]) -> tuple[Image.Image, Image.Image | None]:
+    """Part a picture from its transparency; None if it has none or does not use it."""
+    if image.mode not in ("RGBA", "LA", "PA", "RGBa", "La") and "transparency" not in image.info:
+        if image.mode == "P":
+            notes.append("palette turned into full colours")
+            return image.convert("RGB"), None
+        return image, None
+    if image.mode in ("P", "PA"):
+        notes.append("palette turned into full colours")
+    rgba = image.convert("RGBA")
+    alpha = rgba.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        notes.append("unused transparency left out")
+        return rgba.convert("RGB"), None
+    return rgba.convert("RGB"), alpha
+
+
+def _profile(image: Image.Image, head: bytes) -> bytes | None:
+    """Return the profile that the colours have to be converted from, written out if it was only hinted at."""
+    icc = image.info.get("icc_profile")
+    if isinstance(icc, bytes) and icc:
+        return None if is_srgb(icc, channels=1 if image.mode in ("L", "LA", "I;16", "1") else 3) else icc
+    try:
+        if head:
+            return _coded_profile(head.partition(b"colrnclx")[2][:4])
+        if getattr(image, "format", None) == "PNG" and "srgb" not in image.info:
+            return _png_profile(image)
+    except ValueError:
+        return None  # numbers that describe no colours describe no change either
+    return None
+
+
+def _png_profile(image: Image.Image) -> bytes | None:
+    gamma: Any = image.info.get("gamma", _USUAL_GAMMA)
+    numbers: Any = image.info.get("chromaticity")
+    given = cast("tuple[float, ...] | None", numbers)
+    if not 0.1 <= gamma <= 10:  # noqa: PLR2004  (nothing that a screen ever had)
+        return None
+    white, primaries = _D65, _BT709
+    if given and len(given) == 8:  # noqa: PLR2004  (four pairs)
+        white, primaries = (given[0], given[1]), (given[2:4], given[4:6], given[6:8])
+    usual = all(
+        abs(x - y) < 0.005  # noqa: PLR2004  (rounding)
+        for found, expected in zip((white, *primaries), (_D65, *_BT709), strict=True)
+        for x, y in zip(found, expected, strict=True)
+    )
+    curve: Callable[[float], float] = srgb_light
+    if abs(gamma - _USUAL_GAMMA) > 0.025:  # noqa: PLR2004  (rounding)
+        curve = lambda value: value ** (1 / gamma)  # noqa: E731  (a one-line formula)
+    elif usual:
+        return None
+    return matrix_profile(white, [(x, y) for x, y in primaries], curve)
+
+
+def _coded_profile(codes: bytes) -> bytes | None:
+    if len(codes) < 4:  # noqa: PLR2004  (two 16-bit numbers)
+        return None
+    primaries, transfer = struct.unpack(">HH", codes)
+    curves: dict[int, Callable[[float], float]] = {_LINEAR: float, _PQ: _pq_light, _HLG: _hlg_light}
+    curve = curves.get(transfer, srgb_light)
+    if primaries not in _PRIMARIES or (primaries == 1 and curve is srgb_light):
+        return None
+    white, points = _PRIMARIES[primaries]
+    return matrix_profile(white, points, curve)
+
+
+def _pq_light(value: float) -> float:
+    """Return the light of a PQ value, 1 for ordinary white (SMPTE ST 2084)."""
+    power = value ** (1 / 78.84375)
+    nits = 10_000 * (max(power - 0.8359375, 0.0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
+    return min(1.0, nits / _HDR_WHITE)
+
+
+def _hlg_light(value: float) -> float:
+    """Return the light of an HLG value, 1 for ordinary white at three quarters of the range (ITU-R BT.2100)."""
+
+    def scene(coded: float) -> float:
+        return coded**2 / 3 if coded <= 0.5 else (2.718281828 ** ((coded - 0.55991073) / 0.17883277) + 0.28466892) / 12  # noqa: PLR2004  (the standard's numbers)
+
+    return min(1.0, (scene(value) / scene(0.75)) ** 1.2)
+
+
+def _converted(image: Image.Image, profile: bytes | None) -> Image.Image | None:
+    """Convert by the colour management library; None if the profile is unusable or does not fit the picture."""
+    try:
+        if profile is None:
+            if image.mode != "LAB":
+                return None
+            source = lab()
+        else:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(
+            image,
+            source,
+            srgb(),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    return converted
+
+
+def _name(profile: bytes) -> str:
+    try:
+        return (
+            ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip(" \r\n-") or "unnamed"
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return "unnamed"

@@ -1,0 +1,235 @@
+"""Decodes any picture into upright pixels in sRGB on white, within a budget of memory and time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BufferedReader
+from typing import IO, cast
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+from PIL.Image import Transpose
+
+from kolors_mcp.images.formats import jpeg
+from kolors_mcp.images.formats.content import Content, SpanReader
+from kolors_mcp.images.formats.outline import Outline
+from kolors_mcp.images.formats.sniff import HEAD, Kind
+from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
+from kolors_mcp.images.pixels.costs import WHOLE, DearError, bytes_for, memory_for, most_pixels_for, no_memory
+from kolors_mcp.images.pixels.declared import (
+    USUAL_DEPTH,
+    coefficient_bytes,
+    declared_size,
+    depth_of,
+    frames_of,
+    piece_bytes,
+    turn_of,
+    webp_size,
+)
+from kolors_mcp.images.pixels.flatten import flattened
+from kolors_mcp.images.refusal import RefusalError, too_many_pixels, too_small
+
+_UPRIGHT: dict[int, tuple[Transpose, str]] = {
+    2: (Transpose.FLIP_LEFT_RIGHT, "mirrored"),
+    3: (Transpose.ROTATE_180, "turned by 180 degrees"),
+    4: (Transpose.FLIP_TOP_BOTTOM, "mirrored and turned by 180 degrees"),
+    5: (Transpose.TRANSPOSE, "mirrored and turned by 270 degrees"),
+    6: (Transpose.ROTATE_270, "turned by 90 degrees"),
+    7: (Transpose.TRANSVERSE, "mirrored and turned by 90 degrees"),
+    8: (Transpose.ROTATE_90, "turned by 270 degrees"),
+}
+"""What makes a picture upright, by the EXIF orientation tag; degrees are clockwise."""
+
+_SIDEWAYS = frozenset((5, 6, 7, 8))
+"""Turns that swap width and height."""
+
+_LOSSLESS: frozenset[Kind] = frozenset(("PNG", "GIF", "BMP"))
+
+
+@dataclass
+class Pixels:
+    """A decoded picture: mode RGB or L, upright, sRGB, opaque."""
+
+    image: Image.Image
+    kind: Kind
+    declared: tuple[int, int]
+    """Width and height of the whole picture, upright, although `image` may have been decoded smaller."""
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the picture came from a format that loses nothing, as drawings and screenshots do."""
+        return self.kind in _LOSSLESS
+
+
+def decode(
+    content: Content,
+    kind: Kind,
+    outline: Outline | None,
+    *,
+    smaller: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
+    least: int = MIN_SIDE,
+    memory: int | None = None,
+) -> Pixels:
+    """Return the pixels of a picture.
+
+    Args:
+        content: The bytes.
+        kind: What they begin like.
+        outline: What a walk through them found, if it came to the end.
+        smaller: From the declared size to one that is enough; the picture has it then, or is larger if that was cheap.
+        least: Least pixels of each side.
+        memory: Bytes that may be taken; without, what a picture may have that is decoded alone.
+
+    Raises:
+        RefusalError: They cannot be opened, or cost too much to open.
+        DearError: They cost more than `memory`.
+    """
+    try:
+        return _decode(content, kind, outline, smaller, least, memory)
+    except (RefusalError, DearError):
+        raise
+    except MemoryError as error:
+        raise no_memory(kind, content.size, memory) from error
+    except Exception as error:  # decoders raise anything at all on hostile bytes
+        raise RefusalError(
+            f"is a {kind} that cannot be opened; it is damaged or cut off. Give another copy of it.", passing=True
+        ) from error
+
+
+def _decode(
+    content: Content,
+    kind: Kind,
+    outline: Outline | None,
+    smaller: Callable[[tuple[int, int]], tuple[int, int]],
+    least: int,
+    memory: int | None,
+) -> Pixels:
+    if kind == "WebP":
+        # Its decoder sets memory aside for the declared size as soon as it is opened.
+        size = webp_size(content.read(0, 32))
+        check_size(*size, least, budget=MAX_DECODED_PIXELS)
+        _check_memory(content, size, bytes_for(kind, "RGBA", size, smaller(size)), memory)
+    spans = ((0, content.size),) if outline is None or outline.readable is None else outline.readable
+    with BufferedReader(SpanReader(content, spans), 1 << 16) as file:
+        image = _open(cast("IO[bytes]", file), kind)
+        check_size(*image.size, least, budget=None if kind == "JPEG" else MAX_DECODED_PIXELS)
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            _spare(image, content, outline, smaller, memory)
+        else:
+            extra = piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
+            needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size))
+            _check_memory(content, image.size, needed, memory)
+        declared, frames = declared_size(image, outline), frames_of(image)
+        turn = turn_of(image) if outline is None else outline.turn
+        _load(image, content, kind, memory)
+        if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:
+            raise too_many_pixels(*image.size, MAX_DECODED_PIXELS)
+        notes = [f"only the first of its {frames} used"] if frames else []
+        depth = depth_of(image, content)
+        if depth > USUAL_DEPTH:
+            notes.append(f"reduced from {depth} to 8 bits a channel")
+        if kind == "TIFF":  # whose decoder has turned it already
+            declared, turned = image.size, False
+        else:
+            turned = turn in _SIDEWAYS
+        enough = _swapped(smaller(_swapped(declared, turned)), turned)
+        head = content.read(0, HEAD * 16) if kind in ("HEIC", "AVIF") else b""
+        flat, colour_notes = flattened(image, head, enough)
+        del image
+        notes += colour_notes
+    if turn in _UPRIGHT:
+        transposition, words = _UPRIGHT[turn]
+        notes.insert(0, f"{words} as the photo's tag says")
+        if kind != "TIFF":
+            flat = flat.transpose(transposition)
+    flat.info.clear()
+    return Pixels(flat, kind, _swapped(declared, turned), notes)
+
+
+def _load(image: ImageFile.ImageFile, content: Content, kind: Kind, memory: int | None) -> None:
+    try:
+        image.load()
+    except Exception as error:
+        # Decoders that find no memory call the picture damaged; so whatever comes near the bound is not called that.
+        pixels = image.size[0] * image.size[1]
+        given = memory_for(content.size, pixels) if memory is None else memory
+        if kind in WHOLE and 2 * bytes_for(kind, image.mode, image.size, (1, 1)) > given:
+            raise MemoryError from error
+        raise
+
+
+def _swapped(size: tuple[int, int], turned: bool) -> tuple[int, int]:
+    return (size[1], size[0]) if turned else size
+
+
+def _check_memory(content: Content, size: tuple[int, int], needed: int, memory: int | None) -> None:
+    """Refuse a picture by the memory that its decoder takes, or ask for it, before anything is decoded."""
+    pixels = size[0] * size[1]
+    most = memory_for(content.size, pixels)
+    if needed > most:
+        raise too_many_pixels(*size, most_pixels_for(needed, pixels, most), of_its_kind=True)
+    if memory is not None and needed > memory:
+        raise DearError(most)
+
+
+def check_size(width: int, height: int, least: int, *, budget: int | None) -> None:
+    """Refuse a picture by the size that it declares, before anything is decoded."""
+    if min(width, height) < least:
+        raise too_small(width, height, least)
+    if budget is not None and width * height > budget:
+        raise too_many_pixels(width, height, MAX_DECODED_PIXELS)
+
+
+_DECODERS: dict[Kind, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WebP": WebPImagePlugin.WebPImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+}
+
+
+def _open(file: IO[bytes], kind: Kind) -> ImageFile.ImageFile:
+    """Open with exactly the decoder that the bytes ask for: nothing is guessed, no second picture is looked for."""
+    if kind == "HEIC":
+        from pillow_heif import HeifImageFile  # noqa: PLC0415  (a large library for one kind of picture)
+
+        return HeifImageFile(file)
+    return _DECODERS[kind](file)
+
+
+def _spare(
+    image: JpegImagePlugin.JpegImageFile,
+    content: Content,
+    outline: Outline | None,
+    smaller: Callable[[tuple[int, int]], tuple[int, int]],
+    memory: int | None,
+) -> None:
+    """Bound what a JPEG costs: memory by decoding it smaller if that will do, time by its scans."""
+    width, height = image.size
+    progressive = bool(image.info.get("progressive")) or (outline is not None and outline.progressive)
+    scans = outline.scans if outline is not None else jpeg.count_scans(content)
+    if width * height * scans > MAX_SCAN_PIXELS:
+        raise RefusalError(
+            f"has {width} x {height} pixels in {scans} passes, which takes too long to open. Save it anew first."
+        )
+    enough = smaller(image.size)
+    if enough != image.size:
+        image.draft(image.mode, enough)
+    # All scans of a progressive picture are held whole, whatever is made of them afterwards.
+    held = (width, height) if progressive else image.size
+    if held[0] * held[1] > MAX_DECODED_PIXELS:
+        raise too_many_pixels(width, height, MAX_DECODED_PIXELS)
+    needed = bytes_for("JPEG", image.mode, image.size, enough) + (coefficient_bytes(image, held) if progressive else 0)
+    _check_memory(content, (width, height), needed, memory)

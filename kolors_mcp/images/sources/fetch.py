@@ -1,0 +1,212 @@
+"""Fetches a link that somebody else chose: public hosts only, within one deadline and a number of bytes."""
+
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+import httpcore
+import httpx
+from anyio import CapacityLimiter, to_thread
+
+from kolors_mcp import __version__
+from kolors_mcp.images import limits
+from kolors_mcp.images.formats.sniff import HEAD, is_page, kind_of
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources.certificates import trusted_certificates
+from kolors_mcp.images.sources.failures import failed, refused_by_status
+from kolors_mcp.images.sources.links import check_link, join_link, show_host
+from kolors_mcp.images.sources.network import PinnedBackend
+from kolors_mcp.images.sources.page import main_picture
+from kolors_mcp.images.sources.places import Lines
+from kolors_mcp.images.sources.waits import SLOW_SECONDS, Waits
+from kolors_mcp.wording import plain, quoted
+
+if TYPE_CHECKING:
+    from kolors_mcp.images.sources.pace import PacedStream
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_HEADERS = (
+    ("User-Agent", f"kolors-mcp/{__version__}"),
+    ("Accept", "image/jpeg, image/png, image/webp, image/avif, image/*;q=0.8, */*;q=0.5"),
+    # The bytes as they are: a few compressed kilobytes can inflate to any number.
+    ("Accept-Encoding", "identity"),
+)
+_FIRST_ROOM_BYTES = 1_000_000
+_PAGES_AT_ONCE = 2
+"""Pages searched at once: each takes a core for some hundredths of a second."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a link led to."""
+
+    data: bytearray
+    label: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """What a fetch may cost."""
+
+    seconds: float = limits.FETCH_SECONDS
+    slow_seconds: float = SLOW_SECONDS
+    data_bytes: int = limits.MAX_FETCHED_BYTES
+    redirects: int = limits.MAX_REDIRECTS
+    at_once: int = limits.MAX_FETCHES
+    per_host: int = limits.MAX_FETCHES_PER_HOST
+
+
+class Fetcher:
+    """Asks without cookies, without credentials and past any proxy, with a connection of its own for each question.
+
+    Args:
+        backend: The way out.
+        allowed_hosts: `host` or `host:port` that may be fetched from at other ports than the usual ones.
+        ssl_context: Which certificates are trusted; the usual ones by default.
+        costs: What a fetch may take.
+    """
+
+    def __init__(
+        self,
+        backend: PinnedBackend,
+        allowed_hosts: frozenset[str],
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        costs: FetchLimits | None = None,
+    ) -> None:
+        self._backend = backend
+        self._allowed_hosts = allowed_hosts
+        self._ssl_context = ssl_context
+        self._limits = costs or FetchLimits()
+        self._hosts = Lines(self._limits.per_host)
+        self._searchers = CapacityLimiter(_PAGES_AT_ONCE)
+
+    async def fetch(self, link: str, *, pages: bool = True, patient: bool = False) -> Fetched:
+        """Return the picture behind `link`.
+
+        Args:
+            link: An http or https link.
+            pages: Whether a web page stands for the picture it names as its main one.
+            patient: Whether a slow server has all the time of the fetch.
+
+        Raises:
+            RefusalError: There is no such picture, or it may not be fetched.
+        """
+        waits = Waits(self._limits.seconds if patient else self._limits.slow_seconds)
+        try:
+            with anyio.fail_after(self._limits.seconds):
+                return await self._fetch(link, self._backend.within(waits), pages=pages)
+        except TimeoutError as error:
+            raise RefusalError(
+                f"was not delivered within {self._limits.seconds:g} seconds. Try again, or download it "
+                "and give the file.",
+                passing=True,
+            ) from error
+
+    async def _fetch(self, link: str, way: PinnedBackend, *, pages: bool) -> Fetched:
+        url, data = await self._follow(check_link(link, self._allowed_hosts), way)
+        head = bytes(data[:HEAD])
+        host = plain(show_host(url), 100)
+        if kind_of(head) is not None or not is_page(head):
+            return Fetched(data, host)
+        if not pages:
+            raise RefusalError("leads to a web page, not to a picture. Open the page and give the picture's own link.")
+        named = await to_thread.run_sync(main_picture, bytes(data[: limits.MAX_PAGE_BYTES]), limiter=self._searchers)
+        if named is None:
+            raise RefusalError(
+                f"leads to a web page at {quoted(show_host(url), 100)} that names no main picture. "
+                "Open the page and give the picture's own link."
+            )
+        target = join_link(url, named)
+        if url.scheme == "https" and target[:7].lower() == "http://":
+            target = "https" + target[len("http") :]
+        fetched = await self._fetch(target, way, pages=False)
+        note = f"the link is a web page at {host}; the page's main picture, from {fetched.label}, was used"
+        return replace(fetched, notes=(note, *fetched.notes))
+
+    async def _follow(self, url: httpx.URL, way: PinnedBackend) -> tuple[httpx.URL, bytearray]:
+        """Follow redirects by hand, each hop under the same rules."""
+        for _ in range(self._limits.redirects + 1):
+            host = url.raw_host.rstrip(b".").decode("ascii")
+            async with self._hosts.place(host), self._answer(url, way) as response:
+                if response.status not in _REDIRECTS:
+                    return url, await self._body(url, response)
+                location = _header(response, b"location")
+            if location is None:
+                raise RefusalError(f"is redirected by {quoted(show_host(url), 100)} to nowhere. Check the link.")
+            following = check_link(join_link(url, location), self._allowed_hosts)
+            if url.scheme == "https" and following.scheme == "http":
+                raise RefusalError(
+                    f"is redirected by {quoted(show_host(url), 100)} from https to http, which is not followed. "
+                    "Download it and give the file."
+                )
+            url = following
+        raise RefusalError(f"is redirected more than {self._limits.redirects} times. Give the link it ends at.")
+
+    @asynccontextmanager
+    async def _answer(self, url: httpx.URL, way: PinnedBackend) -> AsyncGenerator[httpcore.Response]:
+        """Ask for the link; whatever goes wrong on the way is told in our words."""
+        host = quoted(show_host(url), 100)
+        try:
+            context = await self._trusted() if url.scheme == "https" else None
+            target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+            connection = httpcore.AsyncHTTPConnection(target.origin, context, network_backend=way)
+            try:
+                headers = [("Host", url.netloc.decode("ascii")), *_HEADERS]
+                async with connection.stream("GET", target, headers=headers) as response:
+                    yield response
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await connection.aclose()
+        except RefusalError:
+            raise
+        except Exception as error:
+            raise failed(error, host) from error
+
+    async def _body(self, url: httpx.URL, response: httpcore.Response) -> bytearray:
+        host = quoted(show_host(url), 100)
+        if response.status != HTTPStatus.OK:
+            raise refused_by_status(response.status, host)
+        encoding = (_header(response, b"content-encoding") or "identity").strip().lower()
+        if encoding not in ("identity", ""):
+            raise RefusalError(f"was sent compressed by {host}, which is not unpacked. Download it and give the file.")
+        declared = (_header(response, b"content-length") or "").strip()
+        announced = int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
+        if announced > self._limits.data_bytes:
+            raise RefusalError(self._too_large())
+        stream = cast("PacedStream", cast("Any", response).extensions["network_stream"])
+        stream.begin_body(chunked=_header(response, b"transfer-encoding") is not None)
+        # Room for all that is announced, at once: what grows bit by bit is moved about and leaves holes behind. But a
+        # server that only announces gets none.
+        data, filled = bytearray(min(announced, _FIRST_ROOM_BYTES)), 0
+        async for chunk in response.aiter_stream():
+            await stream.hand_over(len(chunk))
+            if len(data) < filled + len(chunk) <= announced:
+                data.extend(bytes(announced - len(data)))
+            data[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+            if filled > self._limits.data_bytes:
+                raise RefusalError(self._too_large())
+        if not filled:
+            raise RefusalError(f"is empty: {host} sent no bytes. Check the link.")
+        del data[filled:]
+        return data
+
+    def _too_large(self) -> str:
+        most = self._limits.data_bytes / 1_000_000
+        return f"is larger than {most:g} MB. Ask for a smaller version, or give it as a file."
+
+    async def _trusted(self) -> ssl.SSLContext:
+        if self._ssl_context is None:
+            # Reading the certificates takes tens of milliseconds.
+            self._ssl_context = await to_thread.run_sync(trusted_certificates)
+        return self._ssl_context
+
+
+def _header(response: httpcore.Response, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)

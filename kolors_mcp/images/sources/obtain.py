@@ -1,0 +1,61 @@
+"""Gets hold of the bytes that a reference names, wherever they are: on the web, in a file, or in itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anyio import CapacityLimiter, to_thread
+
+from kolors_mcp.images.formats.content import Content, MemoryContent
+from kolors_mcp.images.formats.examine import Looked, look
+from kolors_mcp.images.sources.fetch import Fetcher
+from kolors_mcp.images.sources.files import open_file
+from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
+
+_THREAD_FROM_CHARACTERS = 100_000
+"""Characters from which on reading a reference is work for a thread."""
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """Bytes that are said to be a picture; whoever has them closes them."""
+
+    content: Content
+    label: str
+    notes: tuple[str, ...] = ()
+    looked: Looked | None = None
+    """What a first look has shown, where it cost no turn of its own."""
+
+
+async def obtain(reference: str, fetcher: Fetcher, folders: Sequence[Path], threads: CapacityLimiter) -> Obtained:
+    """Return what `reference` names.
+
+    Args:
+        reference: A link, path, `file://` link, `data:` URI or bare base64.
+        fetcher: Follows links.
+        folders: Where local files may be read.
+        threads: For reading long references and files.
+
+    Raises:
+        RefusalError: There is no such thing, or it may not be had.
+    """
+    if len(reference) > _THREAD_FROM_CHARACTERS:
+        named = await to_thread.run_sync(parse, reference, limiter=threads)
+    else:
+        named = parse(reference)
+    if isinstance(named, WebLink):
+        fetched = await fetcher.fetch(named.url)
+        return Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
+    if isinstance(named, FilePath):
+        return await to_thread.run_sync(_opened, named.path, folders, limiter=threads)
+    return Obtained(MemoryContent(named.data), named.label)
+
+
+def _opened(path: str, folders: Sequence[Path]) -> Obtained:
+    """Open a file and look through it in one turn of a thread: handing over costs more than a small picture does."""
+    content, label = open_file(path, folders)
+    try:
+        return Obtained(content, label, looked=look(content))
+    except BaseException:
+        content.close()
+        raise

@@ -1,0 +1,217 @@
+"""What a reference is: a link, a path, or the picture itself. Its form decides, here and nowhere else."""
+
+import binascii
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, unquote_to_bytes
+
+import pybase64
+
+from kolors_mcp.bounds import linear
+from kolors_mcp.images.formats.sniff import kind_of
+from kolors_mcp.images.limits import MAX_FETCHED_BYTES
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.wording import quoted
+
+_MAX_PATH_CHARACTERS = 4096
+"""Characters; no system takes longer ones."""
+_MIN_BASE64_CHARACTERS = 32
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{1,30}+):")
+_DRIVE = re.compile(r"/[A-Za-z]:[/\\]")
+_QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019", "\xab\xbb", "<>")
+# Schemes that are sometimes written without slashes; any other word before a colon may be part of a file's name.
+_FOREIGN = frozenset(("about", "attachment", "blob", "cid", "content", "javascript", "mailto", "sandbox"))
+_HELP = "Give an https link, the path of a file, a data: URI or bare base64."
+
+_MAX_HEADER_CHARACTERS = 4096
+"""Characters of a `data:` URI before its comma; a type and a few parameters are below a hundred."""
+_MAX_WRAPPING_CHARACTERS = 10_000
+"""Quotation marks and blanks that are taken from around a reference, before it is taken for none."""
+_SLICE = 64 * 1024
+_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
+_NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_BLANKS = b" \t\r\n\f\v"
+
+
+@dataclass(frozen=True)
+class WebLink:
+    """A picture, or a page with one, on the web."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class FilePath:
+    """A picture in a file, as it was written; nothing has been looked up."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class InlineBytes:
+    """The picture itself."""
+
+    data: bytes
+    label: str
+
+
+Source = WebLink | FilePath | InlineBytes
+
+
+@linear(
+    *(b"%", b"%41", b"%0", b'"', b"'", b"<", b" ", b"\n", b"a", b"A", b"9", b"/", b"../", b":", b";", b",", b"="),
+    *(b"{", b"[", b'{"a":', b"\xc3\xa9", b"\xcc\x81\xcc\xa3", b"\0", b"\\"),
+)
+def parse(reference: str) -> Source:
+    """Return what `reference` is.
+
+    Raises:
+        RefusalError: It is nothing that a picture can be had from.
+    """
+    text = _unwrapped(reference)
+    if not text:
+        raise RefusalError(f"is empty. {_HELP}")
+    scheme = _SCHEME.match(text)
+    name = scheme[1].lower() if scheme else ""
+    if name == "data":
+        return InlineBytes(_data_uri(text), "data: URI")
+    if name in ("http", "https"):
+        return WebLink(text)
+    if name == "file":
+        return FilePath(_file_url(text))
+    if scheme and (name in _FOREIGN or text[scheme.end() : scheme.end() + 2] == "//"):
+        raise RefusalError(f"is a {quoted(name, 20)} link, which cannot be read here. {_HELP}")
+    if _looks_like_base64(text):
+        return InlineBytes(_base64(text), "base64")
+    if "\0" in text or "\n" in text or len(text) > _MAX_PATH_CHARACTERS:
+        raise RefusalError(f"is neither a link nor a path nor the base64 of a picture. {_HELP}")
+    return FilePath(text)
+
+
+@linear(b'"', b"'", b' "', b"<", b" ", b"\xe2\x80\x9c", opening=b'"', closing=b'"')
+def _unwrapped(reference: str) -> str:
+    """Strip blanks and quotation marks around a reference, however they are nested."""
+    text = reference.strip()
+    start, stop, left = 0, len(text), _MAX_WRAPPING_CHARACTERS
+    while stop - start > 1 and text[start] + text[stop - 1] in _QUOTES:
+        start, stop, left = start + 1, stop - 1, left - 1
+        while start < stop and text[start].isspace() and left > 0:
+            start, left = start + 1, left - 1
+        while start < stop and text[stop - 1].isspace() and left > 0:
+            stop, left = stop - 1, left - 1
+        if left <= 0:
+            raise RefusalError(f"is wrapped in thousands of quotation marks and blanks. {_HELP}")
+    return text[start:stop]
+
+
+def _looks_like_base64(text: str) -> bool:
+    """Return whether `text` is base64 that begins with a picture.
+
+    The alphabet alone would make a mistyped path base64, and the first letters alone ("/9j/") make base64 a path.
+    """
+    if len(text) < _MIN_BASE64_CHARACTERS:
+        return False
+    start = re.match(r"[A-Za-z0-9+/_\-\s]*", text[:400])
+    head = "".join(start[0].split()) if start else ""
+    try:
+        decoded = binascii.a2b_base64(head[: len(head) // 4 * 4].encode("ascii").translate(_STANDARD))
+    except (binascii.Error, UnicodeEncodeError):
+        return False
+    if kind_of(decoded) is None:
+        return False
+    # Longer than any path can be, it must be base64 with something wrong in it, and is told so.
+    return len(text) > _MAX_PATH_CHARACTERS or re.fullmatch(r"[A-Za-z0-9+/_\-=\s]+", text) is not None
+
+
+@linear(b"A", b"A ", b"A\n", b"=", b"-_", b"?", b"\xc3\xa9", b" ")
+def _base64(text: str | bytes, start: int = 0) -> bytes:
+    """Read base64 from `start` on."""
+    if len(text) - start > MAX_FETCHED_BYTES * 3 // 2:
+        raise RefusalError(_too_large())
+    try:
+        data = pybase64.b64decode(text[start:], validate=True)
+    except ValueError:
+        # The other alphabet, blanks, or padding left out: cleaning costs twenty times as much as decoding.
+        try:
+            data = pybase64.b64decode(_cleaned(text, start), validate=True)
+        except ValueError as error:
+            raise RefusalError("is base64 that is damaged or cut off. Encode the picture again.") from error
+    if len(data) > MAX_FETCHED_BYTES:
+        raise RefusalError(_too_large())
+    return data
+
+
+@linear(b"A", b"A ", b"=", b"-_", b" ")
+def _cleaned(text: str | bytes, start: int = 0) -> bytearray:
+    """Return base64 in its ordinary alphabet, without blanks, padded. In slices: so there is one copy of it, not three.
+
+    Raises:
+        ValueError: A character belongs to neither alphabet (UnicodeEncodeError).
+    """
+    data = bytearray()
+    for at in range(start, len(text), _SLICE):
+        piece = text[at : at + _SLICE]
+        data += (piece if isinstance(piece, bytes) else piece.encode("ascii")).translate(_STANDARD, _BLANKS)
+    del data[len(data.rstrip(b"=")) :]
+    data += b"=" * (-len(data) % 4)
+    return data
+
+
+@linear(b";", b"%", b"%41", b"%4", b"a", b"\xc3\xa9", b";base64", b" ", opening=b"data:,")
+def _data_uri(text: str) -> bytes:
+    """Read `data:[type][;parameter]...[;base64],content` (RFC 2397)."""
+    comma = text.find(",", 0, _MAX_HEADER_CHARACTERS)
+    if comma < 0:
+        raise RefusalError("is a data: URI without a comma near its beginning. Write data:image/jpeg;base64,...")
+    parameters = [parameter.strip().lower() for parameter in text[len("data:") : comma].split(";")]
+    if "base64" not in parameters:
+        return _unescaped(text, comma + 1)
+    if text.find("%", comma) < 0:
+        return _base64(text, comma + 1)
+    return _base64(_unescaped(text, comma + 1, MAX_FETCHED_BYTES * 3 // 2))
+
+
+@linear(b"%", b"%41", b"%4", b"%%", b"a", b"\xc3\xa9", b"\xf0\x9f\x91\x97")
+def _unescaped(text: str, start: int = 0, most: int = MAX_FETCHED_BYTES) -> bytes:
+    """Return the bytes from `start` on: each character is a byte or an escaped one ("%41").
+
+    Characters that no URI has are taken as their UTF-8. In slices, since each escape becomes an object for a moment.
+    """
+    data = bytearray()
+    while start < len(text):
+        stop = min(start + _SLICE, len(text))
+        if stop < len(text):
+            # An escape is not cut in two.
+            cut = text.find("%", stop - 2, stop)
+            stop = stop if cut < 0 else cut
+        piece = text[start:stop].encode("utf-8", "replace")
+        # The library is fast for whole escapes, and slow for each "%" that begins none.
+        data += _ESCAPES.sub(_read_escapes, piece) if _NO_ESCAPE.search(piece) else unquote_to_bytes(piece)
+        if len(data) > most:
+            raise RefusalError(_too_large())
+        start = stop
+    return bytes(data)
+
+
+def _read_escapes(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[0].replace(b"%", b"").decode("ascii"))
+
+
+@linear(b"/", b"%2f", b"%", b"a", b"../", b"\xcc\x81\xcc\xa3", b"[", b"@", opening=b"file://")
+def _file_url(text: str) -> str:
+    if len(text) > _MAX_PATH_CHARACTERS * 3:  # each character may be escaped
+        raise RefusalError(f"is a file: link too long for any path. {_HELP}")
+    rest = text[len("file:") :]
+    if not rest.startswith("//"):
+        return unquote(rest)
+    host = re.split(r"[/?#]", rest[2:], maxsplit=1)[0]
+    if host.lower() not in ("", "localhost"):
+        raise RefusalError("is a file: link to another machine. Give the path of a file on this one.")
+    path = unquote(rest[2 + len(host) :])
+    # file:///C:/x is C:/x
+    return path[1:] if _DRIVE.match(path) else path
+
+
+def _too_large() -> str:
+    return f"is larger than {MAX_FETCHED_BYTES // 1_000_000} MB. Give it as a file, or ask for a smaller version."

@@ -1,0 +1,113 @@
+"""Keeps a finished picture in a folder, whole or not at all, and never over something that is there."""
+
+import errno
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+
+from kolors_mcp.errors import PictureRefusedError
+from kolors_mcp.images.formats.sniff import HEAD, Kind, kind_of
+from kolors_mcp.images.limits import MAX_FILE_BYTES
+from kolors_mcp.wording import quoted
+
+_ENDINGS: dict[Kind, str] = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WebP": ".webp",
+    "HEIC": ".heic",
+    "AVIF": ".avif",
+    "GIF": ".gif",
+    "BMP": ".bmp",
+    "TIFF": ".tiff",
+}
+_MAX_COPIES = 1_000
+_MAX_STEM_CHARACTERS = 100
+
+
+def keep(data: bytes, folder: Path, stem: str) -> Path:
+    """Write a picture to `folder` as `stem`, or `stem-2`, `stem-3` and so on, with the ending its content asks for.
+
+    Raises:
+        PictureRefusedError: The bytes are no picture, or the folder cannot be written to.
+    """
+    kind = kind_of(data[:HEAD])
+    if kind is None:
+        raise PictureRefusedError("The result is no picture and was not kept.")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:_MAX_STEM_CHARACTERS] or "picture"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{name}.{secrets.token_hex(6)}.part"
+        try:
+            _write(draft, data)
+            return _publish(draft, folder, name, _ENDINGS[kind])
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        reason = quoted(error.strerror or "unknown reason", 100)
+        raise PictureRefusedError(f"The picture could not be kept in {quoted(str(folder))}: {reason}.") from error
+
+
+def read(file: Path) -> bytes:
+    """Return the bytes of a kept picture.
+
+    Raises:
+        OSError: It cannot be read, or is no ordinary file, or larger than any picture.
+    """
+    flags = os.O_RDONLY
+    for option in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+        flags |= getattr(os, option, 0)
+    with os.fdopen(os.open(file, flags), "rb") as opened:
+        status = os.fstat(opened.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            raise OSError(errno.EINVAL, "no ordinary file of a picture's size")
+        return opened.read(MAX_FILE_BYTES)
+
+
+def _write(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    for option in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):
+        flags |= getattr(os, option, 0)
+    with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _publish(draft: Path, folder: Path, name: str, ending: str) -> Path:
+    """Give the written file its name. A second name for it is refused where one exists, even a dangling link."""
+    for number in range(1, _MAX_COPIES):
+        target = folder / (f"{name}{ending}" if number == 1 else f"{name}-{number}{ending}")
+        try:
+            _link(draft, target)
+        except FileExistsError:
+            continue
+        _settle(folder)
+        return target
+    raise FileExistsError(f"{_MAX_COPIES} files of that name")
+
+
+def _link(draft: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(draft)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):
+        # A file system without hard links (FAT, some shares): take the name first, then move onto our own file.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o644))
+        try:
+            draft.replace(target)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
+
+
+def _settle(folder: Path) -> None:
+    """Bring the new name to the disk, where folders can be opened."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,83 @@
+r"""From a line of the host to a message, or to the error that whoever asked is answered with.
+
+The SDK's own reader drops what it cannot read, and the host would wait for ever. And JSON is read in one go, during
+which nothing else happens in this process: so what would take long is refused before it is read. A picture in base64
+does not: 50 MB of it are read in less time than 1 MB of brackets.
+"""
+
+import json
+import re
+from typing import Any, cast
+
+from mcp.shared.message import SessionMessage
+from mcp_types.jsonrpc import INVALID_REQUEST, ErrorData, JSONRPCError, jsonrpc_message_adapter
+from pydantic import ValidationError
+
+from kolors_mcp.bounds import linear
+from kolors_mcp.server.encodable import encodable
+
+MOST_PARTS = 20_000
+"""Brackets, braces and commas of a message, those in its texts included; the dearest take some 30 ms to read."""
+LARGE = 4_000_000
+"""Bytes of a line from which on it must be what is read fast: base64, with a backslash before each `/` at most."""
+_BYTES_FOR_ESCAPE = 16
+"""Bytes that each backslash of a large line must bring: base64 has one in 64, and two for each line's end."""
+
+_HEAD, _TAIL = 1_000, 600
+"""Bytes at both ends of a line that are searched for the request's number."""
+_ID = rb'"id"\s{0,9}:\s{0,9}(?P<id>-?[0-9]{1,18}|"[^"\\\x00-\x1f]{1,200}")\s{0,9}'
+_OTHER = rb'"(?:jsonrpc|method)"\s{0,9}:\s{0,9}"[^"\\\x00-\x1f]{0,200}"\s{0,9}'
+_AT_THE_HEAD = re.compile(rb"\s{0,9}\{\s{0,9}(?:" + _OTHER + rb",\s{0,9}){0,2}" + _ID + rb"[,}]")
+_AT_THE_TAIL = re.compile(
+    rb",\s{0,9}(?:" + _OTHER + rb",\s{0,9}){0,2}" + _ID + rb"(?:,\s{0,9}" + _OTHER + rb"){0,2}\}\s{0,9}\Z"
+)
+
+Read = SessionMessage | JSONRPCError
+"""What a line is: a message for the server, or the answer to one that cannot be read."""
+
+
+@linear(
+    b"[", b'"\\ud800",', b"[],", b'{"a":', b"1e9,", b"1", b"\xff",
+    opening=b'{"jsonrpc":"2.0","id":1,"method":"a","params":{"a":[', closing=b"0]}}",
+)  # fmt: skip
+def message_of(line: bytes | bytearray) -> Read | None:
+    """Return what a line says, or an error with the number of the request; None if there is nobody to answer."""
+    large = len(line) > LARGE
+    dear = large and not (line.isascii() and line.count(b"\\") <= len(line) // _BYTES_FOR_ESCAPE)
+    if dear or line.count(b"[") + line.count(b"{") + line.count(b",") > MOST_PARTS:
+        return unreadable(
+            line[:_HEAD], line[-_TAIL:], "is too large for anything but pictures in base64; give files or links"
+        )
+    try:
+        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+    except ValidationError as refused:
+        strictly = refused.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
+    return (_repaired(line) if strictly and not large else None) or unreadable(
+        line[:_HEAD], line[-_TAIL:], "is not JSON that can be read, is nested too deep, or is no message of JSON-RPC"
+    )
+
+
+def unreadable(head: bytes | bytearray, tail: bytes | bytearray, why: str) -> JSONRPCError | None:
+    """Return the answer to a request that is not read; none if its number cannot be told.
+
+    Args:
+        head: The first bytes of its line, by most SDKs written with the number before the parameters.
+        tail: The last ones, by the others with the number behind them.
+        why: The end of the sentence whose subject is the message.
+    """
+    found = _AT_THE_HEAD.match(head) or _AT_THE_TAIL.search(tail)
+    if found is None or not (b'"method"' in head or b'"method"' in tail):
+        return None
+    number = cast("int | str", json.loads(found["id"].decode("utf-8", "replace")))
+    return JSONRPCError(
+        jsonrpc="2.0", id=number, error=ErrorData(code=INVALID_REQUEST, message=f"The message {why}. Nothing was done.")
+    )
+
+
+def _repaired(line: bytes | bytearray) -> SessionMessage | None:
+    r"""Return a message that only the strict reader refuses: with half a character ("\ud83d"), or nested deep."""
+    try:
+        value: Any = json.loads(line.decode("utf-8", "replace"))
+        return SessionMessage(jsonrpc_message_adapter.validate_python(encodable(value), by_name=False))
+    except (ValueError, RecursionError):  # a ValidationError is a ValueError
+        return None

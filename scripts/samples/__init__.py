@@ -1,0 +1,1 @@
+"""Draws the sandbox's sample pictures."""
