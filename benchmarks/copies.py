@@ -14,7 +14,7 @@ from benchmarks.workload import KINDS, SIZES, data_of, pictures, wish_of
 from kolors_mcp.clock import Clock
 from kolors_mcp.server.service import Service, Upstream
 from kolors_mcp.settings import Credentials, Settings
-from kolors_mcp.try_ons.wish import Wish
+from kolors_mcp.try_ons.request import TryOnRequest
 
 MEASURED = ("1 MB", "9.5 MB")
 
@@ -37,17 +37,18 @@ async def measured(port: int, folder: Path) -> dict[str, Any]:
     service = Service(settings, kling, Clock())
     rows: dict[str, Any] = {}
     try:
-        try_ons = await service.try_ons()
         print("\nCopies: most bytes held by one create, over the bytes of its pictures (what came with the call apart)")
         for kind in KINDS:
             for size in SIZES:
                 arguments = wish_of(kind, size, port, folder)
-                wish = Wish(arguments["human_image"], arguments["cloth_image"], None, None, None, new_render=True)
-                await try_ons.create(wish, service.call())
+                wish = TryOnRequest(
+                    arguments["human_image"], arguments["cloth_image"], None, None, None, new_render=True
+                )
+                await (await service.try_ons()).create(wish)
                 if size not in MEASURED:
                     continue
                 tracemalloc.start()
-                await try_ons.create(wish, service.call())
+                await (await service.try_ons()).create(wish)
                 _now, peak = tracemalloc.get_traced_memory()
                 tracemalloc.stop()
                 copies = peak / sum(map(len, data_of(size, folder)))

@@ -32,7 +32,7 @@ from kolors_mcp.images.pixels.encode import encode, enough
 from kolors_mcp.images.pixels.typed_pillow import resized
 from kolors_mcp.images.sources.fetch import FetchLimits
 from kolors_mcp.images.sources.network import system_connect
-from kolors_mcp.kling.wire import base64_slices
+from kolors_mcp.kling.body import base64_slices
 
 TWELVE = (4000, 3000)
 ROUNDS = 15

@@ -33,11 +33,11 @@ from PIL import Image
 from still_time import turn, until
 from wishing import MINUTE, Said, World
 
+from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.kling.client import CREATE_SECONDS
 from kolors_mcp.kling.refusals import MEANINGS
 from kolors_mcp.sandbox import faults
 from kolors_mcp.server.request import ANSWER_WITHIN
-from kolors_mcp.try_ons.creates import Creates
 
 pytestmark = pytest.mark.anyio
 
@@ -442,15 +442,15 @@ async def test_a_proxy_that_sends_the_create_twice_costs_nothing_where_reference
 async def test_a_caller_who_has_no_more_time_is_told_the_reference_and_the_outcome_is_not_lost(
     world: World, wall: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kolors_mcp.try_ons.creates.LAST_SENDS", 0)
-    waiting, outcome = 0, Creates.outcome
+    monkeypatch.setattr("kolors_mcp.jobs.sending.LAST_SENDS", 0)
+    waiting, outcome = 0, Sending.outcome
 
     async def counted(*arguments: Any, **more: Any) -> Any:
         nonlocal waiting
         waiting += 1
         return await outcome(*arguments, **more)
 
-    monkeypatch.setattr(Creates, "outcome", counted)
+    monkeypatch.setattr(Sending, "outcome", counted)
     wall.faults.append(stall_before_the_answer)
     wall.patience = ANSWER_WITHIN
     assert ANSWER_WITHIN < CREATE_SECONDS / 3

@@ -85,7 +85,7 @@ async def test_fields_that_are_not_set_are_not_sent(kling: SandboxKling, client:
 async def test_base64_is_right_at_every_border_of_its_slices(slice_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if slice_bytes == 192:
         # The same borders, near enough that blocks of a single byte reach them soon.
-        monkeypatch.setattr("kolors_mcp.kling.wire._SLICE", slice_bytes)
+        monkeypatch.setattr("kolors_mcp.kling.body._SLICE", slice_bytes)
     border = range(slice_bytes - 1, slice_bytes + 2)
     data = bytes(range(251)) * (3 * slice_bytes // 251)
     smallest = (1, 2, 5) if slice_bytes == 192 else (slice_bytes // 3 + 1,)

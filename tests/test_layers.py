@@ -63,7 +63,7 @@ HOMES = {
     "httpx": HTTP_CLIENT,
     "httpcore": HTTP_CLIENT,
     "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
-    "pybase64": ("kolors_mcp.kling.wire", "kolors_mcp.images.sources.reference"),
+    "pybase64": ("kolors_mcp.kling.body", "kolors_mcp.images.sources.reference"),
     "PIL": PIXELS,
     "pillow_heif": PIXELS,
     "sqlalchemy": ("kolors_mcp.ledger",),

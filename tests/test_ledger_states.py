@@ -9,7 +9,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
-from kolors_mcp.ledger.rows import JOINED_FOR, joinable, spent_since
+from kolors_mcp.ledger.rows import JOINED_FOR_SECONDS, joinable, spent_since
 from kolors_mcp.ledger.states import RULES, STATES, JobState, states_before
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +98,8 @@ async def test_what_counts_as_spent_and_what_is_joined_is_as_the_table_says(stat
         for seconds in (599, 600, 899, 900):
             now = NOON + seconds
             found = await ledger.database.read(lambda connection: joinable(connection, NEW, now))  # noqa: B023  (awaited here)
-            assert (found is not None) is (joined_since is not None and now - joined_since < JOINED_FOR), seconds
+            assert (found is not None) is (joined_since is not None and now - joined_since < JOINED_FOR_SECONDS), (
+                seconds
+            )
     finally:
         await ledger.aclose()

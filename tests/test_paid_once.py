@@ -298,7 +298,7 @@ async def test_a_ledger_that_hangs_is_a_refusal_in_time(world: World, monkeypatc
         turn(ANSWER_WITHIN)
         await anyio.sleep_forever()
 
-    monkeypatch.setattr("kolors_mcp.try_ons.creates.LAST_SENDS", 0.0)
+    monkeypatch.setattr("kolors_mcp.jobs.sending.LAST_SENDS", 0.0)
     monkeypatch.setattr(Ledger, "reserve", never)
     async with world.server() as assistant:
         said = await assistant.create()

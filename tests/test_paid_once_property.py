@@ -21,6 +21,7 @@ from wishing import MINUTE, PERSON, World, garment
 from kolors_mcp import errors
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.jobs.call import Call
+from kolors_mcp.jobs.jobs import Jobs
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.task import Task as TaskAtKling
 from kolors_mcp.kling.wire import CreateRequest
@@ -29,8 +30,8 @@ from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.rules import ExternalIds
 from kolors_mcp.sandbox.running import running
 from kolors_mcp.sandbox.tasks import Task
-from kolors_mcp.try_ons.domain import TryOns
-from kolors_mcp.try_ons.wish import Wish
+from kolors_mcp.try_ons.request import TryOnRequest
+from kolors_mcp.try_ons.try_ons import TryOns
 
 pytest_plugins = ["postgres"]
 
@@ -76,7 +77,8 @@ class Wishing(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.url = self.new_ledger()
         self.references: dict[str, None] = {}
-        self.try_ons = self.started()
+        self.pictures = Pictures(folders=())
+        self.jobs = self.started()
 
     def new_ledger(self) -> str:
         return self.world.ledger
@@ -84,7 +86,7 @@ class Wishing(RuleBasedStateMachine):
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    def started(self) -> TryOns:
+    def started(self) -> Jobs:
         clock = self.world.time.clock()
         key = api_key(self.world.kling)
 
@@ -92,10 +94,11 @@ class Wishing(RuleBasedStateMachine):
             return await Ledger.open(self.url, clock=clock)
 
         client = KlingClient(self.world.kling.origin, lambda: key, clock=clock)
-        return TryOns(client, Pictures(folders=()), self.world.settings(), open_ledger, clock=clock)
+        return Jobs(client, self.pictures, open_ledger, clock=clock)
 
-    def call(self, wait: float = 0.0) -> Call:
-        return Call("local", self.world.time.clock().deadline(None), wait)
+    def try_ons(self, wait: float = 0.0) -> TryOns:
+        call = Call("local", self.world.time.clock().deadline(None), wait)
+        return TryOns(self.jobs, self.pictures, self.world.settings(), call)
 
     @initialize(
         behaviour=st.integers(0, 5),
@@ -137,8 +140,9 @@ class Wishing(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        self.do(self.try_ons.aclose())
-        self.try_ons = self.started()
+        self.do(self.jobs.aclose())
+        self.pictures = Pictures(folders=())
+        self.jobs = self.started()
 
     @rule(seconds=st.sampled_from([1.0, 5.0, 60.0, 400.0, 601.0]))
     def time_passes(self, seconds: float) -> None:
@@ -146,7 +150,7 @@ class Wishing(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        self.do(self.try_ons.list(1, 30, self.call()))
+        self.do(self.try_ons().list(1, 30))
 
     @rule(number=st.integers(0, 30))
     def poll(self, number: int) -> None:
@@ -155,7 +159,7 @@ class Wishing(RuleBasedStateMachine):
         reference = list(self.references)[number % len(self.references)]
         shown = {task.request.external_task_id for task in self.world.kling.tasks.all if not task.denied_reads}
         try:
-            try_on = self.do(self.try_ons.get(reference, self.call(wait=5)))
+            try_on = self.do(self.try_ons(wait=5).get(reference))
         except errors.KolorsError:
             assert reference not in shown, "what Kling shows by its reference is found"
             return
@@ -172,7 +176,7 @@ class Wishing(RuleBasedStateMachine):
         try:
             self.everything_paid_is_found()
         finally:
-            self.do(self.try_ons.aclose())
+            self.do(self.jobs.aclose())
             self.runner.close()
             self.serving.__exit__(None, None, None)
             self.folder.cleanup()
@@ -183,13 +187,13 @@ class Wishing(RuleBasedStateMachine):
         for task in self.world.kling.tasks.all:
             task.denied_reads = 0
         for task in self.world.kling.tasks.all:
-            found = self.do(self.try_ons.get(task.request.external_task_id or "", self.call()))
+            found = self.do(self.try_ons().get(task.request.external_task_id or ""))
             assert found.task_id == task.id
 
     def create(self, colour: str, wait: float, *, fresh: bool) -> None:
-        wish = Wish(PERSON, garment(colour), new_render=fresh)
+        wish = TryOnRequest(PERSON, garment(colour), new_render=fresh)
         try:
-            try_on = self.do(self.try_ons.create(wish, self.call(wait=wait)))
+            try_on = self.do(self.try_ons(wait).create(wish))
         except errors.UnconfirmedCreateError as error:
             self.references[error.reference] = None
         except errors.KolorsError as error:

@@ -9,11 +9,11 @@ from still_time import idle, turn
 from wishing import PERSON, World
 
 from kolors_mcp.server.request import ANSWER_WITHIN
-from kolors_mcp.try_ons.domain import SENT_WITHIN
+from kolors_mcp.try_ons.try_ons import SENDING_SECONDS
 
 pytestmark = pytest.mark.anyio
 
-PHOTOS_WITHIN = ANSWER_WITHIN - SENT_WITHIN
+PHOTOS_WITHIN = ANSWER_WITHIN - SENDING_SECONDS
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -15,7 +15,7 @@ from wishing import PERSON, Assistant, World
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.server import build_server
 from kolors_mcp.settings import Settings, desktop_folders
-from kolors_mcp.try_ons.domain import TryOns
+from kolors_mcp.try_ons.try_ons import TryOns
 
 SIMULATED = "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made."
 

@@ -12,13 +12,13 @@ from pydantic import SecretStr
 from wishing import World
 
 from kolors_mcp import errors
+from kolors_mcp.jobs.reconcile import Reconciler
+from kolors_mcp.jobs.store import Store
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import Verdict
 from kolors_mcp.sandbox import faults
 from kolors_mcp.settings import Credentials
-from kolors_mcp.try_ons.doubts import Doubts
-from kolors_mcp.try_ons.records import Records
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +54,7 @@ async def test_an_answer_about_another_task_or_an_echo_settles_nothing(task: dic
         raise AssertionError
 
     kling, clock = answering(task), TurnedClock().clock()
-    seen = await Doubts(kling, Records(no_ledger, clock), clock).by_reference(OURS)
+    seen = await Reconciler(kling, Store(no_ledger, clock), clock).find(OURS)
     assert (seen is not None) == found
     await kling.aclose()
 

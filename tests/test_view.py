@@ -17,7 +17,7 @@ from still_time import turn
 
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
-from kolors_mcp.try_ons.gallery import COMPARED_WITHIN
+from kolors_mcp.try_ons.gallery import COMPARED_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -87,7 +87,7 @@ async def test_photos_that_do_not_come_leave_the_result_alone(kling: SandboxKlin
     async def shop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         if kept_waiting:
-            turn(COMPARED_WITHIN)
+            turn(COMPARED_SECONDS)
             await reader.read()  # until the other side has had enough
         picture = jpeg()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture)
@@ -129,7 +129,7 @@ async def test_another_process_shows_the_result_alone_and_says_so(kling: Sandbox
 
 
 async def test_only_the_latest_creates_are_remembered(kling: SandboxKling, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kolors_mcp.try_ons.gallery.REMEMBERED", sum(map(len, PICTURES.values())) + 1000)
+    monkeypatch.setattr("kolors_mcp.jobs.memory.MAX_INPUT_CHARACTERS", sum(map(len, PICTURES.values())) + 1000)
     async with connected(kling) as client:
         first = await finished(client)
         second = await finished(client, cloth_image=base64.b64encode(jpeg(colour="navy")).decode())

@@ -13,13 +13,13 @@ from still_time import idle, turn, until
 from wishing import MINUTE, World
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.jobs.watching import FRESH_SECONDS, PAUSES, Watching
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
 from kolors_mcp.server.request import ANSWER_WITHIN
-from kolors_mcp.try_ons.polls import FRESH, PAUSES, Polls
 
 pytestmark = pytest.mark.anyio
 DAY = 24 * 60 * MINUTE
@@ -239,7 +239,7 @@ async def test_two_hundred_who_wait_for_twenty_tasks_ask_once_per_task_and_inter
         reads.setdefault(request.path.rpartition("/")[2], []).append(request.at)
     assert sorted(reads) == sorted(made)
     for moments in reads.values():
-        assert all(later - earlier >= FRESH for earlier, later in pairwise(moments)), moments
+        assert all(later - earlier >= FRESH_SECONDS for earlier, later in pairwise(moments)), moments
         assert len(moments) <= 2 + 60 / PAUSES.initial_seconds
         assert moments[-1] - moments[0] <= 60 + PAUSES.max_seconds * PAUSES.jitter[1]
     assert max(Counter(len(moments) for moments in reads.values())) < 25
@@ -248,12 +248,12 @@ async def test_two_hundred_who_wait_for_twenty_tasks_ask_once_per_task_and_inter
 async def test_newcomers_are_told_what_others_have_just_seen(world: World) -> None:
     key = api_key(world.kling)
     client = KlingClient(world.kling.origin, lambda: key, clock=world.time.clock())
-    polls = Polls(client, world.time.clock())
+    watching = Watching(client, world.time.clock())
     async with world.server() as assistant:
         made = (await assistant.create()).try_on
-    with polls.watching(made.task_id):
+    with watching.watcher() as watcher:
         for _ in range(50):
-            assert (await polls.now(made.task_id, world.time.clock().deadline(20))).id == made.task_id
+            assert (await watcher.read(made.task_id, world.time.clock().deadline(20))).id == made.task_id
             world.time.now += 0.1
     assert reads_of(world, made.task_id) == 3, "one for each two seconds of the five"
     await client.aclose()
@@ -278,4 +278,4 @@ async def test_nobody_waits_means_nobody_asks(world: World) -> None:
             await polling.wait()
             group.cancel_scope.cancel()
         await idle()
-        assert not [task for task in asyncio.all_tasks() if "Polls" in repr(task.get_coro())]
+        assert not [task for task in asyncio.all_tasks() if "Watching" in repr(task.get_coro())]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.kling.auth import Authorization, skew_of
+from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.connection import open_client
 from kolors_mcp.kling.exchange import Reply, exchange
 from kolors_mcp.kling.references import References
@@ -22,7 +23,6 @@ from kolors_mcp.kling.wire import (
     PACKS,
     TASK,
     TRY_ON_PATH,
-    Body,
     CreateRequest,
     KlingTask,
     ResourcePack,

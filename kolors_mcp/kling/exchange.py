@@ -9,9 +9,10 @@ import httpx
 from kolors_mcp import __version__, errors
 from kolors_mcp.bounds import linear
 from kolors_mcp.clock import Deadline
+from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.content import ContentError, aside, content_of, json_of
 from kolors_mcp.kling.refusals import Verdict
-from kolors_mcp.kling.wire import Body, Envelope
+from kolors_mcp.kling.wire import Envelope
 
 _HEADERS = {
     "Accept": "application/json",

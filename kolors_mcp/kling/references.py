@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from kolors_mcp import errors
 from kolors_mcp.bounds import linear
 from kolors_mcp.clock import Clock
+from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.exchange import Reply
 from kolors_mcp.kling.refusals import Verdict
-from kolors_mcp.kling.wire import Body
 from kolors_mcp.models import REFERENCE_PREFIX, new_reference
 from kolors_mcp.wording import plain
 

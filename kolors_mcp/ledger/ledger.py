@@ -16,10 +16,10 @@ from kolors_mcp.ledger.states import JobState, states_before
 from kolors_mcp.models import FINAL
 from kolors_mcp.wording import plain
 
-KEPT_FOR = 35 * 86400.0
+KEPT_FOR_SECONDS = 35 * 86400.0
 """Seconds for which a row is kept; Kling keeps results for 30 days (vendor)."""
-PRUNED_EVERY = 86400.0
-LONGEST_LABEL, LONGEST_NOTE, MOST_NOTES = 200, 300, 20
+PRUNE_EVERY_SECONDS = 86400.0
+MAX_LABEL_CHARACTERS, MAX_NOTE_CHARACTERS, MAX_NOTES = 200, 300, 20
 LOOKED_UP_AT_ONCE = 500
 """Ids in one query; older SQLites take at most 999 values."""
 
@@ -109,8 +109,8 @@ class Ledger:
                 status=None,
                 created_at=now,
                 updated_at=now,
-                labels=(plain(new.labels[0], LONGEST_LABEL), plain(new.labels[1], LONGEST_LABEL)),
-                notes=tuple(plain(line, LONGEST_NOTE) for line in new.notes[:MOST_NOTES]),
+                labels=(plain(new.labels[0], MAX_LABEL_CHARACTERS), plain(new.labels[1], MAX_LABEL_CHARACTERS)),
+                notes=tuple(plain(line, MAX_NOTE_CHARACTERS) for line in new.notes[:MAX_NOTES]),
                 saved={},
                 code=None,
             )
@@ -212,14 +212,14 @@ class Ledger:
 
         def pruning(connection: Connection) -> int:
             note(connection, PRUNED_AT, now)
-            return connection.execute(delete(TRY_ONS).where(C.created_at < now - KEPT_FOR)).rowcount
+            return connection.execute(delete(TRY_ONS).where(C.created_at < now - KEPT_FOR_SECONDS)).rowcount
 
         removed = await self.database.write(pruning, lock=HOUSEKEEPING)
         self._pruned_at = now
         return removed
 
     async def _prune_daily(self) -> None:
-        if self._clock.wall() >= self._pruned_at + PRUNED_EVERY:
+        if self._clock.wall() >= self._pruned_at + PRUNE_EVERY_SECONDS:
             await self.prune()
 
     async def _change(self, reference: str, state: JobState, values: dict[str, Any]) -> bool:

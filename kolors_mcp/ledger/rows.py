@@ -24,9 +24,9 @@ from kolors_mcp.ledger.schema import TRY_ONS
 from kolors_mcp.ledger.states import RULES, SPENT, JobState
 from kolors_mcp.wording import plain
 
-JOINED_FOR = 600.0
+JOINED_FOR_SECONDS = 600.0
 """Seconds for which the same wish joins the one before it, and for which a doubt keeps it from being sent again."""
-LONGEST_KEY = 500
+MAX_KEY_CHARACTERS = 500
 """Characters of an id that is stored as it is; Kling's have 18."""
 
 C = TRY_ONS.c
@@ -86,7 +86,7 @@ def joinable(connection: Connection, new: NewJob, now: float) -> Job | None:
         "owner": key(new.user),
         "fingerprint": key(new.fingerprint),
         "model_name": new.model_name,
-        "since": now - JOINED_FOR,
+        "since": now - JOINED_FOR_SECONDS,
     }
     row = connection.execute(_JOINABLE, same).one_or_none()
     return None if row is None else job_of(row)
@@ -131,7 +131,11 @@ def job_of(row: Row[Any]) -> Job:
 
 def key(text: str) -> str:
     """Return `text` as it is if a database can hold it, else a hash of it: two users never become one."""
-    if len(text) <= LONGEST_KEY and "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text):
+    if (
+        len(text) <= MAX_KEY_CHARACTERS
+        and "\0" not in text
+        and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    ):
         return text
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

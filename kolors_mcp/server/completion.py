@@ -6,8 +6,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CompleteRequestParams, Completion, PromptReference
 
 from kolors_mcp.server.prompts import MOST, OCCASIONS, beginning_of
-from kolors_mcp.server.resources import PICTURE_TEMPLATE, TRY_ON_TEMPLATE
-from kolors_mcp.server.service import USER, Service
+from kolors_mcp.server.service import Service
+from kolors_mcp.try_ons.uris import PICTURE_TEMPLATE, TRY_ON_TEMPLATE
 from kolors_mcp.wording import quoted
 
 OFFERED = 100
@@ -42,5 +42,5 @@ async def completed(service: Service, params: CompleteRequestParams) -> Completi
 
 
 async def _ids(service: Service, *, finished: bool) -> list[str]:
-    try_ons = await (await service.try_ons()).gallery.remembered(USER, OFFERED)
+    try_ons = await (await service.try_ons()).recent(OFFERED)
     return [try_on.task_id for try_on in try_ons if try_on.status == "succeed" or not finished]

@@ -11,8 +11,7 @@ from kolors_mcp.server.service import Service
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from kolors_mcp.jobs.call import Call
-    from kolors_mcp.try_ons.domain import TryOns
+    from kolors_mcp.try_ons.try_ons import TryOns
 
 ANSWER_WITHIN = 40.0
 """Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
@@ -21,12 +20,11 @@ ToolContext = Context[Service, Any]
 
 
 @asynccontextmanager
-async def calling(ctx: ToolContext, wait_seconds: float = 0.0) -> "AsyncGenerator[tuple[TryOns, Call]]":
-    """Give the try-ons, and the call that asks them: with progress, within the time that the host gives."""
+async def calling(ctx: ToolContext, wait_seconds: float = 0.0) -> "AsyncGenerator[TryOns]":
+    """Give the user's try-ons for this call: with progress, within the time that the host gives."""
     service = ctx.request_context.lifespan_context
     meta = ctx.request_context.meta or {}
     alive = meta.get("progress_token") is not None
     # Also without a token: a client in the same process hears of progress without one.
     async with heartbeat(ctx.report_progress, wait_seconds) as report:
-        try_ons = await service.try_ons()
-        yield try_ons, service.call(None if alive else ANSWER_WITHIN, wait=wait_seconds, report=report)
+        yield await service.try_ons(None if alive else ANSWER_WITHIN, wait=wait_seconds, report=report)

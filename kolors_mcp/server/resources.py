@@ -2,10 +2,7 @@
 
 import base64
 import logging
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -20,7 +17,6 @@ from mcp_types import (
 )
 from pydantic_core import to_json
 
-from kolors_mcp.bounds import linear
 from kolors_mcp.errors import (
     ArgumentError,
     KolorsError,
@@ -28,20 +24,24 @@ from kolors_mcp.errors import (
     ResultUnavailableError,
     TaskNotFoundError,
 )
-from kolors_mcp.jobs.call import Call
-from kolors_mcp.models import TryOn, is_id
-from kolors_mcp.server.service import USER, Service
-from kolors_mcp.try_ons.outcome import picture_uri, try_on_uri
+from kolors_mcp.models import TryOn
+from kolors_mcp.server.service import Service
+from kolors_mcp.try_ons.uris import (
+    PICTURE_TEMPLATE,
+    RECENT,
+    TRY_ON_TEMPLATE,
+    Address,
+    address_of,
+    picture_uri,
+    try_on_uri,
+)
 from kolors_mcp.wording import plain, quoted
 
 if TYPE_CHECKING:
-    from kolors_mcp.try_ons.domain import TryOns
+    from kolors_mcp.try_ons.try_ons import TryOns
 
 logger = logging.getLogger(__name__)
 
-RECENT = "tryon://recent"
-TRY_ON_TEMPLATE = "tryon://{task_id}"
-PICTURE_TEMPLATE = "tryon://{task_id}/images/{index}"
 JSON, JPEG = "application/json", "image/jpeg"
 
 SHRUNK = "kolors-mcp/shrunk"
@@ -54,31 +54,8 @@ RUNNING_MS, FINISHED_MS, PICTURE_MS = 2_000, 3_600_000, 86_400_000
 """How long a host may keep what it read: as long as our own looks last, an hour, and a day, since pictures never change
 and their links live 30 days."""
 
-_ADDRESS = re.compile(r"tryon://([^/?#\s]{1,600})(?:/images/([0-9]{1,2}))?")
 _FOR_BOTH = Annotations(audience=["user", "assistant"])
 _ABSENT = (TaskNotFoundError, ArgumentError, RequestRefusedError, ResultUnavailableError)
-
-
-@dataclass(frozen=True)
-class Address:
-    """What a `tryon://` address means: the latest ones, one try-on, or one of its pictures."""
-
-    task_id: str | None
-    index: int | None = None
-
-
-@linear(b"%41", b"/images/1", b"a", opening=b"tryon://")
-def address_of(uri: str) -> Address | None:
-    """Return what an address means; none if it is not one of ours."""
-    if uri == RECENT:
-        return Address(None)
-    found = _ADDRESS.fullmatch(uri)
-    if found is None:
-        return None
-    task_id = unquote(found[1])
-    if not is_id(task_id):
-        return None
-    return Address(task_id, None if found[2] is None else int(found[2]))
 
 
 def templates() -> list[ResourceTemplate]:
@@ -115,9 +92,10 @@ async def listed(service: Service) -> list[Resource]:
             annotations=_FOR_BOTH,
         )
     ]
-    if service.opened is not None:
-        for try_on in await service.opened.gallery.remembered(USER, LISTED):
-            found += _of(try_on, service.opened)
+    if service.is_open:
+        try_ons = await service.try_ons()
+        for try_on in await try_ons.recent(LISTED):
+            found += _of(try_on, try_ons)
     return found
 
 
@@ -136,7 +114,7 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
             {"uri": shown},
         )
     try:
-        return await _read(await service.try_ons(), address, uri, service.call())
+        return await _read(await service.try_ons(), address, uri)
     except KolorsError as error:
         raise MCPError(
             INVALID_PARAMS if isinstance(error, _ABSENT) else INTERNAL_ERROR, str(error), {"uri": shown}
@@ -150,14 +128,14 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
         ) from error
 
 
-async def _read(try_ons: "TryOns", address: Address, uri: str, call: Call) -> ReadResourceResult:
+async def _read(try_ons: "TryOns", address: Address, uri: str) -> ReadResourceResult:
     if address.task_id is None:
-        rows = [try_on.model_dump(mode="json") for try_on in await try_ons.gallery.recent(call, SHOWN)]
+        rows = [try_on.model_dump(mode="json") for try_on in await try_ons.refreshed(SHOWN)]
         return _text(uri, to_json({"try_ons": rows}).decode(), RUNNING_MS)
     if address.index is None:
-        try_on = await try_ons.gallery.look(address.task_id, call)
+        try_on = await try_ons.look(address.task_id)
         return _text(uri, try_on.model_dump_json(), FINISHED_MS if try_on.finished else RUNNING_MS)
-    jpeg, shrunk = await try_ons.gallery.picture(address.task_id, address.index, call)
+    jpeg, shrunk = await try_ons.picture(address.task_id, address.index)
     contents = BlobResourceContents(
         uri=uri, mime_type=JPEG, blob=base64.b64encode(jpeg).decode(), _meta={SHRUNK: True} if shrunk else None
     )
@@ -189,7 +167,7 @@ def _of(try_on: TryOn, try_ons: "TryOns") -> list[Resource]:
                 name=f"try-on-{try_on.task_id}-{index}.jpg",
                 title=f"Picture {index} of try-on {try_on.task_id}",
                 mime_type=JPEG,
-                size=try_ons.gallery.sizes.get((try_on.task_id, index)),
+                size=try_ons.size_of(try_on.task_id, index),
                 annotations=annotations,
             )
             for index in [image.index for image in try_on.images] or [0]

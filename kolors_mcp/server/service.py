@@ -11,8 +11,11 @@ from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
+    from kolors_mcp.images.pictures import Pictures
+    from kolors_mcp.jobs.jobs import Jobs
+    from kolors_mcp.kling.client import KlingClient
     from kolors_mcp.ledger.ledger import Ledger
-    from kolors_mcp.try_ons.domain import TryOns
+    from kolors_mcp.try_ons.try_ons import TryOns
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,17 @@ USER = "local"
 OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
 
 
+@dataclass(frozen=True)
+class _Account:
+    """What all calls share."""
+
+    jobs: "Jobs"
+    pictures: "Pictures"
+    view: "type[TryOns]"
+
+
 class Service:
-    """One account's try-ons, made on first use."""
+    """One account and its jobs, opened on first use; each call gets a view of its user's try-ons."""
 
     def __init__(self, settings: Settings, open_upstream: OpenUpstream, clock: Clock) -> None:
         """Remember how to open; open nothing."""
@@ -42,47 +54,41 @@ class Service:
         self._open_upstream = open_upstream
         self._resources = AsyncExitStack()
         self._opening = asyncio.Lock()
-        self._try_ons: TryOns | None = None
+        self._account: _Account | None = None
 
     @property
-    def opened(self) -> "TryOns | None":
-        """The try-ons, if anything has needed them yet."""
-        return self._try_ons
+    def is_open(self) -> bool:
+        """Whether anything has needed the account yet."""
+        return self._account is not None
 
-    async def try_ons(self) -> "TryOns":
-        """Return the try-ons, opening the client and, where one is embedded, the simulated Kling."""
-        async with self._opening:
-            if self._try_ons is None:
-                self._try_ons = await self._opened()
-            return self._try_ons
-
-    def call(self, seconds: float | None = None, *, wait: float = 0.0, report: Report = ignore) -> Call:
-        """Return a call that begins now.
+    async def try_ons(self, seconds: float | None = None, *, wait: float = 0.0, report: Report = ignore) -> "TryOns":
+        """Return the try-ons for a call that begins now, opening what it needs.
 
         Args:
-            seconds: Until when it has to be answered; None if nothing cuts it.
+            seconds: Until when the call has to be answered; None if nothing cuts it.
             wait: For how many seconds it waits for a result.
             report: Hears what is going on.
         """
-        return Call(USER, self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS), wait, report)
+        async with self._opening:
+            if self._account is None:
+                self._account = await self._opened()
+        call = Call(USER, self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS), wait, report)
+        return self._account.view(self._account.jobs, self._account.pictures, self._settings, call)
 
-    async def _opened(self) -> "TryOns":
-        # Imported here, and off the event loop: the HTTP client takes longer to load than the tools take to be listed.
-        client, pictures, domain = await asyncio.to_thread(_heavy_modules)
+    async def _opened(self) -> "_Account":
+        """Open the client and, where one is embedded, the simulated Kling."""
+        # Off the event loop: the HTTP client takes longer to load than the tools take to be listed.
+        make_client, make_pictures, make_jobs, view = await asyncio.to_thread(_load)
         upstream = await self._resources.enter_async_context(self._open_upstream())
-        made = domain.TryOns(
-            client.KlingClient(upstream.api_base, upstream.credentials, clock=self._clock),
-            pictures.Pictures(
-                folders=self._settings.image_dirs,
-                allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
-                sleep=self._clock.sleep,
-            ),
-            self._settings,
-            self._open_ledger,
-            clock=self._clock,
+        kling = make_client(upstream.api_base, upstream.credentials, clock=self._clock)
+        pictures = make_pictures(
+            folders=self._settings.image_dirs,
+            allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
+            sleep=self._clock.sleep,
         )
-        self._resources.push_async_callback(made.aclose)
-        return made
+        jobs = make_jobs(kling, pictures, self._open_ledger, save_dir=self._settings.save_dir, clock=self._clock)
+        self._resources.push_async_callback(jobs.aclose)
+        return _Account(jobs, pictures, view)
 
     async def _open_ledger(self) -> "Ledger":
         from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
@@ -96,9 +102,11 @@ class Service:
         await self._resources.aclose()
 
 
-def _heavy_modules():  # noqa: ANN202  (three modules; pyright infers which)
-    from kolors_mcp.images import pictures  # noqa: PLC0415  (see `_opened`)
-    from kolors_mcp.kling import client  # noqa: PLC0415
-    from kolors_mcp.try_ons import domain  # noqa: PLC0415
+def _load() -> "tuple[type[KlingClient], type[Pictures], type[Jobs], type[TryOns]]":
+    """Import what a call needs and the start does not."""
+    from kolors_mcp.images.pictures import Pictures  # noqa: PLC0415  (see `_opened`)
+    from kolors_mcp.jobs.jobs import Jobs  # noqa: PLC0415
+    from kolors_mcp.kling.client import KlingClient  # noqa: PLC0415
+    from kolors_mcp.try_ons.try_ons import TryOns  # noqa: PLC0415
 
-    return client, pictures, domain
+    return KlingClient, Pictures, Jobs, TryOns

@@ -33,6 +33,7 @@ from mcp_types import (
 )
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.jobs.memory import Latest
 from kolors_mcp.server.encodable import EncodableStream
 from kolors_mcp.server.service import Service
 from kolors_mcp.wording import quoted
@@ -65,7 +66,7 @@ class TryOnServer(MCPServer[Service]):
         self._clock = clock
         self._bus = InMemorySubscriptionBus()
         self._sending: set[asyncio.Task[None]] = set()
-        self._told: dict[tuple[str, bool], None] = {}
+        self._told: Latest[tuple[str, bool], bool] = Latest(_TOLD)
         super().__init__(
             subscriptions=self._bus,
             cache_hints={
@@ -107,10 +108,8 @@ class TryOnServer(MCPServer[Service]):
         answer = result.structured_content if isinstance(result, CallToolResult) else None
         if answer and "reference" in answer:
             known = (answer["task_id"], answer["status"] == "succeed")
-            if known not in self._told:
-                self._told[known] = None
-                while len(self._told) > _TOLD:
-                    self._told.pop(next(iter(self._told)))
+            if not self._told.get(known):
+                self._told.keep(known, True)
                 await self._bus.publish(ResourcesListChanged())
         return result
 

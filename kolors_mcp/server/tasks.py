@@ -29,14 +29,14 @@ from kolors_mcp.errors import ArgumentError, KolorsError, RequestRefusedError, T
 from kolors_mcp.models import TryOn, is_id
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.server.service import Service
-from kolors_mcp.try_ons.outcome import KEPT
+from kolors_mcp.try_ons.answers import RESULTS_KEPT
 from kolors_mcp.wording import quoted
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 CREATING_TOOL = "create_try_on"
 POLL_INTERVAL_MS = 3000
 """A try-on takes 20 to 60 seconds; this is between our own shortest and longest pause."""
-TTL_MS = round(KEPT.total_seconds() * 1000)
+TTL_MS = round(RESULTS_KEPT.total_seconds() * 1000)
 """Counted from the creation, so a little before Kling removes the result."""
 READ_WITHIN = 20.0
 """Seconds in which a request about a task is answered."""
@@ -113,10 +113,9 @@ class Tasks(Extension):
         _require_matching_header(ctx, params)
         if not is_id(params.task_id):
             raise MCPError(INVALID_PARAMS, f"Task not found. {quoted(params.task_id, 80)} is no id.")
-        service = ctx.lifespan_context
-        try_ons = await service.try_ons()
+        try_ons = await ctx.lifespan_context.try_ons(READ_WITHIN)
         try:
-            return await try_ons.get(params.task_id, service.call(READ_WITHIN))
+            return await try_ons.get(params.task_id)
         except (TaskNotFoundError, ArgumentError, RequestRefusedError) as error:
             raise MCPError(INVALID_PARAMS, f"Task not found. {error}") from error
         except KolorsError as error:

@@ -11,7 +11,7 @@ from kolors_mcp.models import LONGEST_ID, Model, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
 from kolors_mcp.server.request import ToolContext, calling
 from kolors_mcp.server.tool import TryOnTool
-from kolors_mcp.try_ons.wish import Wish
+from kolors_mcp.try_ons.request import TryOnRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,9 +127,9 @@ async def create_try_on(
     It answers with task_id, status and links once finished, usually after 20 to 60 seconds: then, or after a
     deadline, go on with get_try_on. Never create the same try-on again because an answer took long.
     """
-    wish = Wish(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render)
-    async with calling(ctx, wait_seconds) as (try_ons, call):
-        return await try_ons.create(wish, call)
+    request = TryOnRequest(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render)
+    async with calling(ctx, wait_seconds) as try_ons:
+        return await try_ons.create(request)
 
 
 async def get_try_on(ctx: ToolContext, task_id: TaskId, wait_seconds: WaitSeconds = 20) -> TryOn:
@@ -139,8 +139,8 @@ async def get_try_on(ctx: ToolContext, task_id: TaskId, wait_seconds: WaitSecond
     It costs nothing. Links are signed and live 30 days: give them to the user whole.
     To see the picture itself, call view_try_on.
     """
-    async with calling(ctx, wait_seconds) as (try_ons, call):
-        return await try_ons.get(task_id, call)
+    async with calling(ctx, wait_seconds) as try_ons:
+        return await try_ons.get(task_id)
 
 
 async def list_try_ons(ctx: ToolContext, page_num: PageNum = 1, page_size: PageSize = 30) -> TryOnPage:
@@ -149,8 +149,8 @@ async def list_try_ons(ctx: ToolContext, page_num: PageNum = 1, page_size: PageS
     Use it to find an earlier try-on, or one whose creation was in doubt. It costs nothing.
     If has_more is true, the next page_num may hold more; go on with get_try_on or view_try_on.
     """
-    async with calling(ctx) as (try_ons, call):
-        return await try_ons.list(page_num, page_size, call)
+    async with calling(ctx) as try_ons:
+        return await try_ons.list(page_num, page_size)
 
 
 async def view_try_on(
@@ -161,8 +161,8 @@ async def view_try_on(
     Use it when status is succeed and you or the user want to see the result here. It costs nothing.
     With compare true the person's photo stands to the left of the result, if it is still at hand.
     """
-    async with calling(ctx) as (try_ons, call):
-        view = await try_ons.gallery.view(task_id, index, call, compare=compare)
+    async with calling(ctx) as try_ons:
+        view = await try_ons.view(task_id, index, compare=compare)
     return picture_content(view, compare=compare)
 
 

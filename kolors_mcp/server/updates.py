@@ -11,8 +11,9 @@ from mcp.shared.subscriptions import ResourceUpdated
 
 from kolors_mcp.clock import Backoff, Clock
 from kolors_mcp.errors import KolorsError
-from kolors_mcp.server.resources import SHOWN, Address, address_of
-from kolors_mcp.server.service import USER, Service
+from kolors_mcp.server.resources import SHOWN
+from kolors_mcp.server.service import Service
+from kolors_mcp.try_ons.uris import Address, address_of
 from kolors_mcp.wording import plain
 
 logger = logging.getLogger(__name__)
@@ -91,14 +92,14 @@ class Updates:
 
     async def _state(self, service: Service, address: Address) -> tuple[State, bool]:
         """Return how it stands, and whether it stays so."""
-        gallery = (await service.try_ons()).gallery
+        try_ons = await service.try_ons()
         if address.task_id is not None:
-            try_on = await gallery.look(address.task_id, service.call())
+            try_on = await try_ons.look(address.task_id)
             return ((try_on.task_id, try_on.status),), try_on.finished
-        running = [try_on for try_on in await gallery.remembered(USER, SHOWN) if not try_on.finished]
+        running = [try_on for try_on in await try_ons.recent(SHOWN) if not try_on.finished]
         for try_on in running[:LOOKED_AT]:
-            await gallery.look(try_on.task_id, service.call())  # what it finds is written down
-        return tuple((try_on.task_id, try_on.status) for try_on in await gallery.remembered(USER, SHOWN)), False
+            await try_ons.look(try_on.task_id)  # what it finds is written down
+        return tuple((try_on.task_id, try_on.status) for try_on in await try_ons.recent(SHOWN)), False
 
 
 def _tell_failure(task: "asyncio.Task[None]") -> None:

@@ -1,1 +1,1 @@
-"""The domain: make a try-on, look at it, wait for it, list them. Knows neither MCP nor HTTP."""
+"""One user's try-ons: make one, look at it, list them, show them. Knows neither MCP nor HTTP."""

@@ -1,43 +1,26 @@
-"""What there is to look at: finished pictures, while their links live and from their copies, and what went in."""
+"""Finished pictures to look at, from their links while these live and from their copies, beside what went in."""
 
 import asyncio
 import errno
 import logging
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
-from kolors_mcp.kling.task import status_of
-from kolors_mcp.ledger.job import Job
+from kolors_mcp.jobs.memory import Memory
+from kolors_mcp.jobs.saving import stem_of
 from kolors_mcp.models import ResultImage, TryOn
-from kolors_mcp.try_ons.keeping import stem_of
-from kolors_mcp.try_ons.outcome import next_step, picture_uri, try_on_of, why_no_picture
-from kolors_mcp.try_ons.records import Records, known_of
-from kolors_mcp.try_ons.wish import Wish
-from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
-    from kolors_mcp.kling.client import KlingClient
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED = 8_000_000
-"""Characters of what creates were given that are remembered, the latest first: mostly paths and links, which are short;
-a picture given as base64 counts whole."""
-SHOWN_WITHIN, COMPARED_WITHIN = 17.0, 5.0
-"""Seconds for looking at a try-on, and again for its picture; then for what went in. Hosts cut at 45 and 60."""
-RECENT_ROWS = 100
-"""Newest rows of Kling's list in which recent try-ons are looked for."""
-RECENT_WITHIN = 5.0
-"""Seconds that Kling is given for it; without an answer they are shown as they were."""
-SIZES = 200
+SHOWN_SECONDS, COMPARED_SECONDS = 17.0, 5.0
+"""For looking at a try-on, and again for its picture; then for what went in. Hosts cut at 45 and 60."""
 Beside = Literal["person", "garment"]
-Get = Callable[[str, Call], Awaitable[TryOn]]
 
 
 @dataclass(frozen=True)
@@ -52,121 +35,48 @@ class View:
 
 
 class Gallery:
-    """The try-ons of one user, as something to look at."""
+    """Shows the pictures of try-ons, for the time of one call."""
 
-    def __init__(
-        self,
-        kling: "KlingClient",
-        pictures: "Pictures",
-        records: Records,
-        get: Get,
-        *,
-        folder: Path | None,
-        sandbox: bool,
-    ) -> None:
-        """Remember nothing yet.
+    def __init__(self, memory: Memory, pictures: "Pictures", call: Call, save_dir: Path | None) -> None:
+        """Take what is needed.
 
         Args:
-            kling: Asked for its list.
+            memory: Of what creates were given.
             pictures: Fetches and shows.
-            records: What is written down.
-            get: How to look at one try-on, as `TryOns.get`.
-            folder: Where pictures are saved, if they are.
-            sandbox: Whether all of it is simulated.
+            call: Bounds all of it.
+            save_dir: Where pictures are saved, if they are.
         """
-        self._folder = folder
-        self._kling = kling
+        self._memory = memory
         self._pictures = pictures
-        self._records = records
-        self._get = get
-        self._sandbox = sandbox
-        self.sizes: dict[tuple[str, int], int] = {}
-        """Bytes of the pictures that were handed out lately, by task id and index."""
-        self._given: dict[str, Wish] = {}
+        self._call = call
+        self._save_dir = save_dir
 
-    def remember(self, reference: str, wish: Wish) -> None:
-        """Keep what a create was given, and forget the oldest: it costs nothing until somebody wants to compare."""
-        self._given.setdefault(reference, wish)
-        while sum(map(_length, self._given.values())) > REMEMBERED:
-            self._given.pop(next(iter(self._given)))
-
-    async def look(self, task_id: str, call: Call) -> TryOn:
-        """Look at a try-on, at Kling or, where that cannot tell, at what is kept of it on this machine.
-
-        Raises:
-            KlingError: As `TryOns.get`, and no picture of it is kept.
-        """
-        try:
-            return await self._get(task_id, call.shortened(SHOWN_WITHIN))
-        except errors.KlingError:
-            job = await self._records.find(call.user, task_id)
-            kept = remembered_of(job, sandbox=self._sandbox) if job is not None and job.saved else None
-            if kept is None:
-                raise
-            return kept
-
-    async def view(self, task_id: str, index: int, call: Call, *, compare: bool = False) -> View:
-        """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand.
-
-        Raises:
-            ResultUnavailableError: It is not finished, it failed, has no such picture, or the link is dead.
-            KlingError: Kling could not be asked.
-        """
-        try_on, image, data = await self._found(task_id, index, call)
+    async def view(self, try_on: TryOn, image: ResultImage, *, compare: bool) -> View:
+        """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand."""
+        image, data = await self._served(try_on.task_id, image)
         jpeg = await self._pictures.preview(data)
-        given = self._given.get(try_on.reference or "") if compare else None
-        if given is not None:
-            sides: tuple[tuple[Beside, str], ...] = (("person", given.human_image), ("garment", given.cloth_image))
-            with call.deadline.within(COMPARED_WITHIN).scope():
+        inputs = self._memory.inputs_of(try_on.reference or "") if compare else None
+        if inputs is not None:
+            sides: tuple[tuple[Beside, str], ...] = (("person", inputs.person), ("garment", inputs.garment))
+            with self._call.deadline.within(COMPARED_SECONDS).scope():
                 for beside, source in sides:
                     left = await self._small(source)
                     if left is not None:
                         return View(await self._pictures.beside(left, jpeg), try_on, image, beside)
         return View(jpeg, try_on, image)
 
-    async def picture(self, task_id: str, index: int, call: Call) -> tuple[bytes, bool]:
-        """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that.
-
-        Raises:
-            ResultUnavailableError, KlingError: As `view`.
-        """
-        try_on, image, data = await self._found(task_id, index, call)
+    async def picture(self, try_on: TryOn, image: ResultImage) -> tuple[bytes, bool]:
+        """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that."""
+        image, data = await self._served(try_on.task_id, image)
         jpeg, shrunk = await self._pictures.handed_out(data)
-        self.sizes[try_on.task_id, image.index] = len(jpeg)
-        while len(self.sizes) > SIZES:
-            self.sizes.pop(next(iter(self.sizes)))
+        self._memory.keep_size(try_on.task_id, image.index, len(jpeg))
         return jpeg, shrunk
 
-    async def remembered(self, user: str, most: int) -> list[TryOn]:
-        """Return the latest try-ons that were made here, the newest first, as they were last seen."""
-        shown = [remembered_of(job, sandbox=self._sandbox) for job in await self._records.recent(user, most)]
-        return [try_on for try_on in shown if try_on is not None]
-
-    async def recent(self, call: Call, most: int) -> list[TryOn]:
-        """Return the latest try-ons that were made here, the newest first, as they are now if Kling can be asked."""
-        remembered = await self.remembered(call.user, most)
-        if not remembered:
-            return []
+    async def _served(self, task_id: str, image: ResultImage) -> tuple[ResultImage, bytes]:
+        """Return a finished picture in time, as it was served."""
         try:
-            tasks = await self._kling.page(1, RECENT_ROWS, deadline=call.deadline.within(RECENT_WITHIN))
-        except errors.KolorsError as error:
-            logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
-            return remembered
-        jobs = await self._records.find_many(call.user, [try_on.task_id for try_on in remembered])
-        now = {task.id: try_on_of(task, known_of(jobs.get(task.id)), sandbox=self._sandbox) for task in tasks}
-        return [now.get(try_on.task_id, try_on) for try_on in remembered]
-
-    async def _found(self, task_id: str, index: int, call: Call) -> tuple[TryOn, ResultImage, bytes]:
-        """Return a finished picture as it was served."""
-        try_on = await self.look(task_id, call)
-        image = _numbered(try_on.images, index)
-        if image is None:
-            image = _numbered(_copies(try_on.task_id, await self._records.find(call.user, try_on.task_id)), index)
-        if image is None:
-            raise errors.ResultUnavailableError(why_no_picture(try_on, index))
-        try:
-            with call.deadline.within(SHOWN_WITHIN).scope():
-                return try_on, *await self._data_of(try_on.task_id, image)
+            with self._call.deadline.within(SHOWN_SECONDS).scope():
+                return await self._data_of(task_id, image)
         except errors.PictureRefusedError as error:
             raise _not_shown(image, str(error)) from error
         raise _not_shown(image, "It did not come in time.")
@@ -192,14 +102,14 @@ class Gallery:
             OSError: It is any other file, whatever the ledger says.
         """
         path = Path(image.saved_to or "")
-        here = self._folder is not None and path.parent.resolve() == self._folder.resolve()
+        here = self._save_dir is not None and path.parent.resolve() == self._save_dir.resolve()
         # The folder may have been another one when it was saved, but never the name.
         if not here and not path.name.startswith(stem_of(task_id, image.index)):
             raise PermissionError(errno.EACCES, "not a picture that was saved here")
         return path
 
     async def _small(self, source: str) -> bytes | None:
-        """Return what was given, made small; none if it is not there any more."""
+        """Return what was given, made small; None if it is not there any more."""
         try:
             picture = await self._pictures.prepare(source, "picture")
             try:
@@ -216,47 +126,4 @@ def _not_shown(image: ResultImage, reason: str) -> errors.ResultUnavailableError
     return errors.ResultUnavailableError(
         f"The picture cannot be shown: {reason} Its link is {image.url} . Kling keeps pictures for 30 days; "
         "after that only a saved copy is left."
-    )
-
-
-def _length(wish: Wish) -> int:
-    return len(wish.human_image) + len(wish.cloth_image) + len(wish.lower_cloth_image or "")
-
-
-def remembered_of(job: Job, *, sandbox: bool) -> TryOn | None:
-    """Return what is known of a create without asking Kling; none if it is not known to have become a task."""
-    if job.task_id is None:
-        return None
-    images = _copies(job.task_id, job)
-    status, odd = status_of("succeed" if images else job.status)
-    return TryOn(
-        task_id=job.task_id,
-        reference=job.reference,
-        status=status,
-        status_message=odd,
-        created_at=datetime.fromtimestamp(job.created_at, UTC),
-        updated_at=datetime.fromtimestamp(job.updated_at, UTC),
-        model_name=job.model_name,
-        images=images,
-        notes=job.notes,
-        sandbox=sandbox,
-        next_step=next_step(job.task_id, status, images=bool(images)),
-    )
-
-
-def _numbered(images: Sequence[ResultImage], index: int) -> ResultImage | None:
-    """Return the picture with this index; if there is none, the first for 0, should Kling count from another number."""
-    exact = next((image for image in images if image.index == index), None)
-    return images[0] if exact is None and index == 0 and images else exact
-
-
-def _copies(task_id: str, job: Job | None) -> tuple[ResultImage, ...]:
-    return tuple(
-        ResultImage(
-            index=index,
-            url=Path(path).absolute().as_uri(),
-            saved_to=path,
-            resource_uri=picture_uri(task_id, index),
-        )
-        for index, path in sorted(job.saved.items() if job else ())
     )

@@ -1,4 +1,4 @@
-"""From a wish to what can be sent: which model, two pictures made fit, and what tells this wish from others."""
+"""From a request to what can be sent: the model, two pictures made fit, and what tells this request from others."""
 
 import asyncio
 import hashlib
@@ -6,31 +6,31 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.models import V1, V1_5, Model, Picture
-from kolors_mcp.try_ons.wish import Wish
+from kolors_mcp.try_ons.request import TryOnRequest
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
 
 
-def model_for(wish: Wish, default: Model | None) -> tuple[Model | None, tuple[str, ...]]:
-    """Return the model to ask for, none for Kling's own default, and notes on how it was chosen.
+def model_for(request: TryOnRequest, default: Model | None) -> tuple[Model | None, tuple[str, ...]]:
+    """Return the model to ask for, None for Kling's own default, and notes on how it was chosen.
 
     Raises:
-        ArgumentError: The model cannot wear what is wished for.
+        ArgumentError: The model cannot wear what is asked for.
     """
-    if wish.lower_cloth_image is None:
-        return wish.model_name or default, ()
-    if wish.model_name == V1:
+    if request.lower_cloth_image is None:
+        return request.model_name or default, ()
+    if request.model_name == V1:
         raise errors.ArgumentError(
             f"model_name {V1} dresses a person in one garment only; an upper and a lower one together need {V1_5}. "
             "Nothing was sent. Leave model_name out, or lower_cloth_image."
         )
-    if wish.model_name is None and default == V1:
+    if request.model_name is None and default == V1:
         return V1_5, (f"used {V1_5} instead of the default {V1}, which takes one garment only",)
     return V1_5, ()
 
 
-async def prepared(wish: Wish, pictures: "Pictures") -> tuple[Picture, Picture]:
+async def prepare(request: TryOnRequest, pictures: "Pictures") -> tuple[Picture, Picture]:
     """Return the person's and the garment's picture, made fit at the same time; the caller closes them.
 
     Raises:
@@ -38,12 +38,12 @@ async def prepared(wish: Wish, pictures: "Pictures") -> tuple[Picture, Picture]:
     """
 
     async def cloth() -> Picture:
-        if wish.lower_cloth_image is None:
-            return await pictures.prepare(wish.cloth_image, "cloth_image")
-        return await pictures.outfit(wish.cloth_image, wish.lower_cloth_image)
+        if request.lower_cloth_image is None:
+            return await pictures.prepare(request.cloth_image, "cloth_image")
+        return await pictures.outfit(request.cloth_image, request.lower_cloth_image)
 
     tasks: tuple[asyncio.Task[Picture], ...] = (
-        asyncio.ensure_future(pictures.prepare(wish.human_image, "human_image")),
+        asyncio.ensure_future(pictures.prepare(request.human_image, "human_image")),
         asyncio.ensure_future(cloth()),
     )
     try:
@@ -58,7 +58,7 @@ async def prepared(wish: Wish, pictures: "Pictures") -> tuple[Picture, Picture]:
 
 
 def fingerprint(human: Picture, cloth: Picture) -> str:
-    """Return what tells two wishes apart: the prepared bytes of both pictures."""
+    """Return what tells two requests apart: the prepared bytes of both pictures."""
     whole = hashlib.sha256()
     for picture in (human, cloth):
         whole.update(picture.digest)

@@ -6,8 +6,8 @@ from kolors_mcp.models import Model
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What somebody wants: a person dressed in a garment, or in an upper and a lower one."""
+class TryOnRequest:
+    """A person to be dressed in a garment, or in an upper and a lower one."""
 
     human_image: str
     cloth_image: str

@@ -1,4 +1,4 @@
-"""The ledger as the domain sees it: needed before money is spent, helpful but not needed for looking."""
+"""The ledger as the jobs need it: without it no money is spent; looking goes on without it."""
 
 import asyncio
 import logging
@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, TypeVar
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.try_ons.outcome import Known
 
 if TYPE_CHECKING:
     from kolors_mcp.ledger.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
-CLOSED_FOR = 15.0
-"""Seconds for which a ledger that failed to open is not tried again where it is only helpful."""
+REOPEN_SECONDS = 15.0
+"""For how long a ledger that failed to open is not tried again where it is only helpful."""
 
 T = TypeVar("T")
 OpenLedger = Callable[[], "Awaitable[Ledger]"]
 
 
-class Records:
+class Store:
     """What is written down. The ledger is opened at the first use, and again after it failed to open."""
 
     def __init__(self, open_ledger: OpenLedger, clock: Clock) -> None:
@@ -44,7 +43,7 @@ class Records:
                 try:
                     self._ledger = await self._open_ledger()
                 except LedgerError:
-                    self._closed_until = self._clock.monotonic() + CLOSED_FOR
+                    self._closed_until = self._clock.monotonic() + REOPEN_SECONDS
                     raise
             return self._ledger
 
@@ -53,20 +52,20 @@ class Records:
         if self._ledger is not None:
             await self._ledger.aclose()
 
-    async def find(self, user: str, task_id: str) -> Job | None:
-        """Return what is written about a task id or reference; none also if the ledger cannot be read."""
-        return await self._tolerant(lambda ledger: ledger.find(user, task_id), None)
+    async def find(self, user: str, name: str) -> Job | None:
+        """Return what is written about a task id or reference; None also if the ledger cannot be read."""
+        return await self._tolerant(lambda ledger: ledger.find(user, name), None)
 
     async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
         """Return what is written about many task ids."""
         return await self._tolerant(lambda ledger: ledger.find_many(user, task_ids), {})
 
-    async def recent(self, user: str, most: int) -> list[Job]:
-        """Return the latest jobs, the newest first."""
-        return await self._tolerant(lambda ledger: ledger.recent(user, most), [])
+    async def recent(self, user: str, limit: int) -> list[Job]:
+        """Return the user's latest jobs, the newest first."""
+        return await self._tolerant(lambda ledger: ledger.recent(user, limit), [])
 
     async def doubts(self, user: str) -> list[Job]:
-        """Return the creates of which nobody knows yet what became of them."""
+        """Return the user's creates of which nobody knows yet what became of them."""
         return await self._tolerant(lambda ledger: ledger.doubts(user), [])
 
     async def write(self, action: "Callable[[Ledger], Awaitable[None]]") -> None:
@@ -81,10 +80,3 @@ class Records:
         except LedgerError as error:
             logger.warning("%s", error)
             return otherwise
-
-
-def known_of(job: Job | None) -> Known:
-    """Return what a job adds to Kling's own answer."""
-    if job is None:
-        return Known()
-    return Known(job.reference, job.model_name, job.notes, job.saved)

@@ -1,17 +1,17 @@
-"""Paid creates: each is sent once, and what became of it is found out and written down, whoever still waits."""
+"""Sends paid creates: each once, and what became of it is found out and written down, whoever still waits."""
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
-from kolors_mcp.jobs.call import Report
+from kolors_mcp.jobs.call import Call
+from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.jobs.reconcile import Reconciler
+from kolors_mcp.jobs.store import Store
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
-from kolors_mcp.try_ons.doubts import Doubts
-from kolors_mcp.try_ons.records import Records
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -33,36 +33,25 @@ LAST_SENDS = 3.0
 """Seconds that sends in flight are given when the server closes; hosts allow some 5 for all of it."""
 
 
-@dataclass
-class _Send:
-    task: asyncio.Task[Task] | None = None
-    abandoned: asyncio.Event = field(default_factory=asyncio.Event)
-    """The caller has gone: finish what left, start nothing more."""
+class Sending:
+    """The creates that this process sends."""
 
-
-class Creates:
-    """The creates of one user that this process sends."""
-
-    def __init__(self, kling: "KlingClient", records: Records, doubts: Doubts, clock: Clock) -> None:
+    def __init__(self, kling: "KlingClient", store: Store, reconciler: Reconciler, clock: Clock) -> None:
         """Start with none in flight."""
         self._kling = kling
-        self._records = records
-        self._doubts = doubts
+        self._store = store
+        self._reconciler = reconciler
         self._clock = clock
-        self._sends: dict[str, _Send] = {}
-        self._taken_back: set[asyncio.Task[None]] = set()
+        self._sends: InFlight[Task] = InFlight()
+        self._abandoned: dict[str, asyncio.Event] = {}
+        """By reference, set when the caller has gone: finish what left, start nothing more."""
+        self._taken_back: InFlight[None] = InFlight()
 
     async def aclose(self) -> None:
         """Give what is in flight a moment to end; what does not is in doubt, and is looked for at the next start."""
-        for send in self._sends.values():
-            send.abandoned.set()
-        sends = [send.task for send in self._sends.values() if send.task is not None]
-        tasks: list[asyncio.Task[Any]] = [*sends, *self._taken_back]
-        if tasks:
-            _done, late = await asyncio.wait(tasks, timeout=LAST_SENDS)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        for abandoned in self._abandoned.values():
+            abandoned.set()
+        await asyncio.gather(self._sends.aclose(LAST_SENDS), self._taken_back.aclose(LAST_SENDS))
 
     async def reserve(self, new: NewJob, *, daily_limit: int | None) -> Reservation:
         """Write a request down, as `Ledger.reserve` does; if the caller leaves meanwhile, it is taken back.
@@ -71,37 +60,33 @@ class Creates:
             LedgerError: It cannot be written down.
             DailyLimitError: The user has made as many today as they may.
         """
-        ledger = await self._records.ledger()
+        ledger = await self._store.ledger()
         writing = asyncio.create_task(ledger.reserve(new, daily_limit=daily_limit))
         try:
             return await asyncio.shield(writing)
         except BaseException:
             # Also after an error: the row may be there although the database did not say so.
-            taking_back = asyncio.create_task(self._take_back(writing, new.reference))
-            self._taken_back.add(taking_back)
-            taking_back.add_done_callback(self._taken_back.discard)
+            self._taken_back.join(new.reference, lambda: self._take_back(writing, new.reference))
             raise
 
-    def start(self, job: Job, request: "CreateRequest", busy: Deadline, report: Report) -> None:
+    def start(self, job: Job, request: "CreateRequest", call: Call) -> None:
         """Begin to send a reserved create, in a task of its own that outlives its caller.
 
         Args:
             job: What was reserved.
             request: What to send; its pictures are closed when it is over.
-            busy: Until when a busy account is waited for.
-            report: Told what keeps it.
+            call: As long as it waits, a busy account is waited for; it is told what keeps the create.
         """
-        send = self._sends[job.reference] = _Send()
-        send.task = asyncio.create_task(self._sent(job, request, busy, report, send.abandoned))
+        abandoned = self._abandoned[job.reference] = asyncio.Event()
+        send = self._sends.join(job.reference, lambda: self._send(job, request, call, call.waiting(), abandoned))
 
         def ended(task: asyncio.Task[Task]) -> None:
-            self._sends.pop(job.reference, None)
-            request.human_image.close()
-            request.cloth_image.close()
+            del self._abandoned[job.reference]
+            request.close()
             if not task.cancelled() and (error := task.exception()) is not None:
                 logger.info("create %s ended: %s", job.reference, plain(str(error), 400))
 
-        send.task.add_done_callback(ended)
+        send.add_done_callback(ended)
 
     async def outcome(self, reference: str, deadline: Deadline, *, owned: bool) -> Task | None:
         """Wait for a create in flight; None if it is not in flight here, or not over in time.
@@ -115,31 +100,34 @@ class Creates:
             KolorsError: As it ended.
         """
         send = self._sends.get(reference)
-        if send is None or send.task is None:
+        if send is None:
             return None
         try:
-            with deadline.scope():
-                await asyncio.wait((send.task,))
+            in_time = await ends(send, deadline)
         except asyncio.CancelledError:
             if owned:
-                send.abandoned.set()
+                self._abandon(reference)
             raise
-        if not send.task.done():
+        if not in_time:
             if owned:
-                send.abandoned.set()
+                self._abandon(reference)
             return None
-        if send.task.cancelled():
+        if send.cancelled():
             raise errors.UnconfirmedCreateError(reference, "This server stopped while it was sending.")
-        return send.task.result()
+        return send.result()
 
-    def in_flight(self, reference: str) -> bool:
+    def is_sending(self, reference: str) -> bool:
         """Whether this process is sending the create right now."""
-        return reference in self._sends
+        return self._sends.get(reference) is not None
 
-    async def _sent(
-        self, job: Job, request: "CreateRequest", busy: Deadline, report: Report, abandoned: asyncio.Event
+    def _abandon(self, reference: str) -> None:
+        if (abandoned := self._abandoned.get(reference)) is not None:
+            abandoned.set()
+
+    async def _send(
+        self, job: Job, request: "CreateRequest", call: Call, busy: Deadline, abandoned: asyncio.Event
     ) -> Task:
-        # A caller who was cancelled while the wish was written down gets the turn to say so.
+        # A caller who was cancelled while the request was written down gets the turn to say so.
         await asyncio.sleep(0)
         tries, unreachable = 0, self._clock.deadline(UNREACHABLE_SECONDS)
         refusal: errors.KolorsError | None = None
@@ -154,45 +142,45 @@ class Creates:
                     task = await self._kling.create(request, again=isinstance(refusal, errors.RefusedError))
                 break
             except errors.UnconfirmedCreateError as error:
-                report("Kling did not confirm the start; looking for the task")
-                return await self._looked_for(job, error)
+                call.report("Kling did not confirm the start; looking for the task")
+                return await self._reconciled(job, error)
             except errors.KolorsError as error:
                 refusal = error
                 wait = self._wait_before_next(error, tries, unreachable, busy)
                 if wait is None:
                     # What names a wrong parameter may be the answer to a repeat that a gateway made: look once.
                     if isinstance(error, errors.RequestRefusedError):
-                        task = await self._doubts.search(job.reference)
+                        task = await self._reconciler.search(job.reference)
                         if task is not None:
                             break
                     await self._refused(job, error)
                     raise
-                report(f"{error.happened if isinstance(error, errors.KlingError) else error} Trying again.")
-                await self._paused(wait, abandoned)
+                call.report(f"{error.happened if isinstance(error, errors.KlingError) else error} Trying again.")
+                await self._pause(wait, abandoned)
             except Exception as error:
                 # A mistake of ours says nothing about how far the request came.
                 logger.exception("create %s failed unexpectedly", job.reference)
-                await self._records.write(lambda ledger: ledger.unconfirmed(job.reference))
+                await self._store.write(lambda ledger: ledger.unconfirmed(job.reference))
                 cause = f"This server failed while it was sending ({type(error).__name__})."
                 raise errors.UnconfirmedCreateError(job.reference, cause) from error
-        await self._doubts.settle(job, task)
+        await self._reconciler.confirm(job, task)
         return task
 
-    async def _looked_for(self, job: Job, doubt: errors.UnconfirmedCreateError) -> Task:
+    async def _reconciled(self, job: Job, doubt: errors.UnconfirmedCreateError) -> Task:
         """Return the task that a create without an answer has made after all; else raise the doubt."""
-        await self._records.write(lambda ledger: ledger.unconfirmed(job.reference))
-        found = await self._doubts.found(job, self._clock.deadline(DOUBT_SECONDS))
+        await self._store.write(lambda ledger: ledger.unconfirmed(job.reference))
+        found = await self._reconciler.reconcile(job, self._clock.deadline(DOUBT_SECONDS))
         if found is None:
             raise doubt
         return found
 
     async def _already_made(self, job: Job, refusal: errors.KolorsError | None) -> Task | None:
         """Before a create is sent again that Kling said no to: see whether it came to something all the same."""
-        return await self._doubts.by_reference(job.reference) if isinstance(refusal, errors.RefusedError) else None
+        return await self._reconciler.find(job.reference) if isinstance(refusal, errors.RefusedError) else None
 
     async def _refused(self, job: Job, error: errors.KolorsError | None) -> None:
         code = error.code if isinstance(error, errors.KlingError) else None
-        await self._records.write(lambda ledger: ledger.refused(job.reference, code))
+        await self._store.write(lambda ledger: ledger.refused(job.reference, code))
 
     def _wait_before_next(
         self, error: errors.KolorsError, tries: int, unreachable: Deadline, busy: Deadline
@@ -206,7 +194,7 @@ class Creates:
             return wait if busy.allows(wait) else None
         return None
 
-    async def _paused(self, wait: float, abandoned: asyncio.Event) -> None:
+    async def _pause(self, wait: float, abandoned: asyncio.Event) -> None:
         """Wait, but no longer than the caller does."""
         both = [asyncio.ensure_future(self._clock.sleep(wait)), asyncio.ensure_future(abandoned.wait())]
         try:
@@ -215,11 +203,11 @@ class Creates:
             for waiting in both:
                 waiting.cancel()
 
-    async def _take_back(self, writing: "asyncio.Task[Reservation]", reference: str) -> None:
+    async def _take_back(self, writing: asyncio.Task[Reservation], reference: str) -> None:
         """Write down that a reservation which nobody sends came to nothing."""
         await asyncio.wait((writing,))
         if not writing.cancelled():
             error = writing.exception()
             if isinstance(error, errors.DailyLimitError) or (error is None and not writing.result().is_new):
                 return
-        await self._records.write(lambda ledger: ledger.refused(reference))
+        await self._store.write(lambda ledger: ledger.refused(reference))

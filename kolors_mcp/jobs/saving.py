@@ -1,6 +1,5 @@
-"""Keeps finished pictures on disk, where the settings say so; a failed save never hides a link."""
+"""Saves finished pictures on disk, where the settings say so; a failed save never hides a link."""
 
-import asyncio
 import logging
 import re
 from pathlib import Path
@@ -11,8 +10,9 @@ import anyio.to_thread
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Deadline
+from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.jobs.store import Store
 from kolors_mcp.models import ResultImage, TryOn
-from kolors_mcp.try_ons.records import Records
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -20,28 +20,25 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Kept = dict[int, Path | str]
+Outcomes = dict[int, Path | str]
 """By a picture's index: where it was saved, or why it could not be."""
 
 
-class Keeping:
+class Saving:
     """Saves each picture once, however many ask for it at the same time, and goes on saving when they leave."""
 
-    def __init__(self, folder: Path, pictures: "Pictures", records: Records) -> None:
+    def __init__(self, folder: Path, pictures: "Pictures", store: Store) -> None:
         """Save nothing yet."""
         self._folder = folder
         self._pictures = pictures
-        self._records = records
-        self._saves: dict[str, asyncio.Task[Kept]] = {}
+        self._store = store
+        self._saves: InFlight[Outcomes] = InFlight()
 
     async def aclose(self) -> None:
         """Save no more. A picture is on disk whole or not at all."""
-        saves = list(self._saves.values())
-        for save in saves:
-            save.cancel()
-        await asyncio.gather(*saves, return_exceptions=True)
+        await self._saves.aclose()
 
-    async def kept(self, try_on: TryOn, deadline: Deadline) -> TryOn:
+    async def save(self, try_on: TryOn, deadline: Deadline) -> TryOn:
         """Save what is not saved yet, and say in the answer where it is, or why it is not.
 
         Args:
@@ -51,17 +48,12 @@ class Keeping:
         missing = [image for image in try_on.images if not await _is_there(image)]
         if not missing:
             return try_on
-        save = self._saves.get(try_on.task_id)
-        if save is None:
-            save = self._saves[try_on.task_id] = asyncio.create_task(self._save(try_on.task_id, missing))
-            save.add_done_callback(lambda _done: self._saves.pop(try_on.task_id, None))
-        with deadline.scope():
-            await asyncio.wait((save,))
-        kept = save.result() if save.done() and not save.cancelled() else {}
+        save = self._saves.join(try_on.task_id, lambda: self._save(try_on.task_id, missing))
+        outcomes = save.result() if await ends(save, deadline) and not save.cancelled() else {}
         images: list[ResultImage] = []
         notes: list[str] = []
         for image in try_on.images:
-            saved = kept.get(image.index, "it takes too long; call get_try_on again to see where it is")
+            saved = outcomes.get(image.index, "it takes too long; call get_try_on again to see where it is")
             if image not in missing:
                 images.append(image)
             elif isinstance(saved, Path):
@@ -71,8 +63,8 @@ class Keeping:
                 notes.append(f"picture {image.index} could not be saved: {saved}")
         return try_on.model_copy(update={"images": tuple(images), "notes": (*try_on.notes, *notes)})
 
-    async def _save(self, task_id: str, images: list[ResultImage]) -> Kept:
-        kept: Kept = {}
+    async def _save(self, task_id: str, images: list[ResultImage]) -> Outcomes:
+        outcomes: Outcomes = {}
         for image in images:
             stem = stem_of(task_id, image.index)
             try:
@@ -81,16 +73,16 @@ class Keeping:
                 path = path or await self._pictures.keep(data, self._folder, stem)
             except (errors.PictureRefusedError, OSError) as error:
                 reason = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
-                kept[image.index] = plain(reason)
+                outcomes[image.index] = plain(reason)
                 continue
             except Exception as error:  # a link that was paid for is not lost over a mistake of ours
                 logger.exception("picture %s of %s was not saved", image.index, plain(task_id))
-                kept[image.index] = type(error).__name__
+                outcomes[image.index] = type(error).__name__
                 continue
-            kept[image.index] = path
+            outcomes[image.index] = path
             saved_to = str(path)
-            await self._records.write(lambda ledger: ledger.saved(task_id, image.index, saved_to))  # noqa: B023  (awaited here)
-        return kept
+            await self._store.write(lambda ledger: ledger.saved(task_id, image.index, saved_to))  # noqa: B023  (awaited here)
+        return outcomes
 
 
 def stem_of(task_id: str, index: int) -> str:

@@ -1,0 +1,257 @@
+"""The paid creates of one account, for all who use it: made once, waited for, found again, and saved."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from kolors_mcp import errors
+from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.call import Call, Report
+from kolors_mcp.jobs.memory import Inputs, Memory
+from kolors_mcp.jobs.reconcile import Reconciler
+from kolors_mcp.jobs.refresh import Refresher
+from kolors_mcp.jobs.saving import Saving
+from kolors_mcp.jobs.sending import Sending
+from kolors_mcp.jobs.store import OpenLedger, Store
+from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watcher, Watching
+from kolors_mcp.kling.task import Task
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.models import FINAL, TryOn
+from kolors_mcp.wording import plain
+
+if TYPE_CHECKING:
+    from kolors_mcp.images.pictures import Pictures
+    from kolors_mcp.kling.client import KlingClient
+    from kolors_mcp.kling.wire import CreateRequest
+
+DOUBTED_AGAIN_SECONDS = 2.0
+"""For which a create in doubt is looked for when it is asked for again, if the caller gives no more."""
+SENT_SOON_SECONDS = 60.0
+"""In which most sends are over."""
+MAX_SEND_SECONDS = 300.0
+"""For which a patient caller waits for the same create that is being sent here for another call."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """How a create stands: what Kling says of it, and what is written about it."""
+
+    task: Task
+    job: Job | None
+    """None where the ledger knows nothing."""
+    is_new: bool = False
+    """Whether this very call has made it."""
+    hindrance: str | None = None
+    """What kept us from watching it to its end, if something did."""
+
+
+class Jobs:
+    """The jobs of one account in one process. It owns the client and the ledger; calls of any user share it."""
+
+    def __init__(
+        self,
+        kling: "KlingClient",
+        pictures: "Pictures",
+        open_ledger: OpenLedger,
+        *,
+        save_dir: Path | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Put the parts together. Nothing is connected, read or written before the first call.
+
+        Args:
+            kling: The account's client, which is closed with the jobs, as are the pictures and the ledger.
+            pictures: Fetches results.
+            open_ledger: Called at the first need.
+            save_dir: Where finished pictures are saved, if they are.
+            clock: Time, sleep and chance.
+        """
+        self._kling = kling
+        self._pictures = pictures
+        self._clock = clock or Clock()
+        self._store = Store(open_ledger, self._clock)
+        self._reconciler = Reconciler(kling, self._store, self._clock)
+        self._sending = Sending(kling, self._store, self._reconciler, self._clock)
+        self._watching = Watching(kling, self._clock)
+        self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock)
+        self._saving = Saving(save_dir, pictures, self._store) if save_dir else None
+        self.memory = Memory()
+
+    async def aclose(self) -> None:
+        """Give creates in flight a moment to end, then let go of everything."""
+        # Also when the whole program is being cancelled: it takes a few seconds at most.
+        with anyio.CancelScope(shield=True):
+            await self._sending.aclose()
+            if self._saving is not None:
+                await self._saving.aclose()
+            await self._kling.aclose()
+            await self._pictures.aclose()
+            await self._store.aclose()
+
+    def require_credentials(self) -> None:
+        """Raise `NotConfiguredError` if nothing could be asked: before any work is done for it."""
+        self._kling.require_credentials()
+
+    async def find(self, user: str, name: str) -> Job | None:
+        """Return what is written about Kling's id or our reference; None also if the ledger cannot be read."""
+        return await self._store.find(user, name)
+
+    async def recent(self, user: str, limit: int) -> list[Job]:
+        """Return the user's latest jobs, the newest first."""
+        return await self._store.recent(user, limit)
+
+    async def page(self, user: str, page_num: int, page_size: int) -> list[Sighting]:
+        """Read a page of the account's list, and find out what became of this user's creates in doubt."""
+        tasks = await self._kling.page(page_num, page_size)
+        await self._reconciler.reconcile_all(user, self._sending.is_sending, tasks)
+        jobs = await self._store.find_many(user, [task.id for task in tasks])
+        return [Sighting(task, jobs.get(task.id)) for task in tasks]
+
+    async def newest(self, rows: int, deadline: Deadline) -> Sequence[Task]:
+        """Read the newest tasks of the account's list."""
+        return await self._kling.page(1, rows, deadline)
+
+    async def save(self, try_on: TryOn, deadline: Deadline) -> TryOn:
+        """Save the pictures of a finished one where that is set, and say in the answer where they are."""
+        return try_on if self._saving is None else await self._saving.save(try_on, deadline)
+
+    async def reconcile(self, user: str) -> None:
+        """Find out what became of a user's creates in doubt, unless that was tried a moment ago."""
+        await self._reconciler.reconcile_all(user, self._sending.is_sending)
+
+    async def submit(
+        self, new: NewJob, request: "CreateRequest", inputs: Inputs, call: Call, *, daily_limit: int | None
+    ) -> Sighting:
+        """Make a create, once, or join the same one that was made before; wait for it if the caller wants to.
+
+        Args:
+            new: What is written down before it is sent.
+            request: What is sent; its pictures are closed, whatever comes of it.
+            inputs: What the create was given.
+            call: Of the user of `new`.
+            daily_limit: Most paid creates of this user in a UTC day.
+
+        Raises:
+            LedgerError, DailyLimitError: It may not be paid for. Nothing was sent.
+            KlingError: As `KlingClient.create` says.
+        """
+        with ExitStack() as unsent, self._watching.watcher() as watcher:
+            unsent.callback(request.close)
+            joined: set[str] = set()
+            while True:
+                reservation = await self._reserve(new, daily_limit, call.deadline)
+                job = reservation.job
+                self.memory.keep_inputs(job.reference, inputs)
+                if reservation.is_new:
+                    unsent.pop_all()  # the send closes them
+                    task = await self._send(job, request, call)
+                    # As the end of the send has written it down.
+                    job = replace(job, task_id=task.id, status=task.status)
+                    break
+                call.report("the same try-on was asked for before; looking at it")
+                # What is joined a second time is the answer, whatever became of it.
+                task = await self._join(watcher, job, call, is_last=job.reference in joined)
+                if task is not None:
+                    break
+                joined.add(job.reference)
+            seen = await self._watch(watcher, task, call.waiting(), call.report)
+            return await self._noted(replace(seen, job=job, is_new=reservation.is_new))
+
+    async def look(self, name: str, job: Job | None, call: Call, waiting: Deadline) -> Sighting:
+        """Look at a create, by Kling's id or our reference, and wait until it is finished.
+
+        Args:
+            name: As it was asked for.
+            job: What is written about it.
+            call: Bounds the first look.
+            waiting: Bounds the waiting, and finding out what became of a create in doubt, which is looked for at
+                least once.
+
+        Raises:
+            TaskNotFoundError: Kling does not know the id.
+            UnconfirmedCreateError: It is the reference of a create of which Kling still shows nothing.
+            KlingError: Kling could not be asked.
+        """
+        with self._watching.watcher() as watcher:
+            if job is None or job.task_id is not None:
+                first = call.deadline.within(max(MAX_READ_SECONDS, call.wait))
+                task = await self._refresher.refresh(watcher, name, job, first)
+            else:
+                task = await self._refresher.settle(watcher, job, waiting)
+            seen = await self._watch(watcher, task, waiting, call.report)
+        if job is not None and job.task_id is None:
+            job = await self._store.find(job.user, job.reference) or job
+        return await self._noted(replace(seen, job=job))
+
+    async def _reserve(self, new: NewJob, daily_limit: int | None, deadline: Deadline) -> Reservation:
+        try:
+            with deadline.scope():
+                return await self._sending.reserve(new, daily_limit=daily_limit)
+        except errors.LedgerError as error:
+            raise errors.LedgerError(f"{error} No task was created.") from error
+        raise errors.LedgerError(
+            "The ledger of paid try-ons did not answer in time. No task was created. Try again in a minute."
+        )
+
+    async def _send(self, job: Job, request: "CreateRequest", call: Call) -> Task:
+        call.report("sending the pictures to Kling")
+        self._sending.start(job, request, call)
+        task = await self._sending.outcome(job.reference, call.deadline, owned=True)
+        if task is None:
+            raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
+        return task
+
+    async def _join(self, watcher: Watcher, job: Job, call: Call, *, is_last: bool) -> Task | None:
+        """Look at a create that was asked for again; None if it came to nothing or failed, so that a new one may be.
+
+        One that was paid is never an error, whatever keeps us from it.
+
+        Raises:
+            KolorsError: It is still in doubt; or it came to nothing, and this is the last look.
+        """
+        deadline = self._deadline_for_another(job, call)
+        try:
+            if job.task_id is None:
+                task = await self._refresher.settle(watcher, job, deadline)
+            else:
+                task = await self._refresher.refresh_paid(watcher, job, deadline.within(MAX_READ_SECONDS))
+        except (errors.RefusedError, errors.UnreachableError, errors.PictureRefusedError):
+            if is_last:
+                raise
+            return None
+        await self._store.write(lambda ledger: ledger.seen(task.id, task.status))
+        return task if is_last or task.status != "failed" else None
+
+    def _deadline_for_another(self, job: Job, call: Call) -> Deadline:
+        """Return until when a caller waits for the same create, sent for another call."""
+        if self._sending.is_sending(job.reference):
+            return call.deadline.within(MAX_SEND_SECONDS)
+        # Another process that began just now is still at it; one that began long ago has probably died.
+        fresh = job.state != "unconfirmed" and self._clock.wall() - job.created_at < SENT_SOON_SECONDS
+        at_least = MAX_READ_SECONDS if fresh else DOUBTED_AGAIN_SECONDS
+        return call.deadline.within(max(at_least, call.wait))
+
+    async def _watch(self, watcher: Watcher, task: Task, deadline: Deadline, report: Report) -> Sighting:
+        """Look again and again until a task is finished or the deadline has come; ride out what passes."""
+        while task.status not in FINAL and deadline.left() > 0:
+            report(f"Kling says {task.status}")
+            try:
+                task = await watcher.next(task.id, deadline) or task
+            except errors.KolorsError as error:
+                # "Not found" soon after a create is not true; anything else that passes is ridden out too.
+                if isinstance(error, errors.TaskNotFoundError) or error.retryable:
+                    continue
+                # What is known of a paid task outlives whatever keeps us from watching it.
+                return Sighting(task, None, hindrance=plain(str(error), 400))
+        return Sighting(task, None)
+
+    async def _noted(self, seen: Sighting) -> Sighting:
+        """Write down what was seen last."""
+        task, job = seen.task, seen.job
+        if job is not None and job.status != task.status:
+            await self._store.write(lambda ledger: ledger.seen(task.id, task.status))
+        return seen

@@ -1,0 +1,70 @@
+"""What this process remembers of jobs beside the ledger: what creates were given, and how large pictures are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+MAX_INPUT_CHARACTERS = 8_000_000
+"""Of what creates were given, the latest first: mostly paths and links, which are short; base64 counts whole."""
+MAX_SIZES = 200
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the pictures of a create came from, as they were given."""
+
+    person: str
+    garment: str
+
+
+class Latest(Generic[K, V]):
+    """The latest values by key, up to a weight that they have together; the oldest are forgotten first."""
+
+    def __init__(self, max_weight: int, weight_of: Callable[[V], int] = lambda _value: 1) -> None:
+        """Start with none."""
+        self._max_weight = max_weight
+        self._weight_of = weight_of
+        self._weight = 0
+        self._values: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        """Return the value, unless it was forgotten."""
+        return self._values.get(key)
+
+    def keep(self, key: K, value: V) -> None:
+        """Keep a value as long as there is room. One that is kept already stays where it is, with its new value."""
+        if key in self._values:
+            self._weight -= self._weight_of(self._values[key])
+        self._values[key] = value
+        self._weight += self._weight_of(value)
+        while self._weight > self._max_weight:
+            self._weight -= self._weight_of(self._values.pop(next(iter(self._values))))
+
+
+class Memory:
+    """Shared by all calls of a process; nothing of it is written down."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._inputs: Latest[str, Inputs] = Latest(MAX_INPUT_CHARACTERS, lambda one: len(one.person) + len(one.garment))
+        self._sizes: Latest[tuple[str, int], int] = Latest(MAX_SIZES)
+
+    def keep_inputs(self, reference: str, inputs: Inputs) -> None:
+        """Keep what a create was given; of the same create only what it was given first, which is what was sent."""
+        if self._inputs.get(reference) is None:
+            self._inputs.keep(reference, inputs)
+
+    def inputs_of(self, reference: str) -> Inputs | None:
+        """Return what a create was given, if it was of late, by this process."""
+        return self._inputs.get(reference)
+
+    def keep_size(self, task_id: str, index: int, size: int) -> None:
+        """Keep how many bytes of a picture were handed out."""
+        self._sizes.keep((task_id, index), size)
+
+    def size_of(self, task_id: str, index: int) -> int | None:
+        """Return how many bytes of a picture were handed out of late."""
+        return self._sizes.get((task_id, index))

@@ -1,0 +1,97 @@
+"""Finds out how one create stands now, by asking whoever may know: the send in flight, the ledger, and Kling."""
+
+from datetime import UTC, datetime
+
+from kolors_mcp import errors
+from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.reconcile import Reconciler
+from kolors_mcp.jobs.sending import Sending
+from kolors_mcp.jobs.store import Store
+from kolors_mcp.jobs.watching import MAX_READ_SECONDS, PAUSES, Watcher
+from kolors_mcp.kling.task import Task, status_of
+from kolors_mcp.ledger.job import Job
+from kolors_mcp.models import is_reference
+from kolors_mcp.wording import quoted
+
+STEP_SECONDS = 0.5
+"""Between two looks into the ledger while another process is sending the same create."""
+DENIED_FOR_SECONDS = 3600.0
+"""After its creation in which Kling's "not found" does not count against a task whose id it gave us."""
+
+
+class Refresher:
+    """Asks about creates; the watcher of a call does the reading."""
+
+    def __init__(self, store: Store, reconciler: Reconciler, sending: Sending, clock: Clock) -> None:
+        """Put the parts together."""
+        self._store = store
+        self._reconciler = reconciler
+        self._sending = sending
+        self._clock = clock
+
+    async def settle(self, watcher: Watcher, job: Job, deadline: Deadline) -> Task:
+        """Wait until it is known what became of a create that has no task id yet, by asking whoever may know.
+
+        Raises:
+            KolorsError: Nothing was created.
+            UnconfirmedCreateError: It is still not known.
+        """
+        look_at = self._clock.monotonic()
+        while True:
+            task = await self._sending.outcome(job.reference, deadline, owned=False)
+            sending = self._sending.is_sending(job.reference)
+            if task is None and not sending:
+                job = await self._store.find(job.user, job.reference) or job
+                match job.state:
+                    case "refused":
+                        raise _came_to_nothing(job)
+                    case "created":
+                        return await self.refresh_paid(watcher, job, self._clock.deadline(MAX_READ_SECONDS))
+                    case "sending" | "unconfirmed":
+                        if self._clock.monotonic() >= look_at:
+                            task = await self._reconciler.reconcile(job, self._clock.deadline(0.0))
+                            look_at = self._clock.monotonic() + PAUSES.initial_seconds
+            if task is not None:
+                return task
+            if not deadline.allows(STEP_SECONDS):
+                cause = "It is still being sent." if sending else "It was looked for and has not turned up yet."
+                raise errors.UnconfirmedCreateError(job.reference, cause)
+            await self._clock.sleep(STEP_SECONDS)
+
+    async def refresh(self, watcher: Watcher, name: str, job: Job | None, deadline: Deadline) -> Task:
+        """Read a task; what Kling denies soon after it gave us its id is there all the same."""
+        name = name if job is None else job.task_id or name
+        try:
+            return await watcher.read(name, deadline)
+        except errors.TaskNotFoundError:
+            if job is not None and self._clock.wall() - job.created_at < DENIED_FOR_SECONDS:
+                return _as_written(job, "Kling does not show this try-on just now")
+            # A create that this ledger does not know, at a Kling that shows references only in its list.
+            if job is None and is_reference(name) and (found := await self._reconciler.search(name)):
+                return found
+            raise
+
+    async def refresh_paid(self, watcher: Watcher, job: Job, deadline: Deadline) -> Task:
+        """Read a task that was paid; where Kling cannot tell about it now, the ledger does."""
+        assert job.task_id is not None
+        try:
+            return await watcher.read(job.task_id, deadline)
+        except errors.KolorsError as error:
+            return _as_written(job, f"Kling could not be asked just now ({type(error).__name__})")
+
+
+def _came_to_nothing(job: Job) -> errors.RefusedError:
+    return errors.RefusedError(
+        f"The create with the reference {quoted(job.reference)} came to nothing",
+        "Nothing was billed; create it again.",
+        creating=True,
+        code=job.code,
+    )
+
+
+def _as_written(job: Job, why: str) -> Task:
+    """Return what is written down of a create that Kling cannot tell about now."""
+    assert job.task_id is not None
+    status, odd = status_of(job.status)
+    message = odd or f"{why}; this is its last known status."
+    return Task(job.task_id, None, status, message, created_at=datetime.fromtimestamp(job.created_at, UTC))

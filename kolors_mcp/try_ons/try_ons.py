@@ -1,0 +1,187 @@
+"""The try-ons of one user, for the time of one call: create, get, list, and show them."""
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kolors_mcp import errors
+from kolors_mcp.jobs.call import Call
+from kolors_mcp.jobs.jobs import Jobs, Sighting
+from kolors_mcp.jobs.memory import Inputs
+from kolors_mcp.ledger.job import Job, NewJob
+from kolors_mcp.models import Picture, ResultImage, TryOn, TryOnPage, new_reference
+from kolors_mcp.settings import Settings
+from kolors_mcp.try_ons.answers import copies_of, numbered, recent_of, try_on_of, why_no_picture
+from kolors_mcp.try_ons.gallery import SHOWN_SECONDS, Gallery, View
+from kolors_mcp.try_ons.preparing import fingerprint, model_for, prepare
+from kolors_mcp.try_ons.request import TryOnRequest
+from kolors_mcp.wording import plain
+
+if TYPE_CHECKING:
+    from kolors_mcp.images.pictures import Pictures
+
+logger = logging.getLogger(__name__)
+
+SENDING_SECONDS = 10.0
+"""Of a call's time that are left for the sending, after the pictures are ready."""
+LISTED_ROWS = 100
+"""Newest rows of Kling's list in which recent try-ons are looked for."""
+MAX_LIST_SECONDS = 5.0
+"""What Kling is given for it; without an answer they are shown as they were."""
+
+
+class TryOns:
+    """What one user can do with their try-ons. It owns nothing: it can be made for a call and dropped after it."""
+
+    def __init__(self, jobs: Jobs, pictures: "Pictures", settings: Settings, call: Call) -> None:
+        """Take what all calls share, and the call that this is for."""
+        self._jobs = jobs
+        self._pictures = pictures
+        self._settings = settings
+        self._call = call
+
+    async def create(self, request: TryOnRequest) -> TryOn:
+        """Prepare the pictures, start the paid task once, and wait for it if the caller wants to.
+
+        Raises:
+            ArgumentError: The combination of garments and model cannot work. Nothing was sent.
+            PictureRefusedError: A picture cannot be had or used. Nothing was sent.
+            LedgerError, DailyLimitError: It may not be paid for. Nothing was sent.
+            KlingError: As `KlingClient.create` says.
+        """
+        from kolors_mcp.kling.wire import CreateRequest  # noqa: PLC0415  (the HTTP client is loaded on first use)
+
+        self._jobs.require_credentials()
+        model_name, notes = model_for(request, self._settings.model)
+        self._call.report("preparing the pictures")
+        human, cloth = await self._prepared(request)
+        new = NewJob(
+            new_reference(),
+            self._call.user,
+            fingerprint(human, cloth),
+            model_name,
+            (human.label, cloth.label),
+            (*human.notes, *cloth.notes, *notes),
+            fresh=request.new_render,
+        )
+        seen = await self._jobs.submit(
+            new,
+            CreateRequest(human, cloth, model_name, request.callback_url, new.reference),
+            Inputs(request.human_image, request.cloth_image),
+            self._call,
+            daily_limit=self._settings.daily_limit,
+        )
+        return await self._answer(seen, reused=not seen.is_new)
+
+    async def get(self, name: str) -> TryOn:
+        """Look at a try-on by Kling's id or our reference; wait until it is finished or the caller's wait ends.
+
+        Raises:
+            TaskNotFoundError: Kling does not know the id.
+            UnconfirmedCreateError: It is the reference of a create of which Kling still shows nothing.
+            KlingError: Kling could not be asked.
+        """
+        waiting = self._call.waiting()
+        self._call.report("asking Kling")
+        await self._jobs.reconcile(self._call.user)
+        return await self._answer(await self._jobs.look(name, await self._visible(name), self._call, waiting))
+
+    async def list(self, page_num: int, page_size: int) -> TryOnPage:
+        """List a page of the account's try-ons."""
+        rows = await self._jobs.page(self._call.user, page_num, page_size)
+        return TryOnPage(
+            page_num=page_num,
+            page_size=page_size,
+            has_more=len(rows) >= page_size,
+            try_ons=tuple(try_on_of(seen, sandbox=self._settings.sandbox) for seen in rows),
+        )
+
+    async def recent(self, limit: int) -> "tuple[TryOn, ...]":
+        """Return the latest try-ons that were made here, the newest first, as they were last seen."""
+        jobs = await self._jobs.recent(self._call.user, limit)
+        shown = (recent_of(job, sandbox=self._settings.sandbox) for job in jobs)
+        return tuple(try_on for try_on in shown if try_on is not None)
+
+    async def refreshed(self, limit: int) -> "tuple[TryOn, ...]":
+        """Return the latest try-ons that were made here, the newest first, as they are now if Kling can be asked."""
+        recent = await self.recent(limit)
+        if not recent:
+            return ()
+        try:
+            tasks = await self._jobs.newest(LISTED_ROWS, self._call.deadline.within(MAX_LIST_SECONDS))
+        except errors.KolorsError as error:
+            logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
+            return recent
+        jobs = {job.task_id: job for job in await self._jobs.recent(self._call.user, limit)}
+        now = {task.id: try_on_of(Sighting(task, jobs.get(task.id)), sandbox=self._settings.sandbox) for task in tasks}
+        return tuple(now.get(try_on.task_id, try_on) for try_on in recent)
+
+    async def look(self, name: str) -> TryOn:
+        """Look at a try-on, at Kling or, where that cannot tell, at what is saved of it on this machine.
+
+        Raises:
+            KlingError: As `get`, and no picture of it is saved.
+        """
+        try:
+            shortened = self._call.shortened(SHOWN_SECONDS)
+            return await TryOns(self._jobs, self._pictures, self._settings, shortened).get(name)
+        except errors.KlingError:
+            job = await self._visible(name)
+            saved = recent_of(job, sandbox=self._settings.sandbox) if job is not None and job.saved else None
+            if saved is None:
+                raise
+            return saved
+
+    async def view(self, name: str, index: int, *, compare: bool = False) -> View:
+        """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand.
+
+        Raises:
+            ResultUnavailableError: It is not finished, it failed, has no such picture, or the link is dead.
+            KlingError: Kling could not be asked.
+        """
+        try_on, image = await self._finished(name, index)
+        return await self._gallery.view(try_on, image, compare=compare)
+
+    async def picture(self, name: str, index: int) -> tuple[bytes, bool]:
+        """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that.
+
+        Raises:
+            ResultUnavailableError, KlingError: As `view`.
+        """
+        return await self._gallery.picture(*await self._finished(name, index))
+
+    def size_of(self, task_id: str, index: int) -> int | None:
+        """Return how many bytes of a picture were handed out, if they were of late."""
+        return self._jobs.memory.size_of(task_id, index)
+
+    @cached_property
+    def _gallery(self) -> Gallery:
+        return Gallery(self._jobs.memory, self._pictures, self._call, self._settings.save_dir)
+
+    async def _visible(self, name: str) -> Job | None:
+        """Return what is written about a try-on that this user may see; None where there is nothing.
+
+        Who may see what is decided here and nowhere else. On somebody's own machine the account is theirs: whatever
+        Kling shows they may see, also what this ledger does not know, or cannot tell.
+        """
+        return await self._jobs.find(self._call.user, name)
+
+    async def _finished(self, name: str, index: int) -> tuple[TryOn, ResultImage]:
+        """Return a try-on and its picture with this index, or its copy here where Kling has none any more."""
+        try_on = await self.look(name)
+        image = numbered(try_on.images, index) or numbered(copies_of(await self._visible(try_on.task_id)), index)
+        if image is None:
+            raise errors.ResultUnavailableError(why_no_picture(try_on, index))
+        return try_on, image
+
+    async def _prepared(self, request: TryOnRequest) -> tuple[Picture, Picture]:
+        with self._call.deadline.earlier(SENDING_SECONDS).scope():
+            return await prepare(request, self._pictures)
+        raise errors.PictureRefusedError(
+            "The pictures were not ready in time. Nothing was sent. Use smaller ones, or pictures that load faster."
+        )
+
+    async def _answer(self, seen: Sighting, *, reused: bool = False) -> TryOn:
+        """Say what was seen last, and save the pictures where the settings say so."""
+        try_on = try_on_of(seen, sandbox=self._settings.sandbox, reused=reused)
+        return await self._jobs.save(try_on, self._call.deadline) if try_on.images else try_on
