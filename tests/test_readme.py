@@ -204,3 +204,17 @@ async def _refusal(client: Client, tool: str, arguments: dict[str, Any]) -> str:
     (part,) = answer.content
     assert isinstance(part, TextContent)
     return part.text
+
+
+def test_every_file_that_the_page_about_the_rooms_names_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawings = "".join(page.split("```")[1::2])
+    named = {word for word in code("".join(page.split("```")[::2])) if "/" in word and " " not in word}
+    modules = {f"{module}.py" for module in re.findall(r"\b(?:server|try_ons|jobs|kling|ledger)/\w+", drawings)}
+    assert len(named) > 15
+    assert len(modules) > 10
+
+    def is_there(name: str) -> bool:
+        return any(any(base.glob(name)) for base in (ROOT, ROOT / "kolors_mcp", ROOT / "tests"))
+
+    assert [name for name in sorted(named | modules) if not is_there(name.rstrip("/"))] == []
