@@ -69,6 +69,7 @@ class Server:
             async with asyncio.timeout(START_SECONDS):
                 await self._ask("initialize", HELLO)
         except (Gone, TimeoutError):
+            await self._end(signal.SIGKILL)
             raise RuntimeError(f"The server did not start: {self._log.read_text('utf-8')[-2000:]}") from None
         self._tell("notifications/initialized", {})
         self._ready.set()

@@ -153,6 +153,7 @@ def drawn(
     providers: Sequence[Provider] = PROVIDERS,
     but: Sequence[str] = (),
     interrupted: bool = True,
+    servers: int | None = None,
 ) -> list[WorldPlan]:
     """Draw a run.
 
@@ -164,6 +165,7 @@ def drawn(
         providers: One after the other, a world each, in an order by the seed.
         but: Faults that are left out.
         interrupted: Whether servers are killed and stopped.
+        servers: How many share a ledger; two or three by the seed if it is left out.
     """
     size = min(LARGEST_WORLD, max(SMALLEST_WORLD, math.ceil(wishes / len(providers))))
     order = list(providers)
@@ -177,7 +179,7 @@ def drawn(
         provider = order[number % len(order)]
         given = tuple(_wish(seed, wish, provider, but, interrupted=interrupted) for wish in chosen)
         database = databases[number % len(databases)]
-        plans.append(_world(seed, number, provider, database, given, size=size, interrupted=interrupted))
+        plans.append(_world(seed, number, provider, database, given, size, servers, interrupted=interrupted))
     return plans
 
 
@@ -187,12 +189,14 @@ def _world(
     provider: Provider,
     database: str,
     wishes: tuple[WishPlan, ...],
-    *,
     size: int,
+    given: int | None,
+    *,
     interrupted: bool,
 ) -> WorldPlan:
     luck = chance(seed, "world", number)
-    servers = luck.choice((2, 2, 3))
+    drawn_servers = luck.choice((2, 2, 3))
+    servers = drawn_servers if given is None else given
     spread = 2.0 + size / 10
     happen: list[Interruption] = []
     if interrupted:

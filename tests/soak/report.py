@@ -22,7 +22,7 @@ class Report:
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     limits: Counter[str] = field(default_factory=Counter[str])
     counts: Counter[str] = field(default_factory=Counter[str])
-    _wishes: dict[int, tuple[World, str]] = field(default_factory=dict[int, tuple[World, str]])
+    _told: dict[int, str] = field(default_factory=dict[int, str])
 
     def add(self, world: World) -> str:
         """Judge a world, and return a line about it."""
@@ -33,7 +33,7 @@ class Report:
         self.limits.update(one.kind for one in found if isinstance(one, Limit))
         for verdict in verdicts:
             if verdict.wish is not None:
-                self._wishes[verdict.wish] = world, history(world, verdict.wish)
+                self._told[verdict.wish] = history(world, verdict.wish)
         said = [said for wish in world.wishes.values() for said in wish.said]
         self.counts.update(
             {
@@ -78,8 +78,8 @@ class Report:
                 yield f"  wish {verdict.wish}: {verdict.what}"
                 if verdict.wish is not None:
                     yield f'    make soak ARGS="{self.command} --wish {verdict.wish}"'
-                    if told:
-                        yield self._wishes[verdict.wish][1]
+        for number, told_of in sorted(self._told.items()) if told else ():
+            yield f"\nwish {number}:\n{told_of}"
         if self.blind:
             yield "\nBLIND: too few wishes came to a task for this to say anything."
         yield f"\n{len(self.verdicts)} verdicts ({self.command})"
@@ -94,4 +94,4 @@ def history(world: World, number: int) -> str:
         (task.accepted_at, f"{task.accepted_at - began:6.2f} s  Kling made {task.id} for {task.reference}")
         for task in kling.of(number)
     ]
-    return "\n".join(f"      {event}" for _at, event in sorted(events))
+    return "\n".join(f"  {event}" for _at, event in sorted(events))

@@ -88,7 +88,7 @@ def _wrongly_nothing(world: World, wish: Wish, tasks: list[Task], cause: str) ->
     for said in wish.said:
         if said.kind != "nothing":
             continue
-        there = [task for task in tasks if task.accepted_at < said.ended and not task.failed_by(said.began)]
+        there = [task for task in tasks if task.accepted_at < said.ended and not task.failed_by(said.ended)]
         if said.tool == "get_try_on":
             there = [task for task in tasks if task.reference == said.reference and task.accepted_at < said.ended]
         elif any(other is not said and other.began < said.ended and said.began < other.ended for other in creates):

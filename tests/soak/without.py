@@ -59,6 +59,7 @@ def _words() -> None:
     _replace("kolors_mcp.kling.references", "References.require_certain", require_certain)
 
 
+PUT = setattr
 GUARDS: dict[str, Callable[[], None]] = {
     "join": _joining,
     "posting": _posting,
@@ -78,7 +79,7 @@ def _replace(module: str, name: str, new: Any) -> Any:
     for part in owners:
         owner = getattr(owner, part)
     there = getattr(owner, last)
-    setattr(owner, last, new)
+    PUT(owner, last, new)
     return there
 
 

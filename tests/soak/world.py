@@ -52,9 +52,9 @@ async def run(
     seed: int,
     wishes: int,
     ledgers: Ledgers,
-    add: Callable[[World], None],
-    *,
+    add: Callable[[World], object],
     without: str | None = None,
+    *,
     at_once: int = 1,
 ) -> None:
     """Let worlds run, some at once, and hand out each when it has ended.
