@@ -55,8 +55,8 @@ class Wish:
     plan: WishPlan
     said: list[Said] = field(default_factory=list[Said])
     asked_first: Server | None = None
-    interrupted: list[str] = field(default_factory=list[str])
-    """What was killed because of it."""
+    interrupted: str = ""
+    """What was killed or stopped because of it."""
 
     @property
     def number(self) -> int:
@@ -99,7 +99,7 @@ class Callers:
             if wish.asked_first is None:
                 wish.asked_first = server
                 asyncio.get_running_loop().call_later(
-                    luck.uniform(0, CALLED_SECONDS), self.on_stage, wish.number, "called"
+                    luck.random() ** 2 * CALLED_SECONDS, self.on_stage, wish.number, "called"
                 )
             said = await self.create(wish, server, luck)
             if said.kind == "task":

@@ -48,6 +48,7 @@ class Server:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = count(1)
         self._restarting: asyncio.Task[None] | None = None
+        self._broken: str | None = None
 
     async def start(self) -> None:
         """Start the process and greet it.
@@ -70,7 +71,10 @@ class Server:
                 await self._ask("initialize", HELLO)
         except (Gone, TimeoutError):
             await self._end(signal.SIGKILL)
-            raise RuntimeError(f"The server did not start: {self._log.read_text('utf-8')[-2000:]}") from None
+            self._broken = f"The server did not start: {self._log.read_text('utf-8')[-2000:]}"
+            # Whoever waits for it is told, instead of waiting for ever.
+            self._ready.set()
+            raise RuntimeError(self._broken) from None
         self._tell("notifications/initialized", {})
         self._ready.set()
 
@@ -79,8 +83,11 @@ class Server:
 
         Raises:
             Gone: No answer came within so many seconds, or the server ended.
+            RuntimeError: It did not come up again.
         """
         await self._ready.wait()
+        if self._broken is not None:
+            raise RuntimeError(self._broken)
         number = next(self._numbers)
         try:
             async with asyncio.timeout(patience):
@@ -106,7 +113,7 @@ class Server:
 
     async def stop(self, seconds: float) -> None:
         """Let the process sleep for so long, as under a closed lid."""
-        if self._process is None or not self._ready.is_set():
+        if self._process is None or not self._ready.is_set() or self.stopped:
             return
         process = self._process
         self.stopped = True
@@ -172,7 +179,7 @@ class Server:
             answer = self._waiting.get(message.get("id"))
             if answer is not None and not answer.done() and "method" not in message:
                 answer.set_result(message.get("result") or {"isError": True, "rpc": message.get("error")})
-        if self._ready.is_set():
+        if self._ready.is_set() and self._broken is None:
             self._ready.clear()
             self.died += 1
             self._restarting = asyncio.create_task(self.start())

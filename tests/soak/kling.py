@@ -44,8 +44,8 @@ class Task:
     ends_at: float
     shown_at: float
     fails: bool
-    answered: Answered | None = None
-    """What the create that made it was answered; None: nothing yet."""
+    answered: Answered = "nothing yet"
+    """What the creates that came to it were answered."""
 
     def status(self, now: float) -> str:
         """Return the vendor's word."""

@@ -14,6 +14,8 @@ Stage = Literal["called", "body", "accepted", "answered"]
 """How far the first create of a wish has come."""
 
 STAGES: tuple[Stage, ...] = ("called", "body", "accepted", "answered")
+STOPPED_SECONDS = 17.0, 24.0
+"""Longer than a lease of 15 s, and shorter than a host's patience, so that the sleeper's own call is answered."""
 LARGEST_WORLD, SMALLEST_WORLD = 160, 10
 """Wishes that share one ledger and one Kling."""
 
@@ -84,7 +86,8 @@ FAULTS: dict[str, Fault] = {
 }
 """What can happen to a create, by a name that verdicts quote."""
 
-Answered = Literal["task", "refusal", "other"]
+Answered = Literal["task", "other", "refusal", "nothing yet"]
+_BEST_FIRST: tuple[Answered, ...] = ("task", "other", "refusal", "nothing yet")
 
 
 def answered(fault: Fault, says: tuple[int, int] | None) -> Answered:
@@ -92,6 +95,11 @@ def answered(fault: Fault, says: tuple[int, int] | None) -> Answered:
     if fault.ends != "answered" or fault.body != "envelope" or (says is not None and says not in BUSY):
         return "other"
     return "task" if says is None else "refusal"
+
+
+def better(one: Answered, other: Answered) -> Answered:
+    """Return which of two answers says more of the task that was made."""
+    return one if _BEST_FIRST.index(one) <= _BEST_FIRST.index(other) else other
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,9 @@ class WishPlan:
     """When it is granted, it is asked for once more with `new_render`."""
     killed_at: Stage | None
     """When its first create has come so far, the server that was asked first is killed."""
+    stopped_at: Stage | None
+    """The same, but that it is stopped for `stopped_seconds`, and goes on."""
+    stopped_seconds: float
     task_seconds: float
     task_fails: bool
     shown_after: float
@@ -201,8 +212,7 @@ def _world(
     happen: list[Interruption] = []
     if interrupted:
         happen = [Interruption(luck.uniform(1.0, spread), luck.randrange(servers), None) for _ in range(1 + size // 80)]
-        # Longer than any lease of 15 s, and shorter than a host's patience, so that the sleeper's own call is answered.
-        happen.append(Interruption(luck.uniform(1.0, spread), luck.randrange(servers), luck.uniform(17.0, 24.0)))
+        happen.append(Interruption(luck.uniform(1.0, spread), luck.randrange(servers), luck.uniform(*STOPPED_SECONDS)))
     return WorldPlan(number, provider, database, servers, wishes, tuple(happen), spread)
 
 
@@ -213,7 +223,8 @@ def _wish(seed: int, number: int, provider: Provider, but: Sequence[str], *, int
     if luck.random() < 0.3:
         faults = []
     killed = luck.random() < 0.02
-    stage = luck.choice(STAGES)
+    stage, stopped_at = luck.choice(STAGES), luck.choice(STAGES)
+    stopped = luck.random() < 0.01
     # Such a Kling makes two tasks of a repeated request, and no client could do anything about it.
     unfair = provider.repeated == "second" or provider.shown == "unknown"
     return WishPlan(
@@ -223,6 +234,8 @@ def _wish(seed: int, number: int, provider: Provider, but: Sequence[str], *, int
         waits=luck.choice((0, 0, 0, 5)),
         renewed=luck.random() < 0.06,
         killed_at=stage if killed and interrupted else None,
+        stopped_at=stopped_at if stopped and interrupted else None,
+        stopped_seconds=luck.uniform(*STOPPED_SECONDS),
         task_seconds=luck.uniform(0.5, 12.0),
         task_fails=luck.random() < 0.05,
         shown_after=luck.choice((0.0, 0.0, 0.0, 0.5, 3.0)),

@@ -62,7 +62,7 @@ def judged(world: World) -> Iterator[Verdict | Limit]:
 
 def _cause(world: World, wish: Wish) -> str:
     met = ", ".join(world.kling.posts.get(wish.number, ())) or "no create"
-    return f"{world.plan.provider} {world.plan.database}: {'; '.join([met, *wish.interrupted])}"
+    return f"{world.plan.provider} {world.plan.database}: {'; '.join(filter(None, (met, wish.interrupted)))}"
 
 
 def _paid_twice(world: World, wish: Wish, cause: str) -> Iterator[Verdict | Limit]:
@@ -91,6 +91,8 @@ def _wrongly_nothing(world: World, wish: Wish, tasks: list[Task], cause: str) ->
         there = [task for task in tasks if task.accepted_at < said.ended and not task.failed_by(said.ended)]
         if said.tool == "get_try_on":
             there = [task for task in tasks if task.reference == said.reference and task.accepted_at < said.ended]
+        elif said.renewed:
+            there = [task for task in there if task.accepted_at > said.began]
         elif any(other is not said and other.began < said.ended and said.began < other.ended for other in creates):
             # What another call brought about meanwhile is not what this answer speaks of.
             there = [task for task in there if task.accepted_at < said.began]

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .kling import API_KEY, PATH, Kling, Refused, Task, envelope, refusal
-from .plan import FAULTS, Fault, answered, chance
+from .plan import FAULTS, Fault, answered, better, chance
 
 CUT_SHARE, READ_FAULT_SHARE = 0.02, 0.08
 """Of the creates, that are reset before they are whole; of the reads, that go wrong."""
@@ -118,8 +118,8 @@ class Wire:
             except Refused as no:
                 answer = no.status, refusal(no.code, no.message)
             kling.on_stage(wish, "accepted")
-        if task is not None and task.answered is None:
-            task.answered = "other" if answer else answered(fault, says)
+        if task is not None:
+            task.answered = better(task.answered, "other" if answer else answered(fault, says))
         await asyncio.sleep(luck.uniform(0, fault.pause) if fault.coding != "drips" else 0)
         if fault.ends != "answered":
             raise _Lost(reset=fault.ends == "reset")

@@ -16,7 +16,7 @@ from .host import Server
 from .kling import API_KEY, Kling, Task
 from .ledgers import Ledgers
 from .pictures import Pictures
-from .plan import Interruption, Stage, WorldPlan, chance
+from .plan import Stage, WorldPlan, chance
 from .wire import Wire
 
 WISHES_AT_ONCE = 80
@@ -83,13 +83,18 @@ async def lived(plan: WorldPlan, seed: int, pictures: Pictures, ledgers: Ledgers
     """Let a world run from its first wish to its last look."""
     began = time.monotonic()
     wishes = {wish.number: Wish(wish) for wish in plan.wishes}
-    kills: asyncio.Queue[Server] = asyncio.Queue()
+    due: asyncio.Queue[tuple[Server, float | None]] = asyncio.Queue()
 
     def note(number: int, stage: Stage) -> None:
         wish = wishes[number]
-        if wish.plan.killed_at == stage and not wish.interrupted and wish.asked_first is not None and not kling.calm:
-            wish.interrupted.append(f"server {wish.asked_first.number} killed at {stage!r}")
-            kills.put_nowait(wish.asked_first)
+        if wish.interrupted or wish.asked_first is None or kling.calm:
+            return
+        if wish.plan.killed_at == stage:
+            wish.interrupted = f"server {wish.asked_first.number} killed when {stage}"
+            due.put_nowait((wish.asked_first, None))
+        elif wish.plan.stopped_at == stage:
+            wish.interrupted = f"server {wish.asked_first.number} stopped when {stage}"
+            due.put_nowait((wish.asked_first, wish.plan.stopped_seconds))
 
     kling = Kling(plan.provider, pictures, {wish.number: wish for wish in plan.wishes}, note)
     world = World(plan, kling, wishes, {})
@@ -100,7 +105,7 @@ async def lived(plan: WorldPlan, seed: int, pictures: Pictures, ledgers: Ledgers
             servers = [Server(number, own, where / f"{number}.log", without) for number in range(plan.servers)]
             try:
                 callers = Callers(seed, servers, pictures, note)
-                async with _disturbed(world, servers, kills):
+                async with _disturbed(world, servers, due):
                     await _granted(world, callers, chance(seed, "spread", plan.number))
                 kling.calm, granted = True, time.monotonic()
                 await _looked_for(world, callers, chance(seed, "looks", plan.number))
@@ -119,26 +124,27 @@ def _environment(kling: Kling, folder: Path, ledger: str) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def _disturbed(world: World, servers: list[Server], kills: "asyncio.Queue[Server]") -> AsyncGenerator[None]:
-    """Start the servers, and until the body ends kill and stop them as is planned."""
+async def _disturbed(
+    world: World, servers: list[Server], due: "asyncio.Queue[tuple[Server, float | None]]"
+) -> AsyncGenerator[None]:
+    """Start the servers, and until the body ends kill and stop them: as is planned, and as wishes have it done."""
     await asyncio.gather(*(server.start() for server in servers))
 
-    async def killing() -> None:
-        while True:
-            await (await kills.get()).kill()
-
-    async def happening(one: Interruption) -> None:
-        await asyncio.sleep(one.after)
-        if one.stopped is None:
-            await servers[one.server].kill()
+    async def disturb(server: Server, stopped: float | None, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
+        if stopped is None:
+            # The start that follows is never broken off.
+            await asyncio.shield(asyncio.create_task(server.kill()))
         else:
             world.stops += 1
-            await servers[one.server].stop(one.stopped)
+            await server.stop(stopped)
 
-    disturbing = [
-        asyncio.create_task(killing()),
-        *(asyncio.create_task(happening(one)) for one in world.plan.interruptions),
-    ]
+    async def as_wishes_have_it() -> None:
+        while True:
+            disturbing.append(asyncio.create_task(disturb(*await due.get())))
+
+    planned = [disturb(servers[one.server], one.stopped, one.after) for one in world.plan.interruptions]
+    disturbing = [asyncio.create_task(one) for one in (as_wishes_have_it(), *planned)]
     try:
         yield
     finally:
