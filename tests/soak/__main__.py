@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="leave this fault out; may be given again",
     )
     parser.add_argument("--without", choices=GUARDS, help="switch off this guard in the servers")
+    parser.add_argument("--history", action="store_true", help="tell all that happened to the wishes of verdicts")
     parser.add_argument("--worlds", type=int, default=4, help="ledgers, each with its servers, at once")
     given = parser.parse_args(arguments)
     seed = int(time.time()) if given.seed is None else given.seed
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     with ledgers(databases) as empty:
         asyncio.run(run(plans, seed, given.wishes, empty, add, without=given.without, at_once=given.worlds))
-    for line in report.lines(told=bool(given.wish)):
+    for line in report.lines(told=given.history or bool(given.wish)):
         print(line)  # noqa: T201  (a program for people)
     return 1 if report.verdicts or report.blind else 0
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
 
@@ -41,6 +41,8 @@ class Said:
     task_id: str | None = None
     reference: str | None = None
     renewed: bool = False
+    stopped: bool = False
+    """Whether the server was stopped meanwhile, so that it may be late."""
 
     def __str__(self) -> str:
         named = self.task_id or self.reference or ""
@@ -137,13 +139,15 @@ class Callers:
         return await self._call(wish, server, "list_try_ons", {"page_size": 100}, PATIENCE_SECONDS[0])
 
     async def _call(self, wish: Wish, server: Server, tool: str, arguments: dict[str, Any], patience: float) -> Said:
-        began, renewed = time.monotonic(), "new_render" in arguments
+        began, stops, renewed = time.monotonic(), server.stops, "new_render" in arguments
+        stopped = server.stopped
         try:
             result = await server.call(tool, arguments, patience)
         except Gone as gone:
             said = Said(tool, server.number, "gone", str(gone), began, time.monotonic(), renewed=renewed)
         else:
             said = _understood(tool, server.number, result, began, renewed=renewed)
+        said = replace(said, stopped=stopped or server.stops > stops)
         wish.said.append(said)
         return said
 

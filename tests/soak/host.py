@@ -35,6 +35,7 @@ class Server:
         """
         self.number = number
         self.stopped = False
+        self.stops = 0
         self.killed = 0
         self.died = 0
         """How often it ended although nobody had killed it."""
@@ -117,6 +118,7 @@ class Server:
             return
         process = self._process
         self.stopped = True
+        self.stops += 1
         try:
             process.send_signal(signal.SIGSTOP)
             await asyncio.sleep(seconds)

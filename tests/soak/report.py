@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from .verdicts import LIMITS, Limit, Verdict, judged
 from .world import World
 
-SHOWN = 5
-"""Verdicts of a kind that are told in full."""
+ANSWERED_SECONDS = 46.0
+"""An answer that takes longer, of a server that was not stopped, is late: hosts cut at 60 s, some at 45."""
 BLIND_SHARE = 0.5
 """Of the wishes that have to come to a task, or the soak has seen nothing."""
 
@@ -45,6 +45,7 @@ class Report:
                 "kills": world.kills,
                 "stops": world.stops,
                 "late ends": world.late,
+                "late answers": sum(one.ended - one.began > ANSWERED_SECONDS and not one.stopped for one in said),
             }
         )
         self.counts.update(f"answers: {one.kind}" for one in said if one.tool != "list_try_ons")
@@ -72,12 +73,13 @@ class Report:
             kinds[verdict.kind].append(verdict)
         for kind, verdicts in kinds.items():
             yield f"\n{kind.upper()}: {len(verdicts)}"
-            for cause, count in Counter(verdict.cause for verdict in verdicts).most_common():
+            causes = Counter(verdict.cause for verdict in verdicts)
+            for cause, count in causes.most_common():
+                first = next(verdict for verdict in verdicts if verdict.cause == cause)
                 yield f"  {count} x {cause}"
-            for verdict in verdicts[:SHOWN]:
-                yield f"  wish {verdict.wish}: {verdict.what}"
-                if verdict.wish is not None:
-                    yield f'    make soak ARGS="{self.command} --wish {verdict.wish}"'
+                yield f"      {first.what}"
+                if first.wish is not None:
+                    yield f'      make soak ARGS="{self.command} --wish {first.wish}"'
         for number, told_of in sorted(self._told.items()) if told else ():
             yield f"\nwish {number}:\n{told_of}"
         if self.blind:

@@ -100,7 +100,8 @@ def _wrongly_nothing(world: World, wish: Wish, tasks: list[Task], cause: str) ->
             yield Limit("lie", wish.number)
         elif there:
             named = ", ".join(task.id for task in there)
-            yield Verdict("wrong 'nothing was created'", wish.number, f"{named} was there: {said.text[:300]}", cause)
+            why = f"the ledger could not be asked; {cause}" if "ledger" in said.text else cause
+            yield Verdict("wrong 'nothing was created'", wish.number, f"{named} was there: {said.text[:300]}", why)
 
 
 def _named(world: World, wish: Wish, tasks: list[Task], cause: str) -> Iterator[Verdict]:
