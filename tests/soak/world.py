@@ -112,7 +112,9 @@ async def lived(plan: WorldPlan, seed: int, pictures: Pictures, ledgers: Ledgers
             finally:
                 ended = await asyncio.gather(*(server.close() for server in servers))
     world.late = ended.count(False)
-    world.kills = sum(server.killed for server in servers)
+    world.kills, world.stops = (
+        sum(counts) for counts in zip(*((one.killed, one.stops) for one in servers), strict=True)
+    )
     world.died = sum(server.died for server in servers)
     world.seconds = granted - began, time.monotonic() - began
     return world
@@ -136,7 +138,6 @@ async def _disturbed(
             # The start that follows is never broken off.
             await asyncio.shield(asyncio.create_task(server.kill()))
         else:
-            world.stops += 1
             await server.stop(stopped)
 
     async def as_wishes_have_it() -> None:
