@@ -14,7 +14,7 @@ export PYTHON PIP_ONLY_BINARY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts fuzz mutants licences lock clean
+.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts fuzz soak mutants licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ hosts: .venv/run.stamp  ## Run Claude Code and opencode against a mock model and
 
 fuzz: .venv/test.stamp  ## Feed in mutated pictures, pages, Kling answers and tool calls for 60 s (ARGS="--seed 7 --only pages")
 	$(BIN)/python -W ignore tests/fuzz.py $(ARGS)
+
+soak: .venv/test.stamp  ## Grant wishes through real servers, kills and a Kling that misbehaves (ARGS="--seed 7 --wishes 2000")
+	@PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)
 
 mutants: .venv/test.stamp  ## Change code about money and access in a copy; print what no test notices (ARGS="--seed 7 --number 20")
 	@$(BIN)/python scripts/mutants.py $(ARGS)

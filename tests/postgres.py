@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
@@ -45,8 +46,17 @@ class Postgres:
             connection.execute(statement.encode())
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
+class NotStartedError(RuntimeError):
+    """No PostgreSQL can be started here."""
+
+
+@contextmanager
+def running() -> Generator[Postgres]:
+    """Start a server, and stop it when the body ends.
+
+    Raises:
+        NotStartedError: The text says what was tried.
+    """
     # The path of a socket has about 100 characters; macOS has long temporary folders.
     short = "/tmp" if Path("/tmp").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="kolors-pg-", dir=short, ignore_cleanup_errors=True) as folder:
@@ -63,7 +73,17 @@ def postgres_server() -> Iterator[Postgres]:
             finally:
                 _run(binaries / "pg_ctl", "stop", "-D", place / "data", "-m", "immediate", "-w")
             return
-        pytest.skip(f"{NOT_RUN}: {'; '.join(reasons[1:] or reasons)}")
+        raise NotStartedError(f"{NOT_RUN}: {'; '.join(reasons[1:] or reasons)}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running())
+        except NotStartedError as error:
+            pytest.skip(str(error))
+        yield server
 
 
 @pytest.fixture
@@ -109,7 +129,7 @@ def _start(binaries: Path, place: Path) -> None:
         *("--pwfile", secret, "--no-locale", "-E", "UTF8", "--no-sync"),
     )
     # Nobody needs this data after a power cut; the settings that a ledger relies on stay as they are.
-    options = f"-k {place} -c listen_addresses='' -c fsync=off -c max_connections=60"
+    options = f"-k {place} -c listen_addresses='' -c fsync=off -c max_connections=120"
     _run(binaries / "pg_ctl", "start", "-D", place / "data", "-w", "-o", options, "-l", place / "log")
 
 

@@ -1,0 +1,45 @@
+"""Tiny pictures, made once: every wish is a pair of its own, and Kling tells by the pair whose wish it is."""
+
+import base64
+import io
+import math
+
+from PIL import Image
+
+SIDE, BLOCK = 304, 8
+"""Pixels: just above what the vendor takes, and what a JPEG is made of."""
+PER_ROW = SIDE // BLOCK
+
+
+class Pictures:
+    """Persons and garments for so many wishes."""
+
+    def __init__(self, wishes: int) -> None:
+        """Make the square root of them of each kind."""
+        self._kinds = max(2, math.ceil(math.sqrt(wishes)))
+        self._humans = [_picture("teal", number) for number in range(self._kinds)]
+        self._cloths = [_picture("crimson", number) for number in range(self._kinds)]
+        self._numbers = [{text: number for number, text in enumerate(kind)} for kind in (self._humans, self._cloths)]
+        assert all(len(numbers) == self._kinds for numbers in self._numbers), "two pictures are alike"
+
+    def of(self, wish: int) -> tuple[str, str]:
+        """Return the person and the garment of a wish, in base64."""
+        human, cloth = divmod(wish, self._kinds)
+        return self._humans[human], self._cloths[cloth]
+
+    def wish_of(self, human: str, cloth: str) -> int | None:
+        """Return the number of the wish that has these pictures; None if none has."""
+        numbers = [known.get(text) for known, text in zip(self._numbers, (human, cloth), strict=True)]
+        if numbers[0] is None or numbers[1] is None:
+            return None
+        return numbers[0] * self._kinds + numbers[1]
+
+
+def _picture(colour: str, number: int) -> str:
+    """Return a picture of one colour with one block in white, whose place is the number."""
+    image = Image.new("RGB", (SIDE, SIDE), colour)
+    row, column = divmod(number, PER_ROW)
+    image.paste((255, 255, 255), (column * BLOCK, row * BLOCK, (column + 1) * BLOCK, (row + 1) * BLOCK))
+    out = io.BytesIO()
+    image.save(out, "JPEG")
+    return base64.b64encode(out.getvalue()).decode()

@@ -1,0 +1,171 @@
+"""The soak itself: a short seeded run finds nothing, finds what a guard kept out, and its judge misses nothing."""
+
+import json
+from pathlib import Path
+
+import anyio
+import pytest
+from soak.callers import Said, Wish
+from soak.host import Server
+from soak.kling import Kling, Refused
+from soak.ledgers import ledgers
+from soak.pictures import Pictures
+from soak.plan import FAULTS, PROVIDERS, Provider, Stage, drawn
+from soak.report import Report
+from soak.verdicts import judged
+from soak.without import GUARDS
+from soak.world import World, run
+
+SEED, WISHES = 7, 20
+QUICK = {"none", "gzip", "drips", "closed after", "reset after", "failed after", "busy", "refused", "cut short"}
+"""Faults after which a wish is granted without a long search."""
+
+
+@pytest.mark.process
+@pytest.mark.anyio
+async def test_a_short_run_is_clean_and_finds_what_is_paid_twice_without_joining() -> None:
+    but = [name for name in FAULTS if name not in QUICK]
+    plans = drawn(
+        SEED, WISHES, ["sqlite"], providers=[Provider("second", "both")], but=but, interrupted=False, servers=1
+    )
+    whole, crippled = Report(""), Report("")
+    with ledgers(["sqlite"]) as empty:
+        async with anyio.create_task_group() as group:
+            group.start_soon(run, plans, SEED, WISHES, empty, whole.add)
+            group.start_soon(run, plans, SEED, WISHES, empty, crippled.add, "join")
+    assert list(whole.lines(told=True))[-1].lstrip().startswith("0 verdicts"), "\n".join(whole.lines(told=True))
+    assert not whole.blind
+    assert whole.counts["tasks"] >= WISHES
+    assert "paid twice" in {verdict.kind for verdict in crippled.verdicts}
+
+
+def test_the_same_seed_draws_the_same_run_and_one_wish_of_it_alone() -> None:
+    whole = drawn(SEED, 2000, ["sqlite", "postgresql"])
+    assert whole == drawn(SEED, 2000, ["sqlite", "postgresql"])
+    assert whole != drawn(SEED + 1, 2000, ["sqlite", "postgresql"])
+    assert {plan.provider for plan in whole} == set(PROVIDERS)
+    assert {name for plan in whole for wish in plan.wishes for name in wish.faults} == set(FAULTS)
+    [alone] = drawn(SEED, 2000, ["sqlite", "postgresql"], only=[812])
+    [same] = [plan for plan in whole if any(wish.number == 812 for wish in plan.wishes)]
+    assert (alone.provider, alone.database, alone.interruptions) == (same.provider, same.database, same.interruptions)
+    assert alone.wishes == tuple(wish for wish in same.wishes if wish.number == 812)
+
+
+def unheard(_wish: int, _stage: Stage) -> None:
+    return
+
+
+def a_world(provider: Provider) -> World:
+    """A world in which nothing has happened yet."""
+    [plan] = drawn(SEED, 4, ["sqlite"], providers=[provider], but=list(FAULTS), interrupted=False)
+    plans = {wish.number: wish for wish in plan.wishes}
+    kling = Kling(provider, Pictures(4), plans, unheard)
+    return World(plan, kling, {number: Wish(wish) for number, wish in plans.items()}, {})
+
+
+def said(kind: str, began: float, ended: float, **more: object) -> Said:
+    return Said("create_try_on", 0, kind, "its words", began, ended, **more)  # pyright: ignore[reportArgumentType]
+
+
+def kinds(world: World) -> list[str]:
+    return [one.kind for one in judged(world)]
+
+
+def test_a_second_task_is_a_verdict_unless_it_was_asked_for_or_the_first_failed() -> None:
+    world = a_world(Provider("second", "both"))
+    first = world.kling.accept(0, "k-1")
+    world.kling.accept(0, "k-2")
+    assert kinds(world) == ["paid twice"]
+    world.wishes[0].said.append(said("task", 0, first.accepted_at, task_id=first.id, renewed=True))
+    assert kinds(world) == []
+    world.kling.accept(0, "k-3")
+    assert kinds(world) == ["renewed twice"]
+    failed = world.kling.accept(1, "k-4")
+    failed.fails, failed.ends_at = True, failed.accepted_at
+    world.kling.accept(1, "k-5")
+    assert kinds(world) == ["renewed twice"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "answered", "kind"),
+    [
+        (Provider("second", "list"), "refusal", "wrong 'nothing was created'"),
+        (Provider("second", "nowhere"), "other", "wrong 'nothing was created'"),
+        (Provider("second", "nowhere"), "refusal", "lie"),
+    ],
+)
+def test_nothing_was_created_is_wrong_if_there_is_a_task_and_no_lie_was_told(
+    provider: Provider, answered: str, kind: str
+) -> None:
+    world = a_world(provider)
+    task = world.kling.accept(2, "k-1")
+    task.answered = answered  # pyright: ignore[reportAttributeAccessIssue]
+    world.wishes[2].said.append(said("nothing", task.accepted_at - 1, task.accepted_at - 0.5))
+    assert kinds(world) == []
+    world.wishes[2].said.append(said("nothing", task.accepted_at - 1, task.accepted_at + 1))
+    assert kinds(world) == []  # the other call may be the one that made it
+    world.wishes[2].said.append(said("nothing", task.accepted_at + 2, task.accepted_at + 3))
+    assert kinds(world) == [kind]
+
+
+def test_a_task_that_nobody_can_find_is_a_verdict_where_it_is_shown_and_a_named_doubt_elsewhere() -> None:
+    for provider, kind, expected in (
+        (Provider("first", "id"), "doubt", "lost"),
+        (Provider("first", "nowhere"), "doubt", "doubt"),
+        (Provider("first", "nowhere"), "other", "unnamed doubt"),
+    ):
+        world = a_world(provider)
+        task = world.kling.accept(3, "k-1")
+        world.looked[task.id] = said(kind, 0, task.accepted_at)
+        assert kinds(world) == [expected]
+        world.looked[task.id] = said("task", 0, task.accepted_at, task_id=task.id)
+        assert kinds(world) == []
+
+
+def test_an_answer_that_names_another_task_or_no_task_or_no_doubt_is_a_verdict() -> None:
+    world = a_world(Provider("first", "both"))
+    task = world.kling.accept(3, "k-1")
+    world.wishes[2].said.append(said("task", 0, 1, task_id=task.id))
+    world.wishes[2].said.append(said("task", 0, 1, task_id="8"))
+    world.wishes[3].said.append(said("other", 0, task.accepted_at + 1))
+    assert kinds(world) == ["another wish's task", "no such task", "unnamed doubt"]
+
+
+def test_its_kling_takes_what_the_page_has_and_nothing_else() -> None:
+    world = a_world(Provider("first", "both"))
+    human, cloth = world.kling.pictures.of(3)
+    create = {"human_image": human, "cloth_image": cloth}
+    assert world.kling.wish_in(json.dumps({**create, "external_task_id": "k-1"}).encode()) == (3, "k-1")
+    strict = a_world(Provider("refuses", "unknown"))
+    for kling, body in (
+        (world.kling, b"{"),
+        (world.kling, b"[]"),
+        (world.kling, json.dumps({"human_image": human}).encode()),
+        (world.kling, json.dumps({**create, "n": "1"}).encode()),
+        (world.kling, json.dumps({**create, "model_name": "v2"}).encode()),
+        (world.kling, json.dumps({**create, "human_image": f"data:image/jpeg;base64,{human}"}).encode()),
+        (strict.kling, json.dumps({**create, "external_task_id": "k-1"}).encode()),
+    ):
+        with pytest.raises(Refused):
+            kling.wish_in(body)
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_a_guard_that_is_switched_off_is_one_of_the_product(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced: list[object] = []
+
+    def put(owner: object, name: str, value: object) -> None:
+        replaced.append(getattr(owner, name))
+        monkeypatch.setattr(owner, name, value)
+
+    monkeypatch.setattr("soak.without.PUT", put)
+    GUARDS[guard]()
+    assert len(replaced) == 1
+
+
+@pytest.mark.process
+@pytest.mark.anyio
+async def test_a_server_that_does_not_start_ends_the_soak_with_its_words(tmp_path: Path) -> None:
+    server = Server(0, {}, tmp_path / "log", "no such guard")
+    with pytest.raises(RuntimeError, match="no such guard"):
+        await server.start()
