@@ -14,29 +14,29 @@ def _nothing(*_: Any) -> None:
 
 def _joining() -> None:
     """The same wish never joins the one before it."""
-    _replace("kolors_mcp.ledger.book", "joinable", _nothing)
+    _replace("kolors_mcp.ledger.ledger", "joinable", _nothing)
 
 
 def _posting() -> None:
     """A create that another process is sending looks as if nobody did."""
 
     def joinable(*arguments: Any) -> Any:
-        entry = really(*arguments)
-        return None if entry is not None and entry.state == "sending" else entry
+        job = really(*arguments)
+        return None if job is not None and job.state == "sending" else job
 
-    really = _replace("kolors_mcp.ledger.book", "joinable", joinable)
+    really = _replace("kolors_mcp.ledger.ledger", "joinable", joinable)
 
 
 def _doubts() -> None:
     """A create without an answer counts as one that was never made."""
     from kolors_mcp.errors import UnreachableError  # noqa: PLC0415  (the product is loaded in the server only)
 
-    async def looked_for(self: Any, entry: Any, _doubt: Exception) -> Any:
+    async def reconciled(self: Any, job: Any, _doubt: Exception) -> Any:
         error = UnreachableError("No answer came", "Create it again.", creating=True)
-        await self._refused(entry, error)
+        await self._refused(job, error)
         raise error
 
-    _replace("kolors_mcp.try_ons.creates", "Creates._looked_for", looked_for)
+    _replace("kolors_mcp.jobs.sending", "Sending._reconciled", reconciled)
 
 
 def _references() -> None:
