@@ -205,7 +205,7 @@ class Metronome:
         return Clock(wall=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep, jitter=lambda: 0.5)
 
 
-async def test_two_hundred_who_wait_for_twenty_tasks_ask_once_per_task_and_interval(
+async def test_sixty_who_wait_for_six_tasks_ask_once_per_task_and_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kolors_mcp.server.request.ANSWER_WITHIN", 300.0)
@@ -217,8 +217,8 @@ async def test_two_hundred_who_wait_for_twenty_tasks_ask_once_per_task_and_inter
     with running(world.kling):
         world.time = time  # pyright: ignore[reportAttributeAccessIssue]  (it gives a clock, which is all that is used)
         async with world.server() as assistant:
-            made = [(await assistant.create(f"#{12 * number:02x}2244")).try_on.task_id for number in range(20)]
-            assert len(set(made)) == 20
+            made = [(await assistant.create(f"#{40 * number:02x}2244")).try_on.task_id for number in range(6)]
+            assert len(set(made)) == 6
             asked = len(world.kling.requests)
 
             async def wait_for(task_id: str) -> None:
@@ -226,12 +226,12 @@ async def test_two_hundred_who_wait_for_twenty_tasks_ask_once_per_task_and_inter
                 finished[said.try_on.task_id] += said.try_on.status == "succeed"
 
             async with anyio.create_task_group() as group:
-                for number in range(200):
-                    group.start_soon(wait_for, made[number % 20])
-                while finished.total() < 200:
+                for number in range(60):
+                    group.start_soon(wait_for, made[number % 6])
+                while finished.total() < 60:
                     # Each task that is waited for has its one sleeper again: all that is left is to wait.
-                    await until(lambda: len(time.sleepers) == 20 - sum(count == 10 for count in finished.values()))
-                    if finished.total() < 200:
+                    await until(lambda: len(time.sleepers) == 6 - sum(count == 10 for count in finished.values()))
+                    if finished.total() < 60:
                         time.tick()
     assert finished == dict.fromkeys(made, 10)
     reads: dict[str, list[float]] = {}
