@@ -13,6 +13,7 @@ import anyio
 
 from kolors_mcp import errors
 from kolors_mcp.ledger.entry import Entry
+from kolors_mcp.long_text import length_of
 from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.keeping import stem_of
 from kolors_mcp.try_ons.outcome import next_step, picture_uri, status_of, try_on_of, why_no_picture
@@ -218,7 +219,7 @@ class Gallery:
 
 
 def _length(wish: Wish) -> int:
-    return len(wish.human_image) + len(wish.cloth_image) + len(wish.lower_cloth_image or "")
+    return sum(map(length_of, (wish.human_image, wish.cloth_image, wish.lower_cloth_image or "")))
 
 
 def remembered_of(entry: Entry, *, sandbox: bool) -> TryOn | None:
