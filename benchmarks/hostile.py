@@ -66,8 +66,8 @@ class Speaker:
                 waiting.set_exception(RuntimeError("the server ended"))
 
     def memory_mb(self) -> float:
-        """Memory now, of the process and of those that it has started."""
-        return sum(map(_resident_mb, _family(self.process.pid)))
+        """Memory now, of the process and of those that it has started; each page that several share counts once."""
+        return sum(map(_proportional_mb, _family(self.process.pid)))
 
 
 def _family(pid: int) -> list[int]:
@@ -78,9 +78,11 @@ def _family(pid: int) -> list[int]:
     return [pid, *(one for child in children for one in _family(child))]
 
 
-def _resident_mb(pid: int) -> float:
-    with suppress(OSError, ValueError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def _proportional_mb(pid: int) -> float:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024 / 1e6
     return 0.0
 
 
@@ -241,6 +243,17 @@ def _together(place: Field, data: bytes) -> Callable[[], Awaitable[dict[str, Any
     return attack
 
 
+def _large_together(place: Field) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """A ping waits here for what was written before it: 200 MB have to come through the pipe."""
+    human_image, cloth_image = (base64.b64encode(picture_of(9_000_000 + number)).decode() for number in range(2))
+
+    async def attack() -> dict[str, Any]:
+        given = {"human_image": human_image, "cloth_image": cloth_image, "new_render": True}
+        return (await asyncio.gather(*(place.attacked.call("create_try_on", **given) for _ in range(8))))[-1]
+
+    return attack
+
+
 def _whole(body: bytes, kind: bytes) -> bytes:
     return OK + b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, len(body)) + body
 
@@ -263,6 +276,7 @@ def cases(place: Field, photo: bytes) -> Generator[tuple[str, Callable[[], Await
     for name, text in ARGUMENTS.items():
         yield name, _create(place, text)
     yield from ((f"8 calls at once: {name}", _together(place, data)) for name, data in bombs().items())
+    yield "8 calls at once: two pictures of 9 MB each", _large_together(place)
     for number, (name, (where, headers, body)) in enumerate(kling_answers().items()):
 
         async def attack(
@@ -286,7 +300,7 @@ async def run() -> dict[str, Any]:
     listening = await asyncio.start_server(enemy.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     print("\nHostile input: goals 5 s to the answer, 250 ms of a longer wait of a")
-    print("ping than at a control process beside it, 400 MB of the server with its children.")
+    print("ping than at a control process beside it, 400 MB of the server with its children (their Pss).")
     print(f"  {'':<44}{'':>10}{'seconds':>10}{'ping':>12}{'memory':>11}{'create before':>12}{'after':>11}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

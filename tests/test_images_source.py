@@ -2,6 +2,7 @@
 
 import base64
 from contextlib import suppress
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given, settings
@@ -134,3 +135,19 @@ def test_what_is_nothing_is_told_so(written: str, text: str) -> None:
 def test_any_text_is_a_source_or_one_refusal(text: str) -> None:
     with suppress(RefusalError):
         assert isinstance(parse(text), WebLink | FilePath | InlineBytes)
+
+
+ESCAPED = st.lists(
+    st.sampled_from(["%", "%%%%", "%4", "%41", "%3d", "%zz", "%0A", "=", "=41", "=\n", "\r\n", "_", " ", "\0", "\xe9"])
+).map("".join)
+
+
+@given(ESCAPED)
+def test_escapes_are_read_as_the_standard_library_reads_them(text: str) -> None:
+    assert parse(f"data:,{text}.") == InlineBytes(unquote_to_bytes(text.encode() + b"."), "data: URI")
+
+
+def test_escapes_across_slices_are_read_whole() -> None:
+    for before in range(4):
+        text = "a" * before + "%4a=" * 100_000
+        assert parse(f"data:,{text}") == InlineBytes(b"a" * before + b"J=" * 100_000, "data: URI")

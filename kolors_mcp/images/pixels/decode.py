@@ -20,6 +20,7 @@ from PIL.Image import Transpose
 
 from kolors_mcp.images.formats import jpeg
 from kolors_mcp.images.formats.content import Content, SpanReader
+from kolors_mcp.images.formats.jpeg_opening import check_opening
 from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.formats.sniff import HEAD, Kind
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
@@ -118,6 +119,8 @@ def _decode(
         size = webp_size(content.read(0, 32))
         check_size(*size, least, budget=MAX_DECODED_PIXELS)
         _check_memory(content, size, bytes_for(kind, "RGBA", size, smaller(size)), memory)
+    if kind == "JPEG" and outline is None:
+        check_opening(content)
     spans = ((0, content.size),) if outline is None or outline.readable is None else outline.readable
     with BufferedReader(SpanReader(content, spans), 1 << 16) as file:
         image = _open(cast("IO[bytes]", file), kind)
