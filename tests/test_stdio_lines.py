@@ -14,7 +14,6 @@ from commands import environment, python
 from mcp.shared.message import SessionMessage
 from mcp_types.jsonrpc import INVALID_REQUEST, JSONRPCError, JSONRPCRequest
 
-from kolors_mcp.long_text import LONG, LongText
 from kolors_mcp.server import lines
 from kolors_mcp.server.lines import LineReader
 from kolors_mcp.server.messages import LARGE, MOST_PARTS, message_of, unreadable
@@ -146,9 +145,7 @@ def test_what_can_be_read_is(text: str) -> None:
     assert isinstance(read.message, JSONRPCRequest)
     assert read.message.params is not None
     expected = json.loads(f'"{text}"').replace("\ud83d", "\ufffd")
-    told = read.message.params["arguments"]["task_id"]
-    assert isinstance(told, LongText) == (len(expected) >= LONG)
-    assert (told.whole() if isinstance(told, LongText) else told) == expected
+    assert read.message.params["arguments"]["task_id"] == expected
 
 
 def test_bytes_that_are_no_utf8_are_read_with_a_mark_in_their_place() -> None:

@@ -63,7 +63,6 @@ class Pictures:
         self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
         self._decoder: Decoder = decoder or Decoders()
         self._walkers = CapacityLimiter(_WALKERS)
-        self._large = CapacityLimiter(1)
         self._sleep = sleep
 
     async def prepare(self, reference: str, argument: str) -> CheckedPicture:
@@ -185,7 +184,7 @@ class Pictures:
         await self._decoder.aclose()
 
     async def _obtain(self, reference: str) -> Obtained:
-        return await obtain(reference, self._fetcher, self._folders, self._walkers, self._large)
+        return await obtain(reference, self._fetcher, self._folders, self._walkers)
 
     async def _garment(self, reference: str, argument: str) -> tuple[Obtained, examine.Looked]:
         try:

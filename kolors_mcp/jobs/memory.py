@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from kolors_mcp.long_text import length_of
-
 MAX_INPUT_CHARACTERS = 8_000_000
 """Of what creates were given, the latest first: mostly paths and links, which are short; base64 counts whole."""
 MAX_SIZES = 200
@@ -51,9 +49,7 @@ class Memory:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._inputs: Latest[str, Inputs] = Latest(
-            MAX_INPUT_CHARACTERS, lambda one: length_of(one.person) + length_of(one.garment)
-        )
+        self._inputs: Latest[str, Inputs] = Latest(MAX_INPUT_CHARACTERS, lambda one: len(one.person) + len(one.garment))
         self._sizes: Latest[tuple[str, int], int] = Latest(MAX_SIZES)
 
     def keep_inputs(self, reference: str, inputs: Inputs) -> None:

@@ -10,11 +10,10 @@ import re
 from typing import Any, cast
 
 from mcp.shared.message import SessionMessage
-from mcp_types.jsonrpc import INVALID_REQUEST, ErrorData, JSONRPCError, JSONRPCRequest, jsonrpc_message_adapter
+from mcp_types.jsonrpc import INVALID_REQUEST, ErrorData, JSONRPCError, jsonrpc_message_adapter
 from pydantic import ValidationError
 
 from kolors_mcp.bounds import linear
-from kolors_mcp.long_text import LONG, LongText
 from kolors_mcp.server.encodable import encodable
 
 MOST_PARTS = 20_000
@@ -50,10 +49,7 @@ def message_of(line: bytes | bytearray) -> Read | None:
             line[:_HEAD], line[-_TAIL:], "is too large for anything but pictures in base64; give files or links"
         )
     try:
-        message = jsonrpc_message_adapter.validate_json(line, by_name=False)
-        if len(line) > LONG and isinstance(message, JSONRPCRequest):
-            _put_aside(message)
-        return SessionMessage(message)
+        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
     except ValidationError as refused:
         strictly = refused.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
     return (_repaired(line) if strictly and not large else None) or unreadable(
@@ -76,16 +72,6 @@ def unreadable(head: bytes | bytearray, tail: bytes | bytearray, why: str) -> JS
     return JSONRPCError(
         jsonrpc="2.0", id=number, error=ErrorData(code=INVALID_REQUEST, message=f"The message {why}. Nothing was done.")
     )
-
-
-def _put_aside(request: JSONRPCRequest) -> None:
-    """Let the long arguments of a tool lie in files, lest calls that wait hold them all in memory."""
-    arguments: Any = (request.params or {}).get("arguments")
-    if request.method == "tools/call" and isinstance(arguments, dict):
-        known = cast("dict[str, Any]", arguments)
-        for name, value in known.items():
-            if isinstance(value, str):
-                known[name] = LongText.of(value)
 
 
 def _repaired(line: bytes | bytearray) -> SessionMessage | None:

@@ -5,9 +5,8 @@ from urllib.parse import urlsplit
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ContentBlock, Icon, ToolAnnotations
-from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from kolors_mcp.long_text import LongText
 from kolors_mcp.models import LONGEST_ID, Model, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
 from kolors_mcp.server.request import ToolContext, calling
@@ -55,10 +54,6 @@ def _web_address(value: str | None) -> str | None:
     return value
 
 
-def _as_it_is(value: Any, check: "Callable[[Any], Any]") -> Any:
-    return value if isinstance(value, LongText) else check(value)  # a copy would be its beginning only
-
-
 def _picture(what: str) -> Any:
     return Field(
         description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, or bare base64. "
@@ -66,15 +61,11 @@ def _picture(what: str) -> Any:
     )
 
 
-_AS_IT_IS = WrapValidator(_as_it_is)
-HumanImage = Annotated[str, _picture("The person's photo, one person, front view works best"), _AS_IT_IS]
-ClothImage = Annotated[
-    str, _picture("The garment's photo, best on a white background; an upper, a lower or a dress"), _AS_IT_IS
-]
+HumanImage = Annotated[str, _picture("The person's photo, one person, front view works best")]
+ClothImage = Annotated[str, _picture("The garment's photo, best on a white background; an upper, a lower or a dress")]
 LowerClothImage = Annotated[
     str | None,
     _picture("Optional: a lower garment to wear with the upper one in cloth_image (uses kolors-virtual-try-on-v1-5)"),
-    _AS_IT_IS,
 ]
 ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]
 CallbackUrl = Annotated[

@@ -6,13 +6,11 @@ from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 
-from kolors_mcp.images.formats.content import Content, FileContent, MemoryContent
+from kolors_mcp.images.formats.content import Content, MemoryContent
 from kolors_mcp.images.formats.examine import Looked, look
-from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetcher
 from kolors_mcp.images.sources.files import open_file
-from kolors_mcp.images.sources.reference import FilePath, InlineBytes, WebLink, parse
-from kolors_mcp.long_text import LONG, LongText, length_of, put_aside
+from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
 
 _THREAD_FROM_CHARACTERS = 100_000
 """Characters from which on reading a reference is work for a thread."""
@@ -29,48 +27,28 @@ class Obtained:
     """What a first look has shown, where it cost no turn of its own."""
 
 
-async def obtain(
-    reference: str, fetcher: Fetcher, folders: Sequence[Path], threads: CapacityLimiter, large: CapacityLimiter
-) -> Obtained:
+async def obtain(reference: str, fetcher: Fetcher, folders: Sequence[Path], threads: CapacityLimiter) -> Obtained:
     """Return what `reference` names.
 
     Args:
         reference: A link, path, `file://` link, `data:` URI or bare base64.
         fetcher: Follows links.
         folders: Where local files may be read.
-        threads: For reading files.
-        large: For reading long references, each of which takes several times its length.
+        threads: For reading long references and files.
 
     Raises:
         RefusalError: There is no such thing, or it may not be had.
     """
-    if length_of(reference) > _THREAD_FROM_CHARACTERS:
-        named = await to_thread.run_sync(_parsed, reference, limiter=large)
+    if len(reference) > _THREAD_FROM_CHARACTERS:
+        named = await to_thread.run_sync(parse, reference, limiter=threads)
     else:
         named = parse(reference)
-    if isinstance(named, Obtained):
-        return named
     if isinstance(named, WebLink):
         fetched = await fetcher.fetch(named.url)
         return Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
     if isinstance(named, FilePath):
         return await to_thread.run_sync(_opened, named.path, folders, limiter=threads)
     return Obtained(MemoryContent(named.data), named.label)
-
-
-def _parsed(reference: str) -> WebLink | FilePath | Obtained:
-    """Read a long reference; a large picture in it lies in a file afterwards, whether it came in one or not."""
-    try:
-        text = reference.whole() if isinstance(reference, LongText) else reference
-    except OSError as error:
-        raise RefusalError("could not be read again from where it was put aside. Try again.") from error
-    named = parse(text)
-    if not isinstance(named, InlineBytes):
-        return named
-    descriptor = put_aside(named.data) if len(named.data) >= LONG else None
-    if descriptor is None:
-        return Obtained(MemoryContent(named.data), named.label)
-    return Obtained(FileContent(descriptor, len(named.data)), named.label)
 
 
 def _opened(path: str, folders: Sequence[Path]) -> Obtained:
