@@ -58,7 +58,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "jobs/in_flight": ("test_jobs.py", *_PAID),
     "jobs/jobs": ("test_jobs.py", *_PAID),
     "jobs/reconcile": (*_PAID, "test_references.py"),
-    "jobs/refresh": _PAID,
+    "jobs/refresh": ("test_jobs.py", *_PAID),
     "jobs/sending": _PAID,
     "try_ons/answers": (*_PAID, "test_kling_client.py", "test_resources.py"),
     "try_ons/try_ons": (*_PAID, "test_jobs.py", "test_resources.py", "test_view.py"),
