@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 import anyio.to_thread
@@ -10,13 +10,16 @@ import pytest
 from making import api_key
 from wishing import PERSON, World, garment
 
+from kolors_mcp import errors
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.jobs.jobs import Jobs
 from kolors_mcp.jobs.watching import Watching
 from kolors_mcp.kling.client import KlingClient
+from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
+from kolors_mcp.models import new_reference
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SeenRequest
 from kolors_mcp.try_ons.request import TryOnRequest
@@ -48,7 +51,12 @@ class Account:
 
 @pytest.fixture
 async def account(world: World) -> AsyncIterator[Account]:
-    clock, key, pictures = world.time.clock(), api_key(world.kling), Pictures(folders=())
+    async def sleep(seconds: float) -> None:
+        # Asked for anew each time: a test may have put another way to sleep in its place.
+        await world.time.sleep(seconds)
+
+    clock = replace(world.time.clock(), sleep=sleep)
+    key, pictures = api_key(world.kling), Pictures(folders=())
 
     async def open_ledger() -> Ledger:
         return await Ledger.open(world.ledger, clock=clock)
@@ -121,6 +129,32 @@ async def test_a_call_registers_once_with_those_who_watch_a_task(
     assert (await account.view("alice", wait=30).get(running.task_id)).status == "succeed"
     assert (await account.view("alice", wait=30).create(request("gold"))).reused
     assert entered == [running.task_id] * 2
+
+
+@pytest.mark.parametrize("outcome", ["created", "refused"])
+async def test_what_another_process_finds_out_is_told_to_whoever_waits_here(
+    account: Account, world: World, outcome: str
+) -> None:
+    made = await account.view("bob").create(request())
+    reference, clock, usual = new_reference(), world.time.clock(), world.time.sleep
+    ledger = await Ledger.open(world.ledger, clock=clock)
+    await ledger.reserve(NewJob(reference, "alice", "f-1", None, ("me.jpg", "shop.example")))
+
+    async def write_meanwhile(seconds: float) -> None:
+        await usual(seconds)
+        if outcome == "created":
+            await ledger.created(reference, made.task_id, "submitted")
+        else:
+            await ledger.refused(reference, 1301)
+
+    world.time.sleep = write_meanwhile  # pyright: ignore[reportAttributeAccessIssue]  (it does the same, and more)
+    alice = account.view("alice", wait=30)
+    if outcome == "created":
+        assert (await alice.get(reference)).task_id == made.task_id
+    else:
+        with pytest.raises(errors.RefusedError, match=f'"{reference}" came to nothing'):
+            await alice.get(reference)
+    await ledger.aclose()
 
 
 # --- work that is shared

@@ -114,7 +114,7 @@ def _in_memory() -> Engine:
         connect_args={"check_same_thread": False},
         hide_parameters=True,
     )
-    _begin_as_we_say(engine)
+    _hook_begin(engine)
     return engine
 
 
@@ -132,16 +132,16 @@ def _in_file(path: str, patience: float) -> tuple[Engine, Path]:
         connect_args={"timeout": patience},
         hide_parameters=True,
     )
-    _begin_as_we_say(engine)
+    _hook_begin(engine)
     try:
-        _keep_a_log(engine, patience)
+        _enable_wal(engine, patience)
     except BaseException:
         engine.dispose()
         raise
     return engine, file
 
 
-def _begin_as_we_say(engine: Engine) -> None:
+def _hook_begin(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
         # The driver begins transactions by rules of its own unless told not to.
@@ -156,7 +156,7 @@ def _begin_as_we_say(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _keep_a_log(engine: Engine, patience: float) -> None:
+def _enable_wal(engine: Engine, patience: float) -> None:
     """Turn on the write-ahead log, so that readers and a writer do not wait for each other.
 
     A file system that cannot have one keeps the rollback journal, which is as safe and slower.

@@ -1,4 +1,4 @@
-"""The ledger: one row for every paid create, written before it is sent, so that no wish is paid twice and none lost."""
+"""The ledger: one row for every paid create, written before it is sent, so that none is paid twice and none is lost."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -25,7 +25,7 @@ from kolors_mcp.ledger.states import RULES, SPENT, JobState
 from kolors_mcp.wording import plain
 
 JOINED_FOR_SECONDS = 600.0
-"""Seconds for which the same wish joins the one before it, and for which a doubt keeps it from being sent again."""
+"""For which the same request joins the one before it, and for which a doubt keeps it from being sent again."""
 MAX_KEY_CHARACTERS = 500
 """Characters of an id that is stored as it is; Kling's have 18."""
 

@@ -16,7 +16,6 @@ STATES: tuple[JobState, ...] = get_args(JobState)
 class Rules:
     """What holds for a create in one state."""
 
-    meaning: str
     may_become: tuple[JobState, ...]
     counts_as_spent: bool
     """Whether it may have cost money, so that it counts against the daily limit."""
@@ -25,26 +24,26 @@ class Rules:
 
 
 RULES: dict[JobState, Rules] = {
+    # Written down, and on its way; the outcome is open.
     "sending": Rules(
-        "written down, and on its way; the outcome is open",
         may_become=("created", "refused", "unconfirmed"),
         counts_as_spent=True,
         joined_since="created_at",
     ),
+    # Kling gave a task id; only its status moves from here on.
     "created": Rules(
-        "Kling gave a task id; only its status moves from here on",
         may_become=(),
         counts_as_spent=True,
         joined_since="created_at",
     ),
+    # Certainly nothing was created; should a task turn up all the same, that is the truth.
     "refused": Rules(
-        "certainly nothing was created; should a task turn up all the same, that is the truth",
         may_become=("created",),
         counts_as_spent=False,
         joined_since=None,
     ),
+    # It was sent, and nobody knows whether a task exists.
     "unconfirmed": Rules(
-        "it was sent, and nobody knows whether a task exists",
         may_become=("created", "refused"),
         counts_as_spent=True,
         # From when the doubt arose, which may be minutes after the create was written down.
