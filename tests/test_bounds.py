@@ -16,7 +16,6 @@ from kolors_mcp.images.formats.structure import steps
 
 # Readers without the mark, by `module:name` with * for anything, and why they need none.
 EXEMPT = {
-    "images.sources.obtain:_parsed": "hands it to parse, which is marked",
     "cli.*": "speaks with our own server and with the simulated Kling, which it has started itself",
     "sandbox.*": "plays Kling on loopback, for demos and tests; nothing from outside reaches it",
     "settings:*": "reads what the user has set for this very process",
