@@ -201,19 +201,20 @@ def fault_of(
             least = _best(call, form(0), 3)
             while True:
                 large = _best(call, form(FACTOR * size), 1) - least
-                if large >= enough_seconds or size >= largest or not enough_seconds:
+                # What a call costs by itself must not hide what it costs for each byte.
+                if large >= max(enough_seconds, FACTOR * least) or size >= largest or not enough_seconds:
                     break
                 size = min(largest, size * (8 if large < enough_seconds / 10 else 2))
             if large < enough_seconds / 3:
                 return None  # a megabyte in a millisecond; there, caches and pages decide more than the program
-            ratio = _ratio(_best(call, form(size), 3) - least, large)
+            ratio = _ratio(_best(call, form(size), 3) - least, large, least)
             for larger, tries in _AGAIN:
                 if ratio <= DUBIOUS:
                     return None
                 size *= larger if ratio <= 2 * GUILTY else 1
                 small = _best(call, form(size), tries) - least
                 large = _best(call, form(FACTOR * size), tries) - least
-                ratio = _ratio(small, large)
+                ratio = _ratio(small, large, least)
     except HangError:
         return f"did not end within {limit_seconds:g} CPU seconds at a size of {FACTOR * size}"
     return (
@@ -223,8 +224,9 @@ def fault_of(
     )
 
 
-def _ratio(small: float, large: float) -> float:
-    return (large - _FLOOR_SECONDS) / max(small, _LEAST_SECONDS)
+def _ratio(small: float, large: float, least: float) -> float:
+    # On a busy machine the cost of the call itself varies by half: a difference smaller than that says nothing.
+    return (large - _FLOOR_SECONDS) / max(small, least / 2, _LEAST_SECONDS)
 
 
 def _best(call: Callable[[Any], object], argument: Any, tries: int) -> float:

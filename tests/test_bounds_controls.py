@@ -33,6 +33,16 @@ def moving_a_cursor(data: bytes) -> int:
     return count
 
 
+@linear(b"\1", b"\2")
+def slicing_after_much_else(data: bytes) -> int:
+    return sum(range(20_000)) + slicing_the_rest(data)
+
+
+@linear(b"\1", b"\2")
+def moving_after_much_else(data: bytes) -> int:
+    return sum(range(20_000)) + moving_a_cursor(data)
+
+
 @linear(b"<", b">")
 def counting_what_is_left_each_time(text: str) -> int:
     return sum(text.count("<", place) for place in range(len(text)))
@@ -61,6 +71,7 @@ def looking_at_each(members: list[object]) -> int:
 
 PAIRS: list[tuple[Callable[..., object], Callable[..., object]]] = [
     (slicing_the_rest, moving_a_cursor),
+    (slicing_after_much_else, moving_after_much_else),
     (counting_what_is_left_each_time, counting_once),
     (comparing_all_with_all, looking_at_each),
 ]
