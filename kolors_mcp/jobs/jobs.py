@@ -211,7 +211,8 @@ class Jobs:
         One that was paid is never an error, whatever keeps us from it.
 
         Raises:
-            KolorsError: It is still in doubt; or it came to nothing, and this is the last look.
+            KolorsError: It is still in doubt; it was refused for good, so that the same would be said again; or it
+                came to nothing, and this is the last look.
         """
         deadline = self._deadline_for_another(job, call)
         try:
@@ -219,7 +220,11 @@ class Jobs:
                 task = await self._refresher.settle(watcher, job, deadline)
             else:
                 task = await self._refresher.refresh_paid(watcher, job, deadline.within(MAX_READ_SECONDS))
-        except (errors.RefusedError, errors.UnreachableError, errors.PictureRefusedError):
+        except (errors.RefusedError, errors.UnreachableError, errors.PictureRefusedError) as error:
+            if isinstance(error, errors.RefusedError):
+                refusal = self._sending.final_refusal(job.reference, error.code)
+                if refusal is not None:
+                    raise refusal from None
             if is_last:
                 raise
             return None

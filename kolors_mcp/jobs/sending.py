@@ -8,8 +8,10 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.jobs.memory import Latest
 from kolors_mcp.jobs.reconcile import Reconciler
 from kolors_mcp.jobs.store import Store
+from kolors_mcp.kling.refusals import final_refusal
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.wording import plain
@@ -29,6 +31,8 @@ BUSY_RETRY = Backoff(initial_seconds=5.0, max_seconds=5.0)
 """By how much chance lengthens it."""
 DOUBT_SECONDS = 6.0
 """How long a create without an answer is looked for right away."""
+MAX_REFUSALS = 200
+"""Of the latest ones, for callers who look when the sending is just over."""
 LAST_SENDS = 3.0
 """Seconds that sends in flight are given when the server closes; hosts allow some 5 for all of it."""
 
@@ -46,6 +50,8 @@ class Sending:
         self._abandoned: dict[str, asyncio.Event] = {}
         """By reference, set when the caller has gone: finish what left, start nothing more."""
         self._taken_back: InFlight[None] = InFlight()
+        self._refusals: Latest[str, errors.KlingError] = Latest(MAX_REFUSALS)
+        """By reference, the final ones."""
 
     async def aclose(self) -> None:
         """Give what is in flight a moment to end; what does not is in doubt, and is looked for at the next start."""
@@ -120,6 +126,16 @@ class Sending:
         """Whether this process is sending the create right now."""
         return self._sends.get(reference) is not None
 
+    def final_refusal(self, reference: str, code: int | None) -> errors.KlingError | None:
+        """Return what all who waited for a refused create are told; None if it may be sent again as it is.
+
+        Args:
+            reference: Of the create.
+            code: With which it was refused, as the ledger has it. Other processes know no more of it.
+        """
+        refusal = self._refusals.get(reference)
+        return final_refusal(code) if refusal is None else refusal.anew()
+
     def _abandon(self, reference: str) -> None:
         if (abandoned := self._abandoned.get(reference)) is not None:
             abandoned.set()
@@ -180,6 +196,13 @@ class Sending:
 
     async def _refused(self, job: Job, error: errors.KolorsError | None) -> None:
         code = error.code if isinstance(error, errors.KlingError) else None
+        # What is about the reference is mended by the next create, which goes without.
+        if (
+            isinstance(error, errors.RefusedError)
+            and not error.retryable
+            and not isinstance(error, errors.ReferenceRefusedError)
+        ):
+            self._refusals.keep(job.reference, error.anew())
         await self._store.write(lambda ledger: ledger.refused(job.reference, code))
 
     def _wait_before_next(
