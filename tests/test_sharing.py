@@ -113,6 +113,14 @@ async def test_a_final_refusal_is_shared_also_with_who_looks_when_the_sending_is
         assert said[1].try_on
 
 
+async def test_whoever_does_not_wait_for_a_busy_account_shares_its_refusal(world: World, reserved: list[bool]) -> None:
+    world.kling.faults.next_create(faults.Slow(MINUTE, then=faults.Refuse(1303)))
+    async with world.server() as assistant:
+        said = await all_at_once(world, reserved, assistant.create)
+    assert all(one.nothing_created and "code 1303" in one.text for one in said)
+    assert world.posts == 1
+
+
 async def test_a_refusal_that_passes_is_not_shared_with_who_can_wait_for_it(world: World, reserved: list[bool]) -> None:
     """The first has no patience with a busy account; the others have, and one of them sends for all."""
     world.kling.faults.next_create(faults.Slow(MINUTE, then=faults.Refuse(1303)))
