@@ -130,3 +130,27 @@ async def test_a_refusal_that_passes_is_not_shared_with_who_can_wait_for_it(worl
     assert sum(one.nothing_created for one in said) == 1
     assert len({one.try_on.task_id for one in said if not one.is_error}) == 1
     assert world.posts == 2
+
+
+# --- addresses that Kling calls
+
+
+async def test_a_create_that_joins_another_says_that_its_own_callback_url_is_not_called(world: World) -> None:
+    first, other = "https://shop.example/first", "https://shop.example/other"
+    async with world.server() as assistant:
+        assert "callback_url" not in (await assistant.create(callback_url=first)).text
+        for silent in (None, first):
+            again = await assistant.create(callback_url=silent)
+            assert again.try_on.reused
+            assert again.try_on.notes == ()
+        joined = await assistant.create(callback_url=other)
+        [note] = joined.try_on.notes
+        assert "Kling calls only the address that came with that one" in note
+        assert note in joined.text
+        assert (await assistant.create("navy")).try_on.notes == ()
+        assert len((await assistant.create("navy", callback_url=first)).try_on.notes) == 1
+    async with world.server() as assistant:
+        # What an earlier process gave is not known, so nothing is promised.
+        assert len((await assistant.create(callback_url=other)).try_on.notes) == 1
+        assert (await assistant.create()).try_on.notes == ()
+    assert [seen.json.get("callback_url") for seen in world.kling.requests if is_post(seen)] == [first, None]

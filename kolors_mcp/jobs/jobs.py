@@ -150,6 +150,7 @@ class Jobs:
                 self.memory.keep_inputs(job.reference, inputs)
                 if reservation.is_new:
                     unsent.pop_all()  # the send closes them
+                    self.memory.keep_callback(job.reference, request.callback_url)
                     task = await self._send(job, request, call)
                     # As the end of the send has written it down.
                     job = replace(job, task_id=task.id, status=task.status)
