@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from kolors_mcp.wording import quoted
 
@@ -81,6 +81,12 @@ class KlingError(KolorsError):
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after
+
+    def anew(self) -> Self:
+        """Return the same error to be raised for another caller: without the traceback, and what that keeps alive."""
+        made = type(self).__new__(type(self), *self.args)
+        vars(made).update(vars(self))
+        return made
 
 
 class RefusedError(KlingError):

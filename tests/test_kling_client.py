@@ -428,7 +428,7 @@ async def test_a_wrong_clock_is_guessed_where_the_answer_has_no_date(kling: Sand
         del answer.headers["date"]
 
     client = KlingClient(kling.origin, lambda: used, clock=turned.clock())
-    client._http.event_hooks = {"response": [without_date]}  # pyright: ignore[reportPrivateUsage]
+    client._connections.kept.event_hooks = {"response": [without_date]}  # pyright: ignore[reportPrivateUsage]
     await client.page(1, 1)
     assert len(kling.requests) == 2
     await client.aclose()

@@ -12,6 +12,7 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.call import Call, Report
 from kolors_mcp.jobs.memory import Inputs, Memory
+from kolors_mcp.jobs.queue import BusyError
 from kolors_mcp.jobs.reconcile import Reconciler
 from kolors_mcp.jobs.refresh import Refresher
 from kolors_mcp.jobs.saving import Saving
@@ -142,19 +143,21 @@ class Jobs:
         with ExitStack() as unsent, self._watching.watcher() as watcher:
             unsent.callback(request.close)
             joined: set[str] = set()
+            patience = call.waiting()
             while True:
                 reservation = await self._reserve(new, daily_limit, call.deadline)
                 job = reservation.job
                 self.memory.keep_inputs(job.reference, inputs)
                 if reservation.is_new:
                     unsent.pop_all()  # the send closes them
+                    self.memory.keep_callback(job.reference, request.callback_url)
                     task = await self._send(job, request, call)
                     # As the end of the send has written it down.
                     job = replace(job, task_id=task.id, status=task.status)
                     break
                 call.report("the same try-on was asked for before; looking at it")
                 # What is joined a second time is the answer, whatever became of it.
-                task = await self._join(watcher, job, call, is_last=job.reference in joined)
+                task = await self._join(watcher, job, call, patience, is_last=job.reference in joined)
                 if task is not None:
                     break
                 joined.add(job.reference)
@@ -205,13 +208,14 @@ class Jobs:
             raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
         return task
 
-    async def _join(self, watcher: Watcher, job: Job, call: Call, *, is_last: bool) -> Task | None:
+    async def _join(self, watcher: Watcher, job: Job, call: Call, patience: Deadline, *, is_last: bool) -> Task | None:
         """Look at a create that was asked for again; None if it came to nothing or failed, so that a new one may be.
 
         One that was paid is never an error, whatever keeps us from it.
 
         Raises:
-            KolorsError: It is still in doubt; or it came to nothing, and this is the last look.
+            KolorsError: It is still in doubt; it was refused for good, so that the same would be said again, or by a
+                busy account, for which the caller does not wait; or it came to nothing, and this is the last look.
         """
         deadline = self._deadline_for_another(job, call)
         try:
@@ -219,8 +223,12 @@ class Jobs:
                 task = await self._refresher.settle(watcher, job, deadline)
             else:
                 task = await self._refresher.refresh_paid(watcher, job, deadline.within(MAX_READ_SECONDS))
-        except (errors.RefusedError, errors.UnreachableError, errors.PictureRefusedError):
-            if is_last:
+        except (errors.RefusedError, errors.UnreachableError, errors.PictureRefusedError) as error:
+            if isinstance(error, errors.RefusedError):
+                refusal = self._sending.final_refusal(job.reference, error.code)
+                if refusal is not None:
+                    raise refusal from None
+            if is_last or (isinstance(error, BusyError) and not patience.left()):
                 raise
             return None
         await self._store.write(lambda ledger: ledger.seen(task.id, task.status))

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 MAX_INPUT_CHARACTERS = 8_000_000
 """Of what creates were given, the latest first: mostly paths and links, which are short; base64 counts whole."""
 MAX_SIZES = 200
+MAX_CALLBACKS = 1000
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,6 +52,7 @@ class Memory:
         """Remember nothing yet."""
         self._inputs: Latest[str, Inputs] = Latest(MAX_INPUT_CHARACTERS, lambda one: len(one.person) + len(one.garment))
         self._sizes: Latest[tuple[str, int], int] = Latest(MAX_SIZES)
+        self._callbacks: Latest[str, str] = Latest(MAX_CALLBACKS)
 
     def keep_inputs(self, reference: str, inputs: Inputs) -> None:
         """Keep what a create was given; of the same create only what it was given first, which is what was sent."""
@@ -60,6 +62,15 @@ class Memory:
     def inputs_of(self, reference: str) -> Inputs | None:
         """Return what a create was given, if it was of late, by this process."""
         return self._inputs.get(reference)
+
+    def keep_callback(self, reference: str, callback_url: str | None) -> None:
+        """Keep which address Kling was given with a create."""
+        if callback_url is not None:
+            self._callbacks.keep(reference, callback_url)
+
+    def callback_of(self, reference: str) -> str | None:
+        """Return which address Kling calls about a create; None if it calls none, or it is not known here."""
+        return self._callbacks.get(reference)
 
     def keep_size(self, task_id: str, index: int, size: int) -> None:
         """Keep how many bytes of a picture were handed out."""

@@ -8,8 +8,11 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.jobs.memory import Latest
+from kolors_mcp.jobs.queue import BusyError, Place, SendQueue
 from kolors_mcp.jobs.reconcile import Reconciler
 from kolors_mcp.jobs.store import Store
+from kolors_mcp.kling.refusals import final_refusal
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.wording import plain
@@ -23,12 +26,10 @@ logger = logging.getLogger(__name__)
 UNREACHABLE_TRIES, UNREACHABLE_SECONDS = 3, 20.0
 """How often a create is tried of which nothing, or no whole request, left this machine; and for how long at most."""
 UNREACHABLE_RETRY = Backoff(initial_seconds=1.0, max_seconds=2.0)
-MIN_BUSY_SECONDS = 1.0
-"""The shortest wait after 1302 or 1303 (vendor)."""
-BUSY_RETRY = Backoff(initial_seconds=5.0, max_seconds=5.0)
-"""By how much chance lengthens it."""
 DOUBT_SECONDS = 6.0
 """How long a create without an answer is looked for right away."""
+MAX_REFUSALS = 200
+"""Of the latest ones, for callers who look when the sending is just over."""
 LAST_SENDS = 3.0
 """Seconds that sends in flight are given when the server closes; hosts allow some 5 for all of it."""
 
@@ -43,9 +44,12 @@ class Sending:
         self._reconciler = reconciler
         self._clock = clock
         self._sends: InFlight[Task] = InFlight()
+        self._queue = SendQueue(clock)
         self._abandoned: dict[str, asyncio.Event] = {}
         """By reference, set when the caller has gone: finish what left, start nothing more."""
         self._taken_back: InFlight[None] = InFlight()
+        self._refusals: Latest[str, errors.KlingError] = Latest(MAX_REFUSALS)
+        """By reference, the final ones."""
 
     async def aclose(self) -> None:
         """Give what is in flight a moment to end; what does not is in doubt, and is looked for at the next start."""
@@ -75,10 +79,10 @@ class Sending:
         Args:
             job: What was reserved.
             request: What to send; its pictures are closed when it is over.
-            call: As long as it waits, a busy account is waited for; it is told what keeps the create.
+            call: It is told what keeps the create, and bounds its waiting in the queue.
         """
         abandoned = self._abandoned[job.reference] = asyncio.Event()
-        send = self._sends.join(job.reference, lambda: self._send(job, request, call, call.waiting(), abandoned))
+        send = self._sends.join(job.reference, lambda: self._send(job, request, call, abandoned))
 
         def ended(task: asyncio.Task[Task]) -> None:
             del self._abandoned[job.reference]
@@ -120,33 +124,43 @@ class Sending:
         """Whether this process is sending the create right now."""
         return self._sends.get(reference) is not None
 
+    def final_refusal(self, reference: str, code: int | None) -> errors.KlingError | None:
+        """Return what all who waited for a refused create are told; None if it may be sent again as it is.
+
+        Args:
+            reference: Of the create.
+            code: With which it was refused, as the ledger has it. Other processes know no more of it.
+        """
+        refusal = self._refusals.get(reference)
+        return final_refusal(code) if refusal is None else refusal.anew()
+
     def _abandon(self, reference: str) -> None:
         if (abandoned := self._abandoned.get(reference)) is not None:
             abandoned.set()
 
-    async def _send(
-        self, job: Job, request: "CreateRequest", call: Call, busy: Deadline, abandoned: asyncio.Event
-    ) -> Task:
+    async def _send(self, job: Job, request: "CreateRequest", call: Call, abandoned: asyncio.Event) -> Task:
         # A caller who was cancelled while the request was written down gets the turn to say so.
         await asyncio.sleep(0)
+        place = self._queue.enter(call, abandoned)
         tries, unreachable = 0, self._clock.deadline(UNREACHABLE_SECONDS)
         refusal: errors.KolorsError | None = None
         while True:
-            if abandoned.is_set():
-                await self._refused(job, refusal)
-                raise refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+            await self._wait_for_turn(place, job, refusal)
             tries += 1
             try:
-                task = await self._already_made(job, refusal)
-                if task is None:
-                    task = await self._kling.create(request, again=isinstance(refusal, errors.RefusedError))
+                with self._queue.sending(place):
+                    task = await self._already_made(job, refusal)
+                    if task is None:
+                        task = await self._kling.create(request, again=isinstance(refusal, errors.RefusedError))
                 break
             except errors.UnconfirmedCreateError as error:
                 call.report("Kling did not confirm the start; looking for the task")
                 return await self._reconciled(job, error)
             except errors.KolorsError as error:
                 refusal = error
-                wait = self._wait_before_next(error, tries, unreachable, busy)
+                if isinstance(error, BusyError):
+                    continue  # the queue says for how long
+                wait = self._wait_before_next(error, tries, unreachable)
                 if wait is None:
                     # What names a wrong parameter may be the answer to a repeat that a gateway made: look once.
                     if isinstance(error, errors.RequestRefusedError):
@@ -180,18 +194,31 @@ class Sending:
 
     async def _refused(self, job: Job, error: errors.KolorsError | None) -> None:
         code = error.code if isinstance(error, errors.KlingError) else None
+        # What is about the reference is mended by the next create, which goes without.
+        if (
+            isinstance(error, errors.RefusedError)
+            and not error.retryable
+            and not isinstance(error, errors.ReferenceRefusedError)
+        ):
+            self._refusals.keep(job.reference, error.anew())
         await self._store.write(lambda ledger: ledger.refused(job.reference, code))
 
-    def _wait_before_next(
-        self, error: errors.KolorsError, tries: int, unreachable: Deadline, busy: Deadline
-    ) -> float | None:
+    async def _wait_for_turn(self, place: Place, job: Job, refusal: errors.KolorsError | None) -> None:
+        """Wait until the create may be sent; if that does not come to pass, nothing was created."""
+        try:
+            if await self._queue.wait(place):
+                return
+        except errors.KlingError as error:
+            await self._refused(job, error)
+            raise
+        await self._refused(job, refusal)
+        raise refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+
+    def _wait_before_next(self, error: errors.KolorsError, tries: int, unreachable: Deadline) -> float | None:
         """Return how long to wait before the same create may be sent again; None if it may not."""
         if isinstance(error, errors.UnreachableError):
             wait = UNREACHABLE_RETRY.seconds(tries - 1, self._clock)
             return wait if tries < UNREACHABLE_TRIES and unreachable.allows(wait) else None
-        if isinstance(error, errors.TooFastError | errors.AllSlotsBusyError):
-            wait = BUSY_RETRY.seconds(0, self._clock, at_least=max(MIN_BUSY_SECONDS, error.retry_after or 0.0))
-            return wait if busy.allows(wait) else None
         return None
 
     async def _pause(self, wait: float, abandoned: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.kling.auth import Authorization, skew_of
 from kolors_mcp.kling.body import Body
-from kolors_mcp.kling.connection import open_client
+from kolors_mcp.kling.connection import open_connections
 from kolors_mcp.kling.exchange import Reply, exchange
 from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import error_for
@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 class KlingClient:
-    """Speaks with one Kling region for one account, over one pool of connections.
+    """Speaks with one Kling region for one account, over one pool of connections; each create has one of its own.
 
     Every method raises `NotConfiguredError` without credentials and otherwise only `KlingError`s.
     """
@@ -86,11 +86,11 @@ class KlingClient:
         self.observed_skew: float | None = None
         """Seconds by which Kling's clock was ahead of ours at its latest answer."""
         self._reads = anyio.Semaphore(READS_AT_ONCE)
-        self._http = open_client(api_base, transport, self._note_clock)
+        self._connections = open_connections(api_base, transport, self._note_clock)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connections.aclose()
 
     def require_credentials(self) -> None:
         """Raise `NotConfiguredError` if a request could not even be signed: before any work is done for it."""
@@ -174,7 +174,8 @@ class KlingClient:
         body: Body | None = None,
     ) -> Reply:
         authorization = self.authorization.header()
-        return await exchange(self._http, method, path, authorization, deadline, query=query, body=body)
+        http = self._connections.kept if body is None else self._connections.fresh
+        return await exchange(http, method, path, authorization, deadline, query=query, body=body)
 
     async def _read(
         self, path: str, query: Mapping[str, int], parse: Callable[[Reply], T], deadline: Deadline | None

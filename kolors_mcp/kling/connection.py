@@ -1,9 +1,10 @@
-"""The HTTP client for one Kling: what the environment says about proxies and certificates is refused here, in words."""
+"""The HTTP clients for one Kling: what cannot be used of the proxies and certificates around is refused in words."""
 
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 import httpx
 
@@ -19,10 +20,25 @@ _PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY")
 _LAST_PORT = 65535
 
 
-def open_client(
+class Connections(NamedTuple):
+    """The ways to one Kling."""
+
+    kept: httpx.AsyncClient
+    """For what may be asked again: connections stay open and are used again."""
+    fresh: httpx.AsyncClient
+    """For creates: a connection that is kept may have been closed at the other end, which shows only when a create has
+    left over it, and leaves a doubt."""
+
+    async def aclose(self) -> None:
+        """Close them."""
+        await self.kept.aclose()
+        await self.fresh.aclose()
+
+
+def open_connections(
     api_base: str, transport: httpx.AsyncBaseTransport | None, on_answer: Callable[[httpx.Response], Awaitable[None]]
-) -> httpx.AsyncClient:
-    """Make the client; nothing is connected yet.
+) -> Connections:
+    """Make the clients; nothing is connected yet.
 
     Args:
         api_base: Kling's origin.
@@ -42,7 +58,8 @@ def open_client(
     if encrypted and transport is None and (impossible := _impossible_port()):
         raise NotConfiguredError(_refused_proxy(impossible))
     verify = _certificates() if encrypted and transport is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
+
+    def client(kept: int) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             base_url=base_url,
             transport=transport,
@@ -51,9 +68,12 @@ def open_client(
             # A proxy of the environment may stand before Kling, never before a server on this machine.
             trust_env=encrypted,
             timeout=httpx.Timeout(60.0, connect=10.0),
-            limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
+            limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=kept),
             event_hooks={"response": [on_answer]},
         )
+
+    try:
+        return Connections(client(MOST_CONNECTIONS), client(0))
     # An ImportError is httpx's way to say that a proxy speaks SOCKS, a ValueError that it speaks something else.
     except (httpx.InvalidURL, ImportError, ValueError) as error:
         raise NotConfiguredError(_refused_proxy(next(_unusable(), "NO_PROXY"))) from error

@@ -15,7 +15,7 @@ from kolors_mcp.bounds import linear
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.exchange import Reply
-from kolors_mcp.kling.refusals import Verdict
+from kolors_mcp.kling.refusals import ABOUT_THE_REQUEST, Verdict
 from kolors_mcp.models import REFERENCE_PREFIX, new_reference
 from kolors_mcp.wording import plain
 
@@ -23,8 +23,6 @@ ASKED_SECONDS = 10.0
 """Longest that the question whether Kling knows references may take."""
 REMEMBERED_SECONDS = 3600.0
 """How long the answer that it does not is believed."""
-ABOUT_THE_REQUEST = range(1200, 1300)
-"""The family of codes in which a field or its value is refused."""
 READ = 2_000
 """Characters of a message that are looked at."""
 

@@ -13,6 +13,8 @@ from kolors_mcp.errors import KlingError
 
 FAILED = 500
 """The first of the HTTP statuses that say nothing about what was done before the failure."""
+ABOUT_THE_REQUEST = range(1200, 1300)
+"""The family of codes in which a field or its value is refused."""
 
 
 class Meaning(NamedTuple):
@@ -107,6 +109,18 @@ class Verdict:
         """Whether it is a code of the table that says for certain that nothing was created."""
         meaning = MEANINGS.get(self.code)
         return meaning is not None and meaning.error.created is False and self.status < FAILED
+
+
+def final_refusal(code: int | None) -> KlingError | None:
+    """Return what a create that was refused with this code is told; None if it may be sent again as it is.
+
+    That is so after what passes, and after what may be about our reference: it goes out without one then.
+    """
+    verdict = Verdict(code or 0, None, None)
+    if not verdict.final or verdict.code in ABOUT_THE_REQUEST:
+        return None
+    error = error_for(verdict, creating=True)
+    return None if error.retryable else error
 
 
 def error_for(verdict: Verdict, *, creating: bool) -> KlingError:

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 SENDING_SECONDS = 10.0
 """Of a call's time that are left for the sending, after the pictures are ready."""
+NOT_CALLED_BACK = (
+    "callback_url: this try-on was started by an earlier call, and Kling calls only the address that came with that one"
+)
 LISTED_ROWS = 100
 """Newest rows of Kling's list in which recent try-ons are looked for."""
 MAX_LIST_SECONDS = 5.0
@@ -71,7 +74,10 @@ class TryOns:
             self._call,
             daily_limit=self._settings.daily_limit,
         )
-        return await self._answer(seen, reused=not seen.is_new)
+        try_on = await self._answer(seen, reused=not seen.is_new)
+        if seen.is_new or self._is_called_back(seen, request.callback_url):
+            return try_on
+        return try_on.model_copy(update={"notes": (*try_on.notes, NOT_CALLED_BACK)})
 
     async def get(self, name: str) -> TryOn:
         """Look at a try-on by Kling's id or our reference; wait until it is finished or the caller's wait ends.
@@ -157,6 +163,12 @@ class TryOns:
     @cached_property
     def _gallery(self) -> Gallery:
         return Gallery(self._jobs.memory, self._pictures, self._call, self._settings.save_dir)
+
+    def _is_called_back(self, seen: Sighting, callback_url: str | None) -> bool:
+        """Whether Kling calls this address about a create, if there is one; what is not known counts as no."""
+        return callback_url is None or (
+            seen.job is not None and self._jobs.memory.callback_of(seen.job.reference) == callback_url
+        )
 
     async def _visible(self, name: str) -> Job | None:
         """Return what is written about a try-on that this user may see; None where there is nothing.
