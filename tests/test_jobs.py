@@ -51,9 +51,10 @@ async def account(world: World) -> AsyncIterator[Account]:
     clock, key, pictures = world.time.clock(), api_key(world.kling), Pictures(folders=())
 
     async def open_ledger() -> Ledger:
-        return await Ledger.open(world.ledger, clock=clock)
+        return await Ledger.open(world.ledger, clock=clock, account=kling.account)
 
-    jobs = Jobs(KlingClient(world.kling.origin, lambda: key, clock=clock), pictures, open_ledger, clock=clock)
+    kling = KlingClient(world.kling.origin, lambda: key, clock=clock)
+    jobs = Jobs(kling, pictures, open_ledger, clock=clock)
     yield Account(world, jobs, pictures)
     await jobs.aclose()
 

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType] (it has no types)
 )
+from ledger_deeds import account
 from postgres import Postgres
 
 from kolors_mcp.clock import Clock
@@ -94,7 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return "sqlite://"
 
     async def opened(self) -> Ledger:
-        return await Ledger.open(self.url, clock=Clock(wall=lambda: self.now))
+        return await Ledger.open(self.url, clock=Clock(wall=lambda: self.now), account=account)
 
     def teardown(self) -> None:
         self.portal.call(self.ledger.aclose)
@@ -126,6 +127,8 @@ class LedgerMachine(RuleBasedStateMachine):
             (),
             {},
             None,
+            account(),
+            "kolors-virtual-try-on",
         )
         before = None if fresh else self.model.joined_by(user, fingerprint, model_name, self.now)
         expected: Reservation | None = (

@@ -132,9 +132,9 @@ class Sending:
         tries, unreachable = 0, self._clock.deadline(UNREACHABLE_SECONDS)
         refusal: errors.KolorsError | None = None
         while True:
-            if abandoned.is_set():
+            if (reason := self._reason_to_stop(job, refusal, abandoned)) is not None:
                 await self._refused(job, refusal)
-                raise refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+                raise reason
             tries += 1
             try:
                 task = await self._already_made(job, refusal)
@@ -165,6 +165,17 @@ class Sending:
                 raise errors.UnconfirmedCreateError(job.reference, cause) from error
         await self._reconciler.confirm(job, task)
         return task
+
+    def _reason_to_stop(
+        self, job: Job, refusal: errors.KolorsError | None, abandoned: asyncio.Event
+    ) -> errors.KolorsError | None:
+        """Return why a create of which nothing exists is not sent, or not again; None if it may be."""
+        if self._kling.account() != job.account:
+            happened = "The keys of the Kling account were changed while this create waited"
+            return errors.UnreachableError(happened, "Create it again.", creating=True)
+        if abandoned.is_set():
+            return refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+        return None
 
     async def _reconciled(self, job: Job, doubt: errors.UnconfirmedCreateError) -> Task:
         """Return the task that a create without an answer has made after all; else raise the doubt."""
