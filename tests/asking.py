@@ -1,5 +1,6 @@
 """A ledger as tests ask it: on a SQLite file, in memory and on a real PostgreSQL, with a clock that a test turns."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,11 @@ class Asking:
         made = await self.wish(**differing)
         assert not made.is_new, made
         return made.job.reference
+
+    async def pruned(self) -> None:
+        """Wait for the removal of old rows, if one is under way."""
+        if self.ledger.pruning is not None:
+            await asyncio.wait((self.ledger.pruning,))
 
     async def job(self, name: str, user: str = "local") -> Job:
         found = await self.ledger.find(user, name)

@@ -284,6 +284,7 @@ async def test_a_ledger_that_stays_open_for_weeks_prunes_itself(asking: Asking) 
     await asking.reserved(fingerprint="f-1")
     asking.hand.now += 36 * DAY
     second = await asking.reserved(fingerprint="f-2")
+    await asking.pruned()
     assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
 
 
@@ -298,6 +299,7 @@ async def test_opening_prunes_at_most_once_a_day(url: str) -> None:
     for now in (NOON + 35 * DAY + 1, NOON + 35 * DAY + 1001, NOON + 36 * DAY + 1):
         hand.now = now
         async with opened(url, hand) as asking:
+            await asking.pruned()
             left.append(len(await asking.ledger.recent("local", 9)))
     assert left == [1, 1, 0]
 

@@ -97,6 +97,10 @@ class LedgerMachine(RuleBasedStateMachine):
     async def opened(self) -> Ledger:
         return await Ledger.open(self.url, clock=Clock(wall=lambda: self.now), account=account)
 
+    async def pruned(self) -> None:
+        if self.ledger.pruning is not None:
+            await self.ledger.pruning
+
     def teardown(self) -> None:
         self.portal.call(self.ledger.aclose)
         self.loop.__exit__(None, None, None)
@@ -145,6 +149,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 return await self.ledger.reserve(asked, daily_limit=LIMIT if limited else None)
             except DailyLimitError:
                 return None
+            finally:
+                await self.pruned()
 
         assert self.portal.call(reserve) == expected
         return reference
@@ -214,6 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.portal.call(self.ledger.aclose)
         self.ledger = self.portal.call(self.opened)
+        self.portal.call(self.pruned)
         self.model.prune_daily(self.now)
 
     @invariant()

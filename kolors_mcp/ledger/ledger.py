@@ -1,15 +1,19 @@
 """The ledger: one row for every paid create, written before it is sent, so that no wish is paid twice and none lost."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
 from kolors_mcp.ledger.database import Database, Work
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.pruning import prune_portion
 from kolors_mcp.ledger.rows import (
     ADOPT,
     RESERVE,
@@ -29,6 +33,8 @@ from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, C, facts_of, note, prep
 from kolors_mcp.ledger.states import JobState, states_before
 from kolors_mcp.models import FINAL
 from kolors_mcp.wording import plain
+
+logger = logging.getLogger(__name__)
 
 KEPT_FOR_SECONDS = 35 * 86400.0
 """Seconds for which a row is kept; Kling keeps results for 30 days (vendor)."""
@@ -59,6 +65,8 @@ class Ledger:
         self._clock = clock
         self._account = account
         self._pruned_at = pruned_at
+        self.pruning: asyncio.Task[None] | None = None
+        """The latest removal of old rows, which nobody waits for."""
 
     @classmethod
     async def open(cls, url: str, *, clock: Clock, account: Account, patience: float = 10.0) -> Self:
@@ -84,14 +92,18 @@ class Ledger:
 
         try:
             ledger = cls(database, clock, account, await database.write(opened, lock=HOUSEKEEPING))
-            await ledger._prune_daily()
+            await database.let_shrink()
+            ledger._prune_daily()
         except BaseException:
             database.engine.dispose()
             raise
         return ledger
 
     async def aclose(self) -> None:
-        """Let go of the database."""
+        """Let go of the database. What is left of a removal of old rows is left for another day."""
+        if self.pruning is not None:
+            self.pruning.cancel()
+            await asyncio.wait((self.pruning,))
         await self.database.aclose()
 
     async def reserve(
@@ -116,7 +128,7 @@ class Ledger:
         account = whose.account
         if account is None:
             raise LedgerError("The keys of the Kling account are missing, so no create can be written down for it.")
-        await self._prune_daily()
+        self._prune_daily()
 
         def reserving(connection: Connection) -> Reservation:
             # Read under the lock, so that times rise in the order of the rows.
@@ -214,9 +226,9 @@ class Ledger:
         def finding(connection: Connection) -> dict[str, Job]:
             found: dict[str, Job] = {}
             for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
-                mine = and_(
-                    C.user == key(user), C.account == account, C.task_id.in_(keys[start : start + LOOKED_UP_AT_ONCE])
-                )
+                # By their numbers, or SQLite would read all rows of the user.
+                called_so = select(C.id).where(C.task_id.in_(keys[start : start + LOOKED_UP_AT_ONCE]))
+                mine = and_(C.user == key(user), C.account == account, C.id.in_(called_so))
                 # The newest comes first, and stays.
                 for job in newest(connection, mine):
                     found.setdefault(wanted[job.task_id or ""], job)
@@ -241,20 +253,29 @@ class Ledger:
         return await self._read(lambda connection: latest_of(connection, whose, limit))
 
     async def prune(self) -> int:
-        """Remove what is older than 35 days; return how many rows that were."""
-        now = self._clock.wall()
-
-        def pruning(connection: Connection) -> int:
-            note(connection, PRUNED_AT, now)
-            return connection.execute(delete(TRY_ONS).where(C.created_at < now - KEPT_FOR_SECONDS)).rowcount
-
-        removed = await self._write(pruning, lock=HOUSEKEEPING)
-        self._pruned_at = now
+        """Remove what is older than 35 days, doubts last; return how many rows that were."""
+        now = self._pruned_at = self._clock.wall()
+        removed = 0
+        for doubts in (False, True):
+            after: int | None = 0
+            while after is not None:
+                portion = partial(prune_portion, before=now - KEPT_FOR_SECONDS, after=after, doubts=doubts)
+                gone, after = await self._write(portion, lock=HOUSEKEEPING)
+                removed += gone
+        await self._write(lambda connection: note(connection, PRUNED_AT, now), lock=HOUSEKEEPING)
         return removed
 
-    async def _prune_daily(self) -> None:
-        if self._clock.wall() >= self._pruned_at + PRUNE_EVERY_SECONDS:
+    def _prune_daily(self) -> None:
+        due = self._clock.wall() >= self._pruned_at + PRUNE_EVERY_SECONDS
+        if due and (self.pruning is None or self.pruning.done()):
+            self.pruning = asyncio.create_task(self._prune_aside())
+
+    async def _prune_aside(self) -> None:
+        try:
             await self.prune()
+        except LedgerError as error:
+            # Old rows disturb nobody; whoever needs the ledger hears what is wrong with it.
+            logger.warning("old rows were not removed: %s", error)
 
     async def _change(self, reference: str, state: JobState, values: dict[str, Any]) -> bool:
         """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""
