@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.compare import compare
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("cold_start", "creates", "copies", "crowds", "reads", "waiters", "pictures", "decoding", "hostile")
+NAMES = ("cold_start", "creates", "copies", "crowds", "reads", "waiters", "pictures", "decoding", "hostile", "ledger")
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +26,9 @@ def main(arguments: list[str]) -> int:
             print("compare takes two files, or none for the last two runs.", file=sys.stderr)
             return 2
         return compare(*map(Path, files))
+    # A size goes with a name: ledger=1000000.
+    sizes = {name: int(size) for name, _, size in (word.partition("=") for word in arguments) if size.isdigit()}
+    arguments = [word.partition("=")[0] for word in arguments]
     unknown = [name for name in arguments if name not in NAMES]
     if unknown:
         print(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}.", file=sys.stderr)
@@ -34,10 +37,16 @@ def main(arguments: list[str]) -> int:
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}. Compare ratios, not times.\n"
     )
     begin = time.perf_counter()
-    figures = {name: importlib.import_module(f"benchmarks.{name}").main() for name in arguments or NAMES}
+    figures = {name: run(name, sizes.get(name)) for name in arguments or NAMES}
     write(figures)
     print(f"\nTook {time.perf_counter() - begin:.0f} s.")
     return 0
+
+
+def run(name: str, size: int | None) -> Any:
+    """Run one benchmark, of a size if one was given."""
+    module = importlib.import_module(f"benchmarks.{name}")
+    return module.main() if size is None else module.main(size)
 
 
 def write(figures: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
 
-pytest_plugins = ["postgres"]
+pytest_plugins = ["asking", "postgres"]
 # How long an example takes is the machine's affair.
 settings.register_profile("without a clock", settings.default, deadline=None)
 settings.load_profile("without a clock")

@@ -18,6 +18,11 @@ from kolors_mcp.ledger.ledger import Ledger
 WISHES = 50
 
 
+def account() -> str:
+    """The account whose ledger it is in tests that have only one."""
+    return "an-account"
+
+
 async def wish(ledger: Ledger, reference: str, fingerprint: str, daily_limit: int | None = None) -> Reservation:
     new = NewJob(reference, "local", fingerprint, None, ("me.jpg", "shop.example"))
     return await ledger.reserve(new, daily_limit=daily_limit)
@@ -25,7 +30,7 @@ async def wish(ledger: Ledger, reference: str, fingerprint: str, daily_limit: in
 
 async def wishes(url: str, process_name: str, kind: str, limit: str = "") -> list[tuple[str, str, str | None]]:
     """Make all wishes at once; return the kind of each outcome, and whose reference it is."""
-    ledger = await Ledger.open(url, clock=Clock())
+    ledger = await Ledger.open(url, clock=Clock(), account=account)
     outcomes: list[tuple[str, str, str | None]] = []
 
     async def one(number: int) -> None:
@@ -47,14 +52,20 @@ async def wishes(url: str, process_name: str, kind: str, limit: str = "") -> lis
 async def openings(*urls: str) -> int:
     """Open one ledger after the other; return how many could be."""
     for url in urls:
-        ledger = await Ledger.open(url, clock=Clock())
+        ledger = await Ledger.open(url, clock=Clock(), account=account)
         await ledger.aclose()
     return len(urls)
 
 
+async def opening_at(url: str, moment: str) -> None:
+    """Open a ledger when the clock shows `moment`."""
+    ledger = await Ledger.open(url, clock=Clock(wall=lambda: float(moment)), account=account)
+    await ledger.aclose()
+
+
 async def death_before_commit(url: str) -> None:
     """Write a row, then die when the next one is in the transaction and not yet committed."""
-    ledger = await Ledger.open(url, clock=Clock())
+    ledger = await Ledger.open(url, clock=Clock(), account=account)
     await wish(ledger, "k-first", "first")
 
     @event.listens_for(ledger.database.engine, "commit")
@@ -66,7 +77,7 @@ async def death_before_commit(url: str) -> None:
 
 async def many(url: str) -> None:
     """Write rows without end, and tell each as soon as it is written."""
-    ledger = await Ledger.open(url, clock=Clock())
+    ledger = await Ledger.open(url, clock=Clock(), account=account)
     for number in range(99_999):
         made = await wish(ledger, f"k-{number}", f"f-{number}")
         say(made.job.reference)
@@ -78,7 +89,7 @@ def say(line: str) -> None:
 
 
 DEEDS: dict[str, Callable[..., Awaitable[Any]]] = {
-    deed.__name__: deed for deed in (wishes, openings, death_before_commit, many)
+    deed.__name__: deed for deed in (wishes, openings, opening_at, death_before_commit, many)
 }
 
 if __name__ == "__main__":

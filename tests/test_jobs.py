@@ -43,6 +43,7 @@ class Account:
     world: World
     jobs: Jobs
     pictures: Pictures
+    kling: KlingClient
 
     def view(self, user: str, wait: float = 0.0) -> TryOns:
         call = Call(user, self.world.time.clock().deadline(None), wait)
@@ -59,10 +60,11 @@ async def account(world: World) -> AsyncIterator[Account]:
     key, pictures = api_key(world.kling), Pictures(folders=())
 
     async def open_ledger() -> Ledger:
-        return await Ledger.open(world.ledger, clock=clock)
+        return await Ledger.open(world.ledger, clock=clock, account=kling.account)
 
-    jobs = Jobs(KlingClient(world.kling.origin, lambda: key, clock=clock), pictures, open_ledger, clock=clock)
-    yield Account(world, jobs, pictures)
+    kling = KlingClient(world.kling.origin, lambda: key, clock=clock)
+    jobs = Jobs(kling, pictures, open_ledger, clock=clock)
+    yield Account(world, jobs, pictures, kling)
     await jobs.aclose()
 
 
@@ -137,7 +139,7 @@ async def test_what_another_process_finds_out_is_told_to_whoever_waits_here(
 ) -> None:
     made = await account.view("bob").create(request())
     reference, clock, usual = new_reference(), world.time.clock(), world.time.sleep
-    ledger = await Ledger.open(world.ledger, clock=clock)
+    ledger = await Ledger.open(world.ledger, clock=clock, account=account.kling.account)
     await ledger.reserve(NewJob(reference, "alice", "f-1", None, ("me.jpg", "shop.example")))
 
     async def write_meanwhile(seconds: float) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
-from making import jpeg
+from making import client_of, jpeg
 from still_time import turn
 from wishing import MINUTE, World
 
@@ -210,7 +210,7 @@ async def test_a_ledger_that_names_any_other_picture_shows_the_links_picture(wor
         fetched = fetches(world)
         other = world.folder / "private.jpg"
         other.write_bytes(jpeg())
-        ledger = await Ledger.open(world.ledger, clock=world.time.clock())
+        ledger = await Ledger.open(world.ledger, clock=world.time.clock(), account=client_of(world.kling).account)
         await ledger.saved(made.task_id, 0, str(other))
         shown = await assistant.view(made.task_id)
         assert (shown.pictures, fetches(world)) == (1, fetched + 1)

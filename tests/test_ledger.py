@@ -3,99 +3,16 @@
 import asyncio
 import dataclasses
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from itertools import count
-from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
+from asking import DAY, HOUR, MINUTE, NOON, Asking, Hand, opened
 
-from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
-from kolors_mcp.ledger.job import Job, NewJob, Reservation
-from kolors_mcp.ledger.ledger import Ledger
+from kolors_mcp.ledger.job import Job, Reservation
 
 pytestmark = pytest.mark.anyio
-
-NOON = 1_760_097_600.0
-"""2025-10-10, 12:00:00 UTC."""
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-
-
-@dataclass
-class Hand:
-    """The hand of a clock, which a test turns."""
-
-    now: float = NOON
-    looked_at: Callable[[], object] = lambda: None
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(wall=self.look)
-
-    def look(self) -> float:
-        self.looked_at()
-        return self.now
-
-
-@dataclass
-class Asking:
-    """A ledger that is asked for wishes which differ only where a test says so."""
-
-    ledger: Ledger
-    hand: Hand
-    numbers: "count[int]" = field(default_factory=lambda: count(1))
-
-    async def wish(self, *, daily_limit: int | None = None, **differing: Any) -> Reservation:
-        wish = NewJob(f"k-{next(self.numbers)}", "local", "f-1", None, ("me.jpg", "shop.example"))
-        return await self.ledger.reserve(replace(wish, **differing), daily_limit=daily_limit)
-
-    async def reserved(self, **differing: Any) -> str:
-        """Make a wish that is new, and return its reference."""
-        made = await self.wish(**differing)
-        assert made.is_new, made
-        return made.job.reference
-
-    async def joined(self, **differing: Any) -> str:
-        """Make a wish that was made before, and return the reference of that one."""
-        made = await self.wish(**differing)
-        assert not made.is_new, made
-        return made.job.reference
-
-    async def job(self, name: str, user: str = "local") -> Job:
-        found = await self.ledger.find(user, name)
-        assert found is not None
-        return found
-
-
-@pytest.fixture(params=["file", "memory", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    match request.param:
-        case "file":
-            return f"sqlite:///{tmp_path / 'state' / 'ledger.sqlite3'}"
-        case "memory":
-            return "sqlite://"
-        case _:
-            return request.getfixturevalue("postgres_url")
-
-
-@asynccontextmanager
-async def opened(url: str, hand: Hand) -> AsyncGenerator[Asking]:
-    ledger = await Ledger.open(url, clock=hand.clock)
-    try:
-        yield Asking(ledger, hand)
-    finally:
-        await ledger.aclose()
-
-
-@pytest.fixture
-async def asking(url: str) -> AsyncIterator[Asking]:
-    async with opened(url, Hand()) as asking:
-        yield asking
 
 
 async def test_a_new_wish_is_written_down_as_it_was_made(asking: Asking) -> None:
@@ -114,6 +31,8 @@ async def test_a_new_wish_is_written_down_as_it_was_made(asking: Asking) -> None
         notes=("shrunk", "made upright"),
         saved={},
         code=None,
+        account="an-account",
+        endpoint="kolors-virtual-try-on",
     )
     assert made == Reservation(expected, is_new=True)
     assert await asking.ledger.recent("local", 10) == [expected]
@@ -365,6 +284,7 @@ async def test_a_ledger_that_stays_open_for_weeks_prunes_itself(asking: Asking) 
     await asking.reserved(fingerprint="f-1")
     asking.hand.now += 36 * DAY
     second = await asking.reserved(fingerprint="f-2")
+    await asking.pruned()
     assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
 
 
@@ -379,6 +299,7 @@ async def test_opening_prunes_at_most_once_a_day(url: str) -> None:
     for now in (NOON + 35 * DAY + 1, NOON + 35 * DAY + 1001, NOON + 36 * DAY + 1):
         hand.now = now
         async with opened(url, hand) as asking:
+            await asking.pruned()
             left.append(len(await asking.ledger.recent("local", 9)))
     assert left == [1, 1, 0]
 

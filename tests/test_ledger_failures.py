@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
+from ledger_deeds import account
 from postgres import Postgres
 from sqlalchemy import Connection, text
 
@@ -22,7 +23,8 @@ from kolors_mcp.ledger import database
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.place import default_url, state_folder
-from kolors_mcp.ledger.schema import VERSION, fact, prepare
+from kolors_mcp.ledger.schema import NEWEST, VERSION, facts_of, prepare
+from kolors_mcp.ledger.upgrades import UPGRADES
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +35,7 @@ PATIENCE = 0.05
 
 @asynccontextmanager
 async def opened(url: str, patience: float = PATIENCE) -> AsyncGenerator[Ledger]:
-    ledger = await Ledger.open(url, clock=CLOCK, patience=patience)
+    ledger = await Ledger.open(url, clock=CLOCK, account=account, patience=patience)
     try:
         yield ledger
     finally:
@@ -220,10 +222,10 @@ async def test_a_newer_ledger_is_refused_and_left_as_it_is(url: str, file: Path)
     async with opened(url):
         pass
     with sqlite3.connect(file) as other:
-        other.execute("UPDATE kolors_ledger SET value = 2 WHERE name = 'schema_version'")
+        other.execute("UPDATE kolors_ledger SET value = 9 WHERE name = 'schema_version'")
     other.close()
     assert await refusal(url) == (
-        "The ledger's layout 2 is that of a newer kolors-mcp; this one knows 1. "
+        "The ledger's layout 9 is that of a newer kolors-mcp; this one knows 2. "
         "Install the newer one, or set KOLORS_LEDGER to another place."
     )
 
@@ -237,10 +239,11 @@ async def test_an_older_ledger_is_brought_up_to_date_once_and_keeps_its_rows(url
 
         def upgraded(connection: Connection) -> tuple[float, object]:
             for _ in range(2):
-                prepare(connection, 0, (add_a_column,))
-            return fact(connection, VERSION), connection.execute(text("SELECT mood FROM kolors_try_ons")).scalar()
+                prepare(connection, 0, (*UPGRADES, add_a_column))
+            version = facts_of(connection, NEWEST + 1)[VERSION]
+            return version, connection.execute(text("SELECT mood FROM kolors_try_ons")).scalar()
 
-        assert await ledger.database.write(upgraded) == (2, "calm")
+        assert await ledger.database.write(upgraded) == (NEWEST + 1, "calm")
 
 
 async def test_a_database_with_a_foreign_table_of_the_same_name_is_refused(url: str, file: Path) -> None:

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType] (it has no types)
 )
+from ledger_deeds import account
 from postgres import Postgres
 
 from kolors_mcp.clock import Clock
@@ -94,7 +95,11 @@ class LedgerMachine(RuleBasedStateMachine):
         return "sqlite://"
 
     async def opened(self) -> Ledger:
-        return await Ledger.open(self.url, clock=Clock(wall=lambda: self.now))
+        return await Ledger.open(self.url, clock=Clock(wall=lambda: self.now), account=account)
+
+    async def pruned(self) -> None:
+        if self.ledger.pruning is not None:
+            await self.ledger.pruning
 
     def teardown(self) -> None:
         self.portal.call(self.ledger.aclose)
@@ -126,6 +131,8 @@ class LedgerMachine(RuleBasedStateMachine):
             (),
             {},
             None,
+            account(),
+            "kolors-virtual-try-on",
         )
         before = None if fresh else self.model.joined_by(user, fingerprint, model_name, self.now)
         expected: Reservation | None = (
@@ -142,6 +149,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 return await self.ledger.reserve(asked, daily_limit=LIMIT if limited else None)
             except DailyLimitError:
                 return None
+            finally:
+                await self.pruned()
 
         assert self.portal.call(reserve) == expected
         return reference
@@ -211,6 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.portal.call(self.ledger.aclose)
         self.ledger = self.portal.call(self.opened)
+        self.portal.call(self.pruned)
         self.model.prune_daily(self.now)
 
     @invariant()

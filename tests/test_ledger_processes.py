@@ -14,7 +14,7 @@ import anyio
 import ledger_deeds
 import pytest
 from commands import python
-from ledger_deeds import WISHES, wish
+from ledger_deeds import WISHES, account, wish
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.job import Job
@@ -69,7 +69,7 @@ def jobs(url: str) -> list[Job]:
     """What is in the ledger for somebody who opens it now; and that a wish can still be made."""
 
     async def looked_at() -> list[Job]:
-        ledger = await Ledger.open(url, clock=Clock())
+        ledger = await Ledger.open(url, clock=Clock(), account=account)
         try:
             found = await ledger.recent("local", 9999)
             assert (await wish(ledger, "k-afterwards", "afterwards")).is_new

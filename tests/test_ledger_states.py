@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from itertools import product
 
 import pytest
+from ledger_deeds import account
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
-from kolors_mcp.ledger.rows import JOINED_FOR_SECONDS, joinable, spent_since
+from kolors_mcp.ledger.rows import JOINED_FOR_SECONDS, Whose, joinable, spent_since
 from kolors_mcp.ledger.states import RULES, STATES, JobState, states_before
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +37,7 @@ REFUSED: set[tuple[JobState, JobState]] = {
 }
 Deed = Callable[[], Awaitable[object]]
 NEW = NewJob("k-1", "local", "f-1", None, ("a", "b"), fresh=True)
+WHOSE = Whose(account(), "local")
 NOON = 1_760_097_600.0
 
 
@@ -60,7 +62,7 @@ def test_every_pair_of_states_is_allowed_or_refused_by_name() -> None:
 @pytest.mark.parametrize(("before", "after"), sorted(ALLOWED | REFUSED), ids=" to ".join)
 async def test_the_ledger_goes_where_the_table_lets_it_go_and_nowhere_else(before: JobState, after: JobState) -> None:
     now = NOON
-    ledger = await Ledger.open("sqlite://", clock=Clock(wall=lambda: now))
+    ledger = await Ledger.open("sqlite://", clock=Clock(wall=lambda: now), account=account)
     try:
         for state in dict.fromkeys(("sending", before)):
             await bring(ledger, state)
@@ -83,7 +85,7 @@ async def test_the_ledger_goes_where_the_table_lets_it_go_and_nowhere_else(befor
 @pytest.mark.parametrize("state", STATES)
 async def test_what_counts_as_spent_and_what_is_joined_is_as_the_table_says(state: JobState) -> None:
     now = NOON
-    ledger = await Ledger.open("sqlite://", clock=Clock(wall=lambda: now))
+    ledger = await Ledger.open("sqlite://", clock=Clock(wall=lambda: now), account=account)
     try:
         await bring(ledger, "sending")
         now += 300
@@ -91,13 +93,13 @@ async def test_what_counts_as_spent_and_what_is_joined_is_as_the_table_says(stat
             await bring(ledger, state)
         [job] = await ledger.recent("local", 9)
         rules = RULES[state]
-        assert await ledger.database.read(lambda connection: spent_since(connection, "local", 0)) == int(
+        assert await ledger.database.read(lambda connection: spent_since(connection, WHOSE, 0, 9)) == int(
             rules.counts_as_spent
         )
         joined_since = rules.joined_since and getattr(job, rules.joined_since)
         for seconds in (599, 600, 899, 900):
             now = NOON + seconds
-            found = await ledger.database.read(lambda connection: joinable(connection, NEW, now))  # noqa: B023  (awaited here)
+            found = await ledger.database.read(lambda connection: joinable(connection, WHOSE, NEW, now))  # noqa: B023  (awaited here)
             assert (found is not None) is (joined_since is not None and now - joined_since < JOINED_FOR_SECONDS), (
                 seconds
             )

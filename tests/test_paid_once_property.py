@@ -91,7 +91,7 @@ class Wishing(RuleBasedStateMachine):
         key = api_key(self.world.kling)
 
         async def open_ledger() -> Ledger:
-            return await Ledger.open(self.url, clock=clock)
+            return await Ledger.open(self.url, clock=clock, account=client.account)
 
         client = KlingClient(self.world.kling.origin, lambda: key, clock=clock)
         return Jobs(client, self.pictures, open_ledger, clock=clock)

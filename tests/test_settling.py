@@ -93,7 +93,7 @@ async def test_words_for_taken_are_a_doubt_without_a_question(message: str) -> N
     async def never(*_: object) -> Any:
         raise AssertionError
 
-    references = References(never, lambda: b"account", TurnedClock().clock())
+    references = References(never, lambda: "account", TurnedClock().clock())
     with pytest.raises(errors.ConnectionLostError, match="may mean that it has it already"):
         await references.require_certain(Verdict(1201, message, None), OURS, again=False)
     assert not await references.are_unknown()

@@ -16,7 +16,7 @@ from kolors_mcp.models import TryOn, TryOnPage
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
-from kolors_mcp.settings import Settings
+from kolors_mcp.settings import Credentials, Settings
 
 MINUTE = 60.0
 PERSON = base64.b64encode(jpeg()).decode()
@@ -107,6 +107,8 @@ class World:
     ledger: str = field(init=False)
     base: str | None = None
     """Where the servers reach Kling; its own origin if not set."""
+    keys: Credentials | None = None
+    """What its servers sign with; Kling's first API key if not set."""
 
     def __post_init__(self) -> None:
         self.kling = SandboxKling(clock=SandboxClock(wall=lambda: self.time.now))
@@ -122,7 +124,9 @@ class World:
         self, on_progress: Callable[[str], None] | None = None, **changes: Any
     ) -> AsyncGenerator[Assistant]:
         """A server of its own, as after a start; several may run at once."""
-        server = build_server(self.settings(**changes), lambda: api_key(self.kling), clock=self.time.clock())
+        server = build_server(
+            self.settings(**changes), lambda: self.keys or api_key(self.kling), clock=self.time.clock()
+        )
         # In memory, only the older protocol sends a progress token along, by which the server knows that it is heard.
         async with Client(server, mode="auto" if on_progress is None else "legacy") as client:
             yield Assistant(client, on_progress)

@@ -28,6 +28,8 @@ UNREACHABLE_TRIES, UNREACHABLE_SECONDS = 3, 20.0
 UNREACHABLE_RETRY = Backoff(initial_seconds=1.0, max_seconds=2.0)
 DOUBT_SECONDS = 6.0
 """How long a create without an answer is looked for right away."""
+LOOKED_FOR = errors.RequestRefusedError | BusyError
+"""The refusals that may be about a create which was made all the same."""
 MAX_REFUSALS = 200
 """Of the latest ones, for callers who look when the sending is just over."""
 LAST_SENDS = 3.0
@@ -145,7 +147,9 @@ class Sending:
         tries, unreachable = 0, self._clock.deadline(UNREACHABLE_SECONDS)
         refusal: errors.KolorsError | None = None
         while True:
-            await self._wait_for_turn(place, job, refusal)
+            task = await self._wait_for_turn(place, job, refusal)
+            if task is not None:
+                break
             tries += 1
             try:
                 with self._queue.sending(place):
@@ -162,13 +166,8 @@ class Sending:
                     continue  # the queue says for how long
                 wait = self._wait_before_next(error, tries, unreachable)
                 if wait is None:
-                    # What names a wrong parameter may be the answer to a repeat that a gateway made: look once.
-                    if isinstance(error, errors.RequestRefusedError):
-                        task = await self._reconciler.search(job.reference)
-                        if task is not None:
-                            break
-                    await self._refused(job, error)
-                    raise
+                    task = await self._refused_unless_made(job, error, error)
+                    break
                 call.report(f"{error.happened if isinstance(error, errors.KlingError) else error} Trying again.")
                 await self._pause(wait, abandoned)
             except Exception as error:
@@ -203,16 +202,36 @@ class Sending:
             self._refusals.keep(job.reference, error.anew())
         await self._store.write(lambda ledger: ledger.refused(job.reference, code))
 
-    async def _wait_for_turn(self, place: Place, job: Job, refusal: errors.KolorsError | None) -> None:
-        """Wait until the create may be sent; if that does not come to pass, nothing was created."""
+    async def _wait_for_turn(self, place: Place, job: Job, refusal: errors.KolorsError | None) -> Task | None:
+        """Wait until the create may be sent, or sent again; return its task if Kling made it although it said no.
+
+        Raises:
+            KolorsError: It is not sent, and nothing was created.
+        """
         try:
-            if await self._queue.wait(place):
-                return
+            is_turn = await self._queue.wait(place)
         except errors.KlingError as error:
-            await self._refused(job, error)
-            raise
-        await self._refused(job, refusal)
-        raise refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+            reason: errors.KolorsError = error
+        else:
+            if self._kling.account() != job.account:
+                happened = "The keys of the Kling account were changed while this create waited"
+                reason = errors.UnreachableError(happened, "Create it again.", creating=True)
+            elif is_turn:
+                return None
+            else:
+                reason = refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+        return await self._refused_unless_made(job, reason, refusal)
+
+    async def _refused_unless_made(self, job: Job, reason: errors.KolorsError, said: errors.KolorsError | None) -> Task:
+        """Return the task if Kling made it although it said no; else write down that it came to nothing, and raise why.
+
+        What names a wrong parameter may be the answer to a repeat that a gateway made, and an account that is busy may
+        have taken what it said no to. Whoever is told that nothing was created pays again, so it is looked for once.
+        """
+        if isinstance(said, LOOKED_FOR) and (task := await self._reconciler.search(job.reference)) is not None:
+            return task
+        await self._refused(job, reason)
+        raise reason
 
     def _wait_before_next(self, error: errors.KolorsError, tries: int, unreachable: Deadline) -> float | None:
         """Return how long to wait before the same create may be sent again; None if it may not."""

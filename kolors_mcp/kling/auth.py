@@ -24,6 +24,8 @@ NEWLY_SIGNED = 30
 """Seconds during which a token counts as new, so that signing another one would change nothing."""
 LONGEST_DATE = 64
 """Characters of a `Date` that are read."""
+ACCOUNT_DIGITS = 32
+"""Hexadecimal digits of the hash that stands for an account."""
 NOT_VALID_YET, EXPIRED = 1003, 1004
 
 MISSING = (
@@ -72,11 +74,25 @@ class Authorization:
         """Seconds by which Kling's clock was found to be ahead of ours; 0 until a token was refused for it."""
         return self._skew
 
-    def account(self) -> bytes:
-        """Return what tells the account in use from others, and shows nothing of its keys."""
-        credentials = self._credentials()
-        keys = None if credentials is None else (credentials.api_key or credentials.access_key)
-        return hashlib.sha256(b"" if keys is None else keys.get_secret_value().encode()).digest()
+    def account(self, origin: str) -> str | None:
+        """Return what tells the account in use, at this origin, from others, and shows nothing of its keys.
+
+        A new secret key of the same access key is the same account; Kling tells nobody whose an API key is, so a new
+        one is another account. None if there are no keys that could be used.
+        """
+        try:
+            credentials = self._credentials()
+        except NotConfiguredError:
+            return None
+        if credentials is None:
+            return None
+        if credentials.api_key is not None:
+            kind, known_by = "api_key", credentials.api_key
+        else:
+            assert credentials.access_key is not None
+            kind, known_by = "access_key", credentials.access_key
+        told = f"{origin}\n{kind}\n{known_by.get_secret_value()}"
+        return hashlib.sha256(told.encode()).hexdigest()[:ACCOUNT_DIGITS]
 
     def header(self) -> str:
         """Return `Bearer ...`.

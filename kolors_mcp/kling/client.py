@@ -82,7 +82,7 @@ class KlingClient:
         """
         self._clock = clock or Clock()
         self.authorization = Authorization(credentials, self._clock)
-        self._references = References(self._post_signed, self.authorization.account, self._clock)
+        self._references = References(self._post_signed, self.account, self._clock)
         self.observed_skew: float | None = None
         """Seconds by which Kling's clock was ahead of ours at its latest answer."""
         self._reads = anyio.Semaphore(READS_AT_ONCE)
@@ -91,6 +91,11 @@ class KlingClient:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._connections.aclose()
+
+    def account(self) -> str | None:
+        """Return what tells the account in use, at this origin, from others, and shows no key; None without keys."""
+        url = self._connections.kept.base_url
+        return self.authorization.account(f"{url.scheme}://{url.netloc.decode()}")
 
     def require_credentials(self) -> None:
         """Raise `NotConfiguredError` if a request could not even be signed: before any work is done for it."""
@@ -159,8 +164,11 @@ class KlingClient:
 
     async def _post_signed(self, body: Body, seconds: float | None = None) -> Reply:
         seconds = CREATE_SECONDS if seconds is None else seconds
+        account = self.account()
         reply = await self._exchange("POST", TRY_ON_PATH, self._clock.deadline(seconds), body=body)
-        if reply.verdict is not None and reply.verdict.final and self._worth_signing_again(reply):
+        final = reply.verdict is not None and reply.verdict.final
+        # What is written down for one account is not sent to another, though the keys change meanwhile.
+        if final and self._worth_signing_again(reply) and account == self.account():
             reply = await self._exchange("POST", TRY_ON_PATH, self._clock.deadline(seconds), body=body)
         return reply
 

@@ -50,7 +50,7 @@ Ask = Callable[[Body, float], Awaitable[Reply]]
 class _Unknown:
     """Whose Kling refuses `external_task_id`, in which words it did, and until when that is believed."""
 
-    account: bytes
+    account: str | None
     refused: Verdict
     until: float
 
@@ -58,7 +58,7 @@ class _Unknown:
 class References:
     """What is known about how one Kling takes references. It is known for the account in use, and for a while."""
 
-    def __init__(self, ask: Ask, account: Callable[[], bytes], clock: Clock) -> None:
+    def __init__(self, ask: Ask, account: Callable[[], str | None], clock: Clock) -> None:
         """Take for granted, until Kling says otherwise, that references are known."""
         self._ask = ask
         self._account = account

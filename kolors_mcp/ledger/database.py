@@ -1,6 +1,7 @@
 """The database under the ledger: SQLite in a file or in memory, or PostgreSQL. One way in for reads, one for writes."""
 
 import hashlib
+import logging
 import os
 import sqlite3
 import time
@@ -22,6 +23,14 @@ SESSIONS = 4
 """Threads, and so connections, for reads; as many again for writes on PostgreSQL. SQLite writes one at a time."""
 SILENCE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 """Seconds and probes after which a PostgreSQL server that has fallen silent is given up (libpq's parameters)."""
+
+SHRINKS = "PRAGMA auto_vacuum = INCREMENTAL"
+INCREMENTAL = 2
+"""How SQLite calls a file that can give pages back to the disk."""
+REWRITTEN_BYTES = 32_000_000
+"""Size of a file that is written anew in less than a second."""
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -84,6 +93,30 @@ class Database:
                 return work(connection)
 
         return await _guarded(self.place, self._writing, writing, self._driver_errors)
+
+    async def let_shrink(self) -> None:
+        """Let a file of an older version give removed pages back to the disk, where that takes no time.
+
+        The file is written anew for it, so a large one stays as it is, and so does one that is in use.
+        """
+        if self._file is not None:
+            await _guarded(self.place, self._writing, self._let_shrink, self._driver_errors)
+
+    def _let_shrink(self) -> None:
+        with self._reader.connect() as connection:
+            shrinks = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == INCREMENTAL
+        if shrinks or self._file is None or self._file.stat().st_size > REWRITTEN_BYTES:
+            return
+        # A connection of its own, which waits for nobody: SQLite does this outside of transactions only.
+        connection = sqlite3.connect(self._file, isolation_level=None, timeout=0)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(SHRINKS)
+            connection.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            logger.info("the ledger is in use, and does not learn to shrink now: %s", error)
+        finally:
+            connection.close()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -166,7 +199,11 @@ def _enable_wal(engine: Engine, patience: float) -> None:
     try:
         while True:
             try:
-                connection.cursor().execute("PRAGMA journal_mode = WAL").close()
+                cursor = connection.cursor()
+                # Has to come before the first page of a new file is written; an older file is left as it is.
+                cursor.execute(SHRINKS)
+                cursor.execute("PRAGMA journal_mode = WAL")
+                cursor.close()
             except engine.dialect.loaded_dbapi.OperationalError:
                 # SQLite does not wait here for another process that does the same.
                 if time.monotonic() >= until:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from kolors_mcp.ledger.states import JobState
 
+TRY_ON_ENDPOINT = "kolors-virtual-try-on"
+"""The last part of the path of Kling's try-on."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -31,6 +34,10 @@ class Job:
     """Where the finished picture of an index was saved."""
     code: int | None
     """Kling's code of refusal, if there was one."""
+    account: str
+    """Of Kling's, at which it was asked for; tells accounts apart and shows nothing of their keys."""
+    endpoint: str
+    """Which of Kling's endpoints it went to; the task's id is known there only."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class NewJob:
     """What was done to the pictures."""
     fresh: bool = False
     """Join nothing."""
+    endpoint: str = TRY_ON_ENDPOINT
+    """Which of Kling's endpoints it goes to."""
 
 
 @dataclass(frozen=True)

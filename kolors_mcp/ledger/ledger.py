@@ -1,20 +1,40 @@
 """The ledger: one row for every paid create, written before it is sent, so that none is paid twice and none is lost."""
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
-from kolors_mcp.ledger.database import Database
+from kolors_mcp.ledger.database import Database, Work
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
-from kolors_mcp.ledger.rows import RESERVE, C, change, joinable, key, named, newest, one_of, spent_since, word
-from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, fact, note, prepare
+from kolors_mcp.ledger.pruning import prune_portion
+from kolors_mcp.ledger.rows import (
+    ADOPT,
+    RESERVE,
+    Whose,
+    change,
+    doubts_of,
+    joinable,
+    key,
+    latest_of,
+    named,
+    newest,
+    one_of,
+    spent_since,
+    word,
+)
+from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, C, facts_of, note, prepare
 from kolors_mcp.ledger.states import JobState, states_before
 from kolors_mcp.models import FINAL
 from kolors_mcp.wording import plain
+
+logger = logging.getLogger(__name__)
 
 KEPT_FOR_SECONDS = 35 * 86400.0
 """Seconds for which a row is kept; Kling keeps results for 30 days (vendor)."""
@@ -26,27 +46,37 @@ LOOKED_UP_AT_ONCE = 500
 HOUSEKEEPING = "housekeeping"
 """The lock for what concerns the ledger as a whole; a reservation locks its user."""
 
+T = TypeVar("T")
+Account = Callable[[], str | None]
+"""Returns what tells the account in use from others, and shows nothing of its keys; None without keys."""
+
 
 class Ledger:
     """What was asked for, by whom, and what came of it. Safe to share between tasks, processes and replicas.
 
     Every method raises `LedgerError` where the database fails; its text does not say whether anything was billed.
-    A user's jobs are seen by no other user.
+    A user's jobs are seen by no other user, and by the same user only while the account in use is theirs. A program
+    that has the ledger open when a newer one changes its layout can do nothing with it any more.
     """
 
-    def __init__(self, database: Database, clock: Clock, pruned_at: float) -> None:
+    def __init__(self, database: Database, clock: Clock, account: Account, pruned_at: float) -> None:
         """Use `open` instead: it makes sure that the database fits."""
         self.database = database
         self._clock = clock
+        self._account = account
         self._pruned_at = pruned_at
+        self.pruning: asyncio.Task[None] | None = None
+        """The latest removal of old rows, which nobody waits for."""
 
     @classmethod
-    async def open(cls, url: str, *, clock: Clock, patience: float = 10.0) -> Self:
+    async def open(cls, url: str, *, clock: Clock, account: Account, patience: float = 10.0) -> Self:
         """Open the ledger, make it if it is missing, bring an older one up to date, and prune it once a day.
 
         Args:
             url: `sqlite:///PATH`, `sqlite://` for one that ends with the process, or `postgresql://...`.
             clock: Its wall clock is the time in every row.
+            account: Asked at each use, since keys may change. Rows from before there were accounts become those of
+                the first account that opens the ledger.
             patience: Seconds to wait for another process that writes.
 
         Raises:
@@ -56,18 +86,24 @@ class Ledger:
 
         def opened(connection: Connection) -> float:
             prepare(connection, clock.wall())
-            return fact(connection, PRUNED_AT)
+            if (opening := account()) is not None:
+                connection.execute(ADOPT, {"new_account": opening})
+            return facts_of(connection)[PRUNED_AT]
 
         try:
-            ledger = cls(database, clock, await database.write(opened, lock=HOUSEKEEPING))
-            await ledger._prune_daily()
+            ledger = cls(database, clock, account, await database.write(opened, lock=HOUSEKEEPING))
+            await database.let_shrink()
+            ledger._prune_daily()
         except BaseException:
             database.engine.dispose()
             raise
         return ledger
 
     async def aclose(self) -> None:
-        """Let go of the database."""
+        """Let go of the database. What is left of a removal of old rows is left for another day."""
+        if self.pruning is not None:
+            self.pruning.cancel()
+            await asyncio.wait((self.pruning,))
         await self.database.aclose()
 
     async def reserve(
@@ -78,26 +114,30 @@ class Ledger:
     ) -> Reservation:
         """Write down a request before it is sent, unless the same one was made in the last ten minutes.
 
-        When the reservation is new, its row is on the disk. The same request (user, fingerprint and model) joins one
-        that is being sent, was created and has not failed, or is in doubt.
+        When the reservation is new, its row is on the disk. The same request (account, user, fingerprint and
+        model) joins one that is being sent, was created and has not failed, or is in doubt.
 
         Args:
             new: What is asked for.
-            daily_limit: Most paid creates of this user in a UTC day, doubtful ones included.
+            daily_limit: Most paid creates of this user, on this account, in a UTC day, doubtful ones included.
 
         Raises:
             DailyLimitError: The user has made that many today.
         """
-        await self._prune_daily()
+        whose = self._whose(new.user)
+        account = whose.account
+        if account is None:
+            raise LedgerError("The keys of the Kling account are missing, so no create can be written down for it.")
+        self._prune_daily()
 
         def reserving(connection: Connection) -> Reservation:
             # Read under the lock, so that times rise in the order of the rows.
             now = self._clock.wall()
-            if not new.fresh and (before := joinable(connection, new, now)):
+            if not new.fresh and (before := joinable(connection, whose, new, now)):
                 return Reservation(before, is_new=False)
             if daily_limit is not None:
                 midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-                if spent_since(connection, new.user, midnight.timestamp()) >= daily_limit:
+                if spent_since(connection, whose, midnight.timestamp(), daily_limit) >= daily_limit:
                     raise DailyLimitError(daily_limit, midnight + timedelta(days=1))
             job = Job(
                 reference=key(new.reference),
@@ -113,11 +153,13 @@ class Ledger:
                 notes=tuple(plain(line, MAX_NOTE_CHARACTERS) for line in new.notes[:MAX_NOTES]),
                 saved={},
                 code=None,
+                account=account,
+                endpoint=new.endpoint,
             )
             connection.execute(RESERVE, vars(job))
             return Reservation(job, is_new=True)
 
-        return await self.database.write(reserving, lock=f"user {key(new.user)}")
+        return await self._write(reserving, lock=f"account {account} user {key(new.user)}")
 
     async def created(self, reference: str, task_id: str, status: str | None) -> None:
         """Write down that Kling has the task. Whatever was thought before, this is the truth and stays.
@@ -150,45 +192,49 @@ class Ledger:
         now_called = word(status)
         news = and_(
             C.task_id == key(task_id),
+            C.account == self._account(),
             C.status.is_distinct_from(now_called),
             or_(C.status.is_(None), C.status.not_in(FINAL)),
         )
-        if now_called is None or not await self.database.read(lambda connection: newest(connection, news, 1)):
+        if now_called is None or not await self._read(lambda connection: newest(connection, news, 1)):
             # Most looks at a running task bring no news, and cost no write.
             return
         values = {"status": now_called, "updated_at": self._clock.wall()}
-        await self.database.write(lambda connection: connection.execute(update(TRY_ONS).where(news).values(values)))
+        await self._write(lambda connection: connection.execute(update(TRY_ONS).where(news).values(values)))
 
     async def saved(self, reference_or_task_id: str, index: int, path: str) -> None:
         """Write down where a picture of a created task was saved. What is not in the ledger is passed over."""
+        created = and_(named(key(reference_or_task_id)), C.account == self._account(), C.state == "created")
 
         def saving(connection: Connection) -> None:
-            which = and_(named(key(reference_or_task_id)), C.state == "created")
-            for row in connection.execute(select(C.id, C.saved).where(which).order_by(C.id).with_for_update()).all():
+            for row in connection.execute(select(C.id, C.saved).where(created).order_by(C.id).with_for_update()).all():
                 values = {"saved": {**row.saved, str(index): path}, "updated_at": self._clock.wall()}
                 connection.execute(update(TRY_ONS).where(C.id == row.id).values(values))
 
-        await self.database.write(saving)
+        await self._write(saving)
 
     async def find(self, user: str, task_id_or_reference: str) -> Job | None:
         """Return the user's job with Kling's id or our reference."""
-        return await self.database.read(lambda connection: one_of(connection, user, task_id_or_reference))
+        whose = self._whose(user)
+        return await self._read(lambda connection: one_of(connection, whose, task_id_or_reference))
 
     async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
         """Return those of the user's jobs that have one of Kling's ids, by id."""
         wanted = {key(task_id): task_id for task_id in task_ids}
-        keys = list(wanted)
+        keys, account = list(wanted), self._account()
 
         def finding(connection: Connection) -> dict[str, Job]:
             found: dict[str, Job] = {}
             for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
-                mine = and_(C.user == key(user), C.task_id.in_(keys[start : start + LOOKED_UP_AT_ONCE]))
+                # By their numbers, or SQLite would read all rows of the user.
+                called_so = select(C.id).where(C.task_id.in_(keys[start : start + LOOKED_UP_AT_ONCE]))
+                mine = and_(C.user == key(user), C.account == account, C.id.in_(called_so))
                 # The newest comes first, and stays.
                 for job in newest(connection, mine):
                     found.setdefault(wanted[job.task_id or ""], job)
             return found
 
-        return await self.database.read(finding)
+        return await self._read(finding)
 
     async def doubts(self, user: str, *, older_than: float = 0) -> list[Job]:
         """Return the user's jobs of which nobody knows whether a task exists, the newest first.
@@ -198,29 +244,38 @@ class Ledger:
             older_than: Seconds after which one that is still `sending` counts: longer than a send can take, its
                 process must have died.
         """
-        abandoned = and_(C.state == "sending", C.created_at <= self._clock.wall() - older_than)
-        doubtful = and_(C.user == key(user), or_(C.state == "unconfirmed", abandoned))
-        return await self.database.read(lambda connection: newest(connection, doubtful))
+        whose, sending_since = self._whose(user), self._clock.wall() - older_than
+        return await self._read(lambda connection: doubts_of(connection, whose, sending_since))
 
     async def recent(self, user: str, limit: int) -> list[Job]:
         """Return the user's latest jobs, the newest first."""
-        return await self.database.read(lambda connection: newest(connection, C.user == key(user), limit))
+        whose = self._whose(user)
+        return await self._read(lambda connection: latest_of(connection, whose, limit))
 
     async def prune(self) -> int:
-        """Remove what is older than 35 days; return how many rows that were."""
-        now = self._clock.wall()
-
-        def pruning(connection: Connection) -> int:
-            note(connection, PRUNED_AT, now)
-            return connection.execute(delete(TRY_ONS).where(C.created_at < now - KEPT_FOR_SECONDS)).rowcount
-
-        removed = await self.database.write(pruning, lock=HOUSEKEEPING)
-        self._pruned_at = now
+        """Remove what is older than 35 days, doubts last; return how many rows that were."""
+        now = self._pruned_at = self._clock.wall()
+        removed = 0
+        for doubts in (False, True):
+            after: int | None = 0
+            while after is not None:
+                portion = partial(prune_portion, before=now - KEPT_FOR_SECONDS, after=after, doubts=doubts)
+                gone, after = await self._write(portion, lock=HOUSEKEEPING)
+                removed += gone
+        await self._write(lambda connection: note(connection, PRUNED_AT, now), lock=HOUSEKEEPING)
         return removed
 
-    async def _prune_daily(self) -> None:
-        if self._clock.wall() >= self._pruned_at + PRUNE_EVERY_SECONDS:
+    def _prune_daily(self) -> None:
+        due = self._clock.wall() >= self._pruned_at + PRUNE_EVERY_SECONDS
+        if due and (self.pruning is None or self.pruning.done()):
+            self.pruning = asyncio.create_task(self._prune_aside())
+
+    async def _prune_aside(self) -> None:
+        try:
             await self.prune()
+        except LedgerError as error:
+            # Old rows disturb nobody; whoever needs the ledger hears what is wrong with it.
+            logger.warning("old rows were not removed: %s", error)
 
     async def _change(self, reference: str, state: JobState, values: dict[str, Any]) -> bool:
         """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""
@@ -234,4 +289,18 @@ class Ledger:
                 raise LedgerError(f"The ledger {self.database.place} has no entry {plain(reference, 80)}.")
             return False
 
-        return await self.database.write(changing)
+        return await self._write(changing)
+
+    def _whose(self, user: str) -> Whose:
+        return Whose(self._account(), user)
+
+    async def _read(self, work: Work[T]) -> T:
+        return await self.database.read(lambda connection: _with_known_layout(connection, work))
+
+    async def _write(self, work: Work[T], *, lock: str | None = None) -> T:
+        return await self.database.write(lambda connection: _with_known_layout(connection, work), lock=lock)
+
+
+def _with_known_layout(connection: Connection, work: Work[T]) -> T:
+    facts_of(connection)
+    return work(connection)

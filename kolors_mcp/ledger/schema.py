@@ -1,6 +1,6 @@
-"""How the ledger is laid out in a database, and how an older layout becomes the newest."""
+"""How the ledger is laid out in a database; an older layout is brought up to date when it is opened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import (
     JSON,
@@ -16,14 +16,24 @@ from sqlalchemy import (
     Table,
     insert,
     inspect,
-    select,
+    text,
     update,
 )
 
 from kolors_mcp.errors import LedgerError
-from kolors_mcp.ledger.states import STATES
+from kolors_mcp.ledger.upgrades import UPGRADES, Upgrade
 
 METADATA = MetaData()
+
+WORDS = ("waiting", "sending", "posting", "created", "refused", "unconfirmed")
+"""The words that a state may have in the database: those of `states`, and those of a line of waiting creates."""
+# An index of some rows serves a query only where that says the same condition, word for word.
+IS_OPEN = text("state in ('waiting', 'sending', 'posting', 'unconfirmed')")
+"""Nobody knows yet what becomes of it."""
+IS_SPENT = text("state <> 'refused'")
+"""It may have cost money."""
+IS_UNCLAIMED = text("account = ''")
+"""It comes from a layout that knew no accounts, and no account has opened the ledger since."""
 
 TRY_ONS = Table(
     "kolors_try_ons",
@@ -44,11 +54,32 @@ TRY_ONS = Table(
     Column("notes", JSON, nullable=False),
     Column("saved", JSON, nullable=False),
     Column("code", Integer),
-    CheckConstraint(f"state in ({', '.join(map(repr, STATES))})", "kolors_try_ons_state"),
+    # Without a default: a program of the first layout that has the ledger open cannot add a row of nobody's.
+    Column("account", String, nullable=False),
+    Column("endpoint", String, nullable=False),
+    # What follows is not used yet. It is there because a column is added to all rows only by an upgrade.
+    Column("label", String),
+    Column("holder", String),
+    Column("turn", Integer),
+    Column("lease_until", Double),
+    Column("tag", String),
+    Column("posted_at", Double),
+    Column("final_at", Double),
+    Column("shelved", String),
+    Column("callback_url", String),
+    Column("fresh", String),
+    Column("look_at", Double),
+    Column("evidence", JSON),
+    Column("units", Double),
+    CheckConstraint(f"state in ({', '.join(map(repr, WORDS))})", "kolors_try_ons_state"),
 )
-Index("kolors_try_ons_wish", TRY_ONS.c.user, TRY_ONS.c.fingerprint)
-Index("kolors_try_ons_day", TRY_ONS.c.user, TRY_ONS.c.created_at)
-Index("kolors_try_ons_task", TRY_ONS.c.task_id)
+C = TRY_ONS.c
+Index("kolors_try_ons_wish", C.user, C.account, C.fingerprint, C.id)
+Index("kolors_try_ons_latest", C.user, C.account, C.id)
+Index("kolors_try_ons_day", C.user, C.account, C.created_at, sqlite_where=IS_SPENT, postgresql_where=IS_SPENT)
+Index("kolors_try_ons_open", C.user, C.account, C.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+Index("kolors_try_ons_task", C.task_id)
+Index("kolors_try_ons_unclaimed", C.id, sqlite_where=IS_UNCLAIMED, postgresql_where=IS_UNCLAIMED)
 
 FACTS = Table(
     "kolors_ledger",
@@ -57,10 +88,10 @@ FACTS = Table(
     Column("value", Double, nullable=False),
 )
 VERSION, PRUNED_AT = "schema_version", "pruned_at"
+NEWEST = 1 + len(UPGRADES)
 
-Upgrade = Callable[[Connection], None]
-UPGRADES: tuple[Upgrade, ...] = ()
-"""The first makes version 2 of version 1, and so on. `METADATA` is always the newest version."""
+# As text, since it is asked in every transaction, and putting a statement together takes longer than answering it.
+_FACTS = f"SELECT name, value FROM {FACTS.name}"  # noqa: S608  (a name of ours)
 
 
 def prepare(connection: Connection, now: float, upgrades: Sequence[Upgrade] = UPGRADES) -> None:
@@ -75,30 +106,30 @@ def prepare(connection: Connection, now: float, upgrades: Sequence[Upgrade] = UP
         facts = {VERSION: float(newest), PRUNED_AT: now}
         connection.execute(insert(FACTS), [{"name": name, "value": value} for name, value in facts.items()])
         return
-    version = fact(connection, VERSION)
-    if version > newest:
-        raise LedgerError(
-            f"The ledger's layout {version:.0f} is that of a newer kolors-mcp; this one knows {newest}. "
-            "Install the newer one, or set KOLORS_LEDGER to another place."
-        )
+    version = facts_of(connection, newest)[VERSION]
     if version < newest:
         for upgrade in upgrades[int(version) - 1 :]:
             upgrade(connection)
         note(connection, VERSION, newest)
 
 
-def fact(connection: Connection, name: str) -> float:
-    """Return what the ledger knows of itself by this name.
+def facts_of(connection: Connection, newest: int = NEWEST) -> dict[str, float]:
+    """Return what the ledger knows of itself. Asked in each transaction, it keeps an older program out.
 
     Raises:
-        LedgerError: There is no such fact, so this is no ledger.
+        LedgerError: A newer version of this program has changed its layout, or this is no ledger.
     """
-    value = connection.scalar(select(FACTS.c.value).where(FACTS.c.name == name))
-    if value is None:
+    facts = {name: float(value) for name, value in connection.exec_driver_sql(_FACTS) if value is not None}
+    if VERSION not in facts or PRUNED_AT not in facts:
         raise LedgerError(
             f"The database has a table {FACTS.name} that is not this program's. Set KOLORS_LEDGER to another place."
         )
-    return float(value)
+    if facts[VERSION] > newest:
+        raise LedgerError(
+            f"The ledger's layout {facts[VERSION]:.0f} is that of a newer kolors-mcp; this one knows {newest}. "
+            "Install the newer one, or set KOLORS_LEDGER to another place."
+        )
+    return facts
 
 
 def note(connection: Connection, name: str, value: float) -> None:

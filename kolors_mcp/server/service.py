@@ -86,16 +86,18 @@ class Service:
             allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
             sleep=self._clock.sleep,
         )
-        jobs = make_jobs(kling, pictures, self._open_ledger, save_dir=self._settings.save_dir, clock=self._clock)
+        jobs = make_jobs(
+            kling, pictures, lambda: self._open_ledger(kling), save_dir=self._settings.save_dir, clock=self._clock
+        )
         self._resources.push_async_callback(jobs.aclose)
         return _Account(jobs, pictures, view)
 
-    async def _open_ledger(self) -> "Ledger":
+    async def _open_ledger(self, kling: "KlingClient") -> "Ledger":
         from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
 
         # The embedded Kling forgets everything when the process ends; what is written about it must too.
         url = IN_MEMORY if self._settings.sandbox else self._settings.ledger or IN_MEMORY
-        return await Ledger.open(url, clock=self._clock)
+        return await Ledger.open(url, clock=self._clock, account=kling.account)
 
     async def aclose(self) -> None:
         """Close what was opened."""

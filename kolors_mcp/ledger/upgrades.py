@@ -1,0 +1,86 @@
+"""How an older layout of the ledger becomes the next one: each step as it was when that layout was the newest.
+
+Nothing here is taken from `schema`, which always says the newest layout; a step that was released never changes.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, text
+
+Upgrade = Callable[[Connection], None]
+
+LAYOUT_1 = (
+    "id, reference, owner, fingerprint, model_name, state, task_id, status, created_at, updated_at, "
+    "labels, notes, saved, code"
+)
+ADDED_IN_2 = (
+    "label VARCHAR",
+    "holder VARCHAR",
+    "turn INTEGER",
+    "lease_until DOUBLE PRECISION",
+    "tag VARCHAR",
+    "posted_at DOUBLE PRECISION",
+    "final_at DOUBLE PRECISION",
+    "shelved VARCHAR",
+    "callback_url VARCHAR",
+    "fresh VARCHAR",
+    "look_at DOUBLE PRECISION",
+    "evidence JSON",
+    "units DOUBLE PRECISION",
+)
+STATES_OF_2 = "state in ('waiting', 'sending', 'posting', 'created', 'refused', 'unconfirmed')"
+OPEN_IN_2 = "state in ('waiting', 'sending', 'posting', 'unconfirmed')"
+INDEXES_OF_1 = ("kolors_try_ons_wish", "kolors_try_ons_day", "kolors_try_ons_task")
+INDEXES_OF_2 = (
+    "kolors_try_ons_wish ON kolors_try_ons (owner, account, fingerprint, id)",
+    "kolors_try_ons_latest ON kolors_try_ons (owner, account, id)",
+    "kolors_try_ons_day ON kolors_try_ons (owner, account, created_at) WHERE state <> 'refused'",
+    f"kolors_try_ons_open ON kolors_try_ons (owner, account, id) WHERE {OPEN_IN_2}",
+    "kolors_try_ons_task ON kolors_try_ons (task_id)",
+    "kolors_try_ons_unclaimed ON kolors_try_ons (id) WHERE account = ''",
+)
+
+
+def to_layout_2(connection: Connection) -> None:
+    """Give each row an account (not yet anybody's) and an endpoint, and add the columns of all that is planned.
+
+    A program that knows only layout 1 and has the ledger open can write no new row from here on, since its rows have
+    no account; what it has sent already it can still write down.
+    """
+
+    def do(statement: str) -> None:
+        connection.execute(text(statement))
+
+    for index in INDEXES_OF_1:
+        do(f"DROP INDEX {index}")
+    if connection.dialect.name == "sqlite":
+        # SQLite cannot change the check of a table, so the table is made anew.
+        do("ALTER TABLE kolors_try_ons RENAME TO kolors_try_ons_1")
+        do(
+            "CREATE TABLE kolors_try_ons (id INTEGER NOT NULL, reference VARCHAR NOT NULL, owner VARCHAR NOT NULL, "
+            "fingerprint VARCHAR NOT NULL, model_name VARCHAR, state VARCHAR NOT NULL, task_id VARCHAR, "
+            "status VARCHAR, created_at DOUBLE NOT NULL, updated_at DOUBLE NOT NULL, labels JSON NOT NULL, "
+            "notes JSON NOT NULL, saved JSON NOT NULL, code INTEGER, account VARCHAR NOT NULL, "
+            f"endpoint VARCHAR NOT NULL, {', '.join(ADDED_IN_2).replace(' PRECISION', '')}, PRIMARY KEY (id), "
+            f"CONSTRAINT kolors_try_ons_state CHECK ({STATES_OF_2}), UNIQUE (reference))"
+        )
+        do(
+            f"INSERT INTO kolors_try_ons ({LAYOUT_1}, account, endpoint) "  # noqa: S608  (all of it is in this file)
+            f"SELECT {LAYOUT_1}, '', 'kolors-virtual-try-on' FROM kolors_try_ons_1"
+        )
+        do("DROP TABLE kolors_try_ons_1")
+    else:
+        added = ", ".join(f"ADD COLUMN {column}" for column in ADDED_IN_2)
+        do(
+            "ALTER TABLE kolors_try_ons ADD COLUMN account VARCHAR NOT NULL DEFAULT '', "
+            "ADD COLUMN endpoint VARCHAR NOT NULL DEFAULT 'kolors-virtual-try-on', "
+            f"{added}, DROP CONSTRAINT kolors_try_ons_state, "
+            f"ADD CONSTRAINT kolors_try_ons_state CHECK ({STATES_OF_2})"
+        )
+        do("ALTER TABLE kolors_try_ons ALTER COLUMN account DROP DEFAULT, ALTER COLUMN endpoint DROP DEFAULT")
+    for index in INDEXES_OF_2:
+        do(f"CREATE INDEX {index}")
+
+
+UPGRADES: tuple[Upgrade, ...] = (to_layout_2,)
+"""The first makes layout 2 of layout 1, and so on."""

@@ -1,0 +1,97 @@
+"""A ledger as tests ask it: on a SQLite file, in memory and on a real PostgreSQL, with a clock that a test turns."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.ledger import Ledger
+
+NOON = 1_760_097_600.0
+"""2025-10-10, 12:00:00 UTC."""
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+@dataclass
+class Hand:
+    """The hand of a clock, which a test turns."""
+
+    now: float = NOON
+    account: str | None = "an-account"
+    looked_at: Callable[[], object] = lambda: None
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(wall=self.look)
+
+    def look(self) -> float:
+        self.looked_at()
+        return self.now
+
+
+@dataclass
+class Asking:
+    """A ledger that is asked for wishes which differ only where a test says so."""
+
+    ledger: Ledger
+    hand: Hand
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    async def wish(self, *, daily_limit: int | None = None, **differing: Any) -> Reservation:
+        wish = NewJob(f"k-{next(self.numbers)}", "local", "f-1", None, ("me.jpg", "shop.example"))
+        return await self.ledger.reserve(replace(wish, **differing), daily_limit=daily_limit)
+
+    async def reserved(self, **differing: Any) -> str:
+        """Make a wish that is new, and return its reference."""
+        made = await self.wish(**differing)
+        assert made.is_new, made
+        return made.job.reference
+
+    async def joined(self, **differing: Any) -> str:
+        """Make a wish that was made before, and return the reference of that one."""
+        made = await self.wish(**differing)
+        assert not made.is_new, made
+        return made.job.reference
+
+    async def pruned(self) -> None:
+        """Wait for the removal of old rows, if one is under way."""
+        if self.ledger.pruning is not None:
+            await asyncio.wait((self.ledger.pruning,))
+
+    async def job(self, name: str, user: str = "local") -> Job:
+        found = await self.ledger.find(user, name)
+        assert found is not None
+        return found
+
+
+@pytest.fixture(params=["file", "memory", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    match request.param:
+        case "file":
+            return f"sqlite:///{tmp_path / 'state' / 'ledger.sqlite3'}"
+        case "memory":
+            return "sqlite://"
+        case _:
+            return request.getfixturevalue("postgres_url")
+
+
+@asynccontextmanager
+async def opened(url: str, hand: Hand) -> AsyncGenerator[Asking]:
+    ledger = await Ledger.open(url, clock=hand.clock, account=lambda: hand.account)
+    try:
+        yield Asking(ledger, hand)
+    finally:
+        await ledger.aclose()
+
+
+@pytest.fixture
+async def asking(url: str) -> AsyncIterator[Asking]:
+    async with opened(url, Hand()) as asking:
+        yield asking
