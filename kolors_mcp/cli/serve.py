@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CLOSING_SECONDS = 2.0
 """How long an interrupted server may take to put away what it has begun."""
+LAST_SECONDS = 4.0
+"""How long a server may take for that whose host has closed standard input: hosts allow some 5 for all of it."""
 FOR_A_PERSON = """\
 kolors-mcp is a server that assistants talk to: their host starts it, and now it waits for a host's messages here.
 How hosts are told of it stands in the README under "Install". To try it without one:
@@ -46,7 +48,7 @@ def run_stdio() -> int:
     if is_terminal(sys.stdin):
         complain(FOR_A_PERSON)
     server = build_server(settings, credentials_of_process(), open_upstream=_sandbox(settings))
-    anyio.run(partial(serve_stdio, server, begun=_stop_when_interrupted, leave=leave))
+    anyio.run(partial(serve_stdio, server, begun=_stop_when_interrupted, closed=_end_in_time, leave=leave))
     return 0
 
 
@@ -59,12 +61,25 @@ def _stop_when_interrupted(serving: anyio.CancelScope) -> None:
 
     def stop(_number: int, _frame: "FrameType | None") -> None:
         signal.signal(signal.SIGINT, at_once)
-        limit = threading.Timer(CLOSING_SECONDS, os._exit, (INTERRUPTED,))
-        limit.daemon = True
-        limit.start()
+        _end_after(CLOSING_SECONDS, INTERRUPTED)
         loop.call_soon_threadsafe(serving.cancel)
 
     signal.signal(signal.SIGINT, stop)
+
+
+def _end_in_time() -> None:
+    """Bound the end of a server that has nobody to speak to any more.
+
+    A thread that waits for the ledger, which another program has locked, cannot be stopped. Whatever is not settled by
+    then stands in the ledger as open, and is looked for after the next start.
+    """
+    _end_after(LAST_SECONDS, 0)
+
+
+def _end_after(seconds: float, code: int) -> None:
+    limit = threading.Timer(seconds, os._exit, (code,))
+    limit.daemon = True
+    limit.start()
 
 
 def configure_logging(settings: Settings) -> None:

@@ -21,13 +21,18 @@ Incoming = SessionMessage | Exception
 
 
 async def serve_stdio(
-    server: TryOnServer, *, begun: Callable[[anyio.CancelScope], None], leave: Callable[[], NoReturn]
+    server: TryOnServer,
+    *,
+    begun: Callable[[anyio.CancelScope], None],
+    closed: Callable[[], None],
+    leave: Callable[[], NoReturn],
 ) -> None:
     """Serve until the host closes standard input, or until the serving is cancelled.
 
     Args:
         server: The server.
         begun: Is given the scope that cancels the serving.
+        closed: Called when the host has closed standard input; what is under way is put away then.
         leave: Ends the process. Called once a cancelled serving has put everything away: a thread that waits for
             the host's next line cannot be stopped, and leaving in good order would wait for it.
     """
@@ -36,7 +41,7 @@ async def serve_stdio(
         async with stdio_server(stdin=anyio.wrap_file(io.StringIO())) as (_, outgoing):
             given, incoming = anyio.create_memory_object_stream[Incoming](0)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_read, LineReader(descriptor), given, outgoing)
+                tasks.start_soon(_read, LineReader(descriptor), given, outgoing, closed)
                 with anyio.CancelScope() as serving:
                     begun(serving)
                     await server.serve(incoming, outgoing)
@@ -45,7 +50,10 @@ async def serve_stdio(
 
 
 async def _read(
-    lines: LineReader, given: MemoryObjectSendStream[Incoming], outgoing: WriteStream[SessionMessage]
+    lines: LineReader,
+    given: MemoryObjectSendStream[Incoming],
+    outgoing: WriteStream[SessionMessage],
+    closed: Callable[[], None],
 ) -> None:
     thread = CapacityLimiter(1)
     async with given:
@@ -54,6 +62,7 @@ async def _read(
                 await given.send(read)
             else:
                 await outgoing.send(SessionMessage(read))
+        closed()
 
 
 @contextmanager
