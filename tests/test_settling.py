@@ -108,3 +108,11 @@ async def test_a_paid_task_that_kling_denies_is_believed_for_an_hour_and_no_long
         assert "Kling does not show this try-on just now" in (denied.status_message or "")
         world.time.now += 20
         assert (await assistant.get(made.task_id)).is_error
+
+
+async def test_what_a_busy_account_took_although_it_said_no_is_found_before_anybody_pays_again(world: World) -> None:
+    async with world.server() as assistant:
+        world.kling.faults.next_create(faults.Refuse(1303, accepted=True))
+        said = await assistant.create()
+        assert said.try_on.task_id == (await assistant.create()).try_on.task_id
+    assert world.posts == 1

@@ -214,12 +214,13 @@ class Sending:
             reason: errors.KolorsError = error
         else:
             if self._kling.account() != job.account:
+                self._queue.leave(place)
                 happened = "The keys of the Kling account were changed while this create waited"
                 reason = errors.UnreachableError(happened, "Create it again.", creating=True)
             elif is_turn:
                 return None
             else:
-                reason = refusal or errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+                reason = errors.UnreachableError("The call was given up", "Create it again.", creating=True)
         return await self._refused_unless_made(job, reason, refusal)
 
     async def _refused_unless_made(self, job: Job, reason: errors.KolorsError, said: errors.KolorsError | None) -> Task:
