@@ -20,6 +20,12 @@ class NotConfiguredError(KolorsError):
     """A setting is missing or wrong; the text names the variable."""
 
 
+class NotReadyError(KolorsError):
+    """What a call needs was not loaded in the time that it has."""
+
+    retryable = True
+
+
 class ArgumentError(KolorsError):
     """An argument, or a combination of arguments, that nothing can be done with."""
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.errors import NotReadyError
 from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
+from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Service:
         self._clock = clock
         self._open_upstream = open_upstream
         self._resources = AsyncExitStack()
-        self._opening = asyncio.Lock()
+        self._opening: InFlight[_Account] = InFlight()
         self._account: _Account | None = None
 
     @property
@@ -65,14 +67,22 @@ class Service:
         """Return the try-ons for a call that begins now, opening what it needs.
 
         Args:
-            seconds: Until when the call has to be answered; None if nothing cuts it.
+            seconds: Until when the call has to be answered, opening included; None if nothing cuts it.
             wait: For how many seconds it waits for a result.
             report: Hears what is going on.
+
+        Raises:
+            NotConfiguredError: What it needs cannot be opened as things are set.
+            NotReadyError: It was not opened in time.
         """
-        async with self._opening:
-            if self._account is None:
-                self._account = await self._opened()
-        call = Call(USER, self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS), wait, report)
+        deadline = self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS)
+        if self._account is None:
+            # Whoever leaves takes it from nobody else; and what takes long serves the next call.
+            opening = self._opening.join("account", self._opened)
+            if not await ends(opening, deadline):
+                raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
+            self._account = opening.result()
+        call = Call(USER, deadline, wait, report)
         return self._account.view(self._account.jobs, self._account.pictures, self._settings, call)
 
     async def _opened(self) -> "_Account":
@@ -101,6 +111,7 @@ class Service:
 
     async def aclose(self) -> None:
         """Close what was opened."""
+        await self._opening.aclose()
         await self._resources.aclose()
 
 
