@@ -44,8 +44,18 @@ def by_hand(env: dict[str, str], *, really: bool = False) -> Generator[subproces
     try:
         yield process
     finally:
-        process.kill()
+        kill(process)
         process.communicate()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the program at once: its input must not end before, or it would still tidy up.
+
+    What is killed may only stand in for it; its output ends when the program is dead.
+    """
+    process.kill()
+    if process.stdout is not None and not process.stdout.closed:
+        process.stdout.read()
 
 
 def say(stdin: IO[bytes] | None, message: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from commands import HANG_SECONDS
 from making import jpeg
 from mcp import Client
-from over_stdio import HELLO, by_hand, environment, hear, say, server
+from over_stdio import HELLO, by_hand, environment, hear, kill, say, server
 from wishing import PERSON, Assistant, Said, garment
 
 from kolors_mcp.sandbox import faults
@@ -78,8 +78,7 @@ async def test_a_server_that_is_killed_at_any_step_loses_no_task_and_pays_none_t
         with by_hand(env) as process:
             begin(process, {"human_image": PERSON, "cloth_image": garment(colour), "wait_seconds": 300})
             await anyio.to_thread.run_sync(moment, kling, process.stdout)
-            process.kill()
-            process.wait()
+            kill(process)
     made = iter(list(kling.tasks.all))
     references = a_minute_passes(tmp_path)
     said: dict[str, list[Said]] = {}
