@@ -13,6 +13,9 @@ from test_ledger_layouts import LEDGERS
 
 from kolors_mcp.ledger import database, pruning
 
+FEW = ("find", "find many", "saved", "doubts")
+"""What sorts the few rows that it has found."""
+
 pytestmark = pytest.mark.anyio
 
 
