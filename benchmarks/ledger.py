@@ -36,7 +36,8 @@ async def _measured(rows: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "ledger.sqlite3"
         moment = now
-        ledger = await Ledger.open(f"sqlite:///{file}", clock=Clock(wall=lambda: moment), account=lambda: ACCOUNT)
+        clock, url = Clock(wall=lambda: moment), f"sqlite:///{file}"
+        ledger = await Ledger.open(url, clock=clock, account=lambda: ACCOUNT, kling_time=lambda: moment)
         begin = perf_counter()
         await _fill(ledger, rows, now)
         print(f"\nA ledger of {rows:,} rows of one user ({file.stat().st_size / 1e6:.0f} MB), made in", end=" ")

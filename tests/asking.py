@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -25,11 +25,16 @@ class Hand:
 
     now: float = NOON
     account: str | None = "an-account"
+    kling: "float | Literal['agrees'] | None" = "agrees"
+    """What Kling's clock shows."""
     looked_at: Callable[[], object] = lambda: None
 
     @property
     def clock(self) -> Clock:
         return Clock(wall=self.look)
+
+    def told(self) -> float | None:
+        return self.now if self.kling == "agrees" else self.kling
 
     def look(self) -> float:
         self.looked_at()
@@ -84,7 +89,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @asynccontextmanager
 async def opened(url: str, hand: Hand) -> AsyncGenerator[Asking]:
-    ledger = await Ledger.open(url, clock=hand.clock, account=lambda: hand.account)
+    ledger = await Ledger.open(
+        url, clock=hand.clock, account=lambda: hand.account, kling_time=hand.told, server_time=hand.look
+    )
     try:
         yield Asking(ledger, hand)
     finally:

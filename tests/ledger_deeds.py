@@ -57,12 +57,6 @@ async def openings(*urls: str) -> int:
     return len(urls)
 
 
-async def opening_at(url: str, moment: str) -> None:
-    """Open a ledger when the clock shows `moment`."""
-    ledger = await Ledger.open(url, clock=Clock(wall=lambda: float(moment)), account=account)
-    await ledger.aclose()
-
-
 async def death_before_commit(url: str) -> None:
     """Write a row, then die when the next one is in the transaction and not yet committed."""
     ledger = await Ledger.open(url, clock=Clock(), account=account)
@@ -89,7 +83,7 @@ def say(line: str) -> None:
 
 
 DEEDS: dict[str, Callable[..., Awaitable[Any]]] = {
-    deed.__name__: deed for deed in (wishes, openings, opening_at, death_before_commit, many)
+    deed.__name__: deed for deed in (wishes, openings, death_before_commit, many)
 }
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ async def account(world: World) -> AsyncIterator[Account]:
     key, pictures = api_key(world.kling), Pictures(folders=())
 
     async def open_ledger() -> Ledger:
-        return await Ledger.open(world.ledger, clock=clock, account=kling.account)
+        return await Ledger.open(world.ledger, clock=clock, account=kling.account, kling_time=kling.time)
 
     kling = KlingClient(world.kling.origin, lambda: key, clock=clock)
     jobs = Jobs(kling, pictures, open_ledger, clock=clock)

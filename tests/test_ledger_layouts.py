@@ -113,7 +113,7 @@ async def test_the_rows_of_an_older_ledger_go_to_the_account_that_opens_it_first
 
 
 async def test_two_processes_that_open_an_older_ledger_at_once_lose_nothing(old: str) -> None:
-    assert await anyio.to_thread.run_sync(at_once, "opening_at", *[[old, str(LAST_WRITE)]] * 2) == [None, None]
+    assert await anyio.to_thread.run_sync(at_once, "openings", [old], [old]) == [1, 1]
     async with opened(old, Hand(LAST_WRITE)) as asking:
         assert await rows_of(asking) == (ROWS, [HERS])
 

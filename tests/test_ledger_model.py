@@ -95,7 +95,13 @@ class LedgerMachine(RuleBasedStateMachine):
         return "sqlite://"
 
     async def opened(self) -> Ledger:
-        return await Ledger.open(self.url, clock=Clock(wall=lambda: self.now), account=account)
+        return await Ledger.open(
+            self.url,
+            clock=Clock(wall=lambda: self.now),
+            account=account,
+            kling_time=lambda: self.now,
+            server_time=lambda: self.now,
+        )
 
     async def pruned(self) -> None:
         if self.ledger.pruning is not None:

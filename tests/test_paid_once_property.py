@@ -91,7 +91,9 @@ class Wishing(RuleBasedStateMachine):
         key = api_key(self.world.kling)
 
         async def open_ledger() -> Ledger:
-            return await Ledger.open(self.url, clock=clock, account=client.account)
+            return await Ledger.open(
+                self.url, clock=clock, account=client.account, kling_time=client.time, server_time=clock.wall
+            )
 
         client = KlingClient(self.world.kling.origin, lambda: key, clock=clock)
         return Jobs(client, self.pictures, open_ledger, clock=clock)

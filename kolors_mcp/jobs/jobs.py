@@ -1,5 +1,6 @@
 """The paid creates of one account, for all who use it: made once, waited for, found again, and saved."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
     from kolors_mcp.kling.client import KlingClient
     from kolors_mcp.kling.wire import CreateRequest
+
+logger = logging.getLogger(__name__)
 
 DOUBTED_AGAIN_SECONDS = 2.0
 """For which a create in doubt is looked for when it is asked for again, if the caller gives no more."""
@@ -193,12 +196,21 @@ class Jobs:
     async def _reserve(self, new: NewJob, daily_limit: int | None, deadline: Deadline) -> Reservation:
         try:
             with deadline.scope():
+                await self._ask_the_time(deadline)
                 return await self._sending.reserve(new, daily_limit=daily_limit)
         except errors.LedgerError as error:
             raise errors.LedgerError(f"{error} No task was created.") from error
         raise errors.LedgerError(
             "The ledger of paid try-ons did not answer in time. No task was created. Try again in a minute."
         )
+
+    async def _ask_the_time(self, deadline: Deadline) -> None:
+        """Let Kling tell its time where the ledger cannot believe this clock; until it does, time stands still."""
+        if (await self._store.ledger()).needs_kling_time:
+            try:
+                await self._kling.page(1, 1, deadline.within(MAX_READ_SECONDS))
+            except errors.KolorsError as error:
+                logger.info("asking Kling for the time: %s", plain(str(error), 400))
 
     async def _send(self, job: Job, request: "CreateRequest", call: Call) -> Task:
         call.report("sending the pictures to Kling")

@@ -85,6 +85,8 @@ class KlingClient:
         self._references = References(self._post_signed, self.account, self._clock)
         self.observed_skew: float | None = None
         """Seconds by which Kling's clock was ahead of ours at its latest answer."""
+        self._told: tuple[float, float] | None = None
+        """Kling's time at its latest answer, and our monotonic time then."""
         self._reads = anyio.Semaphore(READS_AT_ONCE)
         self._connections = open_connections(api_base, transport, self._note_clock)
 
@@ -96,6 +98,10 @@ class KlingClient:
         """Return what tells the account in use, at this origin, from others, and shows no key; None without keys."""
         url = self._connections.kept.base_url
         return self.authorization.account(f"{url.scheme}://{url.netloc.decode()}")
+
+    def time(self) -> float | None:
+        """Return what Kling's clock shows, by the latest answer that said so; None before there was one."""
+        return None if self._told is None else self._told[0] + self._clock.monotonic() - self._told[1]
 
     def require_credentials(self) -> None:
         """Raise `NotConfiguredError` if a request could not even be signed: before any work is done for it."""
@@ -229,6 +235,8 @@ class KlingClient:
 
     async def _note_clock(self, response: httpx.Response) -> None:
         self.observed_skew = skew_of(response.headers.get("date"), self._clock)
+        if self.observed_skew is not None:
+            self._told = self._clock.wall() + self.observed_skew, self._clock.monotonic()
 
 
 def _without_data() -> errors.UnexpectedAnswerError:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
-from kolors_mcp.ledger.database import Database, Work
+from kolors_mcp.ledger.database import Database
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.pruning import prune_portion
 from kolors_mcp.ledger.rows import (
@@ -29,8 +29,9 @@ from kolors_mcp.ledger.rows import (
     spent_since,
     word,
 )
-from kolors_mcp.ledger.schema import PRUNED_AT, TRY_ONS, C, facts_of, note, prepare
+from kolors_mcp.ledger.schema import CLOCK, PRUNED_AT, SERVER_NOW, TRY_ONS, C, facts_of, note, prepare
 from kolors_mcp.ledger.states import JobState, states_before
+from kolors_mcp.ledger.timing import LedgerTime
 from kolors_mcp.models import FINAL
 from kolors_mcp.wording import plain
 
@@ -47,6 +48,8 @@ HOUSEKEEPING = "housekeeping"
 """The lock for what concerns the ledger as a whole; a reservation locks its user."""
 
 T = TypeVar("T")
+Timed = Callable[[Connection, float], T]
+"""Work in a transaction, given what time it is."""
 Account = Callable[[], str | None]
 """Returns what tells the account in use from others, and shows nothing of its keys; None without keys."""
 
@@ -59,24 +62,36 @@ class Ledger:
     that has the ledger open when a newer one changes its layout can do nothing with it any more.
     """
 
-    def __init__(self, database: Database, clock: Clock, account: Account, pruned_at: float) -> None:
+    def __init__(self, database: Database, time: LedgerTime, account: Account, pruned_at: float) -> None:
         """Use `open` instead: it makes sure that the database fits."""
         self.database = database
-        self._clock = clock
+        self._time = time
         self._account = account
         self._pruned_at = pruned_at
         self.pruning: asyncio.Task[None] | None = None
         """The latest removal of old rows, which nobody waits for."""
 
     @classmethod
-    async def open(cls, url: str, *, clock: Clock, account: Account, patience: float = 10.0) -> Self:
+    async def open(
+        cls,
+        url: str,
+        *,
+        clock: Clock,
+        account: Account,
+        kling_time: Callable[[], float | None] = lambda: None,
+        server_time: Callable[[], float] | None = None,
+        patience: float = 10.0,
+    ) -> Self:
         """Open the ledger, make it if it is missing, bring an older one up to date, and prune it once a day.
 
         Args:
             url: `sqlite:///PATH`, `sqlite://` for one that ends with the process, or `postgresql://...`.
-            clock: Its wall clock is the time in every row.
+            clock: Its wall clock is the time in every row, unless the database has a clock or this one has jumped.
             account: Asked at each use, since keys may change. Rows from before there were accounts become those of
                 the first account that opens the ledger.
+            kling_time: What Kling's clock shows, as far as that is known; a clock that has jumped is believed only
+                where it agrees.
+            server_time: In place of the clock of a database server; for tests.
             patience: Seconds to wait for another process that writes.
 
         Raises:
@@ -84,14 +99,18 @@ class Ledger:
         """
         database = await Database.open(url, patience)
 
+        time = LedgerTime(clock.wall, kling_time, server_time, has_server=not url.startswith("sqlite"))
+
         def opened(connection: Connection) -> float:
             prepare(connection, clock.wall())
             if (opening := account()) is not None:
                 connection.execute(ADOPT, {"new_account": opening})
-            return facts_of(connection)[PRUNED_AT]
+            facts = facts_of(connection)
+            time.mark = facts[CLOCK]
+            return facts[PRUNED_AT]
 
         try:
-            ledger = cls(database, clock, account, await database.write(opened, lock=HOUSEKEEPING))
+            ledger = cls(database, time, account, await database.write(opened, lock=HOUSEKEEPING))
             await database.let_shrink()
             ledger._prune_daily()
         except BaseException:
@@ -130,9 +149,7 @@ class Ledger:
             raise LedgerError("The keys of the Kling account are missing, so no create can be written down for it.")
         self._prune_daily()
 
-        def reserving(connection: Connection) -> Reservation:
-            # Read under the lock, so that times rise in the order of the rows.
-            now = self._clock.wall()
+        def reserving(connection: Connection, now: float) -> Reservation:
             if not new.fresh and (before := joinable(connection, whose, new, now)):
                 return Reservation(before, is_new=False)
             if daily_limit is not None:
@@ -157,6 +174,8 @@ class Ledger:
                 endpoint=new.endpoint,
             )
             connection.execute(RESERVE, vars(job))
+            if not self._time.has_server:
+                note(connection, CLOCK, now)
             return Reservation(job, is_new=True)
 
         return await self._write(reserving, lock=f"account {account} user {key(new.user)}")
@@ -196,19 +215,19 @@ class Ledger:
             C.status.is_distinct_from(now_called),
             or_(C.status.is_(None), C.status.not_in(FINAL)),
         )
-        if now_called is None or not await self._read(lambda connection: newest(connection, news, 1)):
+        if now_called is None or not await self._read(lambda connection, _: newest(connection, news, 1)):
             # Most looks at a running task bring no news, and cost no write.
             return
-        values = {"status": now_called, "updated_at": self._clock.wall()}
-        await self._write(lambda connection: connection.execute(update(TRY_ONS).where(news).values(values)))
+        change = update(TRY_ONS).where(news)
+        await self._write(lambda connection, now: connection.execute(change.values(status=now_called, updated_at=now)))
 
     async def saved(self, reference_or_task_id: str, index: int, path: str) -> None:
         """Write down where a picture of a created task was saved. What is not in the ledger is passed over."""
         created = and_(named(key(reference_or_task_id)), C.account == self._account(), C.state == "created")
 
-        def saving(connection: Connection) -> None:
+        def saving(connection: Connection, now: float) -> None:
             for row in connection.execute(select(C.id, C.saved).where(created).order_by(C.id).with_for_update()).all():
-                values = {"saved": {**row.saved, str(index): path}, "updated_at": self._clock.wall()}
+                values = {"saved": {**row.saved, str(index): path}, "updated_at": now}
                 connection.execute(update(TRY_ONS).where(C.id == row.id).values(values))
 
         await self._write(saving)
@@ -216,14 +235,14 @@ class Ledger:
     async def find(self, user: str, task_id_or_reference: str) -> Job | None:
         """Return the user's job with Kling's id or our reference."""
         whose = self._whose(user)
-        return await self._read(lambda connection: one_of(connection, whose, task_id_or_reference))
+        return await self._read(lambda connection, _: one_of(connection, whose, task_id_or_reference))
 
     async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
         """Return those of the user's jobs that have one of Kling's ids, by id."""
         wanted = {key(task_id): task_id for task_id in task_ids}
         keys, account = list(wanted), self._account()
 
-        def finding(connection: Connection) -> dict[str, Job]:
+        def finding(connection: Connection, _now: float) -> dict[str, Job]:
             found: dict[str, Job] = {}
             for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
                 # By their numbers, or SQLite would read all rows of the user.
@@ -244,29 +263,28 @@ class Ledger:
             older_than: Seconds after which one that is still `sending` counts: longer than a send can take, its
                 process must have died.
         """
-        whose, sending_since = self._whose(user), self._clock.wall() - older_than
-        return await self._read(lambda connection: doubts_of(connection, whose, sending_since))
+        whose = self._whose(user)
+        return await self._read(lambda connection, now: doubts_of(connection, whose, now - older_than))
 
     async def recent(self, user: str, limit: int) -> list[Job]:
         """Return the user's latest jobs, the newest first."""
         whose = self._whose(user)
-        return await self._read(lambda connection: latest_of(connection, whose, limit))
+        return await self._read(lambda connection, _: latest_of(connection, whose, limit))
 
     async def prune(self) -> int:
         """Remove what is older than 35 days, doubts last; return how many rows that were."""
-        now = self._pruned_at = self._clock.wall()
         removed = 0
         for doubts in (False, True):
             after: int | None = 0
             while after is not None:
-                portion = partial(prune_portion, before=now - KEPT_FOR_SECONDS, after=after, doubts=doubts)
+                portion = partial(_prune_portion, after=after, doubts=doubts)
                 gone, after = await self._write(portion, lock=HOUSEKEEPING)
                 removed += gone
-        await self._write(lambda connection: note(connection, PRUNED_AT, now), lock=HOUSEKEEPING)
+        self._pruned_at = await self._write(_note_pruned, lock=HOUSEKEEPING)
         return removed
 
     def _prune_daily(self) -> None:
-        due = self._clock.wall() >= self._pruned_at + PRUNE_EVERY_SECONDS
+        due = self._time.roughly >= self._pruned_at + PRUNE_EVERY_SECONDS
         if due and (self.pruning is None or self.pruning.done()):
             self.pruning = asyncio.create_task(self._prune_aside())
 
@@ -276,14 +294,15 @@ class Ledger:
         except LedgerError as error:
             # Old rows disturb nobody; whoever needs the ledger hears what is wrong with it.
             logger.warning("old rows were not removed: %s", error)
+            self._pruned_at = self._time.roughly
 
     async def _change(self, reference: str, state: JobState, values: dict[str, Any]) -> bool:
         """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""
-        values = {"state": state, **values, "updated_at": self._clock.wall()}
-        bound = {"ours": key(reference), **{f"new_{name}": value for name, value in values.items()}}
 
-        def changing(connection: Connection) -> bool:
-            if connection.execute(change(states_before(state), tuple(values)), bound).rowcount:
+        def changing(connection: Connection, now: float) -> bool:
+            new = {"state": state, **values, "updated_at": now}
+            bound = {"ours": key(reference), **{f"new_{name}": value for name, value in new.items()}}
+            if connection.execute(change(states_before(state), tuple(new)), bound).rowcount:
                 return True
             if not newest(connection, C.reference == key(reference), 1):
                 raise LedgerError(f"The ledger {self.database.place} has no entry {plain(reference, 80)}.")
@@ -294,13 +313,27 @@ class Ledger:
     def _whose(self, user: str) -> Whose:
         return Whose(self._account(), user)
 
-    async def _read(self, work: Work[T]) -> T:
-        return await self.database.read(lambda connection: _with_known_layout(connection, work))
+    @property
+    def needs_kling_time(self) -> bool:
+        """Whether the clock has jumped by more than a day, and an answer of Kling's has to tell whether it is right."""
+        return self._time.needs_kling
 
-    async def _write(self, work: Work[T], *, lock: str | None = None) -> T:
-        return await self.database.write(lambda connection: _with_known_layout(connection, work), lock=lock)
+    async def _read(self, work: Timed[T]) -> T:
+        return await self.database.read(lambda connection: self._timed(connection, work))
+
+    async def _write(self, work: Timed[T], *, lock: str | None = None) -> T:
+        return await self.database.write(lambda connection: self._timed(connection, work), lock=lock)
+
+    def _timed(self, connection: Connection, work: Timed[T]) -> T:
+        # Read under the lock, so that times rise in the order of the rows.
+        facts = facts_of(connection)
+        return work(connection, self._time.now(facts[CLOCK], facts.get(SERVER_NOW)))
 
 
-def _with_known_layout(connection: Connection, work: Work[T]) -> T:
-    facts_of(connection)
-    return work(connection)
+def _prune_portion(connection: Connection, now: float, *, after: int, doubts: bool) -> tuple[int, int | None]:
+    return prune_portion(connection, now - KEPT_FOR_SECONDS, after, doubts=doubts)
+
+
+def _note_pruned(connection: Connection, now: float) -> float:
+    note(connection, PRUNED_AT, now)
+    return now

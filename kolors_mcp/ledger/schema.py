@@ -77,7 +77,7 @@ C = TRY_ONS.c
 Index("kolors_try_ons_wish", C.user, C.account, C.fingerprint, C.id)
 Index("kolors_try_ons_latest", C.user, C.account, C.id)
 Index("kolors_try_ons_day", C.user, C.account, C.created_at, sqlite_where=IS_SPENT, postgresql_where=IS_SPENT)
-Index("kolors_try_ons_open", C.user, C.account, C.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+Index("kolors_try_ons_open", C.user, C.account, C.state, C.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 Index("kolors_try_ons_task", C.task_id)
 Index("kolors_try_ons_unclaimed", C.id, sqlite_where=IS_UNCLAIMED, postgresql_where=IS_UNCLAIMED)
 
@@ -87,11 +87,15 @@ FACTS = Table(
     Column("name", String, primary_key=True),
     Column("value", Double, nullable=False),
 )
-VERSION, PRUNED_AT = "schema_version", "pruned_at"
+VERSION, PRUNED_AT, CLOCK = "schema_version", "pruned_at", "clock"
+SERVER_NOW = "server_now"
+"""What a database server's clock shows; not stored."""
 NEWEST = 1 + len(UPGRADES)
 
 # As text, since it is asked in every transaction, and putting a statement together takes longer than answering it.
 _FACTS = f"SELECT name, value FROM {FACTS.name}"  # noqa: S608  (a name of ours)
+
+_FACTS_AND_TIME = f"{_FACTS} UNION ALL SELECT '{SERVER_NOW}', extract(epoch FROM clock_timestamp())::float8"  # noqa: S608
 
 
 def prepare(connection: Connection, now: float, upgrades: Sequence[Upgrade] = UPGRADES) -> None:
@@ -103,7 +107,7 @@ def prepare(connection: Connection, now: float, upgrades: Sequence[Upgrade] = UP
     newest = 1 + len(upgrades)
     if not inspect(connection).has_table(FACTS.name):
         METADATA.create_all(connection)
-        facts = {VERSION: float(newest), PRUNED_AT: now}
+        facts = {VERSION: float(newest), PRUNED_AT: now, CLOCK: now}
         connection.execute(insert(FACTS), [{"name": name, "value": value} for name, value in facts.items()])
         return
     version = facts_of(connection, newest)[VERSION]
@@ -119,7 +123,8 @@ def facts_of(connection: Connection, newest: int = NEWEST) -> dict[str, float]:
     Raises:
         LedgerError: A newer version of this program has changed its layout, or this is no ledger.
     """
-    facts = {name: float(value) for name, value in connection.exec_driver_sql(_FACTS) if value is not None}
+    statement = _FACTS if connection.dialect.name == "sqlite" else _FACTS_AND_TIME
+    facts = {name: float(value) for name, value in connection.exec_driver_sql(statement) if value is not None}
     if VERSION not in facts or PRUNED_AT not in facts:
         raise LedgerError(
             f"The database has a table {FACTS.name} that is not this program's. Set KOLORS_LEDGER to another place."

@@ -35,7 +35,7 @@ INDEXES_OF_2 = (
     "kolors_try_ons_wish ON kolors_try_ons (owner, account, fingerprint, id)",
     "kolors_try_ons_latest ON kolors_try_ons (owner, account, id)",
     "kolors_try_ons_day ON kolors_try_ons (owner, account, created_at) WHERE state <> 'refused'",
-    f"kolors_try_ons_open ON kolors_try_ons (owner, account, id) WHERE {OPEN_IN_2}",
+    f"kolors_try_ons_open ON kolors_try_ons (owner, account, state, id) WHERE {OPEN_IN_2}",
     "kolors_try_ons_task ON kolors_try_ons (task_id)",
     "kolors_try_ons_unclaimed ON kolors_try_ons (id) WHERE account = ''",
 )
@@ -78,6 +78,9 @@ def to_layout_2(connection: Connection) -> None:
             f"ADD CONSTRAINT kolors_try_ons_state CHECK ({STATES_OF_2})"
         )
         do("ALTER TABLE kolors_try_ons ALTER COLUMN account DROP DEFAULT, ALTER COLUMN endpoint DROP DEFAULT")
+    # The time of an older ledger is that of its latest row, whatever the clock shows that opens it.
+    times = "SELECT updated_at AS moment FROM kolors_try_ons UNION ALL SELECT value FROM kolors_ledger WHERE name = "
+    do(f"INSERT INTO kolors_ledger SELECT 'clock', max(moment) FROM ({times} 'pruned_at') AS times")  # noqa: S608
     for index in INDEXES_OF_2:
         do(f"CREATE INDEX {index}")
 

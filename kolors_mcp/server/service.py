@@ -107,7 +107,7 @@ class Service:
 
         # The embedded Kling forgets everything when the process ends; what is written about it must too.
         url = IN_MEMORY if self._settings.sandbox else self._settings.ledger or IN_MEMORY
-        return await Ledger.open(url, clock=self._clock, account=kling.account)
+        return await Ledger.open(url, clock=self._clock, account=kling.account, kling_time=kling.time)
 
     async def aclose(self) -> None:
         """Close what was opened."""

@@ -1,0 +1,58 @@
+"""What time it is for the ledger: a clock that jumps opens nothing that is closed, and removes nothing."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+JUMP_SECONDS = 86400.0
+"""A clock that is further from the latest time in the ledger is believed only where Kling's agrees."""
+AGREES_SECONDS = 300.0
+"""By which two clocks that agree may differ."""
+
+
+def believed(wall: float, mark: float, kling: float | None) -> float:
+    """Return the time to go by.
+
+    Args:
+        wall: What this machine's clock shows.
+        mark: The latest time that was gone by in this ledger. Time never goes back behind it by a clock alone.
+        kling: What Kling's clock shows, as far as that is known.
+    """
+    if abs(wall - mark) <= JUMP_SECONDS:
+        return max(wall, mark)
+    if kling is None:
+        return mark
+    if wall > mark:
+        return max(mark, min(wall, kling))
+    # It is the mark that was wrong: going back joins more and counts more, so it opens nothing.
+    return wall if abs(kling - wall) <= AGREES_SECONDS else mark
+
+
+@dataclass
+class LedgerTime:
+    """Where the time of one open ledger comes from."""
+
+    wall: Callable[[], float] = time.time
+    kling: Callable[[], float | None] = lambda: None
+    server: Callable[[], float] | None = None
+    """In place of the clock of a database server; for tests."""
+    has_server: bool = False
+    mark: float = field(default=0.0)
+    """The latest time that was gone by, as this process knows it."""
+
+    def now(self, mark: float, server_now: float | None) -> float:
+        """Return the time for a transaction that has read the ledger's mark and its server's clock, if it has one."""
+        self.mark = mark
+        if server_now is not None:
+            return server_now if self.server is None else self.server()
+        return believed(self.wall(), mark, self.kling())
+
+    @property
+    def roughly(self) -> float:
+        """The time without a look into the ledger."""
+        return self.wall() if self.has_server else believed(self.wall(), self.mark, self.kling())
+
+    @property
+    def needs_kling(self) -> bool:
+        """Whether the clock has jumped, and only Kling can tell whether it is right."""
+        return not self.has_server and self.kling() is None and abs(self.wall() - self.mark) > JUMP_SECONDS
