@@ -38,6 +38,24 @@ def arrived(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return references
 
 
+@pytest.fixture
+def held_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes only when all that were under way together have been refused, however late their answers come."""
+    refused = list[int]()
+    really, passes = getattr(SendQueue, "_refused"), world.time.sleep  # noqa: B009  (private to its class)
+
+    def noted(self: SendQueue, place: Place, error: Any) -> None:
+        refused.append(place.number)
+        really(self, place, error)
+
+    async def sleep(seconds: float) -> None:
+        await until(lambda: len(refused) >= MAX_SENDS_AT_ONCE)
+        await passes(seconds)
+
+    monkeypatch.setattr(SendQueue, "_refused", noted)
+    monkeypatch.setattr(world.time, "sleep", sleep)
+
+
 def colour(number: int) -> str:
     # Colours that are nearer to each other come to the same bytes.
     return f"#{12 * (number % 20):02x}{12 * (number // 20):02x}44"
@@ -61,6 +79,7 @@ async def wish_for_all(
     return [task.result() for task in tasks]
 
 
+@pytest.mark.usefixtures("held_time")
 async def test_two_hundred_callers_ask_a_busy_account_a_few_times_and_all_are_told_what_it_says(
     world: World, arrived: list[str]
 ) -> None:
@@ -71,6 +90,7 @@ async def test_two_hundred_callers_ask_a_busy_account_a_few_times_and_all_are_to
     assert sum(world.time.slept) <= 30
 
 
+@pytest.mark.usefixtures("held_time")
 async def test_when_the_account_is_free_all_follow_in_the_order_of_their_arrival(
     world: World, arrived: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +147,7 @@ async def test_who_does_not_wait_is_told_at_once_while_others_wait_and_is_tried_
     assert world.posts == 3
 
 
+@pytest.mark.usefixtures("held_time")
 async def test_each_waits_no_longer_than_they_said(world: World, arrived: list[str]) -> None:
     """The account says to come back in twenty seconds: who waits for ten is told what it says, the others are not."""
     busy = faults.Refuse(1303, retry_after="20")

@@ -60,3 +60,20 @@ async def test_what_does_not_load_in_time_is_an_answer_and_serves_the_next_call(
         assert (await assistant.create()).try_on
     assert loads == [1]
     assert world.posts == 1
+
+
+async def test_calls_that_arrive_while_it_is_opened_share_one_account(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[int] = []
+
+    def counted() -> Any:
+        loads.append(1)
+        return load()
+
+    monkeypatch.setattr(service, "_load", counted)
+    async with world.server() as assistant, asyncio.TaskGroup() as group:
+        for _ in range(60):
+            group.create_task(assistant.create())
+    assert loads == [1]
+    assert world.posts == 1

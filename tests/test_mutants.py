@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+import kolors_mcp
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "mutants.py"
-PACKAGE = ROOT / "kolors_mcp"
+PACKAGE = Path(kolors_mcp.__file__).parent
 RULE = "rules/limit"
 FEW = ("cli/app_guard", "kling/auth", "ledger/failures", "ledger/place")
 """Small files of those that the script knows."""
@@ -155,16 +157,16 @@ def test_the_difference_shows_the_lines_that_change() -> None:
 
 def test_a_seed_draws_the_same_sample_again_and_all_files_have_their_turn() -> None:
     few = {file: mutants.TESTS[file] for file in FEW}
-    first = mutants.sampled(7, 4, "", tests=few)
-    assert mutants.sampled(7, 4, "", tests=few) == first
-    assert mutants.sampled(8, 4, "", tests=few) != first
+    first = mutants.sampled(7, 4, "", root=PACKAGE.parent, tests=few)
+    assert mutants.sampled(7, 4, "", root=PACKAGE.parent, tests=few) == first
+    assert mutants.sampled(8, 4, "", root=PACKAGE.parent, tests=few) != first
     assert {one.file for one in first} == set(few)
-    assert {one.file for one in mutants.sampled(7, 5, "ledger/place")} == {"ledger/place"}
+    assert {one.file for one in mutants.sampled(7, 5, "ledger/place", root=PACKAGE.parent)} == {"ledger/place"}
 
 
 def test_every_file_and_every_test_that_is_named_is_there(tmp_path: Path) -> None:
     assert [file for file in mutants.TESTS if not (PACKAGE / f"{file}.py").is_file()] == []
-    mutants.Copy(tmp_path / "copy")
+    mutants.Copy(tmp_path / "copy", root=ROOT)
     with pytest.raises(FileNotFoundError, match=r"no test file test_gone\.py"):
         mutants.Copy(tmp_path / "other", tests={"settings": ("test_gone.py",)})
 

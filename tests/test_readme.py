@@ -215,6 +215,6 @@ def test_every_file_that_the_page_about_the_rooms_names_is_there() -> None:
     assert len(modules) > 10
 
     def is_there(name: str) -> bool:
-        return any(any(base.glob(name)) for base in (ROOT, ROOT / "kolors_mcp", ROOT / "tests"))
+        return any(any(base.glob(name)) for base in (ROOT, Path(kolors_mcp.__file__).parent, ROOT / "tests"))
 
     assert [name for name in sorted(named | modules) if not is_there(name.rstrip("/"))] == []

@@ -76,14 +76,14 @@ class Service:
             NotReadyError: It was not opened in time.
         """
         deadline = self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS)
-        if self._account is None:
+        account = self._account
+        if account is None:
             # Whoever leaves takes it from nobody else; and what takes long serves the next call.
             opening = self._opening.join("account", self._opened)
             if not await ends(opening, deadline):
                 raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
-            self._account = opening.result()
-        call = Call(USER, deadline, wait, report)
-        return self._account.view(self._account.jobs, self._account.pictures, self._settings, call)
+            account = opening.result()
+        return account.view(account.jobs, account.pictures, self._settings, Call(USER, deadline, wait, report))
 
     async def _opened(self) -> "_Account":
         """Open the client and, where one is embedded, the simulated Kling."""
@@ -100,7 +100,9 @@ class Service:
             kling, pictures, lambda: self._open_ledger(kling), save_dir=self._settings.save_dir, clock=self._clock
         )
         self._resources.push_async_callback(jobs.aclose)
-        return _Account(jobs, pictures, view)
+        # Here, and not by whoever waits for it: a call that comes between would open a second one.
+        self._account = _Account(jobs, pictures, view)
+        return self._account
 
     async def _open_ledger(self, kling: "KlingClient") -> "Ledger":
         from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
