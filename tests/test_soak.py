@@ -35,7 +35,8 @@ async def test_a_short_run_is_clean_and_finds_what_is_paid_twice_without_joining
             group.start_soon(run, plans, SEED, WISHES, empty, crippled.add, "join")
     assert list(whole.lines(told=True))[-1].lstrip().startswith("0 verdicts"), "\n".join(whole.lines(told=True))
     assert not whole.blind
-    assert whole.counts["tasks"] >= WISHES
+    # What Kling refused for good is not always asked for again.
+    assert whole.counts["tasks"] > WISHES / 2
     assert "paid twice" in {verdict.kind for verdict in crippled.verdicts}
 
 
