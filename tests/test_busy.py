@@ -7,14 +7,22 @@ import pytest
 from still_time import turn, until
 from wishing import MINUTE, Said, World
 
-from kolors_mcp.jobs.queue import BUSY_RETRY, MAX_SENDS_AT_ONCE, Place, SendQueue
+from kolors_mcp.jobs import queue
+from kolors_mcp.jobs.queue import BUSY_RETRY, Place, SendQueue
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.server.request import ANSWER_WITHIN
 
 pytestmark = pytest.mark.anyio
 CALLERS = 200
+AT_ONCE = 8
+"""Creates under way together here; fewer than there really may be, so that some wait."""
 TODAY = "slots of this account are busy (code 1303). No task was created. Try again in about 30 seconds."
+
+
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "MAX_SENDS_AT_ONCE", AT_ONCE)
 
 
 @pytest.fixture
@@ -49,7 +57,7 @@ def held_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         really(self, place, error)
 
     async def sleep(seconds: float) -> None:
-        await until(lambda: len(refused) >= MAX_SENDS_AT_ONCE)
+        await until(lambda: len(refused) >= AT_ONCE)
         await passes(seconds)
 
     monkeypatch.setattr(SendQueue, "_refused", noted)
@@ -69,12 +77,12 @@ async def wish_for_all(
     So many more are refused then, None: all.
     """
     busy = faults.Refuse(1303)
-    world.kling.faults.next_create(faults.Slow(MINUTE, then=busy), times=MAX_SENDS_AT_ONCE)
+    world.kling.faults.next_create(faults.Slow(MINUTE, then=busy), times=AT_ONCE)
     world.kling.faults.next_create(busy, times=refusals)
     async with world.server(lambda _line: None) as assistant, asyncio.TaskGroup() as group:
         tasks = [group.create_task(assistant.create(colour(n), wait_seconds=wait_seconds)) for n in range(callers)]
         await until(lambda: len(arrived) == callers)
-        await asyncio.to_thread(world.kling.clock.wait_for_sleepers, MAX_SENDS_AT_ONCE)
+        await asyncio.to_thread(world.kling.clock.wait_for_sleepers, AT_ONCE)
         world.kling.clock.advance(MINUTE)
     return [task.result() for task in tasks]
 
@@ -86,7 +94,7 @@ async def test_two_hundred_callers_ask_a_busy_account_a_few_times_and_all_are_to
     said = await wish_for_all(world, arrived, wait_seconds=30)
     assert all(one.nothing_created and TODAY in one.text for one in said)
     # Those that were under way together, and then one at a time.
-    assert world.posts <= MAX_SENDS_AT_ONCE + 4
+    assert world.posts <= AT_ONCE + 4
     assert sum(world.time.slept) <= 30
 
 
@@ -105,12 +113,10 @@ async def test_when_the_account_is_free_all_follow_in_the_order_of_their_arrival
     world.kling.rules.finished_seconds = 0
     said = await wish_for_all(world, arrived, wait_seconds=300, callers=60, refusals=3)
     assert [one.is_error for one in said] == [False] * 60
-    assert world.posts == 60 + MAX_SENDS_AT_ONCE + 3
+    assert world.posts == 60 + AT_ONCE + 3
     assert sorted(arrived) == sorted(task.request.external_task_id or "" for task in world.kling.tasks.all)
-    assert sent[:MAX_SENDS_AT_ONCE] == list(range(1, MAX_SENDS_AT_ONCE + 1))
-    assert sent[MAX_SENDS_AT_ONCE:] == [1, 1, 1, *range(1, 61)], (
-        "the first of all asks until it may, and then the others follow"
-    )
+    assert sent[:AT_ONCE] == list(range(1, AT_ONCE + 1))
+    assert sent[AT_ONCE:] == [1, 1, 1, *range(1, 61)], "the first of all asks until it may, and then the others follow"
 
 
 async def test_the_waits_grow_and_are_never_shorter_than_kling_asks_for(world: World) -> None:
@@ -151,14 +157,14 @@ async def test_who_does_not_wait_is_told_at_once_while_others_wait_and_is_tried_
 async def test_each_waits_no_longer_than_they_said(world: World, arrived: list[str]) -> None:
     """The account says to come back in twenty seconds: who waits for ten is told what it says, the others are not."""
     busy = faults.Refuse(1303, retry_after="20")
-    world.kling.faults.next_create(faults.Slow(MINUTE, then=busy), times=MAX_SENDS_AT_ONCE)
+    world.kling.faults.next_create(faults.Slow(MINUTE, then=busy), times=AT_ONCE)
     async with world.server(lambda _line: None) as assistant, asyncio.TaskGroup() as group:
         calls = [
             group.create_task(assistant.create(colour(number), wait_seconds=wait))
             for number, wait in enumerate([200, *[90, 10] * 9])
         ]
         await until(lambda: len(arrived) == len(calls))
-        await asyncio.to_thread(world.kling.clock.wait_for_sleepers, MAX_SENDS_AT_ONCE)
+        await asyncio.to_thread(world.kling.clock.wait_for_sleepers, AT_ONCE)
         world.kling.clock.advance(MINUTE)
     assert [call.result().is_error for call in calls] == [False, *[False, True] * 9]
 
@@ -168,8 +174,8 @@ async def test_who_has_no_turn_because_others_hang_is_told_that_nothing_was_crea
 ) -> None:
     world.kling.faults.next_create(faults.Slow(1e6), times=None)
     async with world.server() as assistant, asyncio.TaskGroup() as group:
-        calls = [group.create_task(assistant.create(colour(n))) for n in range(MAX_SENDS_AT_ONCE + 1)]
-        await asyncio.to_thread(world.kling.clock.wait_for_sleepers, MAX_SENDS_AT_ONCE)
+        calls = [group.create_task(assistant.create(colour(n))) for n in range(AT_ONCE + 1)]
+        await asyncio.to_thread(world.kling.clock.wait_for_sleepers, AT_ONCE)
         await until(lambda: len(arrived) == len(calls))
         turn(ANSWER_WITHIN - 1)
         await until(lambda: any(call.done() for call in calls))
@@ -177,8 +183,8 @@ async def test_who_has_no_turn_because_others_hang_is_told_that_nothing_was_crea
         assert said.nothing_created
         assert "did not have its turn" in said.text
         turn(MINUTE)
-    assert sum(call.result().in_doubt for call in calls) == MAX_SENDS_AT_ONCE
-    assert world.posts == MAX_SENDS_AT_ONCE
+    assert sum(call.result().in_doubt for call in calls) == AT_ONCE
+    assert world.posts == AT_ONCE
 
 
 async def test_a_caller_who_leaves_the_queue_lets_the_next_one_through(world: World) -> None:

@@ -12,7 +12,7 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report
 
-MAX_SENDS_AT_ONCE = 8
+MAX_SENDS_AT_ONCE = 32
 """Creates under way. More of them only share the line up, and would all be refused by an account that is busy."""
 MIN_BUSY_SECONDS = 1.0
 """The shortest wait after 1302 or 1303 (vendor)."""
