@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import anyio
 import httpx
-from pydantic import ValidationError
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
+from kolors_mcp.kling import replies
 from kolors_mcp.kling.auth import Authorization, skew_of
 from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.connection import open_connections
@@ -17,18 +17,8 @@ from kolors_mcp.kling.exchange import Reply, exchange
 from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import error_for
 from kolors_mcp.kling.task import Task
-from kolors_mcp.kling.wire import (
-    COSTS_PATH,
-    MOST_PACKS,
-    PACKS,
-    TASK,
-    TRY_ON_PATH,
-    CreateRequest,
-    KlingTask,
-    ResourcePack,
-    tasks_of,
-)
-from kolors_mcp.models import REFERENCE_PREFIX, is_id
+from kolors_mcp.kling.wire import COSTS_PATH, TRY_ON_PATH, CreateRequest, ResourcePack
+from kolors_mcp.models import is_id
 from kolors_mcp.settings import Credentials
 
 CREATE_SECONDS = 150.0
@@ -47,8 +37,6 @@ RATE_WAIT = 1.0
 LONGEST_RETRY_AFTER = 30.0
 COSTS_WINDOW = 400 * 24 * 3600
 """Seconds: the costs query filters by the time of purchase, so it has to look far back."""
-
-_TRY_LATER = "Try again in a minute."
 
 AUTHENTICATION_CODES = range(1000, 1005)
 
@@ -132,7 +120,7 @@ class KlingClient:
                 await self._references.require_certain(reply.verdict, sent.external_task_id, again=again)
             if reply.verdict is not None:
                 raise error_for(reply.verdict, creating=True)
-            return _task(reply).to_task()
+            return replies.task(reply).to_task()
         except errors.KlingError as error:
             if error.created is not None:
                 raise
@@ -149,24 +137,24 @@ class KlingClient:
         """
         try:
             path = f"{TRY_ON_PATH}/{_path_segment(task_id)}"
-            task = await self._read(path, {}, lambda reply: _task_asked_for(reply, task_id), deadline)
+            task = await self._read(path, {}, lambda reply: replies.task_asked_for(reply, task_id), deadline)
         except errors.NoSuchResourceError as error:
-            raise _unknown(task_id, error.code) from error
-        if _says_not_found(task):
-            raise _unknown(task_id, None)
+            raise replies.unknown_task(task_id, error.code) from error
+        if replies.says_not_found(task):
+            raise replies.unknown_task(task_id, None)
         return task.to_task()
 
     async def page(self, page_num: int, page_size: int, deadline: Deadline | None = None) -> list[Task]:
         """Read one page of the account's tasks: number 1 to 1000, size 1 to 500 (vendor)."""
         query = {"pageNum": page_num, "pageSize": page_size}
-        rows = await self._read(TRY_ON_PATH, query, lambda reply: _tasks(reply, page_size), deadline)
+        rows = await self._read(TRY_ON_PATH, query, lambda reply: replies.tasks(reply, page_size), deadline)
         return [row.to_task() for row in rows]
 
     async def packs(self, deadline: Deadline | None = None) -> list[ResourcePack]:
         """Read the account's packs of units; free, at most once a second, up to 12 h late (vendor)."""
         now = int(self._clock.wall())
         window = {"start_time": (now - COSTS_WINDOW) * 1000, "end_time": now * 1000}
-        return await self._read(COSTS_PATH, window, _packs, deadline)
+        return await self._read(COSTS_PATH, window, replies.packs, deadline)
 
     async def _post_signed(self, body: Body, seconds: float | None = None) -> Reply:
         seconds = CREATE_SECONDS if seconds is None else seconds
@@ -239,63 +227,10 @@ class KlingClient:
             self._told = self._clock.wall() + self.observed_skew, self._clock.monotonic()
 
 
-def _without_data() -> errors.UnexpectedAnswerError:
-    return errors.UnexpectedAnswerError("Kling answered success without readable data", _TRY_LATER)
-
-
-def _task(reply: Reply) -> KlingTask:
-    try:
-        return TASK.validate_python(reply.envelope.data)
-    except ValidationError:
-        # Pydantic's own text would show the data.
-        raise _without_data() from None
-
-
-def _task_asked_for(reply: Reply, task_id: str) -> KlingTask:
-    """Read one task, which has to be the one that was asked for, by Kling's id or by ours.
-
-    An answer to our reference need not repeat it: one copy of the vendor's page leaves `task_info` out.
-    """
-    task = _task(reply)
-    silent = task.reference is None and task_id.startswith(REFERENCE_PREFIX)
-    if task_id not in (task.task_id, task.reference) and not silent:
-        raise errors.UnexpectedAnswerError("Kling answered about another try-on than was asked for", _TRY_LATER)
-    return task
-
-
-def _tasks(reply: Reply, most: int) -> list[KlingTask]:
-    tasks = tasks_of(reply.envelope.data, most)
-    if tasks is None:
-        raise _without_data()
-    return tasks
-
-
-def _packs(reply: Reply) -> list[ResourcePack]:
-    data = reply.envelope.data
-    try:
-        return PACKS.validate_python(data["resource_pack_subscribe_infos"][:MOST_PACKS])
-    except (TypeError, LookupError, ValidationError):
-        raise _without_data() from None
-
-
 def _path_segment(task_id: str) -> str:
     if not is_id(task_id):
         raise errors.ArgumentError("task_id is not an id. Take it from create_try_on or list_try_ons.")
     return quote(task_id, safe="")
-
-
-def _unknown(task_id: str, code: int | None) -> errors.TaskNotFoundError:
-    return errors.TaskNotFoundError(
-        f"Kling knows no try-on {errors.quoted(task_id, 80)}",
-        "If it was created a moment ago, call get_try_on again in some seconds. Otherwise check the id with "
-        "list_try_ons: ids belong to one account and region, and results are kept for 30 days.",
-        code=code,
-    )
-
-
-def _says_not_found(task: KlingTask) -> bool:
-    # Seen right after a good create: HTTP 200, code 0, "failed". It proves nothing, least of all a failure.
-    return task.task_status == "failed" and "not found" in (task.task_status_msg or "").lower() and not task.images
 
 
 def _without_reference(request: CreateRequest) -> CreateRequest:
