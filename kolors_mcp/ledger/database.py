@@ -246,6 +246,8 @@ def _on_server(url: str, patience: float) -> tuple[Engine, str]:
         connection.autocommit = True
         connection.execute(f"SET lock_timeout = {milliseconds}")
         connection.execute(f"SET statement_timeout = {2 * milliseconds}")
+        # A process that is stopped within a transaction loses its lock before those who wait for it give up.
+        connection.execute(f"SET idle_in_transaction_session_timeout = {milliseconds // 2}")
         connection.autocommit = False
 
     host = parts.host or parts.query.get("host") or "the local server"

@@ -1,0 +1,48 @@
+"""A process that is stopped in the middle of a transaction, and those who share its ledger."""
+
+import threading
+
+import anyio
+import pytest
+from sqlalchemy import Connection, text
+
+from kolors_mcp.errors import LedgerError
+from kolors_mcp.ledger.database import Database
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+PATIENCE = 4.0
+"""Seconds that others wait; the server counts them, and ends the stopped one after half of them."""
+
+
+async def test_on_a_server_a_stopped_process_loses_its_lock_and_what_it_had_begun(postgres_url: str) -> None:
+    stopped, others = [await Database.open(postgres_url, PATIENCE) for _ in range(2)]
+    begun, goes_on = threading.Event(), threading.Event()
+    failures: list[LedgerError] = []
+    found: list[str | None] = []
+
+    def stop(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE begun (number int)"))
+        begun.set()
+        assert goes_on.wait(100)
+        connection.execute(text("SELECT 1"))
+
+    def look(connection: Connection) -> str | None:
+        return connection.execute(text("SELECT to_regclass('begun')::text")).scalar()
+
+    async def stop_within() -> None:
+        try:
+            await stopped.write(stop, lock="a user")
+        except LedgerError as error:
+            failures.append(error)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(stop_within)
+        await anyio.to_thread.run_sync(begun.wait, 100)
+        try:
+            found.append(await others.write(look, lock="a user"))
+        finally:
+            goes_on.set()
+    assert found == [None]
+    assert len(failures) == 1
+    await stopped.aclose()
+    await others.aclose()
