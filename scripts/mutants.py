@@ -253,6 +253,7 @@ class Copy:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *self._tests[file]]
         # The copy comes before the installed package, also for programs that the tests start.
         env = {**os.environ, "PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
+        env.pop("COVERAGE_PROCESS_CONFIG", None)  # whoever measures this package does not mean the copy
         process = subprocess.Popen(
             command, cwd=self._folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
