@@ -17,7 +17,10 @@ from kolors_mcp.server import build_server
 from kolors_mcp.settings import Settings, desktop_folders
 from kolors_mcp.try_ons.try_ons import TryOns
 
-SIMULATED = "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made."
+SIMULATED = (
+    "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made. "
+    "Its links end with this server's process."
+)
 
 
 def png_with_alpha() -> str:
