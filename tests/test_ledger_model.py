@@ -266,7 +266,7 @@ def run(machine: type[LedgerMachine], examples: int, phases: Sequence[Phase] = t
 
 
 def test_in_memory_the_ledger_is_the_list_it_claims_to_be() -> None:
-    run(LedgerMachine, 10)
+    run(LedgerMachine, 6)
 
 
 def test_in_a_file_the_ledger_is_the_list_it_claims_to_be(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_in_a_file_the_ledger_is_the_list_it_claims_to_be(tmp_path: Path) -> Non
         def new_place(self) -> str:
             return f"sqlite:///{tmp_path / str(len(list(tmp_path.iterdir())))}/ledger.sqlite3"
 
-    run(InAFile, 5)
+    run(InAFile, 3)
 
 
 def test_on_a_server_the_ledger_is_the_list_it_claims_to_be(postgres_server: Postgres) -> None:
@@ -282,7 +282,7 @@ def test_on_a_server_the_ledger_is_the_list_it_claims_to_be(postgres_server: Pos
         def new_place(self) -> str:
             return postgres_server.empty()
 
-    run(OnAServer, 4)
+    run(OnAServer, 3)
 
 
 def test_the_comparison_finds_a_ledger_that_forgets_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
