@@ -151,10 +151,10 @@ SCAN = photo().index(b"\xff\xda")
 """Where the small JPEG's frame and scan begin."""
 
 
-def obstacle_of(data: bytes) -> str | None:
-    """What keeps a picture from travelling; "broken" if the walk did not come to its end."""
-    walked = examine.look(MemoryContent(data)).walked
-    return "broken" if walked is None else walked.reencode_reason
+def reencode_reason_of(data: bytes) -> str | None:
+    """What keeps a picture from travelling; "broken" if its structure could not be read to its end."""
+    structure = examine.look(MemoryContent(data)).structure
+    return "broken" if structure is None else structure.reencode_reason
 
 
 def changed(data: bytes, at: int, *values: int) -> bytes:

@@ -39,11 +39,11 @@ class InProcess:
     """A decoder that does the same jobs in a thread of the test's own process, where they can be looked into."""
 
     async def run(self, job: Job, *pictures: Task) -> Done:
-        given = tuple(Given(one.kind, one.content.size, outline_of(one.walked)) for one in pictures)
+        given = tuple(Given(one.kind, one.content.size, outline_of(one.structure)) for one in pictures)
         contents = [one.content for one in pictures]
         answer = await anyio.to_thread.run_sync(perform, Request(job, given), contents)
         if isinstance(answer, Refused):
-            raise RefusalError(answer.text, passing=answer.passing, picture=answer.picture)
+            raise RefusalError(answer.text, transient=answer.transient, picture=answer.picture)
         assert isinstance(answer, Done), "a test's pictures are small"
         return answer
 

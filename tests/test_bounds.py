@@ -21,7 +21,7 @@ EXEMPT = {
     "settings:*": "reads what the user has set for this very process",
     "images.pixels.declared:*": "reads a few fields at known places of a file's first bytes",
     "images.pixels.colours:*": "looks for one word in at most 64 KB, and hands profiles to the colour library",
-    "images.formats.examine:*": "hands the bytes to the walks, which are marked, and to the decoders",
+    "images.formats.examine:*": "hands the bytes to what reads structures, which is marked, and to the decoders",
     "images.sources.fetch:_header": "the bytes are a header's name, which is ours",
     "images.pixels.flatten:*": "hands the bytes to the decoders",
     "images.write:*": "writes the bytes to the disk; what they are is told by `kind_of`, which is marked",
@@ -31,13 +31,13 @@ EXEMPT = {
     "images.pixels.decode:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",
     "images.pixels.preview:*": "hands the bytes to the decoders",
     "images.pixels.typed_pillow:*": "profiles that the colour library has made itself",
-    "images.formats.structure:Parts.*": "sums up pieces that a walk has read, each once",
+    "images.formats.structure:Parts.*": "sums up pieces that a reader has read, each once",
     "images.worker.*": "carries bytes to and from our own decoding process, which reads them in the marked functions",
-    "kling.client:*": "our own paths and queries; what comes back is read and bounded by `kling.content`",
-    "kling.replies:*": "the values of an answer, bounded by `kling.content`; pydantic reads each once",
+    "kling.http:*": "our own paths and queries; what comes back is read and bounded by `kling.content`",
+    "kling.account:*": "the values of an answer, bounded by `kling.content`; pydantic reads each once",
+    "kling.try_on_replies:*": "the values of an answer, bounded by `kling.content`; pydantic reads each once",
     "kling.content:aside": "hands the bytes to a reader, which is marked",
     "kling.exchange:_envelope_of": "the values of an answer; pydantic reads each once",
-    "kling.wire:tasks_of": "the values of an answer; pydantic reads each once",
     "server.tasks:Tasks.intercept_tool_call": "an answer of our own",
     "server.tool:TryOnTool._checked": "arguments are checked by pydantic, whose readers are linear",
     "server.tools:_web_address": "reads at most 2,000 characters",
@@ -108,7 +108,7 @@ def test_every_marked_reader_takes_time_in_proportion(part: str) -> None:
 def test_every_mark_in_the_source_is_found() -> None:
     written = {one.key for module, text in package().items() for one in functions_of(module, text) if one.marked}
     assert written == set(marked())
-    assert "images.formats.png:walk" in written
+    assert "images.formats.png:read_structure" in written
 
 
 def test_every_reader_of_foreign_bytes_is_marked() -> None:

@@ -29,7 +29,7 @@ from PIL import Image
 
 from kolors_mcp.images.formats.content import MemoryContent
 from kolors_mcp.images.formats.icc import is_srgb, matrix_profile, srgb_light
-from kolors_mcp.images.formats.jpeg import walk
+from kolors_mcp.images.formats.jpeg import read_structure
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.pixels import colours
 
@@ -163,7 +163,7 @@ def test_a_png_that_says_srgb_in_any_way_keeps_its_bytes(chunks: bytes) -> None:
 )
 def test_srgb_is_known_by_its_numbers_and_not_by_its_name(profile: bytes) -> None:
     assert is_srgb(profile)
-    assert walk(MemoryContent(jpeg(icc_profile=profile))).reencode_reason is None
+    assert read_structure(MemoryContent(jpeg(icc_profile=profile))).reencode_reason is None
 
 
 @pytest.mark.parametrize(

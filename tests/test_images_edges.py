@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hostile_pictures import FRAME, SCAN, behind_start, changed, obstacle_of, photo, png_of, rows_of, segment
+from hostile_pictures import FRAME, SCAN, behind_start, changed, photo, png_of, reencode_reason_of, rows_of, segment
 from images_support import chunk
 
 from kolors_mcp.images.formats.sniff import kind_of
@@ -13,17 +13,17 @@ from kolors_mcp.images.formats.sniff import kind_of
 @pytest.mark.parametrize("last", [b"x", b"\xff", b"\xff\x00"])
 def test_a_scan_without_an_end_is_no_whole_picture(size: int, last: bytes) -> None:
     data = photo()[: SCAN + 14] + bytes(size)
-    assert obstacle_of(data[: -len(last)] + last) == "broken"
+    assert reencode_reason_of(data[: -len(last)] + last) == "broken"
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0xC0, None), (0xC1, None), (0xC3, "broken"), (0xBF, "broken")])
 def test_a_frame_is_one_of_the_three_usual_ones(code: int, expected: str | None) -> None:
-    assert obstacle_of(changed(photo(), FRAME + 1, code)) == expected
+    assert reencode_reason_of(changed(photo(), FRAME + 1, code)) == expected
 
 
 def test_between_segments_there_is_nothing_but_fill_bytes() -> None:
-    assert obstacle_of(behind_start(b"\xff\xff")(1)) is None
-    assert obstacle_of(behind_start(segment(0xFE, b"a") + b"\x00\xfe\0\2")(1)) == "broken"
+    assert reencode_reason_of(behind_start(b"\xff\xff")(1)) is None
+    assert reencode_reason_of(behind_start(segment(0xFE, b"a") + b"\x00\xfe\0\2")(1)) == "broken"
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -33,7 +33,7 @@ def test_a_png_of_an_unknown_method_is_left_to_the_decoder(place: int) -> None:
         numbers = [0, 0, 0]
         numbers[place] = value
         header = chunk(b"IHDR", struct.pack(">IIBBBBB", 320, 320, 8, 2, *numbers))
-        found = obstacle_of(png_of(rows_of())[:8] + header + png_of(rows_of())[33:])
+        found = reencode_reason_of(png_of(rows_of())[:8] + header + png_of(rows_of())[33:])
         assert found == (None if value == 0 else "interlacing" if (place, value) == (2, 1) else "broken")
 
 

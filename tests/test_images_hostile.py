@@ -33,7 +33,7 @@ from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import limits
 from kolors_mcp.images.formats import examine
 from kolors_mcp.images.formats.content import MemoryContent
-from kolors_mcp.images.formats.jpeg import walk
+from kolors_mcp.images.formats.jpeg import read_structure
 from kolors_mcp.images.formats.structure import BrokenError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.pixels import decode
@@ -139,7 +139,7 @@ def test_without_the_budget_a_bomb_would_be_decoded(monkeypatch: pytest.MonkeyPa
 
 def test_many_scans_are_written_anew_and_too_many_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = many_scans(limits.MAX_SCANS)
-    assert walk(MemoryContent(data)).reencode_reason == "scans"
+    assert read_structure(MemoryContent(data)).reencode_reason == "scans"
     assert prepared(data) != data
     monkeypatch.setattr("kolors_mcp.images.formats.jpeg.MAX_SCANS", 10_000)
     assert prepared(data) == data
@@ -205,16 +205,16 @@ SEGMENTS = {"DHT": 0xC4, "DQT": 0xDB, "SOF0": 0xC0, "SOS": 0xDA}
 @settings(max_examples=30)
 @given(at=st.integers(0, 200), value=st.integers(0, 255))
 def test_what_the_walk_lets_through_the_decoder_opens(name: str, at: int, value: int) -> None:
-    """Every byte of every table is changed: either the walk dislikes it, or the usual decoder can live with it."""
+    """Every byte of every table is changed: either the structure is refused, or the usual decoder can live with it."""
     data = bytearray(jpeg(quarters((320, 320)), subsampling=2, optimize=True))
     start = data.index(bytes((0xFF, SEGMENTS[name])))
     length = int.from_bytes(data[start + 2 : start + 4], "big")
     data[start + 2 + at % length] = value
     try:
-        walked = walk(MemoryContent(bytes(data)))
+        structure = read_structure(MemoryContent(bytes(data)))
     except (BrokenError, examine.RefusalError):
         return
-    if walked.reencode_reason is None:
+    if structure.reencode_reason is None:
         JpegImagePlugin.JpegImageFile(io.BytesIO(bytes(data))).load()
 
 

@@ -1,4 +1,4 @@
-"""Metadata that is built to harm: the walk reads what it needs of it, once, and no decoder is shown the rest."""
+"""Metadata that is built to harm: what is needed of it is read once, and no decoder is shown the rest."""
 
 import struct
 import tracemalloc
@@ -29,19 +29,19 @@ from kolors_mcp.images.formats import examine, jpeg_tables
 from kolors_mcp.images.formats.content import MemoryContent
 from kolors_mcp.images.formats.exif import orientation
 from kolors_mcp.images.formats.icc import is_srgb, joined_segments
-from kolors_mcp.images.formats.structure import BrokenError, Walked, steps
+from kolors_mcp.images.formats.structure import BrokenError, Structure, steps
 from kolors_mcp.images.pictures import Pictures
 
 
-def walked(data: bytes) -> Walked:
-    found = examine.look(MemoryContent(data)).walked
+def structure(data: bytes) -> Structure:
+    found = examine.look(MemoryContent(data)).structure
     assert found is not None
     return found
 
 
 def shown(data: bytes) -> bytes:
     """What a decoder is shown of a picture."""
-    return b"".join(data[start:stop] for start, stop in walked(data).readable or ())
+    return b"".join(data[start:stop] for start, stop in structure(data).readable or ())
 
 
 def peak_of(act: Callable[[], object]) -> int:
@@ -103,7 +103,7 @@ def test_a_decoder_is_not_shown_what_the_walk_has_read(kind: str) -> None:
         jpeg(exif=exif(6), icc_profile=p3_profile()) if kind == "JPEG" else png(exif=exif(6), icc_profile=p3_profile())
     )
     data = with_segment(data, 0xFE, b"a text") if kind == "JPEG" else with_chunk(data, b"tEXt", b"a\0text")
-    found = walked(data)
+    found = structure(data)
     assert (found.turn, found.reencode_reason) == (6, "orientation")
     assert opened(shown(data)).tobytes() == opened(data).tobytes()
     # What decides about the colours stays.
@@ -133,9 +133,9 @@ async def test_entries_that_all_name_the_same_megabyte_cost_nothing_and_the_pict
 def test_of_many_orientations_the_first_counts_and_none_travels() -> None:
     first, second = (segment(0xE1, b"Exif\0\0" + block(entry(value=value))) for value in (1, 6))
     data = photo()[:2] + first + second + photo()[2:]
-    assert (walked(data).turn, walked(data).reencode_reason) == (1, "orientation")
+    assert (structure(data).turn, structure(data).reencode_reason) == (1, "orientation")
     only = photo()[:2] + first + photo()[2:]
-    assert (walked(only).turn, walked(only).reencode_reason) == (1, None)
+    assert (structure(only).turn, structure(only).reencode_reason) == (1, None)
 
 
 def test_a_hundred_tags_that_name_the_same_megabytes_are_not_copied() -> None:
@@ -222,4 +222,4 @@ def test_a_png_says_which_way_is_up_only_by_a_sound_chunk() -> None:
     sound = chunk(b"eXIf", block(entry()))
     damaged = sound[:-1] + bytes((sound[-1] ^ 1,))
     picture = png(quarters((320, 320)))
-    assert [walked(picture[:33] + one + picture[33:]).turn for one in (sound, damaged, damaged + sound)] == [6, 1, 6]
+    assert [structure(picture[:33] + one + picture[33:]).turn for one in (sound, damaged, damaged + sound)] == [6, 1, 6]

@@ -6,7 +6,7 @@ from test_images_hostile import prepared, refusal_of
 
 from kolors_mcp.bounds import MAX_STEPS
 from kolors_mcp.images.formats.content import MemoryContent
-from kolors_mcp.images.formats.jpeg import walk
+from kolors_mcp.images.formats.jpeg import read_structure
 from kolors_mcp.images.formats.structure import BrokenError
 from kolors_mcp.images.pixels import decode
 
@@ -38,5 +38,5 @@ def test_a_broken_jpeg_is_not_searched_for_ever(fill: str, monkeypatch: pytest.M
 def test_a_broken_jpeg_with_some_fill_is_saved(fill: str) -> None:
     data = b"\xff\xd8\xff\xfe\0\2" + FILL[fill] * 1_000 + jpeg()[2:]
     with pytest.raises(BrokenError):
-        walk(MemoryContent(data))
+        read_structure(MemoryContent(data))
     assert opened(prepared(data)).size == opened(jpeg()).size

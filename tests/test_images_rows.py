@@ -36,7 +36,7 @@ def test_exactly_the_declared_rows_travel() -> None:
 async def test_more_rows_than_declared_do_not_travel(more: bytes) -> None:
     data = png_of(rows_of() + more)
     with pytest.raises(BrokenError, match=r"^rows$"):
-        png.walk(MemoryContent(data))
+        png.read_structure(MemoryContent(data))
     picture = await Pictures(folders=[]).prepare(b64(data), "human_image")
     sent = b"".join(picture.blocks())
     assert sent != data
@@ -47,7 +47,7 @@ def test_data_behind_the_packed_rows_does_not_travel() -> None:
     packed = zlib.compress(rows_of())
     for data in (png_of(b"", packed + b"more"), png_of(b"", packed, b"more")):
         with pytest.raises(BrokenError, match=r"^data behind the picture$"):
-            png.walk(MemoryContent(data))
+            png.read_structure(MemoryContent(data))
 
 
 @pytest.mark.anyio
@@ -55,14 +55,14 @@ def test_data_behind_the_packed_rows_does_not_travel() -> None:
 async def test_fewer_rows_than_declared_are_cut_off(less: int) -> None:
     rows = rows_of()[:-less]
     with pytest.raises(examine.RefusalError, match=r"^is cut off: it declares 320 x 320 pixels and ends early"):
-        png.walk(MemoryContent(png_of(rows)))
+        png.read_structure(MemoryContent(png_of(rows)))
 
 
 def test_rows_whose_packing_has_no_end_do_not_travel() -> None:
     packer = zlib.compressobj()
     unended = packer.compress(rows_of()) + packer.flush(zlib.Z_SYNC_FLUSH)
     with pytest.raises(BrokenError, match=r"^data$"):
-        png.walk(MemoryContent(png_of(b"", unended)))
+        png.read_structure(MemoryContent(png_of(b"", unended)))
 
 
 @pytest.mark.parametrize("wrong", [5, 6, 128, 255])
@@ -72,7 +72,7 @@ def test_a_filter_that_there_is_not_does_not_travel(wrong: int, row: int) -> Non
     rows[961 * row] = wrong
     for data in (png_of(bytes(rows)), cut(zlib.compress(bytes(rows), 0), 700)):
         with pytest.raises(BrokenError, match=r"^rows$"):
-            png.walk(MemoryContent(data))
+            png.read_structure(MemoryContent(data))
 
 
 def test_a_wrong_filter_is_found_beyond_the_first_megabyte() -> None:

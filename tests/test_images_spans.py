@@ -55,7 +55,7 @@ def test_content_that_is_shorter_than_its_spans_ends_there() -> None:
 
 def test_a_decoder_reads_a_picture_through_it() -> None:
     data = with_small_data(500)
-    walked = examine.look(MemoryContent(data)).walked
-    assert walked is not None
-    with io.BufferedReader(SpanReader(MemoryContent(data), walked.readable or ())) as file:
+    structure = examine.look(MemoryContent(data)).structure
+    assert structure is not None
+    with io.BufferedReader(SpanReader(MemoryContent(data), structure.readable or ())) as file:
         assert Image.open(file, formats=["PNG"]).tobytes() == bytes(rows_of()[1:961]) * 320

@@ -1,4 +1,4 @@
-"""What the walk takes for a whole picture, and what it leaves to the decoder: each rule from both sides."""
+"""What is taken for a whole structure, and what is left to the decoder: each rule from both sides."""
 
 import struct
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from hostile_pictures import (
     behind_start,
     changed,
     drawing,
-    obstacle_of,
     photo,
     png_of,
     progressive,
+    reencode_reason_of,
     rows_of,
     segment,
 )
@@ -82,7 +82,7 @@ PNGS: dict[str, tuple[bytes, str | None]] = {
 @pytest.mark.parametrize("name", PNGS)
 def test_a_png_that_holds_together_is_told_from_one_that_does_not(name: str) -> None:
     data, expected = PNGS[name]
-    assert obstacle_of(data) == expected
+    assert reencode_reason_of(data) == expected
 
 
 @pytest.mark.parametrize("colour", range(8))
@@ -95,7 +95,7 @@ def test_only_depths_that_the_format_has_are_walked_through(depth: int, colour: 
     data = png_of(rows, colour=colour)
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", *SIZE, depth, colour, 0, 0, 0))
     data = data[:8] + header + PALETTE * (colour == 3) + data[33:]
-    assert (obstacle_of(data) == "broken") == (depth not in known.get(colour, set()))
+    assert (reencode_reason_of(data) == "broken") == (depth not in known.get(colour, set()))
 
 
 def of_components(*identifiers: int, jfif: bool, adobe: int | None = None) -> bytes:
@@ -141,7 +141,7 @@ JPEGS: dict[str, tuple[bytes, str | None]] = {
 @pytest.mark.parametrize("name", JPEGS)
 def test_a_jpeg_that_holds_together_is_told_from_one_that_does_not(name: str) -> None:
     data, expected = JPEGS[name]
-    assert obstacle_of(data) == expected
+    assert reencode_reason_of(data) == expected
 
 
 def frame_of(*components: tuple[int, int], precision: int = 8) -> Callable[[], Frame]:
@@ -211,9 +211,9 @@ def test_a_scan_may_end_anywhere_in_a_slice(size: int) -> None:
     for shift in range(-3, 3):
         for inside in (b"\xff\x00", b"\xff\xd0", b"\xff\xd7"):
             data = photo()[:start] + bytes(size + shift) + inside + b"x\xff\xd9"
-            walked = examine.look(MemoryContent(data)).walked
-            assert walked is not None
-            assert walked.size == len(data)
+            structure = examine.look(MemoryContent(data)).structure
+            assert structure is not None
+            assert structure.size == len(data)
 
 
 PAGES = {
@@ -250,4 +250,4 @@ def test_a_page_is_known_by_its_first_element(head: bytes) -> None:
 
 def test_the_smallest_tables_are_read_and_the_shortest_frame() -> None:
     assert jpeg_tables.read_frame(b"\x08\0\1\0\1\1\1\x11\0", progressive=False).blocks == 1
-    assert obstacle_of(png(quarters(SIZE))) is None
+    assert reencode_reason_of(png(quarters(SIZE))) is None

@@ -41,11 +41,11 @@ async def pictures() -> Pictures:
 
 
 def gone_through(content: Content) -> tuple[bytes, bytes]:
-    """What a picture's bytes go through: the walk, a decoder that reads what it is shown, and the way out."""
-    walked = examine.look(content).walked
-    assert walked is not None
-    shown = io.BufferedReader(SpanReader(content, walked.readable or ((0, content.size),)), 1 << 16).read()
-    picture = CheckedPicture(content, walked, notes=(), label="", subject="")
+    """What a picture's bytes go through: read as a structure, shown to a decoder, and sent."""
+    structure = examine.look(content).structure
+    assert structure is not None
+    shown = io.BufferedReader(SpanReader(content, structure.readable or ((0, content.size),)), 1 << 16).read()
+    picture = CheckedPicture(content, structure, notes=(), label="", subject="")
     return shown, b"".join(picture.blocks())
 
 
@@ -81,7 +81,7 @@ def test_the_same_in_a_file(kind: str, tmp_path: Path) -> None:
 
 def test_short_scans_in_a_large_file_do_not_each_read_a_large_slice() -> None:
     content = Counted(with_scans()(300) + bytes(SLICE))
-    jpeg.walk(content)
+    jpeg.read_structure(content)
     assert content.bytes_read < 301 * 10_000
 
 
@@ -136,9 +136,9 @@ async def test_data_chunks_that_hold_nothing_are_neither_sent_nor_shown_to_a_dec
     picture, same = [await pictures.prepare(b64(one), "human_image") for one in (data, clean)]
     assert b"".join(picture.blocks()) == clean
     assert picture.digest == same.digest
-    walked = examine.look(MemoryContent(data)).walked
-    assert walked is not None
-    assert len(walked.readable or ()) == 4
+    structure = examine.look(MemoryContent(data)).structure
+    assert structure is not None
+    assert len(structure.readable or ()) == 4
     assert gone_through(MemoryContent(data))[0] == clean
 
 
@@ -149,8 +149,8 @@ async def test_data_chunks_that_all_hold_nothing_are_no_picture(pictures: Pictur
 async def test_an_empty_data_chunk_with_a_wrong_checksum_is_still_damage(pictures: Pictures) -> None:
     data = with_empty_data(3)
     broken = data.replace(b"IDAT\x35\xaf\x06\x1e", b"IDAT\x35\xaf\x06\x1f", 1)
-    assert examine.look(MemoryContent(data)).walked is not None
-    assert examine.look(MemoryContent(broken)).walked is None
+    assert examine.look(MemoryContent(data)).structure is not None
+    assert examine.look(MemoryContent(broken)).structure is None
     assert (await pictures.prepare(b64(data), "human_image")).width == 320
 
 

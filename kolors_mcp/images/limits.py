@@ -76,6 +76,6 @@ PREVIEW_SIDE = 768
 PREVIEW_BYTES = 150_000
 """Most bytes of a preview: 200 KB of base64, since hosts refuse results of 1 MB."""
 
-HANDED_OUT_SIDE = 2_048
-HANDED_OUT_BYTES = 700_000
+FOR_HOST_SIDE = 2_048
+FOR_HOST_BYTES = 700_000
 """Most bytes of a picture that is handed out whole: 934 KB of base64, below the 1 MB at which hosts refuse a result."""

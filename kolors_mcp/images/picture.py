@@ -6,25 +6,27 @@ from typing import Literal
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.formats.content import SLICE, Content, MemoryContent
-from kolors_mcp.images.formats.structure import Part, Walked
+from kolors_mcp.images.formats.structure import Part, Structure
 from kolors_mcp.images.refusal import RefusalError
 
 
 class CheckedPicture:
     """A `kolors_mcp.models.Picture`. Every block but the last is a multiple of 3 bytes, as base64 likes it."""
 
-    def __init__(self, content: Content, walked: Walked, *, notes: tuple[str, ...], label: str, subject: str) -> None:
-        self.media_type: Literal["image/jpeg", "image/png"] = walked.media_type
-        self.width = walked.width
-        self.height = walked.height
-        self.size = walked.size
+    def __init__(
+        self, content: Content, structure: Structure, *, notes: tuple[str, ...], label: str, subject: str
+    ) -> None:
+        self.media_type: Literal["image/jpeg", "image/png"] = structure.media_type
+        self.width = structure.width
+        self.height = structure.height
+        self.size = structure.size
         self.notes = notes
         self.label = label
-        self.digest = walked.digest
+        self.digest = structure.digest
         """The same picture has the same one, wherever it came from."""
         self._content = content
-        self._parts: tuple[Part, ...] = walked.parts
-        self._checksum = walked.checksum
+        self._parts: tuple[Part, ...] = structure.parts
+        self._checksum = structure.checksum
         self._subject = subject
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import write
 from kolors_mcp.images.formats import examine
 from kolors_mcp.images.formats.content import Content, MemoryContent
-from kolors_mcp.images.formats.structure import Walked
+from kolors_mcp.images.formats.structure import Structure
 from kolors_mcp.images.limits import NOTED_ASPECT_RATIO
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.refusal import RefusalError
@@ -24,7 +24,7 @@ from kolors_mcp.images.sources.places import Places
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
 
-_WALKERS = 4
+_MAX_READERS = 4
 """Files looked through at once; they take milliseconds."""
 _DOWNLOADS = 3
 _DOWNLOAD_PAUSE = 0.5
@@ -62,7 +62,7 @@ class Pictures:
         backend = PinnedBackend(allowed_hosts, resolver, connect or system_connect, places=places)
         self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
         self._decoder: Decoder = decoder or Decoders()
-        self._walkers = CapacityLimiter(_WALKERS)
+        self._readers = CapacityLimiter(_MAX_READERS)
         self._sleep = sleep
 
     async def prepare(self, reference: str, argument: str) -> CheckedPicture:
@@ -100,7 +100,7 @@ class Pictures:
                 obtained.content.close()
         notes = (*(note for obtained, _ in pieces for note in obtained.notes), *made.notes)
         label = " and ".join(obtained.label for obtained, _ in pieces)
-        return _checked(made.content, made.walked, notes, label, "cloth_image")
+        return _checked(made.content, made.structure, notes, label, "cloth_image")
 
     async def download(self, url: str) -> bytes:
         """Return a finished picture whole, as it was served.
@@ -114,7 +114,7 @@ class Pictures:
                 data = bytes(fetched.data)
                 await self._verify(data)
             except RefusalError as error:
-                if attempt == _DOWNLOADS or not error.passing:
+                if attempt == _DOWNLOADS or not error.transient:
                     raise PictureRefusedError(f"The finished picture {error}") from error
                 await self._sleep(_DOWNLOAD_PAUSE * attempt)
             else:
@@ -129,7 +129,7 @@ class Pictures:
             PictureRefusedError: It is damaged, or no picture any more.
         """
         try:
-            data = await to_thread.run_sync(write.read, file, limiter=self._walkers)
+            data = await to_thread.run_sync(write.read, file, limiter=self._readers)
             await self._verify(data)
             return data  # noqa: TRY300  (the two lines before it are what may fail)
         except RefusalError as error:
@@ -146,27 +146,27 @@ class Pictures:
         except RefusalError as error:
             raise PictureRefusedError(f"The finished picture {error}") from error
 
-    async def beside(self, left: bytes, right: bytes) -> bytes:
+    async def side_by_side(self, left: bytes, right: bytes) -> bytes:
         """Return two pictures beside each other, as small as a preview.
 
         Raises:
             PictureRefusedError: Either is no picture.
         """
         try:
-            return bytes((await self._shown("beside", left, right)).data)
+            return bytes((await self._shown("side_by_side", left, right)).data)
         except RefusalError as error:
             raise PictureRefusedError(f"The finished picture {error}") from error
 
-    async def handed_out(self, data: bytes) -> tuple[bytes, bool]:
+    async def for_host(self, data: bytes) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG that hosts take: as it is, or at most 2048 pixels and 700,000 bytes.
 
         Raises:
             PictureRefusedError: The bytes are no picture.
         """
         try:
-            if examine.can_be_handed_out(data):
+            if examine.host_takes(data):
                 return data, False
-            made = await self._shown("handed_out", data)
+            made = await self._shown("for_host", data)
             return bytes(made.data), made.shrunk
         except RefusalError as error:
             raise PictureRefusedError(f"The finished picture {error}") from error
@@ -177,14 +177,14 @@ class Pictures:
         Raises:
             PictureRefusedError: The folder cannot be written to, or the bytes are no picture.
         """
-        return await to_thread.run_sync(write.keep, data, folder, stem, limiter=self._walkers)
+        return await to_thread.run_sync(write.keep, data, folder, stem, limiter=self._readers)
 
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""
         await self._decoder.aclose()
 
     async def _obtain(self, reference: str) -> Obtained:
-        return await obtain(reference, self._fetcher, self._folders, self._walkers)
+        return await obtain(reference, self._fetcher, self._folders, self._readers)
 
     async def _garment(self, reference: str, argument: str) -> tuple[Obtained, examine.Looked]:
         try:
@@ -198,20 +198,20 @@ class Pictures:
             raise PictureRefusedError(f"{argument} {error}") from error
 
     async def _looked(self, obtained: Obtained) -> examine.Looked:
-        return obtained.looked or await to_thread.run_sync(examine.look, obtained.content, limiter=self._walkers)
+        return obtained.looked or await to_thread.run_sync(examine.look, obtained.content, limiter=self._readers)
 
     async def _written(self, job: Literal["convert", "outfit"], *pictures: Task) -> examine.Made:
         """Have a picture written anew, and look at it as at anybody's."""
         done = await self._decoder.run(job, *pictures)
-        return await to_thread.run_sync(examine.made_of, done.data, done.notes, limiter=self._walkers)
+        return await to_thread.run_sync(examine.made_of, done.data, done.notes, limiter=self._readers)
 
-    async def _shown(self, job: Literal["preview", "beside", "handed_out"], *pictures: bytes) -> Done:
+    async def _shown(self, job: Literal["preview", "side_by_side", "for_host"], *pictures: bytes) -> Done:
         tasks = (Task(MemoryContent(data), examine.kind_known(data)) for data in pictures)
         return await self._decoder.run(job, *tasks)
 
     async def _verify(self, data: bytes) -> None:
         content = MemoryContent(data)
-        unknown = await to_thread.run_sync(examine.whole, content, limiter=self._walkers)
+        unknown = await to_thread.run_sync(examine.whole, content, limiter=self._readers)
         if unknown is not None:
             await self._decoder.run("verify", _task(content, unknown))
 
@@ -219,22 +219,26 @@ class Pictures:
         content, kept_open = obtained.content, False
         try:
             looked = await self._looked(obtained)
-            if looked.fits and looked.walked is not None:
+            if looked.fits and looked.structure is not None:
                 kept_open = True
-                return _checked(content, looked.walked, obtained.notes + looked.notes, obtained.label, argument)
+                return _checked(content, looked.structure, obtained.notes + looked.notes, obtained.label, argument)
             made = await self._written("convert", _task(content, looked))
         finally:
             if not kept_open:
                 content.close()
-        return _checked(made.content, made.walked, obtained.notes + looked.notes + made.notes, obtained.label, argument)
+        return _checked(
+            made.content, made.structure, obtained.notes + looked.notes + made.notes, obtained.label, argument
+        )
 
 
 def _task(content: Content, looked: examine.Looked) -> Task:
-    return Task(content, looked.kind, looked.walked)
+    return Task(content, looked.kind, looked.structure)
 
 
-def _checked(content: Content, walked: Walked, notes: tuple[str, ...], label: str, subject: str) -> CheckedPicture:
-    longer, shorter = max(walked.width, walked.height), min(walked.width, walked.height)
+def _checked(
+    content: Content, structure: Structure, notes: tuple[str, ...], label: str, subject: str
+) -> CheckedPicture:
+    longer, shorter = max(structure.width, structure.height), min(structure.width, structure.height)
     if longer > shorter * NOTED_ASPECT_RATIO:
-        notes += (f"its sides are {walked.width} to {walked.height}; beyond 2.5 to 1 Kling may refuse it",)
-    return CheckedPicture(content, walked, notes=notes, label=label, subject=subject)
+        notes += (f"its sides are {structure.width} to {structure.height}; beyond 2.5 to 1 Kling may refuse it",)
+    return CheckedPicture(content, structure, notes=notes, label=label, subject=subject)

@@ -7,13 +7,13 @@ class RefusalError(Exception):
     It never leaves this package: `Pictures` puts the argument's name before it.
 
     Attributes:
-        passing: Whether the same may work in a moment, as with a connection that broke.
+        transient: Whether the same may work in a moment, as with a connection that broke.
         picture: Which of several pictures it is about.
     """
 
-    def __init__(self, text: str, *, passing: bool = False, picture: int = 0) -> None:
+    def __init__(self, text: str, *, transient: bool = False, picture: int = 0) -> None:
         super().__init__(text)
-        self.passing = passing
+        self.transient = transient
         self.picture = picture
 
 

@@ -62,13 +62,13 @@ class Gallery:
                 for beside, source in sides:
                     left = await self._small(source)
                     if left is not None:
-                        return View(await self._pictures.beside(left, jpeg), try_on, image, beside)
+                        return View(await self._pictures.side_by_side(left, jpeg), try_on, image, beside)
         return View(jpeg, try_on, image)
 
     async def picture(self, try_on: TryOn, image: ResultImage) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that."""
         image, data = await self._served(try_on.task_id, image)
-        jpeg, shrunk = await self._pictures.handed_out(data)
+        jpeg, shrunk = await self._pictures.for_host(data)
         self._memory.keep_size(try_on.task_id, image.index, len(jpeg))
         return jpeg, shrunk
 

@@ -6,7 +6,7 @@ from kolors_mcp.images import limits
 from kolors_mcp.images.formats import jpeg, png
 from kolors_mcp.images.formats.content import Content, MemoryContent
 from kolors_mcp.images.formats.sniff import HEAD, Kind, description_of, kind_of
-from kolors_mcp.images.formats.structure import BrokenError, Walked
+from kolors_mcp.images.formats.structure import BrokenError, Structure
 from kolors_mcp.images.refusal import RefusalError, too_small
 
 
@@ -15,13 +15,13 @@ class Looked:
     """What a look at the bytes, without decoding them, has shown."""
 
     kind: Kind
-    walked: Walked | None
+    structure: Structure | None
     fits: bool
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What leaving the rest out changes for the eye."""
-        animated = self.walked is not None and self.walked.animated
+        animated = self.structure is not None and self.structure.animated
         return ("only the first of its pictures is used",) if animated else ()
 
 
@@ -30,12 +30,12 @@ class Made:
     """A picture that was written anew."""
 
     content: MemoryContent
-    walked: Walked
+    structure: Structure
     notes: tuple[str, ...]
 
 
 def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
-    """Walk through a picture's structure.
+    """Judge a picture by its structure.
 
     Raises:
         RefusalError: It is no picture, too small, or evidently cut off.
@@ -44,22 +44,22 @@ def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
     kind = kind_of(head)
     if kind is None:
         raise RefusalError(f"is {description_of(head)}. Give a JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture.")
-    walker = {"JPEG": jpeg.walk, "PNG": png.walk}.get(kind)
-    if walker is None:
+    read = {"JPEG": jpeg.read_structure, "PNG": png.read_structure}.get(kind)
+    if read is None:
         return Looked(kind, None, fits=False)
     try:
-        walked = walker(content)
+        structure = read(content)
     except BrokenError:
         return Looked(kind, None, fits=False)
-    if min(walked.width, walked.height) < least:
-        raise too_small(walked.width, walked.height, least)
+    if min(structure.width, structure.height) < least:
+        raise too_small(structure.width, structure.height, least)
     fits = (
-        walked.reencode_reason is None
-        and walked.size <= limits.MAX_BYTES
-        and max(walked.width, walked.height) <= limits.MAX_SIDE
-        and walked.width * walked.height <= limits.MAX_PIXELS
+        structure.reencode_reason is None
+        and structure.size <= limits.MAX_BYTES
+        and max(structure.width, structure.height) <= limits.MAX_SIDE
+        and structure.width * structure.height <= limits.MAX_PIXELS
     )
-    return Looked(kind, walked, fits=fits)
+    return Looked(kind, structure, fits=fits)
 
 
 def made_of(data: bytes | bytearray, notes: tuple[str, ...]) -> Made:
@@ -70,14 +70,14 @@ def made_of(data: bytes | bytearray, notes: tuple[str, ...]) -> Made:
     """
     content = MemoryContent(data)
     looked = look(content)
-    if looked.walked is None or not looked.fits:
+    if looked.structure is None or not looked.fits:
         raise RefusalError("could not be written anew. Save it as a JPEG first.")
-    return Made(content, looked.walked, notes)
+    return Made(content, looked.structure, notes)
 
 
-def can_be_handed_out(data: bytes) -> bool:
+def host_takes(data: bytes) -> bool:
     """Return whether hosts take a picture as it is."""
-    return kind_of(data[:HEAD]) == "JPEG" and len(data) <= limits.HANDED_OUT_BYTES
+    return kind_of(data[:HEAD]) == "JPEG" and len(data) <= limits.FOR_HOST_BYTES
 
 
 def kind_known(data: bytes) -> Kind:
@@ -101,5 +101,5 @@ def whole(content: Content) -> Looked | None:
     try:
         looked = look(content, least=1)
     except RefusalError as error:
-        raise RefusalError(str(error), passing=True) from error
-    return looked if looked.walked is None else None
+        raise RefusalError(str(error), transient=True) from error
+    return looked if looked.structure is None else None

@@ -1,4 +1,4 @@
-"""Walks a JPEG from its first marker to its last, without decoding it.
+"""Reads the structure of a JPEG from its first marker to its last, without decoding it.
 
 The marker and table rules are those of ITU-T T.81, annex B; what is accepted is what the usual decoder accepts.
 """
@@ -11,7 +11,7 @@ from kolors_mcp.images.formats.content import Content, Span, joined
 from kolors_mcp.images.formats.exif import orientation
 from kolors_mcp.images.formats.icc import MAX_SEGMENTS, is_srgb, joined_segments
 from kolors_mcp.images.formats.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
-from kolors_mcp.images.formats.structure import BrokenError, Parts, Walked, steps
+from kolors_mcp.images.formats.structure import BrokenError, Parts, Structure, steps
 from kolors_mcp.images.limits import MAX_SCANS
 from kolors_mcp.images.refusal import cut_off
 
@@ -36,14 +36,14 @@ only metadata between tables and scans parts them."""
     b"\xff\xee\0\x07Adobe", b"\xff\xdd\0\4\0\0", b"\xff\xdb\0\x43" + bytes(65), b"\xff\xc4\0\x13" + bytes(17),
     opening=b"\xff\xd8",
 )  # fmt: skip
-def walk(content: Content) -> Walked:
+def read_structure(content: Content) -> Structure:
     """Return what of a JPEG is picture.
 
     Raises:
         BrokenError: The structure does not hold together.
         RefusalError: It declares more picture than it brings.
     """
-    return _Walk(content).run()
+    return _Reader(content).run()
 
 
 @linear(b"\xff\xda", b"\xff", b"\xda")
@@ -68,7 +68,7 @@ class _Colours:
     turn: int = 1
 
 
-class _Walk:
+class _Reader:
     def __init__(self, content: Content) -> None:
         self._content = content
         self._parts = Parts(checked=not content.fixed)
@@ -80,7 +80,7 @@ class _Walk:
         self._scans: list[Scan] = []
         self._scan_bytes = 0
 
-    def run(self) -> Walked:
+    def run(self) -> Structure:
         if self._content.read(0, 2) != b"\xff\xd8":
             raise BrokenError("no start marker")
         self._parts.span(0, b"\xff\xd8")
@@ -199,7 +199,7 @@ class _Walk:
             self._parts.span(offset, piece[:-1] if open_end else piece)
         raise BrokenError("the scan has no end")
 
-    def _finish(self, position: int) -> Walked:
+    def _finish(self, position: int) -> Structure:
         frame, scans = self._frame, self._scans
         if frame is None or not scans:
             raise BrokenError("no picture")
@@ -211,7 +211,7 @@ class _Walk:
         if self._scan_bytes * 8 < frame.blocks * (1 if frame.progressive else 2):
             raise cut_off(frame.width, frame.height)
         self._parts.span(position, b"\xff\xd9")
-        return Walked(
+        return Structure(
             media_type="image/jpeg",
             width=frame.width,
             height=frame.height,

@@ -12,7 +12,7 @@ _SOS, _WITHOUT_LENGTH = 0xDA, frozenset((0x01, *range(0xD0, 0xDA)))
 
 @linear(b"\0", b"\xff", b"\xff\xff\0", b"\xff\xfe\0\2", b"\xff\xfe\0\0", b"\xff\xd0", opening=b"\xff\xd8\xff\xfe\0\1")
 def check_opening(content: Content) -> None:
-    """Walk as a decoder does up to the first scan, over whatever stands between segments.
+    """Follow the markers up to the first scan as a decoder does, over whatever stands between segments.
 
     Raises:
         RefusalError: That takes more steps than any picture has pieces; each byte of fill is one.

@@ -65,7 +65,7 @@ class Tables:
     """Which quantization and Huffman tables have been defined so far.
 
     Args:
-        steps: The walk's budget; a segment of 64 KB can hold thousands of tables, so each counts as a step.
+        steps: The picture's budget; a segment of 64 KB can hold thousands of tables, so each counts as a step.
     """
 
     def __init__(self, steps: Steps) -> None:

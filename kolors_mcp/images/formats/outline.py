@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from kolors_mcp.images.formats.content import Span
-from kolors_mcp.images.formats.structure import Walked
+from kolors_mcp.images.formats.structure import Structure
 
 
 @dataclass(frozen=True)
 class Outline:
-    """The part of a `Walked` that decides how its bytes are decoded; see there."""
+    """The part of a `Structure` that decides how its bytes are decoded; see there."""
 
     width: int
     height: int
@@ -18,8 +18,10 @@ class Outline:
     turn: int = 1
 
 
-def outline_of(walked: Walked | None) -> Outline | None:
-    """Return what a walk found for the decoder; None if it did not come to the end."""
-    if walked is None:
+def outline_of(structure: Structure | None) -> Outline | None:
+    """Return what a decoder is told of a structure; None if it could not be read to its end."""
+    if structure is None:
         return None
-    return Outline(walked.width, walked.height, walked.scans, walked.progressive, walked.readable, walked.turn)
+    return Outline(
+        structure.width, structure.height, structure.scans, structure.progressive, structure.readable, structure.turn
+    )

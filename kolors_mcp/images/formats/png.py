@@ -1,4 +1,4 @@
-"""Walks a PNG from its signature to its end, checking every checksum, without turning it into pixels.
+"""Reads the structure of a PNG from its signature to its end, checking every checksum, without making pixels of it.
 
 Checksums prove that the bytes are as they were written. That they are a picture is proved by inflating them, in
 slices that are thrown away: they must come to exactly the rows the header declares. (PNG, third edition.)
@@ -11,7 +11,7 @@ from kolors_mcp.bounds import linear
 from kolors_mcp.images.formats.content import SLICE, Content, Span, joined
 from kolors_mcp.images.formats.exif import orientation
 from kolors_mcp.images.formats.icc import is_srgb
-from kolors_mcp.images.formats.structure import BrokenError, Parts, Walked, steps
+from kolors_mcp.images.formats.structure import BrokenError, Parts, Structure, steps
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS
 from kolors_mcp.images.refusal import cut_off, too_many_pixels
 
@@ -40,17 +40,17 @@ _START = _SIGNATURE + bytes.fromhex("0000000d 49484452 00000190 00000190 10 02 0
     b"\0\0\0\0IDAT\x35\xaf\x06\x1e", b"\0\0\0\0tEXt" + bytes(4), b"\0\0\0\4eXIf" + bytes(8), b"\0\0\0\1iCCP" + bytes(5),
     b"\0\0\0\0acTL" + bytes(4), opening=_START, closing=b"\0\0\0\0IEND\xaeB`\x82",
 )  # fmt: skip
-def walk(content: Content) -> Walked:
+def read_structure(content: Content) -> Structure:
     """Return what of a PNG is picture.
 
     Raises:
         BrokenError: The structure does not hold together, or its rows are not there.
         RefusalError: It declares more than can be opened, or is cut off.
     """
-    return _Walk(content).run()
+    return _Reader(content).run()
 
 
-class _Walk:
+class _Reader:
     def __init__(self, content: Content) -> None:
         self._content = content
         self._parts = Parts(checked=not content.fixed)
@@ -61,7 +61,7 @@ class _Walk:
         self._has_data = False
         self._steps = steps()
 
-    def run(self) -> Walked:
+    def run(self) -> Structure:
         content = self._content
         head = content.read(0, 33)
         if len(head) < 33 or head[:8] != _SIGNATURE or head[8:16] != b"\0\0\0\x0dIHDR":  # noqa: PLR2004  (fixed layout)
@@ -86,7 +86,7 @@ class _Walk:
             raise BrokenError("no picture")
         if rows is not None:
             rows.finish(width, height)
-        return Walked(
+        return Structure(
             media_type="image/png",
             width=width,
             height=height,

@@ -1,4 +1,4 @@
-"""What a walk through a picture's structure finds: which bytes are picture, and what keeps them from travelling."""
+"""A picture's structure: which of its bytes are picture, and why they may have to be written anew."""
 
 import hashlib
 import zlib
@@ -18,7 +18,7 @@ class BrokenError(Exception):
 
 
 @dataclass(frozen=True)
-class Walked:
+class Structure:
     """A picture whose structure is whole from its first byte to its last."""
 
     media_type: Literal["image/jpeg", "image/png"]
@@ -39,11 +39,11 @@ class Walked:
     readable: tuple[Span, ...] | None = None
     """What a decoder needs, colours included, texts and the like left out; None: everything."""
     turn: int = 1
-    """The orientation that its metadata tells, 1 to 8. A decoder is not shown it: the walk has read it already."""
+    """The orientation that its metadata tells, 1 to 8. A decoder is not shown it again."""
 
 
 def steps() -> Steps:
-    """Return the budget of a walk through one picture."""
+    """Return the budget for reading one picture's structure."""
     return Steps(_too_many_pieces)
 
 

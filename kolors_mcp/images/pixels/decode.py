@@ -85,7 +85,7 @@ def decode(
     Args:
         content: The bytes.
         kind: What they begin like.
-        outline: What a walk through them found, if it came to the end.
+        outline: Their structure, if it could be read to its end.
         smaller: From the declared size to one that is enough; the picture has it then, or is larger if that was cheap.
         least: Least pixels of each side.
         memory: Bytes that may be taken; without, what a picture may have that is decoded alone.
@@ -102,7 +102,7 @@ def decode(
         raise no_memory(kind, content.size, memory) from error
     except Exception as error:  # decoders raise anything at all on hostile bytes
         raise RefusalError(
-            f"is a {kind} that cannot be opened; it is damaged or cut off. Give another copy of it.", passing=True
+            f"is a {kind} that cannot be opened; it is damaged or cut off. Give another copy of it.", transient=True
         ) from error
 
 

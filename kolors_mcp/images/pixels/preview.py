@@ -6,7 +6,7 @@ from PIL import Image
 
 from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.formats.sniff import Kind
-from kolors_mcp.images.limits import HANDED_OUT_BYTES, HANDED_OUT_SIDE, PREVIEW_BYTES, PREVIEW_SIDE
+from kolors_mcp.images.limits import FOR_HOST_BYTES, FOR_HOST_SIDE, PREVIEW_BYTES, PREVIEW_SIDE
 from kolors_mcp.images.pixels.decode import Pixels, decode
 from kolors_mcp.images.pixels.typed_pillow import resized
 
@@ -25,19 +25,19 @@ def preview(content: Content, kind: Kind, memory: int | None = None) -> bytes:
     return _written(_small(content, kind, memory), PREVIEW_BYTES)
 
 
-def handed_out(content: Content, kind: Kind, memory: int | None = None) -> tuple[bytes, bool]:
+def for_host(content: Content, kind: Kind, memory: int | None = None) -> tuple[bytes, bool]:
     """Return a JPEG within the limits of what hosts take, and whether it has fewer pixels than the picture.
 
     Raises:
         RefusalError, DearError: It cannot be opened; see `decode`.
     """
-    pixels = _decoded(content, kind, HANDED_OUT_SIDE, memory)
-    jpeg = _written(_within(pixels.image, HANDED_OUT_SIDE), HANDED_OUT_BYTES)
+    pixels = _decoded(content, kind, FOR_HOST_SIDE, memory)
+    jpeg = _written(_within(pixels.image, FOR_HOST_SIDE), FOR_HOST_BYTES)
     with Image.open(io.BytesIO(jpeg)) as written:
         return jpeg, written.size != pixels.declared
 
 
-def beside(left: tuple[Content, Kind], right: tuple[Content, Kind], memory: int | None = None) -> bytes:
+def side_by_side(left: tuple[Content, Kind], right: tuple[Content, Kind], memory: int | None = None) -> bytes:
     """Return two pictures of the same height beside each other, within the limits of a preview.
 
     Raises:

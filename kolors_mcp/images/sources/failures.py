@@ -23,20 +23,20 @@ def failed(error: Exception, host: str) -> RefusalError:
         )
     if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout):
         reason = "its certificate is not valid" if _is_certificate_problem(error) else "it cannot be reached"
-        return RefusalError(f"cannot be fetched from {host}: {reason}. Check the link, or try again.", passing=True)
+        return RefusalError(f"cannot be fetched from {host}: {reason}. Check the link, or try again.", transient=True)
     if isinstance(error, CrumbsError):
         return RefusalError(
             f"cannot be fetched: {host} sends it in too many small pieces. Download it and give the file."
         )
     if isinstance(error, TooSlowError):
         return RefusalError(
-            f"is delivered too slowly by {host}. Try again, or download it and give the file.", passing=True
+            f"is delivered too slowly by {host}. Try again, or download it and give the file.", transient=True
         )
     if isinstance(error, httpcore.NetworkError | httpcore.ProtocolError | httpcore.TimeoutException | OSError):
         return RefusalError(
             f"could not be fetched whole: {host} broke off or answered against the rules. Try again, "
             "or download it and give the file.",
-            passing=True,
+            transient=True,
         )
     # The libraries do not say all that they raise. Whichever it is, only a picture was asked for.
     _logger.warning("Fetching from %s ended with %s.", host, type(error).__name__)
@@ -53,7 +53,7 @@ def refused_by_status(status: int, host: str) -> RefusalError:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
         return RefusalError(f"is not given out: {host} answered {status}. Download it in a browser and give the file.")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return RefusalError(f"cannot be fetched now: {host} answered {status}. Try again later.", passing=True)
+        return RefusalError(f"cannot be fetched now: {host} answered {status}. Try again later.", transient=True)
     return RefusalError(
         f"cannot be fetched: {host} answered {status}. Check the link, or download it and give the file."
     )

@@ -105,7 +105,7 @@ class Fetcher:
             raise RefusalError(
                 f"was not delivered within {self._limits.seconds:g} seconds. Try again, or download it "
                 "and give the file.",
-                passing=True,
+                transient=True,
             ) from error
 
     async def _fetch(self, link: str, way: PinnedBackend, *, pages: bool) -> Fetched:

@@ -23,7 +23,7 @@ def perform(request: Request, contents: Sequence[Content]) -> Answer:
             dearest = max(request.pictures, key=lambda given: given.size)
             raise no_memory(dearest.kind, dearest.size, request.memory) from error
     except RefusalError as error:
-        return Refused(str(error), error.passing)
+        return Refused(str(error), error.transient)
     except DearError as error:
         return Dear(error.memory)
 
@@ -44,12 +44,12 @@ def _outfit(request: Request, pictures: Sequence[Picture]) -> Answer:
         try:
             pieces.append(outfit.garment(content, given.kind, given.outline, request.memory))
         except RefusalError as error:
-            return Refused(str(error), error.passing, number)
+            return Refused(str(error), error.transient, number)
     upper, lower = pieces
     try:
         data, notes = outfit.compose(upper, lower, request.bounds)
     except RefusalError as error:
-        return Refused(str(error), error.passing, 1)
+        return Refused(str(error), error.transient, 1)
     return Done(data, notes)
 
 
@@ -58,14 +58,14 @@ def _preview(request: Request, pictures: Sequence[Picture]) -> Answer:
     return Done(preview.preview(content, given.kind, request.memory))
 
 
-def _beside(request: Request, pictures: Sequence[Picture]) -> Answer:
+def _side_by_side(request: Request, pictures: Sequence[Picture]) -> Answer:
     (left, left_given), (right, right_given) = pictures
-    return Done(preview.beside((left, left_given.kind), (right, right_given.kind), request.memory))
+    return Done(preview.side_by_side((left, left_given.kind), (right, right_given.kind), request.memory))
 
 
-def _handed_out(request: Request, pictures: Sequence[Picture]) -> Answer:
+def _for_host(request: Request, pictures: Sequence[Picture]) -> Answer:
     ((content, given),) = pictures
-    data, shrunk = preview.handed_out(content, given.kind, request.memory)
+    data, shrunk = preview.for_host(content, given.kind, request.memory)
     return Done(data, (), shrunk)
 
 
@@ -85,7 +85,7 @@ _JOBS: dict[Job, Callable[[Request, Sequence[Picture]], Answer]] = {
     "convert": _convert,
     "outfit": _outfit,
     "preview": _preview,
-    "beside": _beside,
-    "handed_out": _handed_out,
+    "side_by_side": _side_by_side,
+    "for_host": _for_host,
     "verify": _verify,
 }

@@ -12,7 +12,7 @@ from kolors_mcp.images.formats.sniff import Kind
 from kolors_mcp.images.pixels.bounds import Bounds
 from kolors_mcp.wording import plain
 
-Job = Literal["convert", "outfit", "preview", "beside", "handed_out", "verify"]
+Job = Literal["convert", "outfit", "preview", "side_by_side", "for_host", "verify"]
 
 MAX_PICTURES = 2
 TAKEN = b"\x06"
@@ -77,7 +77,7 @@ class Refused:
     """Why nothing came of it, as the rest of a sentence; see `RefusalError`."""
 
     text: str
-    passing: bool = False
+    transient: bool = False
     picture: int = 0
     """Which of the request's pictures it is about."""
 
@@ -114,8 +114,8 @@ def answer_of(header: bytes) -> tuple[Answer, int]:
     except (ValueError, RecursionError) as error:
         raise MalformedError from error
     match found:
-        case {"text": str(text), "passing": bool(passing), "picture": int(picture)} if 0 <= picture < MAX_PICTURES:
-            return Refused(plain(text, _LONGEST_TEXT), passing, picture), 0
+        case {"text": str(text), "transient": bool(transient), "picture": int(picture)} if 0 <= picture < MAX_PICTURES:
+            return Refused(plain(text, _LONGEST_TEXT), transient, picture), 0
         case {"size": int(size), "notes": [*notes], "shrunk": bool(shrunk)} if (
             0 <= size <= limits.MAX_ANSWER_BYTES and len(notes) <= _MAX_NOTES
         ):

@@ -15,7 +15,7 @@ from kolors_mcp.images import limits
 from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.formats.outline import outline_of
 from kolors_mcp.images.formats.sniff import Kind
-from kolors_mcp.images.formats.structure import Walked
+from kolors_mcp.images.formats.structure import Structure
 from kolors_mcp.images.pixels.costs import no_process, too_dear
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.worker.messages import Answer, Dear, Done, Given, Job, Refused, Request
@@ -31,11 +31,11 @@ _THREADS = 8
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to decode: its bytes, what they are, and what a walk through them found."""
+    """A picture to decode: its bytes, what they are, and the structure that was read from them."""
 
     content: Content
     kind: Kind
-    walked: Walked | None = None
+    structure: Structure | None = None
 
 
 class Decoder(Protocol):
@@ -80,7 +80,7 @@ class Decoders:
 
     async def run(self, job: Job, *pictures: Task) -> Done:
         """Return what came of a job; see `Decoder.run`. Whoever is cancelled meanwhile ends it at once."""
-        given = tuple(Given(one.kind, one.content.size, outline_of(one.walked)) for one in pictures)
+        given = tuple(Given(one.kind, one.content.size, outline_of(one.structure)) for one in pictures)
         kind, contents = given[0].kind, [one.content for one in pictures]
         request = Request(job, given, memory=limits.DECODING_SHARE_BYTES)
         async with self._places:
@@ -92,7 +92,7 @@ class Decoders:
         if answer is None or isinstance(answer, Dear):
             raise RefusalError(too_dear(kind))
         if isinstance(answer, Refused):
-            raise RefusalError(answer.text, passing=answer.passing, picture=answer.picture)
+            raise RefusalError(answer.text, transient=answer.transient, picture=answer.picture)
         return answer
 
     async def aclose(self) -> None:
