@@ -260,6 +260,7 @@ def run(machine: type[LedgerMachine], examples: int, phases: Sequence[Phase] = t
             stateful_step_count=25,
             deadline=None,
             phases=phases,
+            report_multiple_bugs=False,
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
