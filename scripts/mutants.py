@@ -42,8 +42,10 @@ _NET = (
 TESTS: Mapping[str, tuple[str, ...]] = {
     "kling/auth": (*_KLING, "test_doctor.py"),
     "kling/body": _KLING,
-    "kling/client": (*_KLING, "test_waiting.py", "test_server.py"),
-    "kling/replies": (*_KLING, "test_settling.py"),
+    "kling/account": ("test_kling_client.py", "test_doctor.py"),
+    "kling/http": (*_KLING, "test_waiting.py", "test_server.py"),
+    "kling/try_on": (*_KLING, "test_waiting.py", "test_server.py"),
+    "kling/try_on_replies": (*_KLING, "test_settling.py"),
     "kling/connection": ("test_kling_*.py", "test_doctor*.py"),
     "kling/content": _KLING,
     "kling/exchange": _KLING,

@@ -34,8 +34,8 @@ from still_time import turn, until
 from wishing import MINUTE, Said, World
 
 from kolors_mcp.jobs.sending import Sending
-from kolors_mcp.kling.client import CREATE_SECONDS
 from kolors_mcp.kling.refusals import MEANINGS
+from kolors_mcp.kling.try_on import MAX_CREATE_SECONDS
 from kolors_mcp.sandbox import faults
 from kolors_mcp.server.request import ANSWER_WITHIN
 
@@ -453,7 +453,7 @@ async def test_a_caller_who_has_no_more_time_is_told_the_reference_and_the_outco
     monkeypatch.setattr(Sending, "outcome", counted)
     wall.faults.append(stall_before_the_answer)
     wall.patience = ANSWER_WITHIN
-    assert ANSWER_WITHIN < CREATE_SECONDS / 3
+    assert ANSWER_WITHIN < MAX_CREATE_SECONDS / 3
     async with world.server() as assistant:
         said = await assistant.create()
         assert said.in_doubt

@@ -15,8 +15,10 @@ from pydantic import SecretStr
 from still_time import turn
 
 from kolors_mcp import __version__, errors
-from kolors_mcp.kling.client import CREATE_SECONDS, KlingClient
+from kolors_mcp.kling.account import UnitsLeft
+from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.refusals import MEANINGS
+from kolors_mcp.kling.try_on import MAX_CREATE_SECONDS
 from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
@@ -331,7 +333,7 @@ async def test_a_create_that_never_gets_an_answer_is_in_doubt(kling: SandboxKlin
     client = client_of(kling)
     creating = asyncio.create_task(client.create(request()))
     await asyncio.to_thread(kling.clock.wait_for_sleepers)
-    turn(CREATE_SECONDS)
+    turn(MAX_CREATE_SECONDS)
     with pytest.raises(errors.UnconfirmedCreateError):
         await creating
     await client.aclose()
@@ -369,8 +371,7 @@ async def test_an_id_never_leaves_its_place_in_the_path(kling: SandboxKling, cli
 
 
 async def test_units_are_read_from_the_double_envelope(client: KlingClient) -> None:
-    packs = await client.packs()
-    assert [(pack.status, pack.remaining_quantity) for pack in packs] == [("online", 1000)]
+    assert await client.units() == [UnitsLeft("Kolors Virtual Try-On", 1000)]
 
 
 # --- credentials
@@ -414,7 +415,8 @@ async def test_a_wrong_clock_is_corrected_once_by_the_answers_date(kling: Sandbo
     task = await client.create(request())
     await client.read(task.id)
     assert [seen.method for seen in kling.requests] == ["POST", "POST", "GET"]
-    assert client.authorization.skew == pytest.approx(-ahead, abs=2)
+    skew = client._http.authorization.skew  # pyright: ignore[reportPrivateUsage]
+    assert skew == pytest.approx(-ahead, abs=2)
     assert client.observed_skew == pytest.approx(-ahead, abs=2)
     await client.aclose()
 
@@ -428,7 +430,7 @@ async def test_a_wrong_clock_is_guessed_where_the_answer_has_no_date(kling: Sand
         del answer.headers["date"]
 
     client = KlingClient(kling.origin, lambda: used, clock=turned.clock())
-    client._connections.kept.event_hooks = {"response": [without_date]}  # pyright: ignore[reportPrivateUsage]
+    client._http.connections.kept.event_hooks = {"response": [without_date]}  # pyright: ignore[reportPrivateUsage]
     await client.page(1, 1)
     assert len(kling.requests) == 2
     await client.aclose()

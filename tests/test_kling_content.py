@@ -17,7 +17,7 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling import content, exchange
 from kolors_mcp.kling.client import KlingClient
-from kolors_mcp.kling.wire import MOST_IMAGES
+from kolors_mcp.kling.try_on_replies import MAX_IMAGES
 from kolors_mcp.settings import Credentials
 
 pytestmark = pytest.mark.anyio
@@ -250,9 +250,7 @@ async def test_no_more_rows_are_read_than_were_asked_for_and_rows_without_an_id_
 async def test_no_more_pictures_are_read_than_a_task_can_have(raw: RawKling, client: KlingClient) -> None:
     images = [{"index": number % 99, "url": f"https://a.example/{number}.png"} for number in range(1_000)]
     raw.answers = [raw_answer(said({**ROW, "task_status": "succeed", "task_result": {"images": images}}))]
-    assert [image.url for image in (await client.read("842")).images] == [
-        image["url"] for image in images[:MOST_IMAGES]
-    ]
+    assert [image.url for image in (await client.read("842")).images] == [image["url"] for image in images[:MAX_IMAGES]]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from raw_kling import ROW, raw_answer, raw_kling, said
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.auth import LIFETIME, RENEWED_BEFORE, Authorization
-from kolors_mcp.kling.client import LONGEST_RETRY_AFTER, KlingClient
+from kolors_mcp.kling.client import KlingClient
+from kolors_mcp.kling.http import MAX_RETRY_AFTER_SECONDS
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.settings import Credentials
@@ -70,7 +71,7 @@ async def test_a_retry_after_is_heeded_up_to_half_a_minute(kling: SandboxKling, 
     kling.faults.next_list(faults.Refuse(5000, retry_after=asked))
     await client.page(1, 1, turned.clock().deadline(100))
     assert turned.slept == [waited + 0.25]
-    assert LONGEST_RETRY_AFTER == 30
+    assert MAX_RETRY_AFTER_SECONDS == 30
     await client.aclose()
 
 

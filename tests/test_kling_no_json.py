@@ -8,8 +8,9 @@ from making import TurnedClock
 from pydantic import SecretStr
 
 from kolors_mcp import errors
-from kolors_mcp.kling.client import UNREADABLE_TRIES, KlingClient
+from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.content import MOST_PARTS
+from kolors_mcp.kling.http import MAX_UNREADABLE_TRIES
 from kolors_mcp.settings import Credentials
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,7 @@ def task(parts: int) -> str:
 
 async def test_what_stays_unreadable_is_told_after_a_few_tries() -> None:
     seen, said = await read("<html>busy</html>")
-    assert len(seen) == UNREADABLE_TRIES
+    assert len(seen) == MAX_UNREADABLE_TRIES
     assert "something that is not JSON" in said
 
 

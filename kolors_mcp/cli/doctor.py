@@ -168,19 +168,14 @@ def _clock(skew: float | None) -> Finding:
 
 async def _units(client: KlingClient, clock: Clock) -> Finding:
     try:
-        packs = [pack for pack in await client.packs(deadline=clock.deadline(SECONDS)) if pack.status == "online"]
+        units = await client.units(clock.deadline(SECONDS))
     except errors.KlingError as error:
         return Finding("warn", "units", f"not told: {error}")
-    # Packs are per product and only their names tell which, so they are not added up.
-    left = [
-        f"{pack.remaining_quantity:g} in {quoted(pack.resource_pack_name, 60)}"
-        for pack in packs
-        if pack.remaining_quantity
-    ]
     late = "(Kling's figures can be 12 hours late)"
-    if not left:
+    if not units:
         return Finding("warn", "units", f"none left in any pack {late}", "the account owner must buy units")
-    return Finding("ok", "units", f"{', '.join(left)} {late}")
+    left = ", ".join(f"{one.units:g} in {quoted(one.pack, 60)}" for one in units)
+    return Finding("ok", "units", f"{left} {late}")
 
 
 def _picture_folders(settings: Settings) -> Finding:

@@ -1,0 +1,156 @@
+"""What the answers of the try-on endpoint say: one task, rows of tasks, or nothing that can be read."""
+
+import re
+from typing import Annotated, Any, cast
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from kolors_mcp import errors
+from kolors_mcp.bounds import linear
+from kolors_mcp.kling.exchange import Reply
+from kolors_mcp.kling.task import Task, TaskImage, status_of
+from kolors_mcp.kling.wire import TRY_LATER, Answer, Id, Index, Lenient, Moment, without_data
+from kolors_mcp.models import REFERENCE_PREFIX
+from kolors_mcp.wording import plain, quoted
+
+MAX_IMAGES = 16
+"""Pictures of a task that are read; Kling makes one (vendor)."""
+
+_LINK = re.compile(r"https?://[!-~]{3,4000}", re.IGNORECASE)
+"""What a result's link must look like before it is shown to anyone: a web address in visible ASCII."""
+
+
+@linear(b"https://", b"a", b"%", "é".encode(), opening=b"https://a.example/")
+def _is_link(text: str) -> bool:
+    return _LINK.fullmatch(text) is not None
+
+
+def _readable_images(value: Any) -> Any:
+    if not isinstance(value, list):
+        return []
+    rows = cast("list[Any]", value)[:MAX_IMAGES]
+    found = [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
+    return [row for row in found if isinstance(row.get("url"), str) and _is_link(row["url"])]
+
+
+class KlingImage(Answer):
+    """One picture of `task_result.images`."""
+
+    index: Index = None
+    url: str
+
+
+class KlingResult(Answer):
+    """`task_result`."""
+
+    images: Annotated[tuple[KlingImage, ...], BeforeValidator(_readable_images)] = ()
+
+
+class KlingInfo(Answer):
+    """`task_info`; one copy of the vendor's page leaves it out."""
+
+    external_task_id: Annotated[Id | None, Lenient] = None
+
+
+class KlingTask(Answer):
+    """One task, as create, query and list return it."""
+
+    task_id: Id
+    task_status: Annotated[str | None, Lenient] = None
+    task_status_msg: Annotated[str | None, Lenient] = None
+    created_at: Moment = None
+    updated_at: Moment = None
+    task_info: Annotated[KlingInfo | None, Lenient] = None
+    task_result: Annotated[KlingResult | None, Lenient] = None
+
+    @property
+    def reference(self) -> str | None:
+        """The `external_task_id` it was created with, where the answer carries it."""
+        return self.task_info.external_task_id if self.task_info else None
+
+    @property
+    def images(self) -> tuple[KlingImage, ...]:
+        """The finished pictures."""
+        return self.task_result.images if self.task_result else ()
+
+    @property
+    def says_not_found(self) -> bool:
+        """Whether it only says that there is no such task."""
+        # Seen right after a good create: HTTP 200, code 0, "failed". It proves nothing, least of all a failure.
+        return self.task_status == "failed" and "not found" in (self.task_status_msg or "").lower() and not self.images
+
+    def to_task(self) -> Task:
+        """Return what it says, without its form."""
+        status, odd = status_of(self.task_status)
+        said = plain(self.task_status_msg) if self.task_status_msg else None
+        return Task(
+            id=self.task_id,
+            reference=self.reference,
+            status=status,
+            message=odd or said,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            images=tuple(
+                TaskImage(number if image.index is None else image.index, image.url)
+                for number, image in enumerate(self.images)
+            ),
+        )
+
+
+_TASK = TypeAdapter(KlingTask)
+
+
+def task(reply: Reply) -> KlingTask:
+    """Read the task of an answer.
+
+    Raises:
+        UnexpectedAnswerError: There is none that can be read.
+    """
+    try:
+        return _TASK.validate_python(reply.envelope.data)
+    except ValidationError:
+        # Pydantic's own text would show the data.
+        raise without_data() from None
+
+
+def task_asked_for(reply: Reply, task_id: str) -> KlingTask:
+    """Read one task, which has to be the one that was asked for, by Kling's id or by ours.
+
+    An answer to our reference need not repeat it: one copy of the vendor's page leaves `task_info` out.
+
+    Raises:
+        UnexpectedAnswerError: It is another one, or none that can be read.
+    """
+    read = task(reply)
+    silent = read.reference is None and task_id.startswith(REFERENCE_PREFIX)
+    if task_id not in (read.task_id, read.reference) and not silent:
+        raise errors.UnexpectedAnswerError("Kling answered about another try-on than was asked for", TRY_LATER)
+    return read
+
+
+def tasks(reply: Reply, max_rows: int) -> list[KlingTask]:
+    """Read the first `max_rows` rows of a list. Rows without a sound id are left out.
+
+    Raises:
+        UnexpectedAnswerError: There is no list.
+    """
+    data = reply.envelope.data
+    if not isinstance(data, list):
+        raise without_data()
+    rows: list[KlingTask] = []
+    for row in cast("list[Any]", data)[:max_rows]:
+        try:
+            rows.append(_TASK.validate_python(row))
+        except ValidationError:
+            continue  # a row without an id can be neither shown nor asked for
+    return rows
+
+
+def unknown_task(task_id: str, code: int | None) -> errors.TaskNotFoundError:
+    """Return what is said of an id that Kling does not know."""
+    return errors.TaskNotFoundError(
+        f"Kling knows no try-on {quoted(task_id, 80)}",
+        "If it was created a moment ago, call get_try_on again in some seconds. Otherwise check the id with "
+        "list_try_ons: ids belong to one account and region, and results are kept for 30 days.",
+        code=code,
+    )
