@@ -69,7 +69,7 @@ class Rows:
     def price(self, reference: str, status: str | None, units: float | None) -> None:
         self.rows = [
             dataclasses.replace(row, units=units)
-            if row.reference == reference and row.task_id and row.units is None and status in ("succeed", "failed")
+            if row.reference == reference and row.units is None and row.final_at and row.status == status
             else row
             for row in self.rows
         ]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, and_, false, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
@@ -213,21 +213,23 @@ class Ledger:
 
         Tasks that are not in the ledger are passed over.
         """
-        called = and_(C.task_id == key(task_id), C.account == self._account())
         now_called = word(status)
-        moved = and_(
-            false() if now_called is None else C.status.is_distinct_from(now_called),
-            or_(C.status.is_(None), C.status.not_in(FINAL)),
-        )
-        priced = C.units.is_(None) if units is not None and now_called in FINAL else false()
-        if not await self._read(lambda connection, _: newest(connection, and_(called, or_(moved, priced)), 1)):
+        if now_called is None:
+            return
+        called = and_(C.task_id == key(task_id), C.account == self._account())
+        moved = and_(called, C.status.is_distinct_from(now_called), or_(C.status.is_(None), C.status.not_in(FINAL)))
+        is_price = units is not None and now_called in FINAL
+        priced = and_(called, C.status == now_called, C.units.is_(None))
+        news = or_(moved, priced) if is_price else moved
+        if not await self._read(lambda connection, _: newest(connection, news, 1)):
             # Most looks at a running task bring no news, and cost no write.
             return
 
         def seeing(connection: Connection, now: float) -> None:
             values = {"status": now_called, "updated_at": now, **_end(now_called, units, now)}
-            connection.execute(update(TRY_ONS).where(called, moved).values(values))
-            connection.execute(update(TRY_ONS).where(called, priced).values(units=units))
+            connection.execute(update(TRY_ONS).where(moved).values(values))
+            if is_price:
+                connection.execute(update(TRY_ONS).where(priced).values(units=units))
 
         await self._write(seeing)
 
@@ -306,7 +308,9 @@ class Ledger:
             logger.warning("old rows were not removed: %s", error)
             self._pruned_at = self._time.roughly
 
-    async def _change(self, reference: str, state: JobState, values: dict[str, Any], units: float | None = None) -> bool:
+    async def _change(
+        self, reference: str, state: JobState, values: dict[str, Any], units: float | None = None
+    ) -> bool:
         """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""
 
         def changing(connection: Connection, now: float) -> bool:
