@@ -274,6 +274,17 @@ async def test_a_failed_one_says_what_is_known_about_its_cost(world: World) -> N
         assert known in said.text
 
 
+@pytest.mark.parametrize(("deduction", "known"), [("0", "it cost nothing"), ("1", "it cost 1 units")])
+async def test_what_kling_says_about_the_cost_of_a_failed_one_is_told(world: World, deduction: str, known: str) -> None:
+    async with world.server() as assistant:
+        made = (await assistant.create()).try_on
+        data = {"task_id": made.task_id, "task_status": "failed", "final_unit_deduction": deduction}
+        world.kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
+        world.time.now += 3
+        said = await assistant.get(made.task_id)
+    assert known in (said.try_on.next_step or "")
+
+
 async def test_the_sandbox_promises_no_link_beyond_its_process(world: World) -> None:
     async with world.server(sandbox=True) as assistant:
         said = await assistant.create(wait_seconds=30)
@@ -293,7 +304,13 @@ async def test_what_the_instructions_say_stands_in_descriptions_too() -> None:
     async with Client(build_server(Settings())) as client:
         said = {tool.name: tool.description or "" for tool in (await client.list_tools()).tools}
     create = said["create_try_on"]
-    for needed in ("create each once", "when the user wants", "in doubt", "get_try_on or list_try_ons", "A dress goes"):
+    for needed in (
+        "Create each try-on once",
+        "when the user wants",
+        "in doubt",
+        "get_try_on or list_try_ons",
+        "A dress goes",
+    ):
         assert needed in create
     assert "until the status is succeed or failed" in said["get_try_on"]
     assert "whole" in said["get_try_on"]

@@ -122,12 +122,11 @@ async def create_try_on(
 ) -> TryOn:
     """Dress the person of one photo in the garment of another with Kling's Kolors Virtual Try-On.
 
-    Use it when the user wants to see a garment on a person. Kling changes the garment, not pose or background.
-    Each new try-on costs the account one unit (about 0.07 US dollars) and cannot be undone: create each once.
-    A dress goes alone: with an upper or a lower garment beside it the try-on fails.
+    Use it when the user wants to see a garment on a person; only the garment changes, not pose or background.
+    Each new try-on costs the account one unit (about 0.07 US dollars) and cannot be undone. A dress goes alone.
     It answers with task_id, status and links once finished, usually after 20 to 60 seconds: then, or after a
-    deadline, go on with get_try_on. Never create the same try-on again because an answer took long; where one says
-    that a create is in doubt, look with get_try_on or list_try_ons first.
+    deadline, go on with get_try_on. Create each try-on once, however long an answer took; where one says that a
+    create is in doubt, look with get_try_on or list_try_ons before creating again.
     """
     request = TryOnRequest(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render)
     async with calling(ctx, wait_seconds) as try_ons:

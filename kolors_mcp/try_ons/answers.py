@@ -50,7 +50,8 @@ class Answers:
             notes=notes if next_step else (),
             sandbox=self._sandbox,
         )
-        return with_next_step(try_on) if next_step else try_on
+        units = task.units if job is None or task.units is not None else job.units
+        return with_next_step(try_on, units) if next_step else try_on
 
     def of_job(self, job: Job, hindrance: str | None = None) -> TryOn | None:
         """Return what is written about a create, where Kling is not asked; None if it has not become a task.
@@ -79,7 +80,7 @@ class Answers:
         if status == "succeed" and not images:
             step = f"Finished. Call get_try_on with task_id {quoted(job.task_id, 80)} for the link to the picture."
             return try_on.model_copy(update={"next_step": step})
-        return with_next_step(try_on)
+        return with_next_step(try_on, job.units)
 
     def last_known(self, job: Job, error: str) -> TryOn | None:
         """Return what is written about a paid create while Kling cannot be asked, if that says what to do.
@@ -110,9 +111,9 @@ class Answers:
         )
 
 
-def with_next_step(try_on: TryOn) -> TryOn:
-    """Return a try-on that says what to do with it as it stands."""
-    return try_on.model_copy(update={"next_step": _next_step(try_on)})
+def with_next_step(try_on: TryOn, units: float | None = None) -> TryOn:
+    """Return a try-on that says what to do with it as it stands; `units` is what it cost, if Kling has said so."""
+    return try_on.model_copy(update={"next_step": _next_step(try_on, units)})
 
 
 def copies_of(job: Job | None) -> tuple[ResultImage, ...]:
@@ -149,13 +150,12 @@ def why_no_picture(try_on: TryOn, index: int) -> str:
     return f"Try-on {name} has no picture with index {index}; it has {known}."
 
 
-def _next_step(try_on: TryOn) -> str:
+def _next_step(try_on: TryOn, units: float | None) -> str:
     name = quoted(try_on.task_id, 80)
     if try_on.status == "failed":
-        cost = "nothing was billed" if try_on.sandbox else "as others report, Kling charges nothing for it"
         return (
-            f"This try-on failed for good; {cost}. Change what status_message names before you call create_try_on "
-            "again, which makes a new one."
+            f"This try-on failed for good; {_cost_of_failed(try_on, units)}. Change what status_message names before "
+            "you call create_try_on again, which makes a new one."
         )
     if try_on.status != "succeed":
         return (
@@ -175,6 +175,14 @@ def _next_step(try_on: TryOn) -> str:
         "Its link has expired and no copy was saved here: do not give it on. Only a new create_try_on makes the "
         "picture again, and costs again."
     )
+
+
+def _cost_of_failed(try_on: TryOn, units: float | None) -> str:
+    if try_on.sandbox:
+        return "nothing was billed, since it is simulated"
+    if units is None:
+        return "as others report, Kling charges nothing for it"
+    return f"Kling says that it cost {units:g} units" if units else "Kling says that it cost nothing"
 
 
 def _to_the_second(moment: datetime | None) -> datetime | None:
