@@ -69,6 +69,6 @@ def test_a_private_name_elsewhere_is_found(text: str) -> None:
 
 
 def test_the_minor_version_of_the_sdk_is_pinned() -> None:
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     major, minor = map(int, version("mcp").split(".")[:2])
     assert f"mcp>={major}.{minor},<{major}.{minor + 1}" in project["dependencies"]
