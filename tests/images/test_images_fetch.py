@@ -167,8 +167,8 @@ async def test_https_goes_by_the_name_though_an_address_is_dialled() -> None:
         assert site.network.dialled == [(PUBLIC, 443)]
         refusal = await site.refused("/a.png", "https://other.example")
         assert refusal == (
-            'cloth_image cannot be fetched from "other.example": its certificate is not valid. '
-            "Check the link, or try again."
+            'cloth_image cannot be fetched from "other.example": its certificate is for another name. '
+            "Check the address. Or give the picture as a file."
         )
 
 

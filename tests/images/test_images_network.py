@@ -23,8 +23,8 @@ IPV4_BLOCKS = (
     "224.0.0.0/4", "240.0.0.0/4",
 )  # fmt: skip
 IPV6_BLOCKS = (
-    "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "100::/64", "2001::/32",
-    "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+    "::/96", "::ffff:0:0:0/96", "100::/64", "2001::/32", "2001:db8::/32", "3fff::/20", "5f00::/16",
+    "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 )  # fmt: skip
 
 
@@ -40,10 +40,21 @@ def inside(block: str) -> st.SearchStrategy[str]:
 
 
 bad_ipv4 = st.sampled_from(IPV4_BLOCKS).flatmap(inside)
-translated = bad_ipv4.map(
-    lambda address: str(ipaddress.IPv6Address((0x64FF9B << 96) + int(ipaddress.IPv4Address(address))))
+CARRIERS = {"64:ff9b::": 0, "::ffff:0:0": 0, "2002::": 80, "64:ff9b:1::": 0, "64:ff9b:1:fffe::": 0}
+"""Prefixes behind which an IPv4 address stands, and how many bits follow it."""
+
+
+def carried(prefix: str, address: str) -> str:
+    return str(
+        ipaddress.IPv6Address(
+            int(ipaddress.IPv6Address(prefix)) + (int(ipaddress.IPv4Address(address)) << CARRIERS[prefix])
+        )
+    )
+
+
+bad_ipv6 = st.sampled_from(IPV6_BLOCKS).flatmap(inside) | st.builds(
+    carried, st.sampled_from(sorted(CARRIERS)), bad_ipv4
 )
-bad_ipv6 = st.sampled_from(IPV6_BLOCKS).flatmap(inside) | translated
 bad_address = bad_ipv4 | bad_ipv6
 
 
@@ -113,7 +124,7 @@ def test_a_name_with_one_bad_answer_is_never_dialled(bad: str, good: list[str], 
     text = refusal_of(network, "http://shop.example/a.png")
     assert text is not None
     assert network.dialled == []
-    assert bad not in text
+    assert bad not in text.replace("198.18.0.0/15", "").replace("fc00::/18", "")
 
 
 @quick
@@ -167,6 +178,7 @@ def test_a_page_cannot_name_a_picture_at_a_bad_address(bad: str) -> None:
         "http://[::ffff:10.0.0.7]/a.png",
         "http://[64:ff9b::a00:7]/a.png",
         "http://[2002:a00:7::]/a.png",
+        "http://[64:ff9b:1::a00:7]/a.png",
         "http://inner.example/a.png",
         "http://shop.example/redirect",
         "http://rebound.example/redirect",
@@ -183,6 +195,7 @@ def test_without_the_address_policy_each_of_these_would_be_fetched(link: str) ->
                 "::ffff:a00:7": inner,
                 "64:ff9b::a00:7": inner,
                 "2002:a00:7::": inner,
+                "64:ff9b:1::a00:7": inner,
             },
         )
 
@@ -226,26 +239,12 @@ def test_other_addresses_are_not(address: str) -> None:
     assert not is_public(address)
 
 
-def test_an_inner_name_and_a_missing_one_read_the_same() -> None:
-    async def resolver(host: str, port: int) -> list[str]:
-        del port
-        if host == "inner.example":
-            return ["10.1.2.3"]
-        raise OSError(-2, "Name or service not known")
-
-    async def texts() -> list[str]:
-        pictures = Pictures(folders=[], resolver=resolver)
-        found: list[str] = []
-        for host in ("inner.example", "outer.example"):
-            with pytest.raises(PictureRefusedError) as refusal:
-                await pictures.prepare(f"https://{host}/a.png?token=SECRET", "human_image")
-            found.append(str(refusal.value).replace(host, "HOST"))
-        return found
-
-    inner, missing = anyio.run(texts)
-    assert inner == missing
-    assert "10.1.2.3" not in inner
-    assert "SECRET" not in inner
+def test_neither_the_address_of_an_inner_name_nor_a_query_is_told() -> None:
+    network = Network(names={"inner.example": [["10.1.2.3"]]})
+    text = refusal_of(network, "https://inner.example/a.png?token=SECRET")
+    assert text is not None
+    assert "10.1.2.3" not in text
+    assert "SECRET" not in text
 
 
 @pytest.mark.parametrize(
@@ -281,8 +280,21 @@ def test_only_what_the_setting_names_may_be_private(link: str, allowed: str, dia
     assert network.dialled == dialled
 
 
-@pytest.mark.parametrize("address", ["64:ff9b::5db8:d822", "64:ff9b::93.184.216.34", "64:ff9b::808:808"])
-def test_a_public_server_is_reached_from_a_network_that_has_ipv6_only(address: str) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "64:ff9b::5db8:d822",
+        "64:ff9b::93.184.216.34",
+        "64:ff9b::808:808",
+        "64:ff9b:1::5db8:d822",
+        "64:ff9b:1:fffe::808:808",
+        "64:ff9b:1:5db8:d8:2200::",
+        "2002:5db8:d822::1",
+        "2002:808:808:1::1",
+        "::ffff:93.184.216.34",
+    ],
+)
+def test_an_address_that_carries_a_public_one_behind_a_standard_prefix_is_judged_by_it(address: str) -> None:
     assert is_public(address)
     network = Network(names={"shop.example": [[address]]}, scripts={address: response(png())})
     assert refusal_of(network, "http://shop.example/a.png") is None
@@ -291,8 +303,12 @@ def test_a_public_server_is_reached_from_a_network_that_has_ipv6_only(address: s
 @pytest.mark.parametrize(
     "address",
     ["64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::a00:1", "64:ff9b::", "64:ff9b::1:5db8:d822",
-     "64:ff9b:1::5db8:d822", "64:ff9b::5db8:d822%eth0", "::ffff:93.184.216.34", "2002:5db8:d822::1",
-     "2001:0:5db8:d822::1"],
+     "64:ff9b::5db8:d822%eth0", "2001:0:5db8:d822::1",
+     # What a translator reads depends on how long its network's prefix is: none of the ways may lead inside.
+     "64:ff9b:1::a00:1", "64:ff9b:1:a00:0:100::", "64:ff9b:1:a00:0:100:808:808", "64:ff9b:1:7f:0:1:5db8:d822",
+     "64:ff9b:1:c0:a8:100:808:808", "64:ff9b:1:0:a9:fea9:fe08:808", "64:ff9b:1::", "64:ff9b:1:0:ff00::5db8:d822",
+     "2002:a00:1::1", "2002:7f00:1::", "2002:a9fe:a9fe::1", "2002:5db8:d822::5efe:a00:1", "2002:5db8:d822::a00:1",
+     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:0:93.184.216.34", "::93.184.216.34"],
 )  # fmt: skip
 def test_no_other_address_that_carries_one_is_reached(address: str) -> None:
     assert not is_public(address)
