@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from making import Era, jpeg
 from mcp import Client
 from PIL import Image
-from wishing import MINUTE, PERSON, Assistant, Said, World, garment
 
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.requests import CreateRequest
 from kolors_mcp.server import build_server
 from kolors_mcp.settings import Settings
+from tests.support.making import Era, jpeg
+from tests.support.wishing import MINUTE, PERSON, Assistant, Said, World, garment
 
 pytestmark = pytest.mark.anyio
 DAY = 24 * 60 * MINUTE
