@@ -174,6 +174,7 @@ class Sending:
                 # A mistake of ours says nothing about how far the request came.
                 logger.exception("create %s failed unexpectedly", job.reference)
                 await self._store.write(lambda ledger: ledger.unconfirmed(job.reference))
+                self._reconciler.background.wake()
                 cause = f"This server failed while it was sending ({type(error).__name__})."
                 raise errors.UnconfirmedCreateError(job.reference, cause) from error
         await self._reconciler.confirm(job, task)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -11,7 +11,9 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import DailyLimitError, LedgerError
+from kolors_mcp.ledger import evidence
 from kolors_mcp.ledger.database import Database
+from kolors_mcp.ledger.doubt import Doubt, Look
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.pruning import prune_portion
 from kolors_mcp.ledger.rows import (
@@ -277,6 +279,33 @@ class Ledger:
         """
         whose = self._whose(user)
         return await self._read(lambda connection, now: doubts_of(connection, whose, now - older_than))
+
+    async def doubt(self, reference: str) -> Doubt | None:
+        """Return what is known of a create in doubt; None if it is in none."""
+        return await self._read(lambda connection, now: evidence.doubt_about(connection, now, reference))
+
+    async def open_among(self, references: Sequence[str]) -> list[Job]:
+        """Return those of the account's creates, of any user, of which nobody knows yet what becomes of them."""
+        account = self._account()
+        return await self._read(lambda connection, _: evidence.open_among(connection, account, references))
+
+    async def seconds_to_next_look(self) -> float | None:
+        """Return in how many seconds a create of the account is to be looked for; None if none is."""
+        account = self._account()
+        return await self._read(lambda connection, now: evidence.seconds_to_next_look(connection, now, account))
+
+    async def take_looks(self, most: int) -> list[Doubt]:
+        """Take up to `most` of the looks that are due; no other process takes the same ones."""
+        account = self._account()
+        return await self._write(lambda connection, now: evidence.take_due(connection, now, account, most))
+
+    async def looked(self, looks: Mapping[str, Look]) -> None:
+        """Write down what looks have shown, by reference; of what is not in doubt any more nothing is written."""
+        await self._write(lambda connection, now: evidence.note_looks(connection, now, looks))
+
+    async def now(self) -> float:
+        """Return what time it is for the ledger, in seconds since 1970."""
+        return await self._read(lambda _, now: now)
 
     async def recent(self, user: str, limit: int) -> list[Job]:
         """Return the user's latest jobs, the newest first."""

@@ -89,7 +89,6 @@ class TryOns:
         """
         waiting = self._call.waiting()
         self._call.report("asking Kling")
-        await self._jobs.reconcile(self._call.user)
         return await self._answer(await self._jobs.look(name, await self._visible(name), self._call, waiting))
 
     async def list(self, page_num: int, page_size: int) -> TryOnPage:
