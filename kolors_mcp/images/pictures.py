@@ -35,7 +35,7 @@ class Pictures:
 
     Args:
         folders: Where local files may be read; empty: nowhere.
-        allowed_hosts: `host` or `host:port` that may be fetched from although not public.
+        allowed_hosts: What may be fetched from although not public, as `egress.allowed.read_entries` returns it.
         resolver: From host and port to IP addresses; the system's by default.
         connect: Dials an address that was judged; plain TCP by default.
         ssl_context: Which certificates are trusted; the usual ones by default.
@@ -98,7 +98,10 @@ class Pictures:
         finally:
             for obtained, _ in pieces:
                 obtained.content.close()
-        notes = (*(note for obtained, _ in pieces for note in obtained.notes), *made.notes)
+        found = (
+            f"{name}: {note}" for (obtained, _), name in zip(pieces, names, strict=True) for note in obtained.notes
+        )
+        notes = (*found, *made.notes)
         label = " and ".join(obtained.label for obtained, _ in pieces)
         return _checked(made.content, made.structure, notes, label, "cloth_image")
 
