@@ -208,7 +208,7 @@ PRODUCT = json_of('{"@context": "https://schema.org", "@type": "Product", "name"
         OTHER + '<div itemtype=Product><meta itemprop="image" content="/b.png">',
         OTHER + '<div itemtype="http://schema.org/Product"><link itemprop="image" href="/b.png">',
         OTHER + '<div itemtype="schema.org/Product"><i itemtype="schema.org/Offer"></i><a itemprop=image href=/b.png>',
-        OTHER + '<p itemtype=Product><p itemprop=image itemtype=ImageObject><meta itemprop=url content=/b.png>',
+        OTHER + "<p itemtype=Product><p itemprop=image itemtype=ImageObject><meta itemprop=url content=/b.png>",
         OTHER + '<div itemtype=Product><img itemprop="image" src="data:image/gif;base64,R0" data-src="/b.png">',
         OTHER + '<div vocab="https://schema.org/" typeof="Product"><img property="image" src="/b.png">',
         OTHER + json_of('{"@type": "Product", "image": ["/img/logo.png", "/b.png"]}'),
