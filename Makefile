@@ -5,8 +5,7 @@ BIN := .venv/bin
 # wheel for a platform: make PIP_ONLY_BINARY=:none: ...
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_ONLY_BINARY ?= :all:
-# Each process that runs tests loads all of them first, which takes seconds: no more of them than cores.
-PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+PARALLEL := -n auto --dist worksteal
 PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
 
 export PYTHON PIP_ONLY_BINARY

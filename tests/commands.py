@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from kolors_mcp.sandbox.kling import SandboxKling
 
 TESTS = Path(__file__).parent
+FORKS = "TESTS_FORKING_PYTHON"
+"""The variable that tells the workers of one run the command of the fork server that they share."""
 HANG_SECONDS = 100
 """What is not there after so long will not come: below pytest's own limit, above what any machine needs."""
 
@@ -39,7 +41,13 @@ def python(*, really: bool = False) -> str:
     # A script names its interpreter in one word.
     if really or sys.platform != "linux" or " " in sys.executable:
         return sys.executable
-    return str(_fork_server()[1])
+    return os.environ.get(FORKS) or str(_fork_server()[1])
+
+
+def share_fork_server() -> None:
+    """Begin it for all workers that are started from here on; it loads while they do."""
+    if sys.platform == "linux" and " " not in sys.executable:
+        os.environ[FORKS] = str(_fork_server()[1])
 
 
 def ran(
@@ -110,8 +118,9 @@ def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
 
 
 def end_fork_server() -> None:
-    """End it, and every program that it still runs, if it was ever started."""
+    """End it, and every program that it still runs, if this process has started it."""
     if _fork_server.cache_info().currsize:
+        os.environ.pop(FORKS, None)
         process, _ = _fork_server()
         process.communicate()
         _fork_server.cache_clear()

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import end_fork_server
+from commands import end_fork_server, share_fork_server
 from hypothesis import settings
 from made_once import make_once
 from making import Era
@@ -24,6 +25,24 @@ pytest_plugins = ["asking", "postgres"]
 # How long an example takes is the machine's affair.
 settings.register_profile("without a clock", settings.default, deadline=None)
 settings.load_profile("without a clock")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin what all workers share before they are started."""
+    if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no":
+        share_fork_server()
+
+
+def pytest_unconfigure() -> None:
+    """Leave no program behind."""
+    end_fork_server()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: some of the tests wait for processes. Each loads all tests first."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(cores + 1, 4)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -51,12 +70,6 @@ def made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         make_once(patch)
         yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def forked_programs_end_with_the_tests() -> Iterator[None]:
-    yield
-    end_fork_server()
 
 
 @pytest.fixture

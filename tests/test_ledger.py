@@ -191,7 +191,20 @@ async def test_a_final_status_stays(asking: Asking, final: str) -> None:
         await asking.ledger.seen("8812", status)
     await asking.ledger.created(reference, "8812", "submitted")
     job = await asking.job("8812")
-    assert (job.status, job.updated_at) == (final, NOON + 3)
+    assert (job.status, job.updated_at, job.final_at) == (final, NOON + 3, NOON + 3)
+
+
+async def test_what_a_task_cost_is_written_down_once_it_has_ended_and_stays(asking: Asking) -> None:
+    reference = await asking.reserved()
+    await asking.ledger.created(reference, "8812", "processing", 7.0)
+    assert ((await asking.job(reference)).final_at, (await asking.job(reference)).units) == (None, None)
+    asking.hand.now += 9
+    await asking.ledger.seen("8812", "succeed")
+    for status, units in (("failed", 5.0), ("succeed", 1.5), ("succeed", 2.0)):
+        asking.hand.now += 1
+        await asking.ledger.seen("8812", status, units)
+    job = await asking.job(reference)
+    assert (job.final_at, job.updated_at, job.units) == (NOON + 9, NOON + 9, 1.5)
 
 
 async def test_a_create_that_answers_twice_brings_its_news(asking: Asking) -> None:

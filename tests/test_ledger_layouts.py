@@ -50,6 +50,7 @@ FIRST = job(
     task_id="8811",
     status="succeed",
     updated_at=NOON + 65,
+    final_at=NOON + 65,
     notes=("human_image: shrunk",),
     saved={0: "/pictures/0.png"},
 )
@@ -60,7 +61,7 @@ ROWS = [
     job(2, "f-2", "created", 125, task_id="8812", status="processing"),
     FIRST,
 ]
-HERS = job(5, "f-1", "created", 305, user="ann", task_id="8815", status="failed")
+HERS = job(5, "f-1", "created", 305, user="ann", task_id="8815", status="failed", final_at=NOON + 305)
 
 
 @pytest.fixture(params=["file", "postgres"])

@@ -32,6 +32,7 @@ LIMIT = 4
 
 users = st.sampled_from(["ann", "bob"])
 statuses = st.sampled_from(["submitted", "processing", "succeed", "failed", None])
+prices = st.sampled_from([None, 0.0, 1.5])
 
 
 class Rows:
@@ -58,8 +59,18 @@ class Rows:
         )
 
     def change(self, reference: str, now: float, **values: object) -> None:
+        if values.get("status") in ("succeed", "failed"):
+            values["final_at"] = now
         self.rows = [
             dataclasses.replace(row, updated_at=now, **values) if row.reference == reference else row  # pyright: ignore[reportArgumentType] (the caller's are right)
+            for row in self.rows
+        ]
+
+    def price(self, reference: str, status: str | None, units: float | None) -> None:
+        self.rows = [
+            dataclasses.replace(row, units=units)
+            if row.reference == reference and row.units is None and row.final_at and row.status == status
+            else row
             for row in self.rows
         ]
 
@@ -161,17 +172,18 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.portal.call(reserve) == expected
         return reference
 
-    @rule(reference=references, status=statuses)
-    def created(self, reference: str, status: str | None) -> None:
+    @rule(reference=references, status=statuses, units=prices)
+    def created(self, reference: str, status: str | None, units: float | None) -> None:
         row = self.model.named(reference)
         if row is None:
             return
-        self.portal.call(self.ledger.created, reference, f"task of {reference}", status)
+        self.portal.call(self.ledger.created, reference, f"task of {reference}", status, units)
         if row.state != "created":
             values = {"state": "created", "task_id": f"task of {reference}", "status": status, "code": None}
             self.model.change(reference, self.now, **values)
         elif row.status not in ("succeed", "failed", status) and status is not None:
             self.model.change(reference, self.now, status=status)
+        self.model.price(reference, status, units)
 
     @rule(reference=references, code=st.sampled_from([None, 1102, 1303]))
     def refused(self, reference: str, code: int | None) -> None:
@@ -191,13 +203,14 @@ class LedgerMachine(RuleBasedStateMachine):
         if row.state == "sending":
             self.model.change(reference, self.now, state="unconfirmed")
 
-    @rule(reference=references, status=statuses)
-    def seen(self, reference: str, status: str | None) -> None:
-        self.portal.call(self.ledger.seen, f"task of {reference}", status)
+    @rule(reference=references, status=statuses, units=prices)
+    def seen(self, reference: str, status: str | None, units: float | None) -> None:
+        self.portal.call(self.ledger.seen, f"task of {reference}", status, units)
         row = self.model.named(reference)
         known = row is not None and row.task_id is not None and row.status not in ("succeed", "failed", status)
         if known and status is not None:
             self.model.change(reference, self.now, status=status)
+        self.model.price(reference, status, units)
 
     @rule(reference=references, index=st.integers(0, 2), by_task=st.booleans())
     def saved(self, reference: str, index: int, *, by_task: bool) -> None:
@@ -260,13 +273,14 @@ def run(machine: type[LedgerMachine], examples: int, phases: Sequence[Phase] = t
             stateful_step_count=25,
             deadline=None,
             phases=phases,
+            report_multiple_bugs=False,
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
 
 
 def test_in_memory_the_ledger_is_the_list_it_claims_to_be() -> None:
-    run(LedgerMachine, 10)
+    run(LedgerMachine, 6)
 
 
 def test_in_a_file_the_ledger_is_the_list_it_claims_to_be(tmp_path: Path) -> None:
@@ -274,7 +288,7 @@ def test_in_a_file_the_ledger_is_the_list_it_claims_to_be(tmp_path: Path) -> Non
         def new_place(self) -> str:
             return f"sqlite:///{tmp_path / str(len(list(tmp_path.iterdir())))}/ledger.sqlite3"
 
-    run(InAFile, 5)
+    run(InAFile, 3)
 
 
 def test_on_a_server_the_ledger_is_the_list_it_claims_to_be(postgres_server: Postgres) -> None:
@@ -282,7 +296,7 @@ def test_on_a_server_the_ledger_is_the_list_it_claims_to_be(postgres_server: Pos
         def new_place(self) -> str:
             return postgres_server.empty()
 
-    run(OnAServer, 4)
+    run(OnAServer, 3)
 
 
 def test_the_comparison_finds_a_ledger_that_forgets_doubts(monkeypatch: pytest.MonkeyPatch) -> None:

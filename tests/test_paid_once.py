@@ -1,5 +1,7 @@
 """One wish is paid at most once: repeats, rushes, restarts, limits, busy accounts, and a ledger that will not open."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import anyio
@@ -340,3 +342,16 @@ async def test_every_picture_that_was_opened_is_closed_whatever_becomes_of_the_w
             group.cancel_scope.cancel()
         await until(lambda: all(picture.closed for picture in opened))
     assert len(opened) >= 11
+
+
+async def test_what_a_try_on_cost_is_in_the_ledger_when_it_has_ended_however_it_was_seen(world: World) -> None:
+    async with world.server() as assistant:
+        await assistant.create(wait_seconds=30)
+        running = (await assistant.create("navy")).try_on
+        joined = (await assistant.create("gold")).try_on
+        world.time.now += MINUTE
+        assert (await assistant.get(running.task_id)).try_on.status == "succeed"
+        assert (await assistant.create("gold")).try_on.task_id == joined.task_id
+        with closing(sqlite3.connect(world.ledger.removeprefix("sqlite:///"))) as written:
+            rows = written.execute("SELECT status, units, final_at > created_at FROM kolors_try_ons").fetchall()
+    assert rows == [("succeed", 1.0, 1)] * 3

@@ -224,7 +224,7 @@ def bounded(examples: int, **more: Any) -> settings:
 
 
 def test_in_any_order_of_events_a_wish_is_paid_at_most_once_and_found_on_sqlite() -> None:
-    run_state_machine_as_test(Wishing, settings=bounded(12))  # pyright: ignore[reportUnknownMemberType]
+    run_state_machine_as_test(Wishing, settings=bounded(8))  # pyright: ignore[reportUnknownMemberType]
 
 
 def test_in_any_order_of_events_a_wish_is_paid_at_most_once_and_found_on_postgresql(postgres_server: Postgres) -> None:
@@ -232,7 +232,7 @@ def test_in_any_order_of_events_a_wish_is_paid_at_most_once_and_found_on_postgre
         def new_ledger(self) -> str:
             return postgres_server.empty()
 
-    run_state_machine_as_test(OnPostgresql, settings=bounded(5))  # pyright: ignore[reportUnknownMemberType]
+    run_state_machine_as_test(OnPostgresql, settings=bounded(3))  # pyright: ignore[reportUnknownMemberType]
 
 
 @pytest.fixture

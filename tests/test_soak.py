@@ -5,6 +5,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from commands import python
 from soak.callers import Said, Wish
 from soak.host import Server
 from soak.kling import Kling, Refused
@@ -23,7 +24,11 @@ QUICK = {"none", "gzip", "drips", "closed after", "reset after", "failed after",
 
 @pytest.mark.process
 @pytest.mark.anyio
-async def test_a_short_run_is_clean_and_finds_what_is_paid_twice_without_joining() -> None:
+async def test_a_short_run_is_clean_and_finds_what_is_paid_twice_without_joining(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Nothing is killed or stopped here.
+    monkeypatch.setattr(Server, "python", python())
     but = [name for name in FAULTS if name not in QUICK]
     plans = drawn(
         SEED, WISHES, ["sqlite"], providers=[Provider("second", "both")], but=but, interrupted=False, servers=1

@@ -243,7 +243,7 @@ class Jobs:
             if is_last or (isinstance(error, BusyError) and not patience.left()):
                 raise
             return None
-        await self._store.write(lambda ledger: ledger.seen(task.id, task.status))
+        await self._store.write(lambda ledger: ledger.seen(task.id, task.status, task.units))
         return task if is_last or task.status != "failed" else None
 
     def _deadline_for_another(self, job: Job, call: Call) -> Deadline:
@@ -272,6 +272,6 @@ class Jobs:
     async def _noted(self, seen: Sighting) -> Sighting:
         """Write down what was seen last."""
         task, job = seen.task, seen.job
-        if job is not None and job.status != task.status:
-            await self._store.write(lambda ledger: ledger.seen(task.id, task.status))
+        if job is not None and (job.status != task.status or (job.units is None and task.units is not None)):
+            await self._store.write(lambda ledger: ledger.seen(task.id, task.status, task.units))
         return seen

@@ -38,6 +38,10 @@ class Job:
     """Of Kling's, at which it was asked for; tells accounts apart and shows nothing of their keys."""
     endpoint: str
     """Which of Kling's endpoints it went to; the task's id is known there only."""
+    final_at: float | None = None
+    """When Kling's word for the task was first seen to be a final one."""
+    units: float | None = None
+    """What Kling says that the finished task cost."""
 
 
 @dataclass(frozen=True)

@@ -180,15 +180,17 @@ class Ledger:
 
         return await self._write(reserving, lock=f"account {account} user {key(new.user)}")
 
-    async def created(self, reference: str, task_id: str, status: str | None) -> None:
-        """Write down that Kling has the task. Whatever was thought before, this is the truth and stays.
+    async def created(self, reference: str, task_id: str, status: str | None, units: float | None = None) -> None:
+        """Write down that Kling has the task, and what it says of it, as `seen` has it.
+
+        Whatever was thought before, this is the truth and stays.
 
         Raises:
             LedgerError: The reference was never reserved.
         """
         values = {"task_id": key(task_id), "status": word(status), "code": None}
-        if not await self._change(reference, "created", values):
-            await self.seen(task_id, status)
+        if not await self._change(reference, "created", values, units):
+            await self.seen(task_id, status, units)
 
     async def refused(self, reference: str, code: int | None = None) -> None:
         """Write down that certainly nothing was created. Has no effect on a created one.
@@ -206,20 +208,30 @@ class Ledger:
         """
         await self._change(reference, "unconfirmed", {})
 
-    async def seen(self, task_id: str, status: str | None) -> None:
-        """Write down Kling's word for a task; a final one stays. Tasks that are not in the ledger are passed over."""
+    async def seen(self, task_id: str, status: str | None, units: float | None = None) -> None:
+        """Write down Kling's word for a task, and the units that it cost; a final word stays, and so does its price.
+
+        Tasks that are not in the ledger are passed over.
+        """
         now_called = word(status)
-        news = and_(
-            C.task_id == key(task_id),
-            C.account == self._account(),
-            C.status.is_distinct_from(now_called),
-            or_(C.status.is_(None), C.status.not_in(FINAL)),
-        )
-        if now_called is None or not await self._read(lambda connection, _: newest(connection, news, 1)):
+        if now_called is None:
+            return
+        called = and_(C.task_id == key(task_id), C.account == self._account())
+        moved = and_(called, C.status.is_distinct_from(now_called), or_(C.status.is_(None), C.status.not_in(FINAL)))
+        is_price = units is not None and now_called in FINAL
+        priced = and_(called, C.status == now_called, C.units.is_(None))
+        news = or_(moved, priced) if is_price else moved
+        if not await self._read(lambda connection, _: newest(connection, news, 1)):
             # Most looks at a running task bring no news, and cost no write.
             return
-        change = update(TRY_ONS).where(news)
-        await self._write(lambda connection, now: connection.execute(change.values(status=now_called, updated_at=now)))
+
+        def seeing(connection: Connection, now: float) -> None:
+            values = {"status": now_called, "updated_at": now, **_end(now_called, units, now)}
+            connection.execute(update(TRY_ONS).where(moved).values(values))
+            if is_price:
+                connection.execute(update(TRY_ONS).where(priced).values(units=units))
+
+        await self._write(seeing)
 
     async def saved(self, reference_or_task_id: str, index: int, path: str) -> None:
         """Write down where a picture of a created task was saved. What is not in the ledger is passed over."""
@@ -296,11 +308,13 @@ class Ledger:
             logger.warning("old rows were not removed: %s", error)
             self._pruned_at = self._time.roughly
 
-    async def _change(self, reference: str, state: JobState, values: dict[str, Any]) -> bool:
+    async def _change(
+        self, reference: str, state: JobState, values: dict[str, Any], units: float | None = None
+    ) -> bool:
         """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""
 
         def changing(connection: Connection, now: float) -> bool:
-            new = {"state": state, **values, "updated_at": now}
+            new = {"state": state, **values, "updated_at": now, **_end(values.get("status"), units, now)}
             bound = {"ours": key(reference), **{f"new_{name}": value for name, value in new.items()}}
             if connection.execute(change(states_before(state), tuple(new)), bound).rowcount:
                 return True
@@ -332,6 +346,11 @@ class Ledger:
 
 def _prune_portion(connection: Connection, now: float, *, after: int, doubts: bool) -> tuple[int, int | None]:
     return prune_portion(connection, now - KEPT_FOR_SECONDS, after, doubts=doubts)
+
+
+def _end(status: str | None, units: float | None, now: float) -> dict[str, float | None]:
+    """Return what is written besides where Kling's word for a task is a final one."""
+    return {"final_at": now, "units": units} if status in FINAL else {}
 
 
 def _note_pruned(connection: Connection, now: float) -> float:

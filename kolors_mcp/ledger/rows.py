@@ -172,6 +172,8 @@ def job_of(row: Row[Any]) -> Job:
         code=row.code,
         account=row.account,
         endpoint=row.endpoint,
+        final_at=row.final_at,
+        units=row.units,
     )
 
 
