@@ -13,10 +13,6 @@ requests too. What is larger only waits longer on the line."""
 NEAR_ENOUGH = 0.93
 """Share of the longest side that is taken too where a decoder comes to it by itself: 4032 pixels become 2016."""
 
-MIN_SENT_SIDE = 1_024
-MAX_SENT_SIDE = 8_000
-"""What the user may set: a try-on is rendered at about the first, and decoders begin to refuse beyond the second."""
-
 MAX_SIDE = 8_000
 """Longest side of what is written anew where the user wants originals."""
 

@@ -24,6 +24,7 @@ from kolors_mcp.images.sources.obtain import Obtained, obtain
 from kolors_mcp.images.sources.places import Places
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
+from kolors_mcp.settings import SentSide
 
 _MAX_READERS = 4
 """Files looked through at once; they take milliseconds."""
@@ -46,7 +47,7 @@ class Pictures:
         costs: What a fetch may take.
         sleep: Waits between attempts at a download.
         decoder: Decodes pictures; processes of its own by default, started by the first picture that needs one.
-        sent_side: Longest side of what is sent, in pixels; None sends whatever Kling takes as it is.
+        sent_side: Longest side of what is sent, in pixels, or `original`: what Kling takes is sent as it is.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Pictures:
         costs: FetchLimits | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         decoder: Decoder | None = None,
-        sent_side: int | None = SENT_SIDE,
+        sent_side: SentSide = SENT_SIDE,
     ) -> None:
         self._folders = tuple(folders)
         costs = costs or FetchLimits()
@@ -70,7 +71,7 @@ class Pictures:
         self._decoder: Decoder = decoder or Decoders()
         self._readers = CapacityLimiter(_MAX_READERS)
         self._sleep = sleep
-        self._bounds = Bounds(sent_side=sent_side)
+        self._sent_side = None if sent_side == "original" else sent_side
 
     async def prepare(self, reference: str, argument: str) -> CheckedPicture:
         """Return the picture that `reference` names, made fit.
@@ -191,6 +192,10 @@ class Pictures:
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""
         await self._decoder.aclose()
+
+    @property
+    def _bounds(self) -> Bounds:
+        return Bounds(sent_side=self._sent_side)
 
     async def _obtain(self, reference: str) -> Obtained:
         return await obtain(reference, self._fetcher, self._folders, self._readers)

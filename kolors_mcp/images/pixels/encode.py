@@ -59,10 +59,10 @@ def encode(
         size = scaled(size, min(factor, limits.SHRUNK_SIDE / max(size)))
         image = resized(image, size)
         data = _jpeg(image, quality, colour)
-    if pixels.kind == "JPEG" and outline is not None and len(data) >= outline.size:
+    if pixels.kind == "JPEG" and outline is not None and len(data) > outline.size:
         if outline.travels:
             return b"", []
-        data = _no_larger(image, colour, data, outline.size)
+        data = _no_larger(image, colour, outline.size)
     return data, _told(pixels, "JPEG", size, notes)
 
 
@@ -72,13 +72,14 @@ def _is_png_tried(pixels: Pixels, size: Size, source_bytes: int) -> bool:
     return as_it_was and size[0] * size[1] <= _MAX_PNG_PIXELS and source_bytes <= _MAX_PNG_SOURCE
 
 
-def _no_larger(image: Image.Image, colour: int, data: bytes, most: int) -> bytes:
+def _no_larger(image: Image.Image, colour: int, most: int) -> bytes:
     """Return the picture in at most as many bytes as it came in, or in as few as can be."""
+    written = b""
     for quality in _LOWER_QUALITIES:
-        if len(data) <= most:
+        written = _jpeg(image, quality, colour)
+        if len(written) <= most:
             break
-        data = _jpeg(image, quality, colour)
-    return data
+    return written
 
 
 def _told(pixels: Pixels, kind: str, size: Size, notes: list[str]) -> list[str]:
