@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import end_fork_server, share_fork_server
 from hypothesis import settings
-from made_once import make_once
-from making import Era
-from still_time import StillLoop
-from wishing import World
 
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
+from tests.support.commands import end_fork_server, share_fork_server
+from tests.support.made_once import make_once
+from tests.support.making import Era
+from tests.support.still_time import StillLoop
+from tests.support.wishing import World
 
-pytest_plugins = ["asking", "postgres"]
+pytest_plugins = ["tests.support.asking", "tests.support.postgres"]
 # How long an example takes is the machine's affair.
 settings.register_profile("without a clock", settings.default, deadline=None)
 settings.load_profile("without a clock")
@@ -50,10 +50,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
     if worker is None or sys.dont_write_bytecode:
         return
-    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    folder = Path(__file__).parent
+    files = sorted(folder.rglob("test_*.py"))
     for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
         try:
-            importlib.import_module(file.stem)
+            importlib.import_module(".".join(file.relative_to(folder.parent).with_suffix("").parts))
         except Exception as error:  # noqa: BLE001  (any: collecting comes upon it again and tells of it)
             print(f"{file.name} cannot be loaded: {error!r}", file=sys.stderr)  # noqa: T201
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
-from growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
-from patterns import Pattern, Unfed, patterns_of
-from readers import functions_of, html_parsers_of, without_mark
-from test_bounds import faults_of_mark, faults_of_pattern
 
 from kolors_mcp.bounds import Growth, growth_of, linear
 from kolors_mcp.images.refusal import RefusalError
+from tests.support.growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
+from tests.support.patterns import Pattern, Unfed, patterns_of
+from tests.support.readers import functions_of, html_parsers_of, without_mark
+from tests.test_bounds import faults_of_mark, faults_of_pattern
 
 
 @linear(b"\1", b"\2")

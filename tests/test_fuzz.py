@@ -3,10 +3,10 @@
 import random
 
 import pytest
-from fuzz import KINDS
-from fuzz_found import Input, Tally, run
 
 from kolors_mcp.images.formats import examine
+from tests.fuzz.__main__ import KINDS
+from tests.fuzz.found import Input, Tally, run
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"na
 LONGEST_LINE = 32_000_000
 """Bytes."""
 START_SECONDS, END_SECONDS = 90.0, 10.0
-TESTS = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Gone(Exception):  # noqa: N818  (what is meant to happen)
@@ -42,7 +42,7 @@ class Server:
         self.killed = 0
         self.died = 0
         """How often it ended although nobody had killed it."""
-        program = ["-m", "kolors_mcp"] if without is None else ["-m", "soak.without", without]
+        program = ["-m", "kolors_mcp"] if without is None else ["-m", "tests.soak.without", without]
         self._command = [self.python, *program]
         self._environment = dict(environment)
         self._log = log
@@ -68,7 +68,7 @@ class Server:
                 stderr=log,
                 env=self._environment,
                 # There, the module that switches a guard off is found.
-                cwd=TESTS,
+                cwd=ROOT,
                 limit=LONGEST_LINE,
             )
         self._reading = asyncio.create_task(self._read(self._process))
