@@ -81,7 +81,7 @@ def compose(upper: Garment, lower: Garment, bounds: Bounds) -> tuple[bytes, tupl
         top += piece.image.height + _MARGIN
     width, height = bounds.size_for(canvas.size)
     data, _ = encode(Pixels(resized(canvas, (width, height)), "JPEG", (width, height)), 0, bounds)
-    notes = [f"upper garment: {note}" for note in upper.notes] + [f"lower garment: {note}" for note in lower.notes]
+    notes = [f"cloth_image: {note}" for note in upper.notes] + [f"lower_cloth_image: {note}" for note in lower.notes]
     return data, (*notes, f"both garments put on one white canvas of {width} x {height}, the upper one above")
 
 
