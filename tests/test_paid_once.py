@@ -112,7 +112,7 @@ async def test_a_wish_that_comes_while_the_same_one_is_sent_waits_for_it(world: 
 
         async with anyio.create_task_group() as group:
             group.start_soon(wish)
-            await anyio.to_thread.run_sync(world.kling.wait_for_request, is_post)
+            await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
             group.start_soon(wish)
             await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
             world.kling.clock.advance(MINUTE)
