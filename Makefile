@@ -5,8 +5,7 @@ BIN := .venv/bin
 # wheel for a platform: make PIP_ONLY_BINARY=:none: ...
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_ONLY_BINARY ?= :all:
-# Each process that runs tests loads all of them first, which takes seconds: no more of them than cores.
-PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+PARALLEL := -n auto --dist worksteal
 PYTHON_CODE := kolors_mcp tests examples benchmarks scripts
 
 export PYTHON PIP_ONLY_BINARY
@@ -23,7 +22,7 @@ demo: .venv/run.stamp  ## Dress a person in the sandbox, through a real MCP clie
 	@$(BIN)/kolors-mcp demo $(ARGS)
 
 # With WHEEL=1 it is the built wheel, installed elsewhere, that answers; only then is its coverage what users get.
-test: .venv/$(if $(WHEEL),dev,test).stamp  ## Run the tests (ARGS="tests/test_x.py" for some; WHEEL=1 COVERAGE=1)
+test: .venv/$(if $(WHEEL),dev,test).stamp  ## Run the tests (ARGS="tests/jobs" for some; WHEEL=1 COVERAGE=1)
 	$(if $(WHEEL),$(BIN)/python scripts/check_wheel.py $(if $(COVERAGE),--coverage) -- $(or $(ARGS),$(PARALLEL)),\
 	$(if $(COVERAGE),$(BIN)/coverage run -m pytest $(or $(ARGS),$(PARALLEL)) && $(BIN)/coverage combine --quiet && \
 	$(BIN)/coverage report,$(BIN)/pytest $(or $(ARGS),$(PARALLEL))))
@@ -52,16 +51,16 @@ hosts: .venv/run.stamp  ## Run Claude Code and opencode against a mock model and
 	@bash tests/hosts/run.sh $(ARGS)
 
 fuzz: .venv/test.stamp  ## Feed in mutated pictures, pages, Kling answers and tool calls for 60 s (ARGS="--seed 7 --only pages")
-	$(BIN)/python -W ignore tests/fuzz.py $(ARGS)
+	$(BIN)/python -W ignore -m tests.fuzz $(ARGS)
 
 soak: .venv/test.stamp  ## Grant wishes through real servers, kills and a Kling that misbehaves (ARGS="--seed 7 --wishes 2000")
-	@PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 mutants: .venv/test.stamp  ## Change code about money and access in a copy; print what no test notices (ARGS="--seed 7 --number 20")
 	@$(BIN)/python scripts/mutants.py $(ARGS)
 
 contract: .venv/test.stamp  ## Write tests/contract.json anew from the tools as they are
-	$(BIN)/python tests/contract.py --write
+	$(BIN)/python -m tests.support.contract --write
 
 licences: .venv/run.stamp  ## List the licences of everything that the server runs with
 	@$(BIN)/python scripts/licences.py

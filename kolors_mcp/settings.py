@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from kolors_mcp.egress.allowed import read_entries
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.models import Model
 from kolors_mcp.wording import quoted
@@ -62,7 +63,7 @@ class Settings(BaseModel):
     model: Model | None = None
     image_dirs: tuple[Path, ...] = ()
     allowed_hosts: frozenset[str] = frozenset()
-    """`host` (any port) or `host:port`, lower case, that may be fetched although private or on another port."""
+    """What may be fetched although private or on another port, as `egress.allowed.read_entries` writes it."""
     save_dir: Path | None = None
     ledger: Annotated[str | None, Field(repr=False)] = None
     """May hold a password."""
@@ -175,4 +176,10 @@ def _folders(value: str) -> tuple[Path, ...]:
 
 
 def _hosts(value: str | None) -> frozenset[str]:
-    return frozenset(part.strip().lower() for part in (value or "").split(",") if part.strip())
+    try:
+        return read_entries(value or "")
+    except ValueError as error:
+        raise NotConfiguredError(
+            f"KOLORS_ALLOWED_HOSTS {error}. It takes hosts, host:port, *.host and address ranges such as "
+            "198.18.0.0/15, separated by commas."
+        ) from None

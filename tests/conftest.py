@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -9,21 +10,39 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import end_fork_server
 from hypothesis import settings
-from made_once import make_once
-from making import Era
-from still_time import StillLoop
-from wishing import World
 
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
+from tests.support.commands import end_fork_server, share_fork_server
+from tests.support.made_once import make_once
+from tests.support.making import Era
+from tests.support.still_time import StillLoop
+from tests.support.wishing import World
 
-pytest_plugins = ["asking", "postgres"]
+pytest_plugins = ["tests.support.asking", "tests.support.postgres"]
 # How long an example takes is the machine's affair.
 settings.register_profile("without a clock", settings.default, deadline=None)
 settings.load_profile("without a clock")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin what all workers share before they are started."""
+    if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no":
+        share_fork_server()
+
+
+def pytest_unconfigure() -> None:
+    """Leave no program behind."""
+    end_fork_server()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: some of the tests wait for processes. Each loads all tests first."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(cores + 1, 4)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -31,10 +50,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
     if worker is None or sys.dont_write_bytecode:
         return
-    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    folder = Path(__file__).parent
+    files = sorted(folder.rglob("test_*.py"))
     for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
         try:
-            importlib.import_module(file.stem)
+            importlib.import_module(".".join(file.relative_to(folder.parent).with_suffix("").parts))
         except Exception as error:  # noqa: BLE001  (any: collecting comes upon it again and tells of it)
             print(f"{file.name} cannot be loaded: {error!r}", file=sys.stderr)  # noqa: T201
 
@@ -51,12 +71,6 @@ def made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         make_once(patch)
         yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def forked_programs_end_with_the_tests() -> Iterator[None]:
-    yield
-    end_fork_server()
 
 
 @pytest.fixture

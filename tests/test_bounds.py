@@ -5,14 +5,14 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 import pytest
-from growing import FACTOR, argument_of, caller_of, fault_of, forms_of, memory_fault_of
-from patterns import Pattern, patterns_of
-from readers import Function, functions_of, html_parsers_of, marked_in, modules, without_mark
-from test_layers import read_package
 
 from kolors_mcp.bounds import MAX_STEPS, Growth, growth_of
 from kolors_mcp.images.formats.jpeg_tables import Tables, read_frame, read_scan
 from kolors_mcp.images.formats.structure import steps
+from tests.support.growing import FACTOR, argument_of, caller_of, fault_of, forms_of, memory_fault_of
+from tests.support.patterns import Pattern, patterns_of
+from tests.support.readers import Function, functions_of, html_parsers_of, marked_in, modules, without_mark
+from tests.test_layers import read_package
 
 # Readers without the mark, by `module:name` with * for anything, and why they need none.
 EXEMPT = {

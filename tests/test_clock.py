@@ -5,11 +5,11 @@ import math
 import anyio
 import anyio.lowlevel
 import pytest
-from making import TurnedClock
-from still_time import turn
 
 from kolors_mcp.clock import Backoff, Clock
 from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call
+from tests.support.making import TurnedClock
+from tests.support.still_time import turn
 
 pytestmark = pytest.mark.anyio
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import account_of, environment, ran
 from mcp import Client, StdioServerParameters
 from PIL import Image
 
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.samples import sample
 from kolors_mcp.settings import Settings
+from tests.support.commands import account_of, environment, ran
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 HOSTS = EXAMPLES / "hosts"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from test_layers import MODULES, lies_in
+
+from tests.test_layers import MODULES, lies_in
 
 PROBE = """
 import json, logging, sys

@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"images", "kling", "ledger"}),
 )
 # Known to all, and to each other. The package's own __init__ (its version) is written "".
-BOTTOM = frozenset({"", "settings", "errors", "models", "wording", "clock", "bounds"})
+BOTTOM = frozenset({"", "settings", "errors", "models", "wording", "clock", "bounds", "egress"})
 MAY_IMPORT = {
     **{name: BOTTOM.union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for name in layer},
     **dict.fromkeys(BOTTOM, BOTTOM),
@@ -62,6 +62,8 @@ HOMES = {
     "uvicorn": WEB,
     "httpx": HTTP_CLIENT,
     "httpcore": HTTP_CLIENT,
+    "certifi": ("kolors_mcp.egress.certificates",),
+    "idna": ("kolors_mcp.egress.allowed",),
     "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
     "pybase64": ("kolors_mcp.kling.body", "kolors_mcp.images.sources.reference"),
     "PIL": PIXELS,
@@ -71,6 +73,7 @@ HOMES = {
 }
 READ_NO_SETTING = {
     "kolors_mcp.images.worker.process": "leaves the decoding process only the variables that a Python needs to start",
+    "kolors_mcp.egress.certificates": "reads and names the variables of OpenSSL's programs",
     "kolors_mcp.kling.connection": "names the variable of the HTTP library's own that the library does not take",
 }
 ENVIRONMENT_NAMES = frozenset({"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"})

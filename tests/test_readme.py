@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from making import TurnedClock, api_key, jpeg
 from mcp import Client
 from mcp_types import TextContent
 
@@ -22,6 +21,7 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.samples import sample
 from kolors_mcp.server import build_server
 from kolors_mcp.settings import Settings
+from tests.support.making import TurnedClock, api_key, jpeg
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

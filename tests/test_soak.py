@@ -5,16 +5,18 @@ from pathlib import Path
 
 import anyio
 import pytest
-from soak.callers import Said, Wish
-from soak.host import Server
-from soak.kling import Kling, Refused
-from soak.ledgers import ledgers
-from soak.pictures import Pictures
-from soak.plan import FAULTS, PROVIDERS, Provider, Stage, drawn
-from soak.report import Report
-from soak.verdicts import judged
-from soak.without import GUARDS
-from soak.world import World, run
+
+from tests.soak.callers import Said, Wish
+from tests.soak.host import Server
+from tests.soak.kling import Kling, Refused
+from tests.soak.ledgers import ledgers
+from tests.soak.pictures import Pictures
+from tests.soak.plan import FAULTS, PROVIDERS, Provider, Stage, drawn
+from tests.soak.report import Report
+from tests.soak.verdicts import judged
+from tests.soak.without import GUARDS
+from tests.soak.world import World, run
+from tests.support.commands import python
 
 SEED, WISHES = 7, 20
 QUICK = {"none", "gzip", "drips", "closed after", "reset after", "failed after", "busy", "refused", "cut short"}
@@ -23,7 +25,11 @@ QUICK = {"none", "gzip", "drips", "closed after", "reset after", "failed after",
 
 @pytest.mark.process
 @pytest.mark.anyio
-async def test_a_short_run_is_clean_and_finds_what_is_paid_twice_without_joining() -> None:
+async def test_a_short_run_is_clean_and_finds_what_is_paid_twice_without_joining(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Nothing is killed or stopped here.
+    monkeypatch.setattr(Server, "python", python())
     but = [name for name in FAULTS if name not in QUICK]
     plans = drawn(
         SEED, WISHES, ["sqlite"], providers=[Provider("second", "both")], but=but, interrupted=False, servers=1
@@ -159,7 +165,7 @@ def test_a_guard_that_is_switched_off_is_one_of_the_product(guard: str, monkeypa
         replaced.append(getattr(owner, name))
         monkeypatch.setattr(owner, name, value)
 
-    monkeypatch.setattr("soak.without.PUT", put)
+    monkeypatch.setattr("tests.soak.without.PUT", put)
     GUARDS[guard]()
     assert len(replaced) == 1
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpcore
 import httpx
 
-from kolors_mcp.images.sources.network import NotPublicError, PinnedBackend
+from kolors_mcp.images.sources.network import NotPublicError, NotResolvedError, PinnedBackend
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -19,7 +19,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Open nothing.
 
         Args:
-            allowed_hosts: `host` or `host:port` that may be called wherever they are, as in the settings.
+            allowed_hosts: What may be called besides public addresses, as in the settings.
         """
         self._backend = PinnedBackend(allowed_hosts)
         self._pool: httpcore.AsyncConnectionPool | None = None
@@ -52,6 +52,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             )
         except NotPublicError as error:
             raise httpx.ConnectError("not a public address", request=request) from error
+        except NotResolvedError as error:
+            raise httpx.ConnectError("no address", request=request) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
             raise httpx.TransportError(type(error).__name__, request=request) from error
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))

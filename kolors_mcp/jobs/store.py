@@ -72,11 +72,11 @@ class Store:
 
     async def created(self, reference: str, task: Task) -> None:
         """Write down that a create made this task."""
-        await self.write(lambda ledger: ledger.created(reference, task.id, task.status, _end_of(task)))
+        await self.write(lambda ledger: ledger.created(reference, task.id, task.status, task.units, _end_of(task)))
 
     async def seen(self, task: Task) -> None:
         """Write down how a task stands."""
-        await self.write(lambda ledger: ledger.seen(task.id, task.status, _end_of(task)))
+        await self.write(lambda ledger: ledger.seen(task.id, task.status, task.units, _end_of(task)))
 
     async def write(self, action: "Callable[[Ledger], Awaitable[None]]") -> None:
         """Write down what has happened already: a failure to write must not hide it."""

@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 import httpx
 
+from kolors_mcp.egress.certificates import trusted_certificates
 from kolors_mcp.errors import NotConfiguredError
 
 MOST_CONNECTIONS = 200
 """The pool counts busy connections among those kept: with fewer kept than open a crowd connects again each time."""
 
 _NOTHING_SENT = "Nothing was sent."
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_KEYS_WRITTEN = "SSLKEYLOGFILE"
 _PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY")
 _LAST_PORT = 65535
 
@@ -57,7 +56,8 @@ def open_connections(
     encrypted = base_url.scheme == "https"
     if encrypted and transport is None and (impossible := _impossible_port()):
         raise NotConfiguredError(_refused_proxy(impossible))
-    verify = _certificates() if encrypted and transport is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusted = encrypted and transport is None
+    verify = trusted_certificates(write_keys=True) if trusted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def client(kept: int) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -77,37 +77,6 @@ def open_connections(
     # An ImportError is httpx's way to say that a proxy speaks SOCKS, a ValueError that it speaks something else.
     except (httpx.InvalidURL, ImportError, ValueError) as error:
         raise NotConfiguredError(_refused_proxy(next(_unusable(), "NO_PROXY"))) from error
-
-
-def _certificates() -> ssl.SSLContext:
-    """Return what is trusted: the certificates that the environment names, else those that come with httpx.
-
-    Raises:
-        NotConfiguredError: What it names are none, or it wants keys written where they cannot be.
-    """
-    folders = os.environ.get("SSL_CERT_DIR", "")
-    # OpenSSL says nothing about a folder that is not there, and no certificate would be valid then.
-    if folders and not os.environ.get("SSL_CERT_FILE") and not any(map(os.path.isdir, folders.split(os.pathsep))):
-        raise NotConfiguredError(
-            f"SSL_CERT_DIR names no folder. {_NOTHING_SENT} Let it name a folder of certificates, or unset it for this "
-            "server."
-        )
-    try:
-        return httpx.create_ssl_context()
-    except (OSError, ValueError) as error:  # `ssl.SSLError` is an OSError
-        # Only a file that is opened by its name leaves it in the error; certificates are not.
-        if isinstance(error, OSError) and error.filename and error.filename == os.environ.get(_KEYS_WRITTEN):
-            raise NotConfiguredError(
-                f"{_KEYS_WRITTEN} names a file that cannot be written ({type(error).__name__}). {_NOTHING_SENT} "
-                "Unset it for this server."
-            ) from error
-        name = next((name for name in _CERTIFICATES if os.environ.get(name)), None)
-        if name is None:
-            raise
-        raise NotConfiguredError(
-            f"{name} names no certificates that can be read ({type(error).__name__}). {_NOTHING_SENT} "
-            "Let it name a file in PEM format, or unset it for this server."
-        ) from error
 
 
 def _refused_proxy(name: str) -> str:

@@ -29,6 +29,8 @@ class Task:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     images: tuple[TaskImage, ...] = ()
+    units: float | None = None
+    """What it cost, as far as Kling says so, which it does when the task has ended."""
 
 
 def status_of(word: str | None) -> tuple[Status, str | None]:

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, cast
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from kolors_mcp import errors
 from kolors_mcp.bounds import linear
@@ -31,6 +31,9 @@ def _readable_images(value: Any) -> Any:
     rows = cast("list[Any]", value)[:MAX_IMAGES]
     found = [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
     return [row for row in found if isinstance(row.get("url"), str) and _is_link(row["url"])]
+
+
+Units = Annotated[float | None, Field(ge=0, le=1_000_000, allow_inf_nan=False), Lenient]
 
 
 class KlingImage(Answer):
@@ -62,6 +65,8 @@ class KlingTask(Answer):
     updated_at: Moment = None
     task_info: Annotated[KlingInfo | None, Lenient] = None
     task_result: Annotated[KlingResult | None, Lenient] = None
+    final_unit_deduction: Units = None
+    """Text, of a task that has ended (vendor)."""
 
     @property
     def reference(self) -> str | None:
@@ -94,6 +99,7 @@ class KlingTask(Answer):
                 TaskImage(number if image.index is None else image.index, image.url)
                 for number, image in enumerate(self.images)
             ),
+            units=self.final_unit_deduction,
         )
 
 

@@ -44,6 +44,8 @@ class Job:
     """When the last piece of a request was about to leave, the last time; until then Kling cannot have taken it."""
     final_at: float | None = None
     """When Kling finished it, as far as Kling says, else when that was seen."""
+    units: float | None = None
+    """What Kling says that the finished task cost."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from kolors_mcp.ledger.database import Database
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.pruning import Pruner
 from kolors_mcp.ledger.reserving import Reserving
-from kolors_mcp.ledger.rows import ADOPT, Found, Whose, doubts_of, jobs_with, key, latest_of, newest, one_of
+from kolors_mcp.ledger.rows import ADOPT, Found, Whose, doubts_of, jobs_with, key, latest_of, one_of
 from kolors_mcp.ledger.schema import CLOCK, PRUNED_AT, facts_of, note, prepare
 from kolors_mcp.ledger.states import JobState
 from kolors_mcp.ledger.timing import LedgerTime
@@ -141,22 +141,29 @@ class Ledger:
         keys = [key(reference) for reference in references]
         await self._transactions.write(lambda connection, now: leases.renew(connection, now, self.holder, keys))
 
-    async def created(self, reference: str, task_id: str, status: str | None, finished_at: float | None = None) -> None:
+    async def created(
+        self,
+        reference: str,
+        task_id: str,
+        status: str | None,
+        units: float | None = None,
+        finished_at: float | None = None,
+    ) -> None:
         """Write down that Kling has the task. Whatever was thought before, this is the truth and stays.
 
         Args:
             reference: Of the create.
             task_id: Kling's.
             status: Kling's word for it.
+            units: What it cost, if it has ended.
             finished_at: When it ended, by Kling's clock, if it has.
 
         Raises:
             LedgerError: The reference was never reserved.
         """
-        if not await self._change(
-            reference, "created", lambda now: outcomes.task_values(task_id, status, finished_at, now)
-        ):
-            await self.seen(task_id, status, finished_at)
+        task = outcomes.Seen(task_id, status, units, finished_at)
+        if not await self._change(reference, "created", lambda now: {**task.named, **task.values(now)}):
+            await self._see(task)
 
     async def refused(self, reference: str, code: int | None = None) -> None:
         """Write down that certainly nothing was created. Has no effect on a created one.
@@ -174,17 +181,14 @@ class Ledger:
         """
         await self._change(reference, "unconfirmed", lambda _now: {})
 
-    async def seen(self, task_id: str, status: str | None, finished_at: float | None = None) -> None:
-        """Write down Kling's word for a task, as `created`; a final one stays. Tasks from elsewhere are passed over."""
-        news = outcomes.news_of(task_id, self._account(), status)
-        if status is None or not await self._transactions.read(lambda connection, _: newest(connection, news, 1)):
-            # Most looks at a running task bring no news, and cost no write.
-            return
+    async def seen(
+        self, task_id: str, status: str | None, units: float | None = None, finished_at: float | None = None
+    ) -> None:
+        """Write down how a task stands, as `created`; a final word stays, and so does its price.
 
-        def writing(connection: Connection, now: float) -> None:
-            outcomes.write_status(connection, now, news, outcomes.status_values(status, finished_at, now))
-
-        await self._transactions.write(writing)
+        Tasks that are not in the ledger are passed over.
+        """
+        await self._see(outcomes.Seen(task_id, status, units, finished_at))
 
     async def saved(self, reference_or_task_id: str, index: int, path: str) -> None:
         """Write down where a picture of a created task was saved. What is not in the ledger is passed over."""
@@ -243,6 +247,14 @@ class Ledger:
 
             found = await self._transactions.write(writing)
         return [one.job for one in found]
+
+    async def _see(self, task: outcomes.Seen) -> None:
+        if task.status is None:
+            return
+        account = self._account()
+        # Most looks at a running task bring no news, and cost no write.
+        if await self._transactions.read(lambda connection, _: task.is_news(connection, account)):
+            await self._transactions.write(lambda connection, now: task.write(connection, account, now))
 
     async def _held(self, change: Callable[..., bool], reference: str, turn: int) -> bool:
         ours = key(reference)

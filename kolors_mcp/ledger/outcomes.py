@@ -1,6 +1,7 @@
 """What became of a create, written down: that it was made, refused or is in doubt, how it stands, what was saved."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -25,41 +26,57 @@ def is_known(connection: Connection, reference: str) -> bool:
     return bool(newest(connection, C.reference == key(reference), 1))
 
 
-def task_values(task_id: str, status: str | None, finished_at: float | None, now: float) -> dict[str, Any]:
-    """Return what is written down of a task that Kling has."""
-    return {"task_id": key(task_id), "code": None, **status_values(status, finished_at, now)}
+@dataclass(frozen=True)
+class Seen:
+    """What Kling says of a task."""
 
+    task_id: str
+    status: str | None
+    units: float | None = None
+    """What it cost, if it has ended."""
+    finished_at: float | None = None
+    """When it ended, by Kling's clock, which may be another than the ledger's; None if Kling did not say."""
 
-def status_values(status: str | None, finished_at: float | None, now: float) -> dict[str, Any]:
-    """Return what is written down of Kling's word for a task.
+    @property
+    def named(self) -> dict[str, Any]:
+        """What is written down of it once."""
+        return {"task_id": key(self.task_id), "code": None}
 
-    Args:
-        status: The word.
-        finished_at: When the task ended, by Kling's clock, which may be another than the ledger's; None if it did not
-            say so.
-        now: What time it is; it has not ended later.
-    """
-    values: dict[str, Any] = {"status": word(status)}
-    if status in FINAL:
-        values["final_at"] = now if finished_at is None else min(finished_at, now)
-    return values
+    def values(self, now: float) -> dict[str, Any]:
+        """Return what is written down of how it stands."""
+        values: dict[str, Any] = {"status": word(self.status)}
+        if self.status in FINAL:
+            # Whatever Kling's clock shows, it has not ended later than now.
+            values["final_at"] = now if self.finished_at is None else min(self.finished_at, now)
+            values["units"] = self.units
+        return values
 
+    def is_news(self, connection: Connection, account: str | None) -> bool:
+        """Whether there is anything to write down; a final word stays, and so does its price."""
+        news = or_(self._moved(account), self._priced(account)) if self._is_price else self._moved(account)
+        return bool(newest(connection, news, 1))
 
-def news_of(task_id: str, account: str | None, status: str | None) -> ColumnElement[bool]:
-    """The rows to which Kling's word for a task is news; a final word stays."""
-    return and_(
-        C.task_id == key(task_id),
-        C.account == account,
-        C.status.is_distinct_from(word(status)),
-        or_(C.status.is_(None), C.status.not_in(FINAL)),
-    )
+    def write(self, connection: Connection, account: str | None, now: float) -> None:
+        """Write down how it stands."""
+        new = {**self.values(now), "updated_at": now}
+        bound = {f"new_{name}": value for name, value in new.items()}
+        connection.execute(update(TRY_ONS).where(self._moved(account)).values(_new(tuple(new))), bound)
+        if self._is_price:
+            connection.execute(update(TRY_ONS).where(self._priced(account)).values(units=self.units))
 
+    @property
+    def _is_price(self) -> bool:
+        return self.units is not None and self.status in FINAL
 
-def write_status(connection: Connection, now: float, news: ColumnElement[bool], values: Mapping[str, Any]) -> None:
-    """Write down Kling's word for a task."""
-    new = {**values, "updated_at": now}
-    bound = {f"new_{name}": value for name, value in new.items()}
-    connection.execute(update(TRY_ONS).where(news).values(_new(tuple(new))), bound)
+    def _moved(self, account: str | None) -> ColumnElement[bool]:
+        is_new = C.status.is_distinct_from(word(self.status))
+        return and_(self._called(account), is_new, or_(C.status.is_(None), C.status.not_in(FINAL)))
+
+    def _priced(self, account: str | None) -> ColumnElement[bool]:
+        return and_(self._called(account), C.status == word(self.status), C.units.is_(None))
+
+    def _called(self, account: str | None) -> ColumnElement[bool]:
+        return and_(C.task_id == key(self.task_id), C.account == account)
 
 
 def write_saved(connection: Connection, now: float, which: ColumnElement[bool], index: int, path: str) -> None:

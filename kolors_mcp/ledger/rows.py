@@ -202,6 +202,7 @@ def job_of(row: Row[Any]) -> Job:
         turn=row.turn,
         posted_at=row.posted_at,
         final_at=row.final_at,
+        units=row.units,
     )
 
 

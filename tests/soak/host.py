@@ -14,7 +14,7 @@ HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"na
 LONGEST_LINE = 32_000_000
 """Bytes."""
 START_SECONDS, END_SECONDS = 90.0, 10.0
-TESTS = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Gone(Exception):  # noqa: N818  (what is meant to happen)
@@ -23,6 +23,9 @@ class Gone(Exception):  # noqa: N818  (what is meant to happen)
 
 class Server:
     """A server that is there again some moments after it was killed."""
+
+    python = sys.executable
+    """What runs it."""
 
     def __init__(self, number: int, environment: Mapping[str, str], log: Path, without: str | None) -> None:
         """Start nothing yet.
@@ -39,9 +42,9 @@ class Server:
         self.killed = 0
         self.died = 0
         """How often it ended although nobody had killed it."""
-        program = ["-m", "kolors_mcp"] if without is None else ["-m", "soak.without", without]
-        self._command = [sys.executable, *program]
-        self._environment = {**environment, "PYTHONPATH": str(TESTS)} if without else dict(environment)
+        program = ["-m", "kolors_mcp"] if without is None else ["-m", "tests.soak.without", without]
+        self._command = [self.python, *program]
+        self._environment = dict(environment)
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -64,6 +67,8 @@ class Server:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env=self._environment,
+                # There, the module that switches a guard off is found.
+                cwd=ROOT,
                 limit=LONGEST_LINE,
             )
         self._reading = asyncio.create_task(self._read(self._process))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from postgres import running
+from tests.support.postgres import running
 
 DATABASES = ("sqlite", "postgresql")
 

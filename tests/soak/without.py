@@ -1,4 +1,4 @@
-"""Runs the server with one of its guards switched off: `python -m soak.without join`. The soak has to find the fault.
+"""Runs the server without one of its guards: `python -m tests.soak.without join`. The soak has to find the fault.
 
 This is the only place of the soak that knows how the product is made inside: one small table.
 """

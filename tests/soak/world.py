@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from commands import environment
+from tests.support.commands import environment
 
 from .callers import Callers, Said, Wish
 from .host import Server

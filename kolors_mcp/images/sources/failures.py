@@ -1,13 +1,15 @@
 """What is said where a link could not be fetched: one refusal for whatever went wrong on the way."""
 
 import logging
-import ssl
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import httpcore
 
+from kolors_mcp.egress.certificates import fault_of
+from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sources.network import NotPublicError
+from kolors_mcp.images.sources.network import NotPublicError, NotResolvedError
 from kolors_mcp.images.sources.pace import CrumbsError
 from kolors_mcp.images.sources.waits import TooSlowError
 
@@ -16,14 +18,48 @@ _logger = logging.getLogger(__name__)
 
 def failed(error: Exception, host: str) -> RefusalError:
     """Return what is said about an exchange that ended with `error`; `host` is quoted already."""
-    if isinstance(error, NotPublicError):
+    return _refused_before(error, host) or _failed_after(error, host)
+
+
+def _refused_before(error: Exception, host: str) -> RefusalError | None:
+    """Return what is said where nothing was asked of the server; None if something may have been."""
+    if isinstance(error, NotConfiguredError):
+        return RefusalError(f"cannot be fetched: {error} Or give the picture as a file.")
+    if isinstance(error, NotResolvedError):
         return RefusalError(
-            f"cannot be fetched: {host} does not lead to the public internet. Check the link, or download the "
-            "picture and give the file; a server you trust can be added to KOLORS_ALLOWED_HOSTS."
+            f"cannot be fetched: the name {host} cannot be resolved. Check the link and this machine's network, or "
+            "download the picture and give the file.",
+            transient=True,
         )
+    if isinstance(error, NotPublicError):
+        return RefusalError(f"cannot be fetched: {_not_public(host, error.fake_ranges)}")
     if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout):
-        reason = "its certificate is not valid" if _is_certificate_problem(error) else "it cannot be reached"
-        return RefusalError(f"cannot be fetched from {host}: {reason}. Check the link, or try again.", transient=True)
+        if (fault := fault_of(error)) is not None:
+            return RefusalError(
+                f"cannot be fetched from {host}: {fault.what}. {fault.remedy} Or give the picture as a file.",
+                transient=True,
+            )
+        return RefusalError(
+            f"cannot be fetched from {host}: it cannot be reached. Check the link, or try again.", transient=True
+        )
+    return None
+
+
+def _not_public(host: str, fake_ranges: Sequence[str]) -> str:
+    if not fake_ranges:
+        return (
+            f"{host} does not lead to the public internet. Check the link, or download the picture and give the file; "
+            "a server you trust can be added to KOLORS_ALLOWED_HOSTS."
+        )
+    ranges = ",".join(fake_ranges)
+    return (
+        f'this network resolves {host} into {ranges}, where proxies with "fake IP" (Clash, Surge, sing-box) put every '
+        f"name. Add {ranges} to KOLORS_ALLOWED_HOSTS and start the server again, or download the picture and give the "
+        "file."
+    )
+
+
+def _failed_after(error: Exception, host: str) -> RefusalError:
     if isinstance(error, CrumbsError):
         return RefusalError(
             f"cannot be fetched: {host} sends it in too many small pieces. Download it and give the file."
@@ -57,11 +93,3 @@ def refused_by_status(status: int, host: str) -> RefusalError:
     return RefusalError(
         f"cannot be fetched: {host} answered {status}. Check the link, or download it and give the file."
     )
-
-
-def _is_certificate_problem(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

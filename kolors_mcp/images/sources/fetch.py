@@ -1,7 +1,7 @@
 """Fetches a link that somebody else chose: public hosts only, within one deadline and a number of bytes."""
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -13,10 +13,11 @@ import httpx
 from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp import __version__
+from kolors_mcp.egress.allowed import AllowedHosts
+from kolors_mcp.egress.certificates import trusted_certificates
 from kolors_mcp.images import limits
 from kolors_mcp.images.formats.sniff import HEAD, is_page, kind_of
 from kolors_mcp.images.refusal import RefusalError
-from kolors_mcp.images.sources.certificates import trusted_certificates
 from kolors_mcp.images.sources.failures import failed, refused_by_status
 from kolors_mcp.images.sources.links import check_link, join_link, show_host
 from kolors_mcp.images.sources.network import PinnedBackend
@@ -66,7 +67,7 @@ class Fetcher:
 
     Args:
         backend: The way out.
-        allowed_hosts: `host` or `host:port` that may be fetched from at other ports than the usual ones.
+        allowed_hosts: Entries of the setting, for those that may be fetched from at other ports than the usual ones.
         ssl_context: Which certificates are trusted; the usual ones by default.
         costs: What a fetch may take.
     """
@@ -74,13 +75,13 @@ class Fetcher:
     def __init__(
         self,
         backend: PinnedBackend,
-        allowed_hosts: frozenset[str],
+        allowed_hosts: Iterable[str],
         *,
         ssl_context: ssl.SSLContext | None = None,
         costs: FetchLimits | None = None,
     ) -> None:
         self._backend = backend
-        self._allowed_hosts = allowed_hosts
+        self._allowed_hosts = AllowedHosts(allowed_hosts)
         self._ssl_context = ssl_context
         self._limits = costs or FetchLimits()
         self._hosts = Lines(self._limits.per_host)

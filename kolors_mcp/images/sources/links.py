@@ -5,9 +5,9 @@ from urllib.parse import urljoin
 
 import httpx
 
+from kolors_mcp.egress.allowed import AllowedHosts
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.addresses import literal
-from kolors_mcp.images.sources.network import is_excepted
 
 _PORTS = {"http": 80, "https": 443}
 _MAX_LINK_CHARACTERS = 16_384
@@ -17,12 +17,12 @@ _ENDLESS_HOST = re.compile(r"(?:[a-z][a-z0-9+.\-]*+:)?//[^/?#]{1024}", re.IGNORE
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z", re.IGNORECASE)
 
 
-def check_link(link: str, allowed_hosts: frozenset[str]) -> httpx.URL:
+def check_link(link: str, allowed_hosts: AllowedHosts) -> httpx.URL:
     """Return the link if its form is one that may be fetched; where it leads is judged when it is dialled.
 
     Args:
         link: An http or https link, or anything else.
-        allowed_hosts: `host` or `host:port` that may be fetched from at other ports than the usual ones.
+        allowed_hosts: Whose other ports than the usual ones may be fetched from.
 
     Raises:
         RefusalError: It may not.
@@ -41,7 +41,7 @@ def check_link(link: str, allowed_hosts: frozenset[str]) -> httpx.URL:
     if url.userinfo:
         raise RefusalError("is a link with a name or password in it; those are never sent. Give it without.")
     port = _PORTS[url.scheme] if url.port is None else url.port
-    if port not in _PORTS.values() and not is_excepted(host, port, allowed_hosts):
+    if port not in _PORTS.values() and not (allowed_hosts.name(host, port) or allowed_hosts.cover(host)):
         raise RefusalError(
             f"is a link to port {port}; only 80 and 443 are fetched from. A server you trust can be added to "
             "KOLORS_ALLOWED_HOSTS."

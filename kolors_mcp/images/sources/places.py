@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from kolors_mcp.images.sources.addresses import behind_translator
+from kolors_mcp.images.sources.addresses import behind_prefix
 
 _IPV6_NETWORK_BITS = 64
 """What one customer of a provider has at least: all its addresses count as one."""
@@ -58,9 +58,7 @@ class Places:
 
 def _neighbourhood(address: str) -> str:
     """Return what counts as one: an IPv4 address, however it is written, or an IPv6 network of one owner."""
-    parsed = ipaddress.ip_address(behind_translator(address) or address)
+    parsed = ipaddress.ip_address(behind_prefix(address) or address)
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((int(parsed), _IPV6_NETWORK_BITS), strict=False))

@@ -1,0 +1,1 @@
+"""Input that is changed in many ways, by a seed: `make fuzz`."""

@@ -1,0 +1,86 @@
+"""What decoding a picture may take: told before it begins, kept low while it runs, and bounded by the system."""
+
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kolors_mcp.errors import PictureRefusedError
+from tests.images.test_images_hostile import BMP_BOMB, riff
+from tests.images.test_images_worker import Place, high_water
+from tests.support.images_support import chunk, opened
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
+]
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    made = Place()
+    yield made
+    await made.pictures.aclose()
+
+
+def zeros(width: int, height: int, *, colour: int, samples: int) -> bytes:
+    """A PNG of nothing but zeros, made without holding it."""
+    packer = zlib.compressobj(1)
+    rows = b"".join(packer.compress(bytes(1 + width * samples)) for _ in range(height)) + packer.flush()
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+LOSSLESS = b"/" + struct.pack("<I", 8_999 | 8_999 << 14) + bytes(20)
+TOO_LARGE = {
+    "WebP": (riff(b"VP8L" + struct.pack("<I", len(LOSSLESS)) + LOSSLESS), "9000 x 9000", 15),
+    "BMP": (
+        b"BM" + BMP_BOMB.replace(struct.pack("<i", 60_000), struct.pack("<i", 9_400)) + bytes(50),
+        "9400 x 9400",
+        50,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_LARGE)
+async def test_what_would_take_too_much_memory_is_refused_before_it_is_decoded(place: Place, kind: str) -> None:
+    data, size, most = TOO_LARGE[kind]
+    with pytest.raises(PictureRefusedError) as refusal:
+        await place.prepare(data)
+    assert str(refusal.value) == (
+        f"human_image declares {size} pixels; at most {most} megapixels of its kind can be opened. "
+        "Ask for a smaller version."
+    )
+    assert high_water(place.pid) < 60_000_000
+
+
+async def test_a_large_clear_picture_is_flattened_and_shrunk_without_a_second_copy(place: Place) -> None:
+    data = zeros(5_500, 5_500, colour=6, samples=4)
+    assert len(data) < 1_000_000
+    sent = opened(await place.prepare(data))
+    assert sent.size == (4_000, 4_000)
+    assert sent.convert("RGB").getpixel((2_000, 2_000)) == (255, 255, 255)
+    # The picture as it was and as it will be, and the process itself; a copy more would be another 121 MB.
+    assert high_water(place.pid) < 4 * 5_500**2 + 4 * 4_000**2 + 75_000_000
+
+
+MEMORY = """
+import sys
+from kolors_mcp.images.worker import boundaries
+from kolors_mcp.images.worker.messages import Given, Request
+if sys.argv[1] == "bounded":
+    boundaries.set_for(Request("verify", (Given("WebP", 100, handed=True),)))
+try:
+    print(len(bytes(500_000_000)))  # taken from the system, and not touched
+except MemoryError:
+    print("no memory")
+"""
+
+
+@pytest.mark.parametrize(("how", "said"), [("bounded", "no memory"), ("free", "500000000")])
+def test_a_decoder_cannot_take_more_memory_than_a_picture_may(how: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", MEMORY, how], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said

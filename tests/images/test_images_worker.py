@@ -1,0 +1,278 @@
+"""Pictures are decoded in a process that can be ended: what ends it, what it is given, and what is left of it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.errors import PictureRefusedError
+from kolors_mcp.images import limits
+from kolors_mcp.images.pictures import Pictures
+from kolors_mcp.images.worker.pool import Decoders
+from kolors_mcp.images.worker.process import Process, environment
+from tests.support.images_support import InProcess, assert_nothing_but_picture, b64, encoded, jpeg, opened, quarters
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc, and stops them"),
+]
+
+WEBP = encoded(quarters(), "WEBP", quality=90)
+CANNOT = (
+    "human_image is a WebP that cannot be opened here; it needs too much memory or time. "
+    "Save it as a smaller JPEG first."
+)
+
+
+class Held:
+    """A clock whose waits end when the test says so."""
+
+    def __init__(self) -> None:
+        self._begun: dict[float, anyio.Event] = {}
+        self._over: dict[float, anyio.Event] = {}
+
+    def forget(self) -> None:
+        self._begun.clear()
+        self._over.clear()
+
+    async def sleep(self, seconds: float) -> None:
+        self._begun.setdefault(seconds, anyio.Event()).set()
+        await self._over.setdefault(seconds, anyio.Event()).wait()
+
+    async def begun(self, seconds: float) -> None:
+        await self._begun.setdefault(seconds, anyio.Event()).wait()
+
+    def end(self, seconds: float) -> None:
+        self._over[seconds].set()
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; one that only waits to be counted has, once the last of its threads is gone."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[0] == "Z" and threads == 1
+
+
+async def until_gone(pid: int) -> None:
+    while not gone(pid):
+        await anyio.lowlevel.checkpoint()
+
+
+def high_water(pid: int) -> int:
+    """Bytes that a process held at most."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def environment_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text(encoding="utf-8")
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+class Place:
+    """Pictures with real processes and a clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.clock = Held()
+        self.decoders = Decoders(Clock(sleep=self.clock.sleep))
+        self.pictures = Pictures(folders=[], decoder=self.decoders)
+
+    async def prepare(self, data: bytes = WEBP) -> bytes:
+        return b"".join((await self.pictures.prepare(b64(data), "human_image")).blocks())
+
+    @property
+    def pid(self) -> int:
+        """The process that was used last."""
+        pid = self.decoders.idle[-1].pid
+        assert pid is not None
+        return pid
+
+    async def stopped(self) -> int:
+        """Have a process, and stop it as a decoder would that never ends."""
+        await self.prepare()
+        os.kill(self.pid, signal.SIGSTOP)
+        self.clock.forget()
+        return self.pid
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    made = Place()
+    yield made
+    await made.pictures.aclose()
+
+
+@pytest.mark.parametrize("hands_over", [True, False])
+async def test_the_process_makes_what_the_server_would_from_memory_and_from_a_file(
+    tmp_path: Path, hands_over: bool
+) -> None:
+    (tmp_path / "photo").write_bytes(WEBP)
+    decoders = Decoders(start=lambda: Process(hands_over=hands_over))
+    theirs, ours = (Pictures(folders=[tmp_path], decoder=decoder) for decoder in (decoders, InProcess()))
+    for reference in (b64(WEBP), str(tmp_path / "photo")):
+        made, expected = [await pictures.prepare(reference, "human_image") for pictures in (theirs, ours)]
+        assert b"".join(made.blocks()) == b"".join(expected.blocks())
+        assert made.notes == expected.notes == ("converted from WebP to JPEG",)
+    data, shrunk = await theirs.for_host(WEBP)
+    assert (opened(data).size, shrunk) == ((640, 480), False)
+    assert opened(await theirs.side_by_side(WEBP, data)).width <= limits.PREVIEW_SIDE
+    outfit = await theirs.outfit(b64(WEBP), b64(encoded(quarters((400, 500)), "GIF")))
+    assert_nothing_but_picture(b"".join(outfit.blocks()))
+    with pytest.raises(PictureRefusedError, match=r"^lower_cloth_image is a WebP that cannot be opened; it is damaged"):
+        await theirs.outfit(b64(WEBP), b64(WEBP[:200]))
+    assert len(decoders.idle) == 1
+    await theirs.aclose()
+
+
+async def test_a_picture_that_fits_starts_no_process(place: Place) -> None:
+    assert await place.prepare(jpeg()) == jpeg()
+    assert place.decoders.idle == ()
+    await place.prepare()
+    assert len(place.decoders.idle) == 1
+
+
+async def test_a_decoder_that_never_ends_is_ended_at_its_time_and_the_next_picture_works(place: Place) -> None:
+    stuck = await place.stopped()
+    said: list[str] = []
+
+    async def hostile() -> None:
+        with pytest.raises(PictureRefusedError) as refusal:
+            await place.prepare()
+        said.append(str(refusal.value))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hostile)
+        await place.clock.begun(limits.DECODING_SECONDS)
+        assert said == []
+        place.clock.end(limits.DECODING_SECONDS)
+    assert said == [CANNOT]
+    place.clock.forget()
+    assert opened(await place.prepare()).size == (640, 480)
+    assert place.pid != stuck
+    await until_gone(stuck)
+
+
+async def test_whoever_is_cancelled_ends_the_decoding_at_once(place: Place) -> None:
+    stuck = await place.stopped()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(place.prepare)
+        await place.clock.begun(limits.DECODING_SECONDS)
+        tasks.cancel_scope.cancel()
+    await until_gone(stuck)
+    assert opened(await place.prepare()).size == (640, 480)
+
+
+async def test_two_that_never_end_hold_both_places_until_they_are_given_up(place: Place) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(place.prepare)
+        tasks.start_soon(place.prepare)
+    stuck = [process.pid or 0 for process in place.decoders.idle]
+    assert len(stuck) == 2
+    for pid in stuck:
+        os.kill(pid, signal.SIGSTOP)
+    innocent: list[bytes] = []
+
+    async def third() -> None:
+        innocent.append(await place.prepare())
+
+    async with anyio.create_task_group() as waiting, anyio.create_task_group() as tasks:
+        tasks.start_soon(place.prepare)
+        tasks.start_soon(place.prepare)
+        while place.decoders.idle:
+            await anyio.lowlevel.checkpoint()
+        waiting.start_soon(third)
+        tasks.cancel_scope.cancel()
+    assert len(innocent) == 1
+    for pid in stuck:
+        await until_gone(pid)
+
+
+async def test_a_process_that_was_killed_before_it_took_a_picture_is_replaced_unnoticed(place: Place) -> None:
+    stuck = await place.stopped()
+    made: list[bytes] = []
+
+    async def lucky() -> None:
+        made.append(await place.prepare())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lucky)
+        await place.clock.begun(limits.DECODING_SECONDS)
+        os.kill(stuck, signal.SIGKILL)
+    assert opened(made[0]).size == (640, 480)
+    # The same while it has nothing to do.
+    idle = place.pid
+    os.kill(idle, signal.SIGKILL)
+    await until_gone(idle)
+    assert await place.prepare() == made[0]
+    assert place.pid != idle
+
+
+async def test_an_idle_process_is_ended_after_a_while_and_all_with_the_server(place: Place) -> None:
+    await place.prepare()
+    idle = place.pid
+    await place.clock.begun(limits.IDLE_SECONDS)
+    assert not gone(idle)
+    place.clock.end(limits.IDLE_SECONDS)
+    await until_gone(idle)
+    place.clock.forget()
+    await place.prepare()
+    last = place.pid
+    await place.pictures.aclose()
+    assert gone(last)
+
+
+async def test_nothing_is_left_of_processes_that_were_killed(place: Place) -> None:
+    stuck = await place.stopped()
+    before = open_files()
+    for _ in range(3):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(place.prepare)
+            await place.clock.begun(limits.DECODING_SECONDS)
+            tasks.cancel_scope.cancel()
+        await until_gone(stuck)
+        stuck = await place.stopped()
+    while open_files() > before:
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_no_secret_reaches_the_process_and_it_finds_what_we_find(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KLING_API_KEY", "made-up-key")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:made-up@proxy.example")
+    await place.prepare()
+    given = environment_of(place.pid)
+    assert "made-up" not in given
+    assert {entry.partition("=")[0] for entry in given.split("\0") if entry} == environment().keys()
+    assert environment(["", "relative", "/a", "/b"])["PYTHONPATH"] == "/a:/b"
+
+
+def test_the_process_ends_with_the_one_that_started_it() -> None:
+    code = (
+        "import anyio, base64, os, signal, sys\n"
+        "from kolors_mcp.images.pictures import Pictures\n"
+        "async def main():\n"
+        "    pictures = Pictures(folders=[])\n"
+        "    await pictures.prepare('data:;base64,' + sys.stdin.readline().strip(), 'human_image')\n"
+        "    print(pictures._decoder.idle[0].pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "anyio.run(main)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=b64(WEBP), capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    pid = int(done.stdout)
+    while not gone(pid):
+        os.sched_yield()

@@ -1,0 +1,72 @@
+"""Two pictures share the memory for decoding; one that needs more of it is decoded alone, and no other with it."""
+
+import sys
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from kolors_mcp.images import limits
+from kolors_mcp.images.worker.messages import Request
+from tests.images.test_images_memory import zeros
+from tests.images.test_images_worker import WEBP, Place, high_water
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
+]
+
+DEAR = zeros(6_000, 5_000, colour=6, samples=4)
+
+
+def watched(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, int]]:
+    """Write down what each request was given, and how many others were at work then."""
+    seen: list[tuple[int | None, int]] = []
+    at_work = 0
+    answer = place.decoders._answer  # pyright: ignore[reportPrivateUsage]  (nothing public shows shares)
+
+    async def answered(request: Request, *others: object) -> object:
+        nonlocal at_work
+        seen.append((request.memory, at_work))
+        at_work += 1
+        try:
+            return await answer(request, *others)  # pyright: ignore[reportArgumentType]  (passed on as they came)
+        finally:
+            at_work -= 1
+
+    monkeypatch.setattr(place.decoders, "_answer", answered)
+    return seen
+
+
+async def test_a_picture_that_takes_more_than_its_share_is_decoded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place()
+    seen = watched(place, monkeypatch)
+    async with anyio.create_task_group() as tasks:
+        for data in (DEAR, DEAR, WEBP, WEBP):
+            tasks.start_soon(place.prepare, data)
+    alone = [others for memory, others in seen if memory == limits.DECODING_BYTES]
+    assert alone == [0, 0]
+    shared = [others for memory, others in seen if memory == limits.DECODING_SHARE_BYTES]
+    assert len(shared) == 4
+    assert max(shared) == limits.MAX_DECODERS - 1
+    assert all(high_water(process.pid or 0) < 75_000_000 + limits.DECODING_BYTES for process in place.decoders.idle)
+    await place.pictures.aclose()
+
+
+async def test_whoever_gives_up_while_waiting_to_be_alone_leaves_the_places_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # How large the share is, does not matter here; what is larger than a small one is decoded sooner.
+    monkeypatch.setattr(limits, "DECODING_SHARE_BYTES", 40_000_000)
+    dear = zeros(3_000, 2_500, colour=6, samples=4)
+    place = Place()
+    seen = watched(place, monkeypatch)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(place.prepare, dear)
+        tasks.start_soon(place.prepare, dear)
+        while len(seen) < 3:
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    await place.prepare(dear)
+    assert seen[-1] == (limits.DECODING_BYTES, 0)
+    await place.pictures.aclose()

@@ -1,0 +1,385 @@
+"""The ledger's rules, one by one, on a SQLite file, in memory and on a real PostgreSQL."""
+
+import asyncio
+import dataclasses
+import threading
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from kolors_mcp.errors import DailyLimitError, LedgerError
+from kolors_mcp.ledger.job import Job, Reservation
+from tests.support.asking import DAY, HOUR, MINUTE, NOON, Asking, Hand, opened
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_new_wish_is_written_down_as_it_was_made(asking: Asking) -> None:
+    made = await asking.wish(model_name="kolors-virtual-try-on-v1-5", notes=("shrunk", "made upright"))
+    expected = Job(
+        reference="k-1",
+        user="local",
+        fingerprint="f-1",
+        model_name="kolors-virtual-try-on-v1-5",
+        state="sending",
+        task_id=None,
+        status=None,
+        created_at=NOON,
+        updated_at=NOON,
+        labels=("me.jpg", "shop.example"),
+        notes=("shrunk", "made upright"),
+        saved={},
+        code=None,
+        account="an-account",
+        endpoint="kolors-virtual-try-on",
+    )
+    assert made == Reservation(expected, is_new=True)
+    assert await asking.ledger.recent("local", 10) == [expected]
+
+
+async def test_a_created_task_is_known_by_both_its_names(asking: Asking) -> None:
+    reference = await asking.reserved()
+    asking.hand.now += 3
+    await asking.ledger.created(reference, "8812", "submitted")
+    job = await asking.job("8812")
+    assert job == await asking.job(reference)
+    assert (job.state, job.task_id, job.status) == ("created", "8812", "submitted")
+    assert (job.created_at, job.updated_at) == (NOON, NOON + 3)
+
+
+@pytest.mark.parametrize("status", [None, "submitted", "processing", "succeed"])
+async def test_the_same_wish_joins_for_ten_minutes(asking: Asking, status: str | None) -> None:
+    first = await asking.reserved()
+    assert await asking.joined() == first
+    await asking.ledger.created(first, "8812", status)
+    asking.hand.now += 10 * MINUTE - 1
+    assert await asking.joined() == first
+    asking.hand.now += 1
+    assert await asking.reserved() != first
+
+
+@pytest.mark.parametrize(
+    "other", [{"user": "another"}, {"fingerprint": "f-2"}, {"model_name": "kolors-virtual-try-on-v1"}]
+)
+async def test_another_wish_does_not_join(asking: Asking, other: dict[str, str]) -> None:
+    first = await asking.reserved()
+    second = await asking.reserved(**other)
+    assert (await asking.joined(), await asking.joined(**other)) == (first, second)
+
+
+async def test_a_wish_that_was_refused_or_failed_may_be_made_again(asking: Asking) -> None:
+    first = await asking.reserved()
+    await asking.ledger.refused(first, 1303)
+    second = await asking.reserved()
+    await asking.ledger.created(second, "8812", "processing")
+    await asking.ledger.seen("8812", "failed")
+    third = await asking.reserved()
+    assert len({first, second, third}) == 3
+    assert (await asking.job(first)).code == 1303
+
+
+async def test_a_fresh_wish_joins_nothing_and_is_the_one_that_is_joined_from_then_on(asking: Asking) -> None:
+    first = await asking.reserved()
+    second = await asking.reserved(fresh=True)
+    assert first != second
+    assert await asking.joined() == second
+
+
+async def test_a_doubt_keeps_the_wish_from_being_sent_again_for_ten_minutes_from_when_it_arose(asking: Asking) -> None:
+    first = await asking.reserved()
+    asking.hand.now += 2 * MINUTE
+    await asking.ledger.unconfirmed(first)
+    asking.hand.now += 5 * MINUTE
+    await asking.ledger.unconfirmed(first)
+    asking.hand.now += 5 * MINUTE - 1
+    assert await asking.joined() == first
+    asking.hand.now += 1
+    assert await asking.reserved() != first
+
+
+async def test_a_wish_whose_process_died_can_be_made_again_after_ten_minutes(asking: Asking) -> None:
+    first = await asking.reserved()
+    asking.hand.now += 10 * MINUTE
+    assert await asking.reserved() != first
+
+
+async def test_the_daily_limit_counts_what_may_have_cost_money(asking: Asking) -> None:
+    sending, created, doubtful, refused = [await asking.reserved(fingerprint=f"f-{n}", daily_limit=4) for n in range(4)]
+    await asking.ledger.created(created, "8812", "failed")
+    await asking.ledger.unconfirmed(doubtful)
+    with pytest.raises(DailyLimitError) as reached:
+        await asking.wish(fingerprint="f-4", daily_limit=4)
+    assert str(reached.value) == (
+        "Today's limit of 4 paid try-ons is reached (KOLORS_DAILY_LIMIT). No task was created. "
+        "It resets at 2025-10-11T00:00:00Z; create again after that."
+    )
+    assert (reached.value.limit, reached.value.resets_at) == (4, "2025-10-11T00:00:00Z")
+
+    await asking.ledger.refused(refused, 1102)
+    await asking.reserved(fingerprint="f-4", daily_limit=4)
+    assert await asking.joined(fingerprint="f-0", daily_limit=4) == sending
+    with pytest.raises(DailyLimitError):
+        await asking.wish(fingerprint="f-0", fresh=True, daily_limit=4)
+    await asking.reserved(user="another", daily_limit=4)
+    assert len(await asking.ledger.recent("local", 100)) == 5
+
+
+async def test_the_daily_limit_resets_at_midnight_utc(asking: Asking) -> None:
+    asking.hand.now = NOON + 12 * HOUR - 0.001
+    await asking.reserved(fingerprint="f-1", daily_limit=1)
+    with pytest.raises(DailyLimitError):
+        await asking.wish(fingerprint="f-2", daily_limit=1)
+    asking.hand.now += 0.001
+    await asking.reserved(fingerprint="f-2", daily_limit=1)
+
+
+async def test_nothing_takes_a_created_task_back(asking: Asking) -> None:
+    reference = await asking.reserved()
+    await asking.ledger.created(reference, "8812", "processing")
+    before = await asking.job(reference)
+    asking.hand.now += 1
+    await asking.ledger.refused(reference, 1201)
+    await asking.ledger.unconfirmed(reference)
+    await asking.ledger.created(reference, "9999", "submitted")
+    assert await asking.job(reference) == before
+
+
+async def test_a_doubt_ends_with_the_task_or_with_the_refusal(asking: Asking) -> None:
+    first, second = await asking.reserved(), await asking.reserved(fingerprint="f-2")
+    for reference in (first, second):
+        await asking.ledger.unconfirmed(reference)
+    await asking.ledger.created(first, "8812", "submitted")
+    await asking.ledger.refused(second)
+    assert [job.state for job in await asking.ledger.recent("local", 2)] == ["refused", "created"]
+    await asking.ledger.unconfirmed(second)
+    assert (await asking.job(second)).state == "refused"
+    assert await asking.ledger.doubts("local") == []
+
+
+async def test_a_task_that_turns_up_after_a_refusal_is_believed(asking: Asking) -> None:
+    reference = await asking.reserved()
+    await asking.ledger.refused(reference, 1201)
+    await asking.ledger.created(reference, "8812", "processing")
+    job = await asking.job("8812")
+    assert (job.state, job.code) == ("created", None)
+
+
+async def test_an_outcome_of_a_wish_that_was_never_written_down_is_an_error(asking: Asking) -> None:
+    for outcome in (
+        asking.ledger.created("k-0", "8812", "submitted"),
+        asking.ledger.refused("k-0", 1102),
+        asking.ledger.unconfirmed("k-0"),
+    ):
+        with pytest.raises(LedgerError, match="has no entry k-0"):
+            await outcome
+
+
+async def test_a_reference_can_be_reserved_once_only(asking: Asking) -> None:
+    await asking.reserved(reference="k-x")
+    with pytest.raises(LedgerError, match="failed"):
+        await asking.wish(reference="k-x", fresh=True)
+    assert len(await asking.ledger.recent("local", 10)) == 1
+
+
+@pytest.mark.parametrize("final", ["succeed", "failed"])
+async def test_a_final_status_stays(asking: Asking, final: str) -> None:
+    reference = await asking.reserved()
+    await asking.ledger.created(reference, "8812", "submitted")
+    for status in ("processing", None, final, "processing", "failed", "succeed"):
+        asking.hand.now += 1
+        await asking.ledger.seen("8812", status)
+    await asking.ledger.created(reference, "8812", "submitted")
+    job = await asking.job("8812")
+    assert (job.status, job.updated_at, job.final_at) == (final, NOON + 3, NOON + 3)
+
+
+async def test_what_a_task_cost_is_written_down_once_it_has_ended_and_stays(asking: Asking) -> None:
+    reference = await asking.reserved()
+    await asking.ledger.created(reference, "8812", "processing", 7.0)
+    assert ((await asking.job(reference)).final_at, (await asking.job(reference)).units) == (None, None)
+    asking.hand.now += 9
+    await asking.ledger.seen("8812", "succeed")
+    for status, units in (("failed", 5.0), ("succeed", 1.5), ("succeed", 2.0)):
+        asking.hand.now += 1
+        await asking.ledger.seen("8812", status, units)
+    job = await asking.job(reference)
+    assert (job.final_at, job.updated_at, job.units) == (NOON + 9, NOON + 9, 1.5)
+
+
+async def test_a_create_that_answers_twice_brings_its_news(asking: Asking) -> None:
+    reference = await asking.reserved()
+    await asking.ledger.created(reference, "8812", "submitted")
+    await asking.ledger.created(reference, "8812", "processing")
+    assert (await asking.job(reference)).status == "processing"
+
+
+async def test_tasks_from_elsewhere_are_passed_over(asking: Asking) -> None:
+    reference = await asking.reserved()
+    await asking.ledger.seen("9999", "succeed")
+    await asking.ledger.saved("9999", 0, "/pictures/0.png")
+    assert [(job.reference, job.status, job.saved) for job in await asking.ledger.recent("local", 9)] == [
+        (reference, None, {})
+    ]
+
+
+async def test_where_pictures_were_saved_is_kept_by_index(asking: Asking) -> None:
+    reference = await asking.reserved()
+    await asking.ledger.created(reference, "8812", "succeed")
+    await asking.ledger.saved("8812", 0, "/pictures/0.png")
+    await asking.ledger.saved(reference, 11, "/pictures/Ünï \udce9.png")
+    await asking.ledger.saved("8812", 0, "/pictures/0-again.png")
+    assert (await asking.job("8812")).saved == {0: "/pictures/0-again.png", 11: "/pictures/Ünï \udce9.png"}
+
+
+async def test_a_users_entries_are_invisible_to_others(asking: Asking) -> None:
+    reference = await asking.reserved(user="one")
+    await asking.ledger.created(reference, "8812", "processing")
+    doubtful = await asking.reserved(user="one", fingerprint="f-2")
+    await asking.ledger.unconfirmed(doubtful)
+    for name in (reference, "8812"):
+        assert await asking.ledger.find("one", name)
+        assert await asking.ledger.find("two", name) is None
+    assert await asking.ledger.find_many("two", ["8812"]) == {}
+    assert await asking.ledger.doubts("two") == []
+    assert await asking.ledger.recent("two", 10) == []
+
+
+async def test_a_page_of_tasks_is_looked_up_at_once(asking: Asking) -> None:
+    for number in range(3):
+        reference = await asking.reserved(fingerprint=f"f-{number}")
+        await asking.ledger.created(reference, f"task-{number * 600}", "processing")
+    found = await asking.ledger.find_many("local", [f"task-{number}" for number in range(1300)])
+    assert {task_id: job.fingerprint for task_id, job in found.items()} == {
+        "task-0": "f-0",
+        "task-600": "f-1",
+        "task-1200": "f-2",
+    }
+    assert await asking.ledger.find_many("local", []) == {}
+
+
+async def test_doubts_are_the_unconfirmed_and_those_that_have_been_sending_too_long(asking: Asking) -> None:
+    unconfirmed = await asking.reserved(fingerprint="f-1")
+    await asking.ledger.unconfirmed(unconfirmed)
+    abandoned = await asking.reserved(fingerprint="f-2")
+    created = await asking.reserved(fingerprint="f-3")
+    await asking.ledger.created(created, "8812", "processing")
+    asking.hand.now += 200
+    running = await asking.reserved(fingerprint="f-4")
+
+    async def doubts(older_than: float) -> list[str]:
+        return [job.reference for job in await asking.ledger.doubts("local", older_than=older_than)]
+
+    assert await doubts(0) == [running, abandoned, unconfirmed]
+    assert await doubts(200) == [abandoned, unconfirmed]
+    assert await doubts(201) == [unconfirmed]
+
+
+async def test_the_latest_entries_come_first_even_when_the_clock_was_set_back(asking: Asking) -> None:
+    first = await asking.reserved(fingerprint="f-1")
+    asking.hand.now -= HOUR
+    second = await asking.reserved(fingerprint="f-2")
+    third = await asking.reserved(fingerprint="f-3")
+    assert [job.reference for job in await asking.ledger.recent("local", 2)] == [third, second]
+    assert await asking.joined(fingerprint="f-1") == first
+
+
+async def test_rows_are_removed_after_35_days(asking: Asking) -> None:
+    await asking.reserved(fingerprint="f-1")
+    asking.hand.now += 1
+    second = await asking.reserved(fingerprint="f-2")
+    asking.hand.now = NOON + 35 * DAY + 1
+    assert await asking.ledger.prune() == 1
+    assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
+
+
+async def test_a_ledger_that_stays_open_for_weeks_prunes_itself(asking: Asking) -> None:
+    await asking.reserved(fingerprint="f-1")
+    asking.hand.now += 36 * DAY
+    second = await asking.reserved(fingerprint="f-2")
+    await asking.pruned()
+    assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
+
+
+@pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
+async def test_opening_prunes_at_most_once_a_day(url: str) -> None:
+    hand = Hand()
+    async with opened(url, hand) as asking:
+        await asking.reserved(fingerprint="f-1")
+        hand.now += 1000
+        await asking.reserved(fingerprint="f-2")
+    left: list[int] = []
+    for now in (NOON + 35 * DAY + 1, NOON + 35 * DAY + 1001, NOON + 36 * DAY + 1):
+        hand.now = now
+        async with opened(url, hand) as asking:
+            await asking.pruned()
+            left.append(len(await asking.ledger.recent("local", 9)))
+    assert left == [1, 1, 0]
+
+
+@pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
+async def test_everything_is_there_when_it_is_opened_again(url: str) -> None:
+    hand = Hand()
+    async with opened(url, hand) as asking:
+        first = await asking.reserved(notes=("shrunk",))
+        await asking.ledger.created(first, "8812", "succeed")
+        await asking.ledger.saved(first, 0, "/pictures/0.png")
+        await asking.ledger.refused(await asking.reserved(fingerprint="f-2"), 1303)
+        before = await asking.ledger.recent("local", 9)
+    async with opened(url, hand) as asking:
+        assert await asking.ledger.recent("local", 9) == before
+        assert await asking.joined() == first
+
+
+async def test_a_caller_who_goes_away_leaves_the_row_and_no_disorder(url: str) -> None:
+    inside, free = threading.Event(), threading.Event()
+    hand = Hand()
+
+    def wait_in_the_middle() -> None:
+        if threading.current_thread() is not threading.main_thread():
+            inside.set()
+            free.wait()
+
+    async with opened(url, hand) as asking:
+        hand.looked_at = wait_in_the_middle
+        leaving = asyncio.create_task(asking.wish())
+        await anyio.to_thread.run_sync(inside.wait)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        staying = asyncio.create_task(asking.wish())
+        looking = asyncio.create_task(asking.ledger.recent("local", 9))
+        # Both are on their way to the database when the one that was left there goes on.
+        await asyncio.sleep(0)
+        free.set()
+        made = await staying
+        await looking
+        assert not made.is_new
+        assert [job.reference for job in await asking.ledger.recent("local", 9)] == ["k-1"]
+
+
+async def test_labels_and_notes_are_shortened_to_harmless_lines(asking: Asking) -> None:
+    made = await asking.wish(labels=("a\x00b\u202e\n" + "x" * 900, ""), notes=("\ud800" * 9, "y" * 900, *["z"] * 90))
+    job = made.job
+    assert job.labels[0].startswith("a b xxx")
+    assert [len(label) for label in job.labels] == [200, 0]
+    assert (len(job.notes), max(map(len, job.notes))) == (20, 300)
+    assert await asking.job(job.reference) == job
+
+
+async def test_ids_that_no_database_can_hold_are_told_apart_all_the_same(asking: Asking) -> None:
+    odd = ["\x00", "\x00\x00", "\ud800", "\udfff", "u" * 9000, "u" * 9001, "?", ""]
+    references = {user: await asking.reserved(user=user) for user in odd}
+    for user, reference in references.items():
+        assert await asking.joined(user=user) == reference
+        await asking.ledger.created(reference, f"task of {user}", "\x00odd\n")
+        found = await asking.ledger.find_many(user, [f"task of {other}" for other in odd])
+        assert {task_id: job.reference for task_id, job in found.items()} == {f"task of {user}": reference}
+        assert (await asking.job(f"task of {user}", user)).status == "odd"
+    assert len(set(references.values())) == len(odd)
+
+
+async def test_an_entry_cannot_be_changed_by_whoever_got_it(asking: Asking) -> None:
+    job = await asking.job(await asking.reserved())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        job.state = "created"  # pyright: ignore[reportAttributeAccessIssue] (that is the point)

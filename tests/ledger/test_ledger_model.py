@@ -1,0 +1,308 @@
+"""Whatever is asked of the ledger in whatever order, it says what a few lines of plain Python say."""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio.from_thread
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType] (it has no types)
+)
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.errors import DailyLimitError
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.ledger import Ledger
+from tests.support.ledger_deeds import account
+from tests.support.postgres import Postgres
+
+START = 1_760_097_600.0
+TEN_MINUTES, DAY = 600.0, 86400.0
+LIMIT = 4
+
+users = st.sampled_from(["ann", "bob"])
+statuses = st.sampled_from(["submitted", "processing", "succeed", "failed", None])
+prices = st.sampled_from([None, 0.0, 1.5])
+
+
+class Rows:
+    """The ledger as a list."""
+
+    def __init__(self) -> None:
+        self.rows: list[Job] = []
+        self.pruned_at = START
+
+    def joined_by(self, user: str, fingerprint: str, model_name: str | None, now: float) -> Job | None:
+        wish = (user, fingerprint, model_name)
+        for row in reversed(self.rows):
+            since = row.updated_at if row.state == "unconfirmed" else row.created_at
+            good = row.state != "refused" and row.status != "failed" and now - since < TEN_MINUTES
+            if (row.user, row.fingerprint, row.model_name) == wish and good:
+                return row
+        return None
+
+    def spent_today(self, user: str, now: float) -> int:
+        today = datetime.fromtimestamp(now, UTC).date()
+        return sum(
+            row.user == user and row.state != "refused" and datetime.fromtimestamp(row.created_at, UTC).date() == today
+            for row in self.rows
+        )
+
+    def change(self, reference: str, now: float, **values: object) -> None:
+        if values.get("status") in ("succeed", "failed"):
+            values["final_at"] = now
+        self.rows = [
+            dataclasses.replace(row, updated_at=now, **values) if row.reference == reference else row  # pyright: ignore[reportArgumentType] (the caller's are right)
+            for row in self.rows
+        ]
+
+    def price(self, reference: str, status: str | None, units: float | None) -> None:
+        self.rows = [
+            dataclasses.replace(row, units=units)
+            if row.reference == reference and row.units is None and row.final_at and row.status == status
+            else row
+            for row in self.rows
+        ]
+
+    def named(self, reference: str) -> Job | None:
+        return next((row for row in self.rows if row.reference == reference), None)
+
+    def prune(self, now: float) -> int:
+        before, self.pruned_at = len(self.rows), now
+        self.rows = [row for row in self.rows if row.created_at >= now - 35 * DAY]
+        return before - len(self.rows)
+
+    def prune_daily(self, now: float) -> None:
+        if now >= self.pruned_at + DAY:
+            self.prune(now)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Asks the ledger and the list the same."""
+
+    references: Bundle[str] = Bundle("references")
+
+    @initialize()
+    def begin(self) -> None:
+        self.now = START
+        self.numbers = 0
+        self.model = Rows()
+        self.loop = anyio.from_thread.start_blocking_portal()
+        self.portal = self.loop.__enter__()
+        self.url = self.new_place()
+        self.ledger = self.portal.call(self.opened)
+
+    def new_place(self) -> str:
+        return "sqlite://"
+
+    async def opened(self) -> Ledger:
+        return await Ledger.open(
+            self.url,
+            clock=Clock(wall=lambda: self.now),
+            account=account,
+            kling_time=lambda: self.now,
+            server_time=lambda: self.now,
+        )
+
+    async def pruned(self) -> None:
+        if self.ledger.pruning is not None:
+            await self.ledger.pruning
+
+    def teardown(self) -> None:
+        self.portal.call(self.ledger.aclose)
+        self.loop.__exit__(None, None, None)
+
+    @rule(
+        target=references,
+        user=users,
+        fingerprint=st.sampled_from(["f-1", "f-2"]),
+        model_name=st.sampled_from([None, "v1"]),
+        fresh=st.booleans(),
+        limited=st.booleans(),
+    )
+    def wish(self, user: str, fingerprint: str, model_name: str | None, *, fresh: bool, limited: bool) -> str:
+        self.numbers += 1
+        reference = f"k-{self.numbers}"
+        self.model.prune_daily(self.now)
+        new = Job(
+            reference,
+            user,
+            fingerprint,
+            model_name,
+            "sending",
+            None,
+            None,
+            self.now,
+            self.now,
+            ("a", "b"),
+            (),
+            {},
+            None,
+            account(),
+            "kolors-virtual-try-on",
+        )
+        before = None if fresh else self.model.joined_by(user, fingerprint, model_name, self.now)
+        expected: Reservation | None = (
+            Reservation(new, is_new=True) if before is None else Reservation(before, is_new=False)
+        )
+        if before is None and limited and self.model.spent_today(user, self.now) >= LIMIT:
+            expected = None
+        elif before is None:
+            self.model.rows.append(new)
+
+        async def reserve() -> Reservation | None:
+            try:
+                asked = NewJob(reference, user, fingerprint, model_name, ("a", "b"), fresh=fresh)
+                return await self.ledger.reserve(asked, daily_limit=LIMIT if limited else None)
+            except DailyLimitError:
+                return None
+            finally:
+                await self.pruned()
+
+        assert self.portal.call(reserve) == expected
+        return reference
+
+    @rule(reference=references, status=statuses, units=prices)
+    def created(self, reference: str, status: str | None, units: float | None) -> None:
+        row = self.model.named(reference)
+        if row is None:
+            return
+        self.portal.call(self.ledger.created, reference, f"task of {reference}", status, units)
+        if row.state != "created":
+            values = {"state": "created", "task_id": f"task of {reference}", "status": status, "code": None}
+            self.model.change(reference, self.now, **values)
+        elif row.status not in ("succeed", "failed", status) and status is not None:
+            self.model.change(reference, self.now, status=status)
+        self.model.price(reference, status, units)
+
+    @rule(reference=references, code=st.sampled_from([None, 1102, 1303]))
+    def refused(self, reference: str, code: int | None) -> None:
+        row = self.model.named(reference)
+        if row is None:
+            return
+        self.portal.call(self.ledger.refused, reference, code)
+        if row.state in ("sending", "unconfirmed"):
+            self.model.change(reference, self.now, state="refused", code=code)
+
+    @rule(reference=references)
+    def unconfirmed(self, reference: str) -> None:
+        row = self.model.named(reference)
+        if row is None:
+            return
+        self.portal.call(self.ledger.unconfirmed, reference)
+        if row.state == "sending":
+            self.model.change(reference, self.now, state="unconfirmed")
+
+    @rule(reference=references, status=statuses, units=prices)
+    def seen(self, reference: str, status: str | None, units: float | None) -> None:
+        self.portal.call(self.ledger.seen, f"task of {reference}", status, units)
+        row = self.model.named(reference)
+        known = row is not None and row.task_id is not None and row.status not in ("succeed", "failed", status)
+        if known and status is not None:
+            self.model.change(reference, self.now, status=status)
+        self.model.price(reference, status, units)
+
+    @rule(reference=references, index=st.integers(0, 2), by_task=st.booleans())
+    def saved(self, reference: str, index: int, *, by_task: bool) -> None:
+        name = f"task of {reference}" if by_task else reference
+        self.portal.call(self.ledger.saved, name, index, f"/pictures/{self.numbers}.png")
+        row = self.model.named(reference)
+        if row is not None and row.state == "created":
+            saved = {**row.saved, index: f"/pictures/{self.numbers}.png"}
+            self.model.change(reference, self.now, saved=saved)
+
+    @rule(seconds=st.sampled_from([0.5, 59.0, 300.0, 599.0, 600.0, 3600.0, DAY / 2, DAY, 35 * DAY]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def prune(self) -> None:
+        assert self.portal.call(self.ledger.prune) == self.model.prune(self.now)
+
+    @rule(gone=consumes(references))
+    def forget(self, gone: str) -> None:
+        """Keep the drawn references few, so that the same ones come up again."""
+
+    @rule()
+    def start_again(self) -> None:
+        if self.url == "sqlite://":
+            return
+        self.portal.call(self.ledger.aclose)
+        self.ledger = self.portal.call(self.opened)
+        self.portal.call(self.pruned)
+        self.model.prune_daily(self.now)
+
+    @invariant()
+    def it_says_the_same(self) -> None:
+        for user in ("ann", "bob"):
+            mine = [row for row in reversed(self.model.rows) if row.user == user]
+            doubtful = [
+                row
+                for row in mine
+                if row.state == "unconfirmed" or (row.state == "sending" and row.created_at <= self.now - 150)
+            ]
+            tasks = {row.task_id: row for row in mine if row.task_id is not None}
+
+            async def found(user: str = user) -> tuple[list[Job], list[Job], dict[str, Job]]:
+                everything = [f"task of k-{number}" for number in range(1, self.numbers + 1)]
+                return (
+                    await self.ledger.recent(user, 999),
+                    await self.ledger.doubts(user, older_than=150),
+                    await self.ledger.find_many(user, everything),
+                )
+
+            assert self.portal.call(found) == (mine, doubtful, tasks)
+
+
+def run(machine: type[LedgerMachine], examples: int, phases: Sequence[Phase] = tuple(Phase)) -> None:
+    """Play `examples` games; the time of one depends on the disk, so there is no deadline."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=25,
+            deadline=None,
+            phases=phases,
+            report_multiple_bugs=False,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
+
+
+def test_in_memory_the_ledger_is_the_list_it_claims_to_be() -> None:
+    run(LedgerMachine, 6)
+
+
+def test_in_a_file_the_ledger_is_the_list_it_claims_to_be(tmp_path: Path) -> None:
+    class InAFile(LedgerMachine):
+        def new_place(self) -> str:
+            return f"sqlite:///{tmp_path / str(len(list(tmp_path.iterdir())))}/ledger.sqlite3"
+
+    run(InAFile, 3)
+
+
+def test_on_a_server_the_ledger_is_the_list_it_claims_to_be(postgres_server: Postgres) -> None:
+    class OnAServer(LedgerMachine):
+        def new_place(self) -> str:
+            return postgres_server.empty()
+
+    run(OnAServer, 3)
+
+
+def test_the_comparison_finds_a_ledger_that_forgets_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forgetful(_ledger: Ledger, _reference: str) -> None:
+        """Write nothing down."""
+
+    monkeypatch.setattr(Ledger, "unconfirmed", forgetful)
+    with pytest.raises(AssertionError):
+        run(LedgerMachine, 60, (Phase.generate,))

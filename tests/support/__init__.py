@@ -1,0 +1,1 @@
+"""What the tests are made with: whatever more than one of their files needs."""
