@@ -54,7 +54,7 @@ class Sending:
         """Give what is in flight a moment to end; what has not left whole by then never does, the rest is in doubt."""
         for abandoned in self._abandoned.values():
             abandoned.set()
-        until = self._clock.deadline(MAX_CLOSE_SECONDS, min_step=MAX_CLOSE_SECONDS - LAST_SENDS_SECONDS)
+        until = self._clock.deadline(MAX_CLOSE_SECONDS, min_step=max(0.0, MAX_CLOSE_SECONDS - LAST_SENDS_SECONDS))
         await self._sends.aclose(LAST_SENDS_SECONDS)
         await self._taken_back.aclose(until.left())
 
