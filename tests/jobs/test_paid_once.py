@@ -246,7 +246,9 @@ async def test_a_ledger_that_fails_after_the_payment_does_not_hide_the_task(
     assert world.posts == 1
 
 
-async def test_a_doubt_keeps_the_wish_from_being_paid_again_however_old_until_a_new_render_is_asked_for(world: World) -> None:
+async def test_a_doubt_of_any_age_keeps_the_wish_from_being_paid_again_unless_as_a_new_render(
+    world: World,
+) -> None:
     world.kling.faults.next_create(faults.Disconnect())
     async with world.server() as assistant:
         first = await assistant.create()

@@ -7,8 +7,8 @@ import pytest
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.job import NewJob
-from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.leases import LEASE_SECONDS
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.rows import Whose, joinable, spent_since
 from kolors_mcp.ledger.states import RULES, STATES, JobState, states_before
 from tests.support.ledger_deeds import account
