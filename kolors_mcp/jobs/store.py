@@ -10,6 +10,7 @@ from kolors_mcp.errors import LedgerError
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.doubt import Doubt, Look
 from kolors_mcp.ledger.job import Job
+from kolors_mcp.models import FINAL
 
 if TYPE_CHECKING:
     from kolors_mcp.ledger.ledger import Ledger
@@ -90,10 +91,6 @@ class Store:
         """Write down what looks have shown, by reference."""
         await self.write(lambda ledger: ledger.looked(looks))
 
-    async def created(self, reference: str, task: Task) -> None:
-        """Write down that a create made this task."""
-        await self.write(lambda ledger: ledger.created(reference, task.id, task.status, task.units))
-
     async def open_among(self, references: Sequence[str]) -> list[Job]:
         """Return those of the account's creates of which nobody knows yet what becomes of them."""
         return await self._tolerant(lambda ledger: ledger.open_among(references), [])
@@ -101,6 +98,14 @@ class Store:
     async def age(self, job: Job) -> float:
         """Return the seconds since a create was written down; by this machine's clock if the ledger cannot be asked."""
         return await self._tolerant(lambda ledger: ledger.now(), self._clock.wall()) - job.created_at
+
+    async def created(self, reference: str, task: Task) -> None:
+        """Write down that a create made this task."""
+        await self.write(lambda ledger: ledger.created(reference, task.id, task.status, task.units, _end_of(task)))
+
+    async def seen(self, task: Task) -> None:
+        """Write down how a task stands."""
+        await self.write(lambda ledger: ledger.seen(task.id, task.status, task.units, _end_of(task)))
 
     async def write(self, action: "Callable[[Ledger], Awaitable[None]]") -> None:
         """Write down what has happened already: a failure to write must not hide it."""
@@ -114,3 +119,8 @@ class Store:
         except LedgerError as error:
             logger.warning("%s", error)
             return otherwise
+
+
+def _end_of(task: Task) -> float | None:
+    """Return when Kling finished a task, as it says; None if it has not, or does not say."""
+    return task.updated_at.timestamp() if task.status in FINAL and task.updated_at is not None else None

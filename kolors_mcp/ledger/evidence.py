@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
 
 from kolors_mcp.ledger.doubt import LOOKED_FOR_SECONDS, Doubt, Finding, Look
 from kolors_mcp.ledger.job import Job
+from kolors_mcp.ledger.leases import HAS_LAPSED, in_state, write_down_lapsed
 from kolors_mcp.ledger.rows import job_of, key
 from kolors_mcp.ledger.schema import IS_OPEN, TRY_ONS, C
+from kolors_mcp.ledger.states import HELD
 from kolors_mcp.wording import plain
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 3600.0
@@ -28,11 +30,19 @@ MAX_ANSWER_CHARACTERS = 160
 _COLUMNS = (*(C[column.name] for column in fields(Job)), C.posted_at.label("sent_at"), C.look_at, C.evidence)
 _SENT_AT = func.coalesce(C.posted_at, C.created_at)
 _LOOK_AT = func.coalesce(C.look_at, C.updated_at + SENDER_LOOKS_SECONDS)
-_LOOKED_FOR = and_(
-    C.account == bindparam("account"), IS_OPEN, C.state == "unconfirmed", bindparam("sent_after") < _SENT_AT
+_LOOKED_FOR = and_(C.state == "unconfirmed", bindparam("sent_after") < _SENT_AT)
+_OURS = and_(C.account == bindparam("account"), IS_OPEN)
+# What a process has in hand is looked after when its lease lapses, which it does only if that process is gone.
+_NEXT = select(func.min(case((C.state == "unconfirmed", _LOOK_AT), else_=C.lease_until))).where(
+    _OURS, or_(_LOOKED_FOR, in_state(*HELD))
 )
-_NEXT = select(func.min(_LOOK_AT)).where(_LOOKED_FOR)
-_DUE = select(*_COLUMNS).where(_LOOKED_FOR, bindparam("now") >= _LOOK_AT).order_by(_LOOK_AT).limit(bindparam("most"))
+_LAPSED = select(C.reference).where(_OURS, HAS_LAPSED)
+_DUE = (
+    select(*_COLUMNS)
+    .where(_OURS, _LOOKED_FOR, bindparam("now") >= _LOOK_AT)
+    .order_by(_LOOK_AT)
+    .limit(bindparam("most"))
+)
 _DOUBT = select(*_COLUMNS).where(C.reference == bindparam("ours"), C.state == "unconfirmed")
 _TAKE = (
     update(TRY_ONS)
@@ -55,7 +65,12 @@ def seconds_to_next_look(connection: Connection, now: float, account: str | None
 
 
 def take_due(connection: Connection, now: float, account: str | None, most: int) -> list[Doubt]:
-    """Take the looks that are due, the ones that are due for longest first; nobody else takes them for a minute."""
+    """Take the looks that are due, the ones that are due for longest first; nobody else takes them for a minute.
+
+    First it is written down what became of creates whose process has died.
+    """
+    for (reference,) in connection.execute(_LAPSED, {"account": account, "now": now}).all():
+        write_down_lapsed(connection, now, reference)
     due = {"account": account, "sent_after": now - LOOKED_FOR_SECONDS, "now": now, "most": most}
     taken: list[Doubt] = []
     for row in connection.execute(_DUE, due).all():

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, text, update
 
 from kolors_mcp.ledger import evidence
 from kolors_mcp.ledger.doubt import Doubt, Look
+from kolors_mcp.ledger.leases import LEASE_SECONDS
 from kolors_mcp.ledger.schema import TRY_ONS, C
 from tests.support.asking import DAY, HOUR, MINUTE, NOON, Asking, Hand, opened
 
@@ -102,7 +103,7 @@ async def taken_by_two(url: str) -> list[list[str]]:
             def noted(*arguments: Any, **more: Any) -> Any:
                 nonlocal statements
                 statements += 1
-                if statements == 2:
+                if statements == 3:
                     go_on.set()  # it has read, and is about to write
                 return execute(*arguments, **more)
 
@@ -135,6 +136,7 @@ async def test_what_is_settled_or_of_another_account_is_not_looked_for(asking: A
     await asking.ledger.refused(nothing)
     everything = [made, nothing, open_one, sent, "k-unknown"]
     assert {job.reference for job in await asking.ledger.open_among(everything)} == {open_one, sent}
+    await asking.ledger.created(sent, "8814", "submitted")
     asking.hand.now += 10
     asking.hand.account = "another"
     assert await asking.ledger.seconds_to_next_look() is None
@@ -183,3 +185,15 @@ async def test_a_clock_that_is_forty_days_ahead_ends_no_looking(asking: Asking) 
     asking.hand.now += 40 * DAY
     assert await asking.ledger.seconds_to_next_look() == 10
     assert await asking.ledger.now() == NOON
+
+
+async def test_what_a_dead_process_had_in_hand_is_looked_for_once_its_lease_has_lapsed(asking: Asking) -> None:
+    whole, never_whole = [await asking.reserved(fingerprint=f"f-{number}") for number in range(2)]
+    assert await asking.ledger.mark_posting(whole, 1)
+    assert await asking.ledger.seconds_to_next_look() == LEASE_SECONDS
+    asking.hand.now += LEASE_SECONDS
+    assert await asking.ledger.take_looks(9) == []
+    assert (await asking.job(never_whole)).state == "refused", "nothing of it can be at Kling"
+    assert await asking.ledger.seconds_to_next_look() == 10
+    asking.hand.now += 10
+    assert names(await asking.ledger.take_looks(9)) == [whole]
