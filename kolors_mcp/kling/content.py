@@ -21,7 +21,7 @@ MAX_PARTS = 50_000
 PARSED_ASIDE_BYTES = 200_000
 """From this size on, an answer is read in a thread."""
 FREE_PIECES, BYTES_A_PIECE = 2_000, 32
-"""An answer may come in this number of pieces of any size; more have to bring this number of bytes each, on the average."""
+"""The pieces of any size that an answer may come in, and the bytes that each further one must bring on the average."""
 PIECES_A_TURN = 32
 """After each of this many pieces other tasks of the event loop run."""
 

@@ -53,9 +53,9 @@ def _compare(given: Given) -> str:
         "Help me choose between several garments on the same person, with Kling's virtual try-on.\n"
         f"{_person(given)}\nThe garments: ask me for their photos, if I have not given them yet.\n"
         f"Each garment costs one unit: make at most {most or USUAL_NUMBER} try-ons, tell me the number before you "
-        "begin, and wait for my yes. Then call create_try_on once for each, with the same human_image, and get_try_on until "
-        "all are finished. Look at each with view_try_on, put them in a table (garment, for, against, whole link), "
-        "and say which one you would take and why."
+        "begin, and wait for my yes. Then call create_try_on once for each, with the same human_image, and get_try_on "
+        "until all are finished. Look at each with view_try_on, put them in a table (garment, for, against, whole "
+        "link), and say which one you would take and why."
     )
 
 
