@@ -35,7 +35,7 @@ def begin(process: Any, arguments: dict[str, Any]) -> None:
 def a_minute_passes(tmp_path: Path) -> list[str]:
     """Age the ledger by a minute; return its references, the oldest first."""
     with closing(sqlite3.connect(tmp_path / "state" / "kolors-mcp" / "ledger.sqlite3")) as ledger, ledger:
-        ledger.execute("UPDATE kolors_try_ons SET created_at = created_at - 61")
+        ledger.execute("UPDATE kolors_try_ons SET created_at = created_at - 61, lease_until = lease_until - 61")
         return [row[0] for row in ledger.execute("SELECT reference FROM kolors_try_ons ORDER BY id")]
 
 
