@@ -37,7 +37,7 @@ from tests.support.gateways import (
 )
 from tests.support.making import jpeg
 from tests.support.still_time import turn, until
-from tests.support.wishing import MINUTE, Said, World
+from tests.support.wishing import MINUTE, Said, World, garment
 
 pytestmark = pytest.mark.anyio
 
@@ -381,7 +381,7 @@ async def test_a_create_that_breaks_before_its_last_byte_has_created_nothing(
     world: World, wall: Gateway, large: Path, fault: Breaks
 ) -> None:
     wall.faults.extend([fault] * 3)
-    pictures = {"human_image": str(large), "cloth_image": str(large)}
+    pictures = {"human_image": str(large), "cloth_image": garment("navy")}
     async with world.server(unmoved, image_dirs=(large.parent,)) as assistant:
         first = await assistant.call("create_try_on", **pictures)
         assert first.nothing_created, first
@@ -397,7 +397,7 @@ async def test_a_create_that_breaks_once_within_its_body_is_sent_again_and_paid_
 ) -> None:
     wall.faults.append(reset_within_the_body)
     async with world.server(image_dirs=(large.parent,)) as assistant:
-        said = await assistant.call("create_try_on", human_image=str(large), cloth_image=str(large))
+        said = await assistant.call("create_try_on", human_image=str(large), cloth_image=garment("navy"))
     assert said.try_on.status == "submitted"
     assert (wall.creates, world.kling.tasks_created) == (2, 1)
 

@@ -59,7 +59,7 @@ def while_it_backs_off(_kling: SandboxKling, stdout: Any) -> None:
 MOMENTS: dict[str, tuple[faults.Fault | None, Callable[[SandboxKling, Any], None], bool]] = {
     "navy": (faults.Slow(1e6, when="before_body"), while_it_is_sent, False),
     "gold": (faults.Slow(1e6, when="after_acceptance"), before_the_answer, True),
-    "teal": (None, while_it_waits, True),
+    "pink": (None, while_it_waits, True),
     "plum": (faults.Refuse(1303, retry_after="30"), while_it_backs_off, False),
 }
 """By the garment that is wished for: what goes wrong, when the process is killed, and whether a task is there then."""

@@ -49,6 +49,10 @@ class BytesPicture:
     def digest(self) -> bytes:
         return hashlib.sha256(self.data).digest()
 
+    @property
+    def sources(self) -> frozenset[bytes]:
+        return frozenset((self.digest,))
+
     def blocks(self) -> Iterator[bytes | memoryview]:
         for start in range(0, len(self.data), self.block):
             yield self.data[start : start + self.block]
