@@ -1,6 +1,7 @@
 """The last piece of a create leaves only when the ledger says that it is this process's turn; else nothing was sent."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,12 @@ async def test_a_process_that_wakes_up_beyond_its_lease_never_sends_the_last_pie
     stopped = Stopped(monkeypatch)
     if not is_marked:
         mark = leases.mark_posting
-        monkeypatch.setattr(leases, "mark_posting", lambda *more: mark(*more) or True)
+
+        def always(*arguments: Any) -> bool:
+            mark(*arguments)
+            return True
+
+        monkeypatch.setattr(leases, "mark_posting", always)
     async with world.server() as one, world.server() as another:
         first = asyncio.create_task(one.create())
         await stopped.reached.wait()
