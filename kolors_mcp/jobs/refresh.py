@@ -1,5 +1,6 @@
 """Finds out how one create stands now, by asking whoever may know: the send in flight, the ledger, and Kling."""
 
+import math
 from datetime import UTC, datetime
 
 from kolors_mcp import errors
@@ -47,14 +48,17 @@ class Refresher:
                         raise _came_to_nothing(job)
                     case "created":
                         return await self.refresh_paid(watcher, job, self._clock.deadline(MAX_READ_SECONDS))
-                    case "sending" | "unconfirmed":
+                    case "sending" | "posting":
+                        # Its sender lives, and writes down what comes of it.
+                        sending = True
+                    case "unconfirmed":
                         if self._clock.monotonic() >= look_at:
                             task = await self._reconciler.reconcile(job, self._clock.deadline(0.0))
                             look_at = self._clock.monotonic() + PAUSES.initial_seconds
             if task is not None:
                 return task
             if not deadline.allows(STEP_SECONDS):
-                cause = "It is still being sent." if sending else "It was looked for and has not turned up yet."
+                cause = "It is still being sent." if sending else await self._reconciler.describe(job)
                 raise errors.UnconfirmedCreateError(job.reference, cause)
             await self._clock.sleep(STEP_SECONDS)
 
@@ -64,10 +68,10 @@ class Refresher:
         try:
             return await watcher.read(name, deadline)
         except errors.TaskNotFoundError:
-            if job is not None and self._clock.wall() - job.created_at < DENIED_FOR_SECONDS:
+            if job is not None and await self._store.age(job) < DENIED_FOR_SECONDS:
                 return _as_written(job, "Kling does not show this try-on just now")
             # A create that this ledger does not know, at a Kling that shows references only in its list.
-            if job is None and is_reference(name) and (found := await self._reconciler.search(name)):
+            if job is None and is_reference(name) and (found := await self._reconciler.search(name, math.inf)):
                 return found
             raise
 

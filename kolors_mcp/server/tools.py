@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from kolors_mcp.models import LONGEST_ID, Model, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
+from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.server.request import ToolContext, calling
 from kolors_mcp.server.tool import TryOnTool
 from kolors_mcp.try_ons.request import TryOnRequest
@@ -54,17 +55,30 @@ def _web_address(value: str | None) -> str | None:
     return value
 
 
-def _picture(what: str) -> Any:
+def _picture(what: str, more: str = "") -> Any:
     return Field(
         description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, or bare base64. "
-        "Any common format; each side at least 300 pixels."
+        f"Any common format; each side at least 300 pixels.{more}"
     )
 
 
-HumanImage = Annotated[str, _picture("The person's photo, one person, front view works best")]
-ClothImage = Annotated[str, _picture("The garment's photo, best on a white background; an upper, a lower or a dress")]
+HumanImage = Annotated[
+    str,
+    BeforeValidator(picture_reference),
+    _picture(
+        "The person's photo, one person, front view works best",
+        " A photo in the chat itself does not reach this server: give the path that the host shows with it, or call "
+        "open_fitting_room.",
+    ),
+]
+ClothImage = Annotated[
+    str,
+    BeforeValidator(picture_reference),
+    _picture("The garment's photo, best on a white background; an upper, a lower or a dress"),
+]
 LowerClothImage = Annotated[
     str | None,
+    BeforeValidator(picture_reference),
     _picture("Optional: a lower garment to wear with the upper one in cloth_image (uses kolors-virtual-try-on-v1-5)"),
 ]
 ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]

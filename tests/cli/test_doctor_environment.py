@@ -8,7 +8,8 @@ import pytest
 
 from kolors_mcp.cli import doctor
 from kolors_mcp.cli import main as kolors_mcp
-from kolors_mcp.settings import Settings, desktop_folders
+from kolors_mcp.folders import default_folders
+from kolors_mcp.settings import Settings
 
 SECRET = "s3cret-of-the-proxy"
 
@@ -59,7 +60,7 @@ def test_a_network_that_cannot_be_used_is_a_failure_with_a_line(
     for name in ("all_proxy", "http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     # Nobody listens at these addresses, and waiting for them is another test's affair.
-    monkeypatch.setattr(doctor, "SECONDS", 0)
+    monkeypatch.setattr(doctor, "MAX_QUESTION_SECONDS", 0)
     code, output = examined(**variables)
     assert code == 1
     assert "FAIL" in output
@@ -95,4 +96,4 @@ def test_a_user_without_a_home_still_has_folders(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Path, "expanduser", homeless)
     monkeypatch.chdir(tmp_path)
-    assert desktop_folders()[0] == tmp_path
+    assert default_folders({})[0] == tmp_path
