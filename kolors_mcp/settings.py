@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from kolors_mcp.egress.allowed import read_entries
+from kolors_mcp.egress.proxies import ENVIRONMENT, FETCH_PROXY, read_proxy
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.models import Model
 from kolors_mcp.wording import quoted
@@ -64,6 +65,8 @@ class Settings(BaseModel):
     image_dirs: tuple[Path, ...] = ()
     allowed_hosts: frozenset[str] = frozenset()
     """What may be fetched although private or on another port, as `egress.allowed.read_entries` writes it."""
+    fetch_proxy: Annotated[str | None, Field(repr=False)] = None
+    """URL of the proxy for pictures, or `env`; may hold a password."""
     save_dir: Path | None = None
     ledger: Annotated[str | None, Field(repr=False)] = None
     """May hold a password."""
@@ -95,6 +98,7 @@ class Settings(BaseModel):
                 "model": model,
                 "image_dirs": desktop_folders() if folders is None else _folders(folders),
                 "allowed_hosts": _hosts(_value(environment, "KOLORS_ALLOWED_HOSTS")),
+                "fetch_proxy": _fetch_proxy(_value(environment, FETCH_PROXY)),
                 "save_dir": None if save_dir is None else _folder(save_dir),
                 "ledger": _value(environment, "KOLORS_LEDGER"),
                 "daily_limit": None if limit is None else int(limit),
@@ -183,3 +187,10 @@ def _hosts(value: str | None) -> frozenset[str]:
             f"KOLORS_ALLOWED_HOSTS {error}. It takes hosts, host:port, *.host and address ranges such as "
             "198.18.0.0/15, separated by commas."
         ) from None
+
+
+def _fetch_proxy(value: str | None) -> str | None:
+    if value is None or value.lower() == ENVIRONMENT:
+        return value and ENVIRONMENT
+    read_proxy(value, FETCH_PROXY)
+    return value

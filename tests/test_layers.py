@@ -46,7 +46,13 @@ DOORS = ("pictures", "picture", "limits", "sources.network")
 
 ANYWHERE = ("kolors_mcp",)
 WEB = ("kolors_mcp.server", "kolors_mcp.sandbox", "kolors_mcp.cli")
-HTTP_CLIENT = ("kolors_mcp.kling", "kolors_mcp.images", "kolors_mcp.sandbox", "kolors_mcp.cli")
+HTTP_CLIENT = (
+    "kolors_mcp.kling",
+    "kolors_mcp.images",
+    "kolors_mcp.egress.socks",
+    "kolors_mcp.sandbox",
+    "kolors_mcp.cli",
+)
 PIXELS = ("kolors_mcp.images.pixels", "kolors_mcp.images.worker.boundaries", "kolors_mcp.sandbox")
 HOMES = {
     "anyio": ANYWHERE,
@@ -64,6 +70,7 @@ HOMES = {
     "httpcore": HTTP_CLIENT,
     "certifi": ("kolors_mcp.egress.certificates",),
     "idna": ("kolors_mcp.egress.allowed",),
+    "socksio": ("kolors_mcp.egress.socks",),
     "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
     "pybase64": ("kolors_mcp.kling.body", "kolors_mcp.images.sources.reference"),
     "PIL": PIXELS,
@@ -74,7 +81,7 @@ HOMES = {
 READ_NO_SETTING = {
     "kolors_mcp.images.worker.process": "leaves the decoding process only the variables that a Python needs to start",
     "kolors_mcp.egress.certificates": "reads and names the variables of OpenSSL's programs",
-    "kolors_mcp.kling.connection": "names the variable of the HTTP library's own that the library does not take",
+    "kolors_mcp.egress.proxies": "names the variable of HTTP programs that cannot be used",
 }
 ENVIRONMENT_NAMES = frozenset({"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"})
 
