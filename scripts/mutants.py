@@ -57,7 +57,6 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "ledger/rows": (*_LEDGER, "test_doctor.py"),
     "ledger/states": ("test_ledger_states.py", *_LEDGER),
     "ledger/failures": _LEDGER,
-    "ledger/place": _LEDGER,
     "jobs/in_flight": ("test_jobs.py", *_PAID),
     "jobs/jobs": ("test_jobs.py", *_PAID),
     "jobs/reconcile": (*_PAID, "test_references.py"),
@@ -74,6 +73,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "images/sources/places": (*_NET, "test_images_slow_servers.py"),
     "settings": ("test_settings.py", "test_server_texts.py", "test_images_files.py", "test_whole_disk.py"),
     "cli/app_guard": ("test_app_guard.py", "test_app_demo.py"),
+    "cli/state_folder": _LEDGER,
 }
 """The files that decide about money and access, without the package's name, and the tests that have to notice.
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "mutants.py"
 PACKAGE = Path(kolors_mcp.__file__).parent
 RULE = "rules/limit"
-FEW = ("cli/app_guard", "kling/auth", "ledger/failures", "ledger/place")
+FEW = ("cli/app_guard", "kling/auth", "ledger/failures", "cli/state_folder")
 """Small files of those that the script knows."""
 SOURCE = '''"""Says who may pay; 3 > 2."""
 from math import inf
@@ -161,7 +161,7 @@ def test_a_seed_draws_the_same_sample_again_and_all_files_have_their_turn() -> N
     assert mutants.sampled(7, 4, "", root=PACKAGE.parent, tests=few) == first
     assert mutants.sampled(8, 4, "", root=PACKAGE.parent, tests=few) != first
     assert {one.file for one in first} == set(few)
-    assert {one.file for one in mutants.sampled(7, 5, "ledger/place", root=PACKAGE.parent)} == {"ledger/place"}
+    assert {one.file for one in mutants.sampled(7, 5, "cli/state_folder", root=PACKAGE.parent)} == {"cli/state_folder"}
 
 
 def test_every_file_and_every_test_that_is_named_is_there(tmp_path: Path) -> None:

@@ -2,21 +2,20 @@
 
 import asyncio
 import os
-import shutil
 import stat
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
-from tqdm import tqdm
 
+from kolors_mcp.cli.demo_progress import say_labelled, shown_progress
 from kolors_mcp.cli.folders import ROOM_FOR_A_PICTURE, why_not_writable
 from kolors_mcp.cli.serve import credentials_of_process
 from kolors_mcp.cli.terminal import INTERRUPTED, complain, interruptible, is_terminal, say
@@ -30,8 +29,9 @@ from kolors_mcp.wording import quoted
 PRICE = "about 0.07 US dollars, one unit of the account's try-on pack"
 TYPICAL_SECONDS = 40.0
 SANDBOX_SECONDS = 6.0
-LONGEST_SECONDS = 300
-LONGEST_PATH = 4096
+MAX_WAIT_SECONDS = 300
+MAX_PATH_CHARACTERS = 4096
+"""A longer argument is a picture given as data."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ async def _made(choice: Choice, folder: Path) -> TryOn:
     }
     if choice.lower_cloth:
         arguments["lower_cloth_image"] = _full(choice.lower_cloth)
-    _line("server", "your Kling account" if choice.real else "sandbox: simulated, free, no account")
+    say_labelled("server", "your Kling account" if choice.real else "sandbox: simulated, free, no account")
     for label, reference in zip(("person", "garment", "with"), arguments.values(), strict=False):
-        _line(label, reference if len(reference) <= LONGEST_PATH else "a picture given as data")
+        say_labelled(label, reference if len(reference) <= MAX_PATH_CHARACTERS else "a picture given as data")
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "kolors_mcp"], env=_environment(choice, folder, arguments.values())
     )
@@ -130,85 +130,32 @@ async def _made(choice: Choice, folder: Path) -> TryOn:
 
 def _report(try_on: TryOn, choice: Choice) -> None:
     for note in try_on.notes:
-        _line("note", note)
+        say_labelled("note", note)
     if try_on.status != "succeed" or not try_on.images:
         raise DemoError(f"The try-on ended as {try_on.status}: {try_on.status_message or try_on.next_step}")
     for image in try_on.images:
-        _line("link", image.url)
+        say_labelled("link", image.url)
         if image.saved_to is None or not Path(image.saved_to).is_file():
             raise DemoError("The picture could not be saved; the notes above say why.")
-        _line("saved", image.saved_to)
+        say_labelled("saved", image.saved_to)
     if not choice.real:
         say("\nThe link ends with the demo, because the sandbox does. The saved picture stays.")
 
 
-async def _finished(client: Client, arguments: dict[str, str], expected: float) -> TryOn:
+async def _finished(client: Client, arguments: dict[str, str], expected_seconds: float) -> TryOn:
     """Create the try-on and wait for its end, showing what the server says meanwhile."""
-    async with _watched(expected) as watch:
-        created = await client.call_tool("create_try_on", arguments, progress_callback=watch.progress)
+    async with shown_progress(expected_seconds) as progress:
+        created = await client.call_tool("create_try_on", arguments, progress_callback=progress.on_progress)
         try_on = _answer(created)
         notes = try_on.notes
-        watch.tell("task", try_on.task_id + (", joined: the same request was made before" if try_on.reused else ""))
-        until = time.monotonic() + LONGEST_SECONDS
+        progress.tell("task", try_on.task_id + (", joined: the same request was made before" if try_on.reused else ""))
+        until = time.monotonic() + MAX_WAIT_SECONDS
         while not try_on.finished and time.monotonic() < until:
             looked = await client.call_tool(
-                "get_try_on", {"task_id": try_on.task_id, "wait_seconds": 60}, progress_callback=watch.progress
+                "get_try_on", {"task_id": try_on.task_id, "wait_seconds": 60}, progress_callback=progress.on_progress
             )
             try_on = _answer(looked)
         return try_on.model_copy(update={"notes": tuple(dict.fromkeys((*notes, *try_on.notes)))})
-
-
-class _Watch:
-    """Shows progress: a bar on a terminal, plain lines elsewhere."""
-
-    def __init__(self, bar: "tqdm[Any]", expected: float) -> None:
-        self._bar = bar
-        self._expected = expected
-        self._started = time.monotonic()
-
-    def tell(self, label: str, text: str) -> None:
-        """Print a line above the bar."""
-        self._bar.clear()
-        _line(label, text)
-
-    async def progress(self, progress: float, total: float | None, message: str | None) -> None:
-        """Take up what the server reports."""
-        del progress, total  # Each call counts anew; the bar counts from the first one.
-        if self._bar.disable:
-            _line("progress", message or "")
-        else:
-            self._bar.set_description_str(message, refresh=False)
-
-    async def run(self) -> None:
-        """Move the bar with the time; its end is reached only with the picture."""
-        while True:
-            elapsed = time.monotonic() - self._started
-            self._bar.n = min(elapsed, self._expected * 0.97)
-            self._bar.refresh()
-            await asyncio.sleep(0.1)
-
-
-@asynccontextmanager
-async def _watched(expected: float) -> AsyncGenerator[_Watch]:
-    # Some terminals claim to have no columns and no rows at all; these are 80 and 24 then.
-    size = shutil.get_terminal_size()
-    with tqdm(
-        total=expected,
-        desc="",
-        bar_format="progress  {percentage:3.0f}% |{bar:30}| {desc}",
-        disable=not is_terminal(sys.stderr),
-        leave=False,
-        ncols=size.columns,
-        nrows=size.lines,
-    ) as bar:
-        watch = _Watch(bar, expected)
-        moving = None if bar.disable else asyncio.create_task(watch.run())
-        try:
-            yield watch
-        finally:
-            if moving is not None:
-                moving.cancel()
-                await asyncio.wait((moving,))
 
 
 def _answer(result: Any) -> TryOn:
@@ -230,7 +177,7 @@ def _agree() -> None:
 
 
 def _is_file(reference: str) -> bool:
-    return len(reference) <= LONGEST_PATH and os.path.isfile(reference)  # noqa: PTH113  (pathlib's raises on odd text)
+    return len(reference) <= MAX_PATH_CHARACTERS and os.path.isfile(reference)  # noqa: PTH113  (pathlib's raises on odd text)
 
 
 def _full(reference: str) -> str:
@@ -248,7 +195,3 @@ def _environment(choice: Choice, folder: Path, references: Iterable[str]) -> dic
         "KOLORS_SAVE_DIR": str(folder),
         "KOLORS_IMAGE_DIRS": os.pathsep.join(dict.fromkeys(map(str, folders))),
     }
-
-
-def _line(label: str, text: str) -> None:
-    say(f"{label:<9} {text}")

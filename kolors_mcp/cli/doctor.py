@@ -10,11 +10,11 @@ from typing import Literal
 from kolors_mcp import errors
 from kolors_mcp.cli.folders import ROOM_FOR_A_PICTURE, why_not_writable
 from kolors_mcp.cli.serve import credentials_of_process
+from kolors_mcp.cli.state_folder import default_url
 from kolors_mcp.cli.terminal import INTERRUPTED, interruptible, say
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.auth import BACKDATED
 from kolors_mcp.kling.client import KlingClient
-from kolors_mcp.ledger.place import default_url
 from kolors_mcp.server import Upstream
 from kolors_mcp.settings import Settings
 from kolors_mcp.wording import quoted

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from kolors_mcp.cli.state_folder import default_url
 from kolors_mcp.cli.terminal import INTERRUPTED, complain, is_terminal, leave
 from kolors_mcp.errors import LedgerError, NotConfiguredError
-from kolors_mcp.ledger.place import default_url
 from kolors_mcp.server import build_server
 from kolors_mcp.server.stdio import serve_stdio
 from kolors_mcp.settings import Credentials, Settings

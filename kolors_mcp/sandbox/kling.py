@@ -15,13 +15,13 @@ from kolors_mcp.sandbox.callbacks import Callbacks, Dialler
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.codes import Refusal, success
 from kolors_mcp.sandbox.links import LinkSigner
+from kolors_mcp.sandbox.packs import costs
 from kolors_mcp.sandbox.render import render
 from kolors_mcp.sandbox.requests import CreateRequest
 from kolors_mcp.sandbox.rules import Rules
 from kolors_mcp.sandbox.script import Script
 from kolors_mcp.sandbox.tasks import Task, TaskStore
 
-_DAY = 86400.0
 _COSTS_PAUSE_SECONDS = 1.0  # The account query takes one call a second (vendor).
 
 
@@ -182,14 +182,7 @@ class SandboxKling:
         if account.costs_asked_at is not None and 0 <= now - account.costs_asked_at < _COSTS_PAUSE_SECONDS:
             raise Refusal(1302)
         account.costs_asked_at = now
-        left = self.units_left(account)
-        packs = [
-            _pack("Kolors Virtual Try-On", self.rules.units, left, self._opened_at - 100 * _DAY, now),
-            # What is left of an expired pack cannot be used, and must not be counted.
-            _pack("Kolors Virtual Try-On trial", 100, 37, self._opened_at - 390 * _DAY, now),
-        ]
-        shown = [pack for pack in packs if start * 1000 <= pack["effective_time"] <= end * 1000]
-        return success({"code": 0, "msg": "success", "resource_pack_subscribe_infos": shown})
+        return costs(self.rules.units, self.units_left(account), self._opened_at, now, (start, end))
 
     async def picture(self, task: Task) -> bytes:
         """Return a finished task's picture, rendered when it is first asked for, off the event loop."""
@@ -237,17 +230,3 @@ class SandboxKling:
         if external_id is None or not self.rules.shows_external_ids:
             return {}
         return {"task_info": {"external_task_id": external_id}}
-
-
-def _pack(name: str, total: int, remaining: int, bought_at: float, now: float) -> dict[str, Any]:
-    invalid_at = bought_at + 365 * _DAY
-    status = "expired" if invalid_at <= now else "online" if remaining > 0 else "runOut"
-    return {
-        "resource_pack_name": name,
-        "resource_pack_type": "decreasing_total",
-        "total_quantity": total,
-        "remaining_quantity": remaining,
-        "effective_time": int(bought_at * 1000),
-        "invalid_time": int(invalid_at * 1000),
-        "status": status,
-    }

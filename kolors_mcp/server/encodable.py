@@ -8,11 +8,11 @@ protocol is cut besides: the SDK repeats in it whatever it does not know, such a
 from types import TracebackType
 from typing import Any, Self, cast
 
-from mcp.shared._stream_protocols import WriteStream
 from mcp.shared.message import SessionMessage
 from mcp_types.jsonrpc import ErrorData, JSONRPCError
 from pydantic import BaseModel
 
+from kolors_mcp.server.sdk import WriteStream
 from kolors_mcp.wording import plain
 
 _LONGEST_ERROR = 2_000

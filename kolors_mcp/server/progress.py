@@ -9,12 +9,12 @@ BEAT_SECONDS = 5.0
 LEAST_STEP = 0.001
 """Seconds between two reports at least, as they are told."""
 
-Report = Callable[[float, float | None, str], Awaitable[None]]
+SendProgress = Callable[[float, float | None, str], Awaitable[None]]
 """Takes the seconds elapsed, the seconds expected if known, and a line of text."""
 
 
 @asynccontextmanager
-async def heartbeat(report: Report, expected_seconds: float) -> AsyncGenerator[Callable[[str], None]]:
+async def heartbeat(send: SendProgress, expected_seconds: float) -> AsyncGenerator[Callable[[str], None]]:
     """Report while the body runs; yields the function with which the body says what it is doing."""
     now = asyncio.get_running_loop().time
     started = now()
@@ -32,7 +32,7 @@ async def heartbeat(report: Report, expected_seconds: float) -> AsyncGenerator[C
         # The protocol wants each to be more than the one before, and a clock may show the same twice.
         elapsed = max(now() - started, elapsed + LEAST_STEP)
         expected = expected_seconds if elapsed < expected_seconds else None
-        await report(elapsed, expected, f"{line} ({elapsed:.0f} s)")
+        await send(elapsed, expected, f"{line} ({elapsed:.0f} s)")
 
     async def beat() -> None:
         while True:

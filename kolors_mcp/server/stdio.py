@@ -11,10 +11,10 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server.stdio import stdio_server
-from mcp.shared._stream_protocols import WriteStream
 from mcp.shared.message import SessionMessage
 
 from kolors_mcp.server.lines import LineReader
+from kolors_mcp.server.sdk import WriteStream
 from kolors_mcp.server.surface import TryOnServer
 
 Incoming = SessionMessage | Exception

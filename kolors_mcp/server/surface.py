@@ -25,6 +25,7 @@ from mcp_types import (
     ListToolsResult,
     PaginatedRequestParams,
     ReadResourceRequestParams,
+    ReadResourceResult,
     Resource,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
@@ -34,11 +35,14 @@ from mcp_types import (
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.jobs.memory import Latest
+from kolors_mcp.server import sdk
 from kolors_mcp.server.encodable import EncodableStream
 from kolors_mcp.server.service import Service
 from kolors_mcp.wording import quoted
 
 if TYPE_CHECKING:
+    from mcp.server.lowlevel.server import RequestHandler, Server
+
     from kolors_mcp.server.updates import Updates
 
 Context = ServerRequestContext[Service, Any]
@@ -77,10 +81,9 @@ class TryOnServer(MCPServer[Service]):
             },
             **options,
         )
-        server = self._lowlevel_server
-        listen = server.get_request_handler("subscriptions/listen")
-        assert listen is not None
-        self._listen = listen.handler
+        server = sdk.protocol_server(self)
+        self._listen = _handler(server, "subscriptions/listen")
+        self._read_constant = _handler(server, "resources/read")
         server.add_request_handler("tools/list", PaginatedRequestParams, self._list_tools)
         server.add_request_handler("resources/list", PaginatedRequestParams, self._list_resources)
         server.add_request_handler("resources/templates/list", PaginatedRequestParams, self._list_templates)
@@ -94,14 +97,14 @@ class TryOnServer(MCPServer[Service]):
 
     async def serve(self, incoming: Any, outgoing: Any) -> None:
         """Speak with one client, over a pair of streams as the SDK's transports make them, until its messages end."""
-        server = self._lowlevel_server
+        server = sdk.protocol_server(self)
         await server.run(incoming, EncodableStream(outgoing), server.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool, as the SDK does, and tell whoever listens that the list of resources has grown."""
-        if self._tool_manager.get_tool(name) is None:
+        if not sdk.has_tool(self, name):
             known = [tool.name for tool in await self.list_tools() if not _is_for_app_only(tool)]
             raise ToolError(f"Error: there is no tool {quoted(name, 100)}; there are {', '.join(known)}.")
         result = await super().call_tool(name, arguments, context)
@@ -151,7 +154,8 @@ class TryOnServer(MCPServer[Service]):
 
     async def _read(self, ctx: Context, params: ReadResourceRequestParams) -> HandlerResult:
         if await self._is_constant(params.uri):
-            read = await self._handle_read_resource(ctx, params)
+            read = await self._read_constant(ctx, params)
+            assert isinstance(read, ReadResourceResult)
             return read.model_copy(update={"ttl_ms": _LISTS_MS, "cache_scope": "public"})
         return await _offers().resources.read(ctx.lifespan_context, params.uri)
 
@@ -161,9 +165,7 @@ class TryOnServer(MCPServer[Service]):
 
     async def _subscribe(self, ctx: Context, params: SubscribeRequestParams) -> HandlerResult:
         """Subscribe in the manner of the protocols before 2026: until unsubscribed, or the connection ends."""
-        uri, session = params.uri, ctx.session
-        # The SDK has no other way to what lasts as long as a connection.
-        connection = session._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        uri, session, connection = params.uri, ctx.session, sdk.connection_of(ctx)
         held: dict[str, ExitStack] = connection.state.setdefault(_SUBSCRIPTIONS, {})
         if uri in held:
             return EmptyResult()
@@ -181,8 +183,7 @@ class TryOnServer(MCPServer[Service]):
         return EmptyResult()
 
     async def _unsubscribe(self, ctx: Context, params: UnsubscribeRequestParams) -> HandlerResult:
-        connection = ctx.session._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (see `_subscribe`)
-        held: dict[str, ExitStack] = connection.state.get(_SUBSCRIPTIONS, {})
+        held: dict[str, ExitStack] = sdk.connection_of(ctx).state.get(_SUBSCRIPTIONS, {})
         if params.uri in held:
             held.pop(params.uri).close()
         return EmptyResult()
@@ -195,6 +196,13 @@ class TryOnServer(MCPServer[Service]):
 
     async def _complete(self, ctx: Context, params: CompleteRequestParams) -> HandlerResult:
         return CompleteResult(completion=await _offers().completion.completed(ctx.lifespan_context, params))
+
+
+def _handler(server: "Server[Service]", method: str) -> "RequestHandler[Service, Any]":
+    """Return how the SDK itself answers a method, before that is replaced."""
+    entry = server.get_request_handler(method)
+    assert entry is not None
+    return entry.handler
 
 
 def _is_for_app_only(tool: Tool) -> bool:

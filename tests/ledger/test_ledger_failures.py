@@ -15,12 +15,12 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
+from kolors_mcp.cli.state_folder import default_url, state_folder
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger import database
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
-from kolors_mcp.ledger.place import default_url, state_folder
 from kolors_mcp.ledger.schema import NEWEST, VERSION, facts_of, prepare
 from kolors_mcp.ledger.upgrades import UPGRADES
 from tests.support.ledger_deeds import account
@@ -363,5 +363,5 @@ def test_without_a_home_the_remedy_is_named() -> None:
 
 
 def test_what_the_server_knows_of_the_ledger_does_not_load_the_database() -> None:
-    program = "import sys, kolors_mcp.ledger.job, kolors_mcp.ledger.place; sys.exit('sqlalchemy' in sys.modules)"
+    program = "import sys, kolors_mcp.ledger.job, kolors_mcp.cli.state_folder; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 Told = list[tuple[float, float | None, str]]
 
 
-def listener(told: Told, enough: int) -> tuple[progress.Report, asyncio.Event]:
+def listener(told: Told, enough: int) -> tuple[progress.SendProgress, asyncio.Event]:
     heard = asyncio.Event()
 
     async def report(elapsed: float, expected: float | None, line: str) -> None:

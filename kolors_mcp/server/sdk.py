@@ -1,0 +1,37 @@
+"""The private names of the MCP SDK that this server cannot do without, all of them, each with what it is needed for.
+
+A minor version of the SDK may rename them. So `pyproject.toml` names the minor version in which they were read, and no
+other file here uses a private name of the SDK's.
+"""
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
+from typing import TYPE_CHECKING, Any
+
+from mcp.shared._stream_protocols import WriteStream
+
+if TYPE_CHECKING:
+    from mcp.server.connection import Connection
+    from mcp.server.context import ServerRequestContext
+    from mcp.server.lowlevel import Server
+    from mcp.server.mcpserver import MCPServer
+
+__all__ = ["WriteStream", "connection_of", "has_tool", "protocol_server"]
+
+
+def protocol_server(server: "MCPServer[Any]") -> "Server[Any]":
+    """Return the part that knows the protocol: a handler for each method, and how to run on a pair of streams.
+
+    `MCPServer` offers no way to add a handler for a method, or to replace one of its own.
+    """
+    return server._lowlevel_server
+
+
+def has_tool(server: "MCPServer[Any]", name: str) -> bool:
+    """Whether there is a tool of this name; the public way makes the whole list for it."""
+    return server._tool_manager.get_tool(name) is not None
+
+
+def connection_of(ctx: "ServerRequestContext[Any, Any]") -> "Connection":
+    """Return what lasts as long as the connection of a request: `ctx.session` is made anew for each request."""
+    return ctx.session._connection
