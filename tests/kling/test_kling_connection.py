@@ -126,7 +126,8 @@ def test_the_doctor_prints_a_failure_with_the_variable_and_goes_on(
     assert kolors_mcp(["doctor"]) == 1
     shown = capsys.readouterr()
     [line] = [line for line in shown.out.splitlines() if line.startswith("FAIL")]
-    assert line.startswith(f"FAIL  network           {name} ")
+    check = "certificates" if name.startswith("SSL_") else "network" if name == "SSLKEYLOGFILE" else "proxy"
+    assert line.startswith(f"FAIL  {check:<16}  {name} ")
     assert is_refusal(line, name)
     assert "\nok    ledger " in shown.out
     assert shown.err == ""
