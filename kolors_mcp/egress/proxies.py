@@ -80,6 +80,17 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
     return None if bypassed else proxies.get(scheme) or proxies.get("all")
 
 
+def picture_proxy_for(setting: str | None, scheme: str, host: str, port: int) -> Proxy | None:
+    """Return the proxy through which a picture is fetched, by what `KOLORS_FETCH_PROXY` says; None if none is.
+
+    Raises:
+        NotConfiguredError: It, or a variable of the environment that it points to, cannot be used.
+    """
+    if setting is None:
+        return None
+    return proxy_for(scheme, host, port) if setting == ENVIRONMENT else read_proxy(setting, FETCH_PROXY)
+
+
 def why_refused(proxy: Proxy, error: Exception) -> str | None:
     """Return how a proxy refused a connection, as a clause; None if the error is nothing that a proxy says.
 

@@ -54,7 +54,7 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ({}, "Kling is reached directly; links to pictures are reached directly"),
         (
             {"ALL_PROXY": f"socks5h://me:{SECRET}@proxy.example"},
-            "Kling is reached through socks5://proxy.example:1080 (ALL_PROXY); links to pictures are reached directly; set",
+            "Kling is reached through socks5://proxy.example:1080 (ALL_PROXY); links to pictures are reached directly",
         ),
         (
             {"https_proxy": f"http://me:{SECRET}@[::1]:3128", "KOLORS_FETCH_PROXY": "ENV"},

@@ -58,7 +58,8 @@ async def http_proxy(port: int, inside: ssl.SSLContext | None = None) -> AsyncGe
         else:
             origin, _, path = target.removeprefix(b"http://").partition(b"/")
             made.asked.append(origin.decode())
-            await _join((reader, writer), made.port, head.replace(target, b"/" + path, 1))
+            kept = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"proxy-")]
+            await _join((reader, writer), made.port, b"\r\n".join(kept).replace(target, b"/" + path, 1))
 
     async with _listening(made, serve, inside):
         yield made

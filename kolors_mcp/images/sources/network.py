@@ -87,6 +87,10 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         within._waits = waits  # noqa: SLF001  (of the same class)
         return within
 
+    def instead(self, other: "PinnedBackend") -> "PinnedBackend":
+        """Return another way out, for the same fetch."""
+        return other.within(self._waits)
+
     async def connect_tcp(
         self,
         host: str,
