@@ -1,4 +1,4 @@
-"""The HTTP clients for one Kling: what cannot be used of the proxies and certificates around is refused in words."""
+"""The HTTP clients for one Kling. A proxy or certificates that cannot be used are refused, with the variable's name."""
 
 import ssl
 from collections.abc import Awaitable, Callable
@@ -12,8 +12,9 @@ from kolors_mcp.egress.proxies import Proxy, proxy_for, why_refused
 from kolors_mcp.egress.socks import SocksBackend
 from kolors_mcp.errors import NotConfiguredError
 
-MOST_CONNECTIONS = 200
-"""The pool counts busy connections among those kept: with fewer kept than open a crowd connects again each time."""
+MAX_CONNECTIONS = 200
+"""Open at once, and kept open. The pool counts busy connections among the kept ones, so a smaller number of kept ones
+would make many callers connect anew each time."""
 
 _NOTHING_SENT = "Nothing was sent."
 _HTTPS_PORT = 443
@@ -60,7 +61,7 @@ def open_connections(
         proxy = proxy_for("https", base_url.host, base_url.port or _HTTPS_PORT)
 
     def client(kept: int) -> httpx.AsyncClient:
-        most = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=kept)
+        most = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept)
         return httpx.AsyncClient(
             base_url=base_url,
             transport=transport or (ProxiedTransport(proxy, verify, most) if proxy else None),
@@ -72,7 +73,7 @@ def open_connections(
             event_hooks={"response": [on_answer]},
         )
 
-    return Connections(client(MOST_CONNECTIONS), client(0))
+    return Connections(client(MAX_CONNECTIONS), client(0))
 
 
 class ProxiedTransport(httpx.AsyncHTTPTransport):

@@ -40,7 +40,8 @@ async def said(link: str, proxy: str, **more: Any) -> str | None:
     async def resolver(host: str, port: int) -> list[str]:
         raise AssertionError(f"{host}:{port} is the proxy's to resolve")
 
-    pictures = Pictures(folders=[], **{"fetch_proxy": proxy, "resolver": resolver, "sleep": no_pause} | more)
+    given: dict[str, Any] = {"fetch_proxy": proxy, "resolver": resolver, "sleep": no_pause, **more}
+    pictures = Pictures(folders=[], **given)
     try:
         await pictures.prepare(link, "cloth_image")
     except PictureRefusedError as error:

@@ -37,7 +37,7 @@ from tests.support.gateways import (
 )
 from tests.support.making import jpeg
 from tests.support.still_time import turn, until
-from tests.support.wishing import MINUTE, Said, World
+from tests.support.wishing import MINUTE, Said, World, garment
 
 pytestmark = pytest.mark.anyio
 
@@ -123,7 +123,7 @@ async def found_by(world: World, reference: str) -> Said:
 # --- nothing was created
 
 
-async def test_a_doubt_about_nothing_is_a_doubt_until_ten_minutes_have_passed(world: World) -> None:
+async def test_a_doubt_about_nothing_is_a_doubt_however_old_and_only_a_new_render_pays_again(world: World) -> None:
     each = await naively_each(world, NOT_DONE, lambda name: world.kling.faults.next_create(NOT_DONE[name]))
     for name, said in each.items():
         assert all(one.in_doubt for one in said), (name, said)
@@ -134,7 +134,8 @@ async def test_a_doubt_about_nothing_is_a_doubt_until_ten_minutes_have_passed(wo
     assert (await found_by(world, each["reset"][0].reference)).in_doubt
     world.time.now += 11 * MINUTE
     async with world.server() as assistant:
-        assert not (await assistant.create()).try_on.reused
+        assert (await assistant.get(each["reset"][0].reference)).in_doubt
+        assert not (await assistant.create(new_render=True)).try_on.reused
     assert world.kling.tasks_created == 1
 
 
@@ -380,7 +381,7 @@ async def test_a_create_that_breaks_before_its_last_byte_has_created_nothing(
     world: World, wall: Gateway, large: Path, fault: Breaks
 ) -> None:
     wall.faults.extend([fault] * 3)
-    pictures = {"human_image": str(large), "cloth_image": str(large)}
+    pictures = {"human_image": str(large), "cloth_image": garment("navy")}
     async with world.server(unmoved, image_dirs=(large.parent,)) as assistant:
         first = await assistant.call("create_try_on", **pictures)
         assert first.nothing_created, first
@@ -396,7 +397,7 @@ async def test_a_create_that_breaks_once_within_its_body_is_sent_again_and_paid_
 ) -> None:
     wall.faults.append(reset_within_the_body)
     async with world.server(image_dirs=(large.parent,)) as assistant:
-        said = await assistant.call("create_try_on", human_image=str(large), cloth_image=str(large))
+        said = await assistant.call("create_try_on", human_image=str(large), cloth_image=garment("navy"))
     assert said.try_on.status == "submitted"
     assert (wall.creates, world.kling.tasks_created) == (2, 1)
 
@@ -442,7 +443,7 @@ async def test_a_proxy_that_sends_the_create_twice_costs_nothing_where_reference
 async def test_a_caller_who_has_no_more_time_is_told_the_reference_and_the_outcome_is_not_lost(
     world: World, wall: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kolors_mcp.jobs.sending.LAST_SENDS", 0)
+    monkeypatch.setattr("kolors_mcp.jobs.sending.LAST_SENDS_SECONDS", 0)
     waiting, outcome = 0, Sending.outcome
 
     async def counted(*arguments: Any, **more: Any) -> Any:
