@@ -76,7 +76,7 @@ async def test_a_png_whose_colours_are_named_by_number_looks_as_they_say(beside:
 @pytest.mark.parametrize("transfer", [16, 18], ids=["PQ", "HLG"])
 async def test_the_sky_of_an_hdr_picture_keeps_its_clouds(transfer: int) -> None:
     """Brighter than ordinary white, and brighter still: both are lit, neither is plain white, and they differ."""
-    shades = [(level,) * 3 for level in ((100, 148, 165, 180) if transfer == 16 else (100, 191, 215, 235))]
+    shades = [(level, level, level) for level in ((100, 148, 165, 180) if transfer == 16 else (100, 191, 215, 235))]
     data = with_chunk(png(quarters(colours=shades)), b"cICP", bytes((9, transfer, 0, 1)))
     image, notes = await prepared(data)
     found = [pixel[0] for pixel in corners(image)]
