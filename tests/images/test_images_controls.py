@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from kolors_mcp.images.sources import fetch, links
-from tests.images.test_images_network import refusal_of
-from tests.support.images_support import PUBLIC, Network, png, response
+from tests.support.dialling import refusal_of
+from tests.support.images_support import png
+from tests.support.network import PUBLIC, Network, response
 
 Switch = Callable[[pytest.MonkeyPatch], None]
 
