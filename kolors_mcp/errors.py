@@ -90,7 +90,17 @@ class KlingError(KolorsError):
 
     def anew(self) -> Self:
         """Return the same error to be raised for another caller: without the traceback, and what that keeps alive."""
-        made = type(self).__new__(type(self), *self.args)
+        return self._saying(str(self))
+
+    def of_task(self, task_id: str) -> Self:
+        """Return the same error about a task that could not be looked at: with its id, and what that means for it."""
+        return self._saying(
+            f"{self} That changes nothing about the try-on, which goes on at Kling: call get_try_on with task_id "
+            f"{quoted(task_id, 80)} again later, and do not create it again."
+        )
+
+    def _saying(self, text: str) -> Self:
+        made = type(self).__new__(type(self), text)
         vars(made).update(vars(self))
         return made
 
@@ -197,6 +207,10 @@ class UnconfirmedCreateError(KlingError):
             "or list_try_ons, before creating again.",
         )
         self.reference = reference
+
+
+ABOUT_THE_TASK = (TaskNotFoundError, UnconfirmedCreateError, RequestRefusedError, NoSuchResourceError)
+"""What tells something about the task that was asked for; all others only tell why it could not be looked at."""
 
 
 def _sentences(parts: Iterable[str | None]) -> str:

@@ -63,8 +63,13 @@ class ResultImage(Answer):
     index: Annotated[int, Field(description="Number of the picture within its try-on, from 0.")]
     url: Annotated[str, Field(description="Signed link to the picture. Use it whole: the query is its signature.")]
     expires_at: Annotated[
-        datetime | None, Field(description="When Kling removes the picture: 30 days after the result (UTC).")
+        datetime | None,
+        Field(
+            description="When Kling removes the picture: 30 days after the result (UTC). None for a link of the "
+            "sandbox, which ends with this server's process."
+        ),
     ] = None
+    expired: Annotated[bool, Field(description="True: the link is dead; do not give it on.")] = False
     saved_to: Annotated[str | None, Field(description="Where this server kept a copy, if KOLORS_SAVE_DIR is set.")] = (
         None
     )
@@ -91,7 +96,9 @@ class TryOn(Answer):
     reused: Annotated[
         bool, Field(description="True if the same request was already made and nothing new was paid.")
     ] = False
-    notes: Annotated[tuple[str, ...], Field(description="What was done to the pictures, one line each.")] = ()
+    notes: Annotated[
+        tuple[str, ...], Field(description="What was done to the pictures, one line each, with whose picture it is.")
+    ] = ()
     sandbox: Annotated[
         bool, Field(description="True if a simulated Kling answered: no account, no cost, no real picture.")
     ] = False
@@ -109,7 +116,13 @@ class TryOnPage(Answer):
     page_num: Annotated[int, Field(description="Number of this page, from 1.")]
     page_size: Annotated[int, Field(description="Most try-ons on a page.")]
     has_more: Annotated[bool, Field(description="True if this page is full, so that the next may hold more.")]
-    try_ons: Annotated[tuple[TryOn, ...], Field(description="The try-ons of this page.")]
+    try_ons: Annotated[
+        tuple[TryOn, ...],
+        Field(
+            description="The try-ons of this page, short: without notes, next_step and resource_uri, and what is empty "
+            "or false is left out. get_try_on has all."
+        ),
+    ]
 
 
 class Picture(Protocol):

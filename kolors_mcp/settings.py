@@ -1,9 +1,8 @@
-"""What the environment says, read once, checked, and frozen. Nothing here touches the network or the disk."""
+"""What the environment says, read once, checked, and frozen. Nothing here touches the network."""
 
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
@@ -12,11 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from kolors_mcp.egress.allowed import read_entries
 from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.folders import default_folders
 from kolors_mcp.models import Model
 from kolors_mcp.wording import quoted
 
 DEFAULT_API_BASE = "https://api-singapore.klingai.com"
 """Kling's origin for everywhere but China (vendor); `https://api-beijing.klingai.com` is China's."""
+
+_DEFAULT_FOLDERS = "default"
+"""An entry of `KOLORS_IMAGE_DIRS` that stands for the folders that are read when nothing is set."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -62,6 +65,7 @@ class Settings(BaseModel):
     sandbox: bool = False
     model: Model | None = None
     image_dirs: tuple[Path, ...] = ()
+    """A part that is `*` stands for any one name, as in `kolors_mcp.folders`."""
     allowed_hosts: frozenset[str] = frozenset()
     """What may be fetched although private or on another port, as `egress.allowed.read_entries` writes it."""
     save_dir: Path | None = None
@@ -93,7 +97,7 @@ class Settings(BaseModel):
                 "api_base": _origin(_value(environment, "KLING_API_BASE") or DEFAULT_API_BASE),
                 "sandbox": _switch(environment, "KOLORS_SANDBOX"),
                 "model": model,
-                "image_dirs": desktop_folders() if folders is None else _folders(folders),
+                "image_dirs": default_folders(environment) if folders is None else _folders(folders, environment),
                 "allowed_hosts": _hosts(_value(environment, "KOLORS_ALLOWED_HOSTS")),
                 "save_dir": None if save_dir is None else _folder(save_dir),
                 "ledger": _value(environment, "KOLORS_LEDGER"),
@@ -101,24 +105,6 @@ class Settings(BaseModel):
                 "log_level": level,
             }
         )
-
-
-def desktop_folders() -> tuple[Path, ...]:
-    """Return where a person keeps pictures: four folders of the home, the working and the temporary folder."""
-    import tempfile  # noqa: PLC0415  (used once, and not at every start)
-
-    folders: list[Path] = []
-    with suppress(RuntimeError):  # nobody's home, as for a number without a name in a container
-        folders += [Path("~").expanduser() / name for name in ("Pictures", "Downloads", "Desktop", "Documents")]
-    with suppress(FileNotFoundError):  # the working folder may have been deleted
-        working = Path.cwd()
-        # Some hosts start their servers at the root, which would allow the whole disk.
-        folders += [working] if working != working.parent else []
-    with suppress(FileNotFoundError):  # no folder for temporary files can be written
-        temporary = Path(tempfile.gettempdir())
-        # Where none can be written to, it is the working folder.
-        folders += [temporary] if temporary != temporary.parent else []
-    return tuple(folders)
 
 
 def _value(environment: Mapping[str, str], name: str) -> str | None:
@@ -171,8 +157,20 @@ def _folder(value: str) -> Path:
     return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111  (no link is followed yet)
 
 
-def _folders(value: str) -> tuple[Path, ...]:
-    return tuple(_folder(part.strip()) for part in value.split(os.pathsep) if part.strip())
+def _folders(value: str, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    folders: list[Path] = []
+    for part in filter(None, map(str.strip, value.split(os.pathsep))):
+        if part.lower() == _DEFAULT_FOLDERS:
+            folders += default_folders(environment)
+        elif not os.path.isabs(os.path.expanduser(part)):  # noqa: PTH111, PTH117  (as `_folder` reads it)
+            # Hosts replace no variables: "$HOME/x" would be a folder below whichever one this process works in.
+            raise NotConfiguredError(
+                f"KOLORS_IMAGE_DIRS has the entry {quoted(part)}, which is no absolute path. Write it from the root, "
+                f'or from ~; "{_DEFAULT_FOLDERS}" stands for the folders that are read when nothing is set.'
+            )
+        else:
+            folders.append(_folder(part))
+    return tuple(dict.fromkeys(folders))
 
 
 def _hosts(value: str | None) -> frozenset[str]:

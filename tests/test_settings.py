@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from kolors_mcp.errors import NotConfiguredError
-from kolors_mcp.settings import DEFAULT_API_BASE, Credentials, Settings, desktop_folders
+from kolors_mcp.folders import default_folders
+from kolors_mcp.settings import DEFAULT_API_BASE, Credentials, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ MEANINGS: list[tuple[dict[str, str], str, object]] = [
     ({"KOLORS_IMAGE_DIRS": os.pathsep.join(("/a", " ~/b ", "", "/c/../d"))}, "image_dirs",
      (Path("/a"), HOME / "b", Path("/d"))),
     ({"KOLORS_IMAGE_DIRS": os.pathsep}, "image_dirs", ()),
+    ({"KOLORS_IMAGE_DIRS": os.pathsep.join(("/a", "default", "/a"))}, "image_dirs", (Path("/a"), *default_folders({}))),
     ({}, "allowed_hosts", frozenset[str]()),
     ({"KOLORS_ALLOWED_HOSTS": " Shop.Local , ,10.0.0.5:8443,"}, "allowed_hosts", {"shop.local", "10.0.0.5:8443"}),
     ({}, "save_dir", None),
@@ -49,6 +51,10 @@ MEANINGS: list[tuple[dict[str, str], str, object]] = [
 ]  # fmt: skip
 
 REFUSED: list[tuple[str, str, str]] = [
+    *(
+        ("KOLORS_IMAGE_DIRS", value, "which is no absolute path. Write it from the root, or from ~")
+        for value in ("$HOME/Pictures", f"/a{os.pathsep}${{userHome}}/b", "Pictures", "./x", "~nobody-of-this-name/x")
+    ),
     *(
         ("KLING_API_BASE", value, "Give scheme and host, without a path")
         for value in (
@@ -158,8 +164,10 @@ def test_settings_and_credentials_cannot_be_changed_after_they_were_read() -> No
 
 def test_without_folders_a_desktops_usual_ones_may_be_read() -> None:
     named = [HOME / name for name in ("Pictures", "Downloads", "Desktop", "Documents")]
-    assert Settings.from_env({}).image_dirs == (*named, Path.cwd(), Path(tempfile.gettempdir()))
-    assert Settings.from_env({"KOLORS_IMAGE_DIRS": "  "}).image_dirs == desktop_folders()
+    found = Settings.from_env({}).image_dirs
+    assert found[:4] == tuple(named)
+    assert found[-2:] == (Path.cwd(), Path(tempfile.gettempdir()))
+    assert Settings.from_env({"KOLORS_IMAGE_DIRS": "  "}).image_dirs == default_folders({})
 
 
 def test_only_the_mapping_that_is_given_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,10 @@ class Pictures:
         finally:
             for obtained, _ in pieces:
                 obtained.content.close()
-        notes = (*(note for obtained, _ in pieces for note in obtained.notes), *made.notes)
+        found = (
+            f"{name}: {note}" for (obtained, _), name in zip(pieces, names, strict=True) for note in obtained.notes
+        )
+        notes = (*found, *made.notes)
         label = " and ".join(obtained.label for obtained, _ in pieces)
         return _checked(made.content, made.structure, notes, label, "cloth_image")
 

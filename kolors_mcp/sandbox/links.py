@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
+_SIGNATURE_DIGITS = 32
+"""128 bits, which nobody guesses; links are as long as Kling's."""
 RESULT_DAYS = 30
 """Results are cleared after 30 days (vendor's page)."""
 
@@ -46,4 +48,5 @@ class LinkSigner:
                 return None
 
     def _signature(self, task_id: str, index: int, expires: int) -> str:
-        return hmac.new(self._key, f"{task_id}/{index}/{expires}".encode(), hashlib.sha256).hexdigest()
+        whole = hmac.new(self._key, f"{task_id}/{index}/{expires}".encode(), hashlib.sha256).hexdigest()
+        return whole[:_SIGNATURE_DIGITS]

@@ -1,13 +1,18 @@
 """What a host gets: text and structured part, each complete, because hosts show their model only one of them."""
 
 import base64
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 
-from kolors_mcp.models import Answer, TryOn, TryOnPage
+from kolors_mcp.models import Answer, ResultImage, TryOn, TryOnPage
 
-_SIMULATED = "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made."
+_SIMULATED = (
+    "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made. "
+    "Its links end with this server's process."
+)
 if TYPE_CHECKING:
     from kolors_mcp.try_ons.gallery import View
 
@@ -17,21 +22,19 @@ _LEFT = {"person": "the person's photo", "garment": "the garment's photo"}
 def to_result(answer: Answer) -> CallToolResult:
     """Write an answer as a tool result."""
     if isinstance(answer, TryOnPage):
-        text = _page_text(answer)
+        text, structured = _page_text(answer), _page(answer)
     else:
         assert isinstance(answer, TryOn)
-        text = _text(answer)
+        text, structured = _text(answer), answer.model_dump(mode="json")
     # No links as blocks of their own: they stand in both parts, and some hosts end a run over a block without a type.
-    return CallToolResult(
-        content=[TextContent(type="text", text=text)], structured_content=answer.model_dump(mode="json")
-    )
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
 
 
 def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
     """Write a small picture and, in one line, what it shows and where the full one is."""
     image = view.image
-    until = f" (until {image.expires_at:%Y-%m-%d})" if image.expires_at else ""
-    text = f"Picture {image.index} of try-on {view.try_on.task_id}; in full: {image.url}{until}."
+    link = f"its link {_expired(image)}" if image.expired else f"in full: {image.url}{_until(image)}"
+    text = f"Picture {image.index} of try-on {view.try_on.task_id}; {link}."
     if view.beside:
         text = f"Left: {_LEFT[view.beside]}. Right: {text[0].lower()}{text[1:]}"
     elif compare:
@@ -39,7 +42,7 @@ def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
     if image.saved_to:
         text += f" Saved to: {image.saved_to} ."
     if view.try_on.sandbox:
-        text += " Simulated by the sandbox."
+        text += " Simulated by the sandbox; the link ends with this server's process."
     return [
         ImageContent(type="image", data=base64.b64encode(view.jpeg).decode(), mime_type="image/jpeg"),
         TextContent(type="text", text=text),
@@ -55,15 +58,15 @@ def _text(try_on: TryOn) -> str:
     if try_on.model_name:
         lines.append(f"Model: {try_on.model_name}")
     lines += [
-        f"{label}: {moment:%Y-%m-%dT%H:%M:%SZ}"
+        f"{label}: {_moment(moment)}"
         for label, moment in (("Created", try_on.created_at), ("Updated", try_on.updated_at))
         if moment
     ]
     if try_on.reused:
         lines.append("Reused: the same request was made before; nothing new was paid.")
     for image in try_on.images:
-        until = f" (kept until {image.expires_at:%Y-%m-%d})" if image.expires_at else ""
-        lines.append(f"Picture {image.index}: {image.url}{until}")
+        line = _linked(image)
+        lines.append(line[0].upper() + line[1:])
         if image.saved_to:
             lines.append(f"Saved to: {image.saved_to}")
         if image.resource_uri:
@@ -76,21 +79,56 @@ def _text(try_on: TryOn) -> str:
     return "\n".join(lines)
 
 
+def _page(page: TryOnPage) -> dict[str, Any]:
+    """Return the structured part of a page: of each try-on what tells it from others, and nothing that is empty."""
+    # An address of ours says again what task_id and index say.
+    spared = {"notes": True, "next_step": True, "images": {"__all__": {"resource_uri"}}}
+    return page.model_dump(mode="json", exclude_defaults=True, exclude={"try_ons": {"__all__": spared}})
+
+
 def _page_text(page: TryOnPage) -> str:
     found = f"{len(page.try_ons)} try-on{'' if len(page.try_ons) == 1 else 's'}" if page.try_ons else "No try-ons"
     lines = [f"Page {page.page_num} (page_size {page.page_size}): {found}"]
-    for try_on in page.try_ons:
-        parts = [try_on.task_id, try_on.status]
-        if try_on.created_at:
-            parts.append(f"created {try_on.created_at:%Y-%m-%dT%H:%M:%SZ}")
-        if try_on.reference:
-            parts.append(f"reference {try_on.reference}")
-        if try_on.status_message:
-            parts.append(f"message: {try_on.status_message}")
-        parts += [f"picture {image.index}: {image.url}" for image in try_on.images]
-        lines.append("- " + ", ".join(parts))
+    lines += ["- " + ", ".join(_row(try_on)) for try_on in page.try_ons]
     if any(try_on.sandbox for try_on in page.try_ons):
         lines.append(_SIMULATED)
     if page.has_more:
         lines.append(f"Next: call list_try_ons with page_num {page.page_num + 1} for more.")
     return "\n".join(lines)
+
+
+def _row(try_on: TryOn) -> Iterator[str]:
+    yield f"{try_on.task_id} {try_on.status}"
+    if try_on.created_at:
+        yield f"created {_moment(try_on.created_at)}"
+    if try_on.updated_at:
+        yield f"updated {_moment(try_on.updated_at)}"
+    if try_on.reference:
+        yield f"reference {try_on.reference}"
+    if try_on.model_name:
+        yield f"model {try_on.model_name}"
+    if try_on.status_message:
+        yield f"message: {try_on.status_message}"
+    for image in try_on.images:
+        yield _linked(image)
+        if image.saved_to:
+            yield f"saved to: {image.saved_to}"
+
+
+def _linked(image: ResultImage) -> str:
+    """Name a picture and its link, a dead one as that."""
+    if image.expired:
+        return f"picture {image.index}, whose link {_expired(image)}: {image.url}"
+    return f"picture {image.index}: {image.url}{_until(image)}"
+
+
+def _until(image: ResultImage) -> str:
+    return f" (kept until {_moment(image.expires_at)})" if image.expires_at else ""
+
+
+def _expired(image: ResultImage) -> str:
+    return f"expired on {_moment(image.expires_at)}" if image.expires_at else "has expired"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

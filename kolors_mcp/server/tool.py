@@ -28,6 +28,8 @@ MOST_COMPLAINTS = 5
 """Wrong arguments named in one answer."""
 COUNTED_FROM_ONE = frozenset({"page_num", "page_size"})
 """Arguments of which 0 cannot mean anything but that nothing was chosen."""
+LEFT_OUT = frozenset({"", "null", "none", "undefined"})
+"""Texts that hosts and models write into an argument that they leave out."""
 LARGEST_SHOWN = 64
 """Bits of a whole number that is worth printing."""
 
@@ -110,7 +112,9 @@ def _is_left_out(name: str, value: Any) -> bool:
     """Whether an optional argument only says that there is none, as hosts do that fill in all of them."""
     if name in COUNTED_FROM_ONE and not isinstance(value, bool) and value in (0, "0"):
         return True
-    return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
+    if isinstance(value, str):
+        return value.strip().lower() in LEFT_OUT
+    return value is None or value in ([], {})
 
 
 def _sentence(details: ErrorDetails, known: dict[str, dict[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from kolors_mcp.models import LONGEST_ID, Model, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
+from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.server.request import ToolContext, calling
 from kolors_mcp.server.tool import TryOnTool
 from kolors_mcp.try_ons.request import TryOnRequest
@@ -61,10 +62,17 @@ def _picture(what: str) -> Any:
     )
 
 
-HumanImage = Annotated[str, _picture("The person's photo, one person, front view works best")]
-ClothImage = Annotated[str, _picture("The garment's photo, best on a white background; an upper, a lower or a dress")]
+HumanImage = Annotated[
+    str, BeforeValidator(picture_reference), _picture("The person's photo, one person, front view works best")
+]
+ClothImage = Annotated[
+    str,
+    BeforeValidator(picture_reference),
+    _picture("The garment's photo, best on a white background; an upper, a lower or a dress"),
+]
 LowerClothImage = Annotated[
     str | None,
+    BeforeValidator(picture_reference),
     _picture("Optional: a lower garment to wear with the upper one in cloth_image (uses kolors-virtual-try-on-v1-5)"),
 ]
 ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]
@@ -122,10 +130,11 @@ async def create_try_on(
 ) -> TryOn:
     """Dress the person of one photo in the garment of another with Kling's Kolors Virtual Try-On.
 
-    Use it when somebody wants to see a garment on a person; both pictures can be links, files or base64.
-    Each new try-on costs the account one unit (about 0.07 US dollars) and cannot be undone.
+    Use it when the user wants to see a garment on a person; only the garment changes, not pose or background.
+    Each new try-on costs the account one unit (about 0.07 US dollars) and cannot be undone. A dress goes alone.
     It answers with task_id, status and links once finished, usually after 20 to 60 seconds: then, or after a
-    deadline, go on with get_try_on. Never create the same try-on again because an answer took long.
+    deadline, go on with get_try_on. Create each try-on once, however long an answer took; where one says that a
+    create is in doubt, look with get_try_on or list_try_ons before creating again.
     """
     request = TryOnRequest(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render)
     async with calling(ctx, wait_seconds) as try_ons:
@@ -136,7 +145,7 @@ async def get_try_on(ctx: ToolContext, task_id: TaskId, wait_seconds: WaitSecond
     """Look at one try-on: its status and, once it has succeeded, the links to its pictures.
 
     Use it after create_try_on until the status is succeed or failed; it waits up to wait_seconds for that.
-    It costs nothing. Links are signed and live 30 days: give them to the user whole.
+    It costs nothing. Links are signed and live 30 days: give them to the user whole, but none that is expired.
     To see the picture itself, call view_try_on.
     """
     async with calling(ctx, wait_seconds) as try_ons:
@@ -147,7 +156,8 @@ async def list_try_ons(ctx: ToolContext, page_num: PageNum = 1, page_size: PageS
     """List the account's try-ons with status and links, newest first.
 
     Use it to find an earlier try-on, or one whose creation was in doubt. It costs nothing.
-    If has_more is true, the next page_num may hold more; go on with get_try_on or view_try_on.
+    Rows are short: get_try_on has notes and the next step too, and view_try_on the picture.
+    If has_more is true, the next page_num may hold more.
     """
     async with calling(ctx) as try_ons:
         return await try_ons.list(page_num, page_size)

@@ -1,69 +1,119 @@
 """What a caller is told: our `TryOn`, made of what Kling says, of what is written down, and of what to do next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kolors_mcp.jobs.jobs import Sighting
-from kolors_mcp.kling.task import status_of
+from kolors_mcp.kling.task import Task, status_of
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.models import ResultImage, Status, TryOn
+from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.uris import picture_uri
-from kolors_mcp.wording import quoted
+from kolors_mcp.wording import plain, quoted
 
 RESULTS_KEPT = timedelta(days=30)
 """How long Kling keeps a result (vendor)."""
 
 
-def try_on_of(seen: Sighting, *, sandbox: bool, reused: bool = False) -> TryOn:
-    """Make our answer of Kling's task and of what we know beside it."""
-    task, job = seen.task, seen.job
-    saved: Mapping[int, str] = {} if job is None else job.saved
-    images = tuple(
-        ResultImage(
-            index=image.index,
-            url=image.url,
-            expires_at=task.updated_at + RESULTS_KEPT if task.updated_at else None,
-            saved_to=saved.get(image.index),
-            resource_uri=picture_uri(task.id, image.index),
+class Answers:
+    """Writes answers: all of them as of now, and none that promises what a simulated Kling does not keep."""
+
+    def __init__(self, wall: Callable[[], float], *, sandbox: bool) -> None:
+        """Take the clock (seconds since 1970), and whether a simulated Kling answers."""
+        self._wall = wall
+        self._sandbox = sandbox
+
+    def of_task(
+        self, seen: Sighting, *, reused: bool = False, notes: tuple[str, ...] | None = None, next_step: bool = True
+    ) -> TryOn:
+        """Return the answer about what was just seen.
+
+        Args:
+            seen: Kling's task, and what is written about it.
+            reused: Whether this call was answered with an earlier create.
+            notes: What was done to the pictures of this call; left out, to those of the create.
+            next_step: False for a row of a list, which says neither notes nor what to do.
+        """
+        task, job = seen.task, seen.job
+        if notes is None:
+            notes = () if job is None else job.notes
+        try_on = TryOn(
+            task_id=task.id,
+            reference=task.reference if job is None else job.reference,
+            status=task.status,
+            status_message=task.message if seen.hindrance is None else seen.hindrance,
+            created_at=_to_the_second(task.created_at),
+            updated_at=_to_the_second(task.updated_at),
+            model_name=None if job is None else job.model_name,
+            images=self._images_of(task, job),
+            reused=reused,
+            notes=notes if next_step else (),
+            sandbox=self._sandbox,
         )
-        for image in (task.images if task.status == "succeed" else ())
-    )
-    return TryOn(
-        task_id=task.id,
-        reference=task.reference if job is None else job.reference,
-        status=task.status,
-        status_message=task.message if seen.hindrance is None else seen.hindrance,
-        created_at=task.created_at,
-        updated_at=task.updated_at,
-        model_name=None if job is None else job.model_name,
-        images=images,
-        reused=reused,
-        notes=() if job is None else job.notes,
-        sandbox=sandbox,
-        next_step=next_step(task.id, task.status, images=bool(images)),
-    )
+        units = task.units if job is None or task.units is not None else job.units
+        return with_next_step(try_on, units) if next_step else try_on
+
+    def of_job(self, job: Job, hindrance: str | None = None) -> TryOn | None:
+        """Return what is written about a create, where Kling is not asked; None if it has not become a task.
+
+        Args:
+            job: The create.
+            hindrance: Why Kling could not be asked, if it was to be.
+        """
+        if job.task_id is None:
+            return None
+        images = copies_of(job)
+        status, odd = status_of("succeed" if images else job.status)
+        message = odd if hindrance is None else hindrance
+        try_on = TryOn(
+            task_id=job.task_id,
+            reference=job.reference,
+            status=status,
+            status_message=message,
+            created_at=_to_the_second(datetime.fromtimestamp(job.created_at, UTC)),
+            updated_at=_to_the_second(datetime.fromtimestamp(job.updated_at, UTC)),
+            model_name=job.model_name,
+            images=images,
+            notes=job.notes,
+            sandbox=self._sandbox,
+        )
+        if status == "succeed" and not images:
+            step = f"Finished. Call get_try_on with task_id {quoted(job.task_id, 80)} for the link to the picture."
+            return try_on.model_copy(update={"next_step": step})
+        return with_next_step(try_on, job.units)
+
+    def last_known(self, job: Job, error: str) -> TryOn | None:
+        """Return what is written about a paid create while Kling cannot be asked, if that says what to do.
+
+        A finished one whose picture is at Kling only is None: without its link it would look like an empty success.
+        """
+        known = self.of_job(job, plain(f"{error} This is the last known status; the try-on goes on at Kling.", 400))
+        return None if known is None or (known.finished and not known.images) else known
+
+    def _images_of(self, task: Task, job: Job | None) -> tuple[ResultImage, ...]:
+        if task.status != "succeed":
+            return ()
+        # Kling says both times; by the creation, some seconds before the result, a link is good a little shorter.
+        since = task.updated_at or task.created_at
+        expires_at = None if since is None else _to_the_second(since + RESULTS_KEPT)
+        expired = expires_at is not None and expires_at.timestamp() <= self._wall()
+        return tuple(
+            ResultImage(
+                index=image.index,
+                url=image.url,
+                # The links of the sandbox end with its process, which may be in a minute.
+                expires_at=None if self._sandbox else expires_at,
+                expired=expired,
+                saved_to=None if job is None else job.saved.get(image.index),
+                resource_uri=picture_uri(task.id, image.index),
+            )
+            for image in task.images
+        )
 
 
-def recent_of(job: Job, *, sandbox: bool) -> TryOn | None:
-    """Return what is known of a create without asking Kling; None if it is not known to have become a task."""
-    if job.task_id is None:
-        return None
-    images = copies_of(job)
-    status, odd = status_of("succeed" if images else job.status)
-    return TryOn(
-        task_id=job.task_id,
-        reference=job.reference,
-        status=status,
-        status_message=odd,
-        created_at=datetime.fromtimestamp(job.created_at, UTC),
-        updated_at=datetime.fromtimestamp(job.updated_at, UTC),
-        model_name=job.model_name,
-        images=images,
-        notes=job.notes,
-        sandbox=sandbox,
-        next_step=next_step(job.task_id, status, images=bool(images)),
-    )
+def with_next_step(try_on: TryOn, units: float | None = None) -> TryOn:
+    """Return a try-on that says what to do with it as it stands; `units` is what it cost, if Kling has said so."""
+    return try_on.model_copy(update={"next_step": _next_step(try_on, units)})
 
 
 def copies_of(job: Job | None) -> tuple[ResultImage, ...]:
@@ -100,13 +150,41 @@ def why_no_picture(try_on: TryOn, index: int) -> str:
     return f"Try-on {name} has no picture with index {index}; it has {known}."
 
 
-def next_step(task_id: str, status: Status, *, images: bool) -> str:
-    """Say what to do with a try-on in this state."""
-    name = quoted(task_id, 80)
-    if status == "failed":
-        return "This try-on is final. Mend what status_message names before you call create_try_on again."
-    if status != "succeed":
-        return f"Not finished. Call get_try_on with task_id {name} and wait_seconds 30; do not create it again."
-    if images:
-        return f"Finished. Give the user the link whole; view_try_on with task_id {name} shows the picture."
-    return f"Kling finished without a picture. Call get_try_on with task_id {name} once more in a minute."
+def _next_step(try_on: TryOn, units: float | None) -> str:
+    name = quoted(try_on.task_id, 80)
+    if try_on.status == "failed":
+        return (
+            f"This try-on failed for good; {_cost_of_failed(try_on, units)}. Change what status_message names before "
+            "you call create_try_on again, which makes a new one."
+        )
+    if try_on.status != "succeed":
+        return (
+            f"Not finished; it goes on at Kling. Call get_try_on with task_id {name} and wait_seconds 30; do not "
+            "create it again."
+        )
+    if not try_on.images:
+        return f"Kling finished without a picture. Call get_try_on with task_id {name} once more in a minute."
+    if not any(image.expired for image in try_on.images):
+        kept = " It ends with this server's process, since it is simulated." if try_on.sandbox else ""
+        return f"Finished. Give the user the link whole; view_try_on with task_id {name} shows the picture.{kept}"
+    if any(image.saved_to for image in try_on.images):
+        return (
+            f"Its link has expired: do not give it on. Give the saved copy; view_try_on with task_id {name} shows it."
+        )
+    return (
+        "Its link has expired and no copy was saved here: do not give it on. Only a new create_try_on makes the "
+        "picture again, and costs again."
+    )
+
+
+def _cost_of_failed(try_on: TryOn, units: float | None) -> str:
+    if try_on.sandbox:
+        return "nothing was billed, since it is simulated"
+    if units is None:
+        return "as others report, Kling charges nothing for it"
+    return f"Kling says that it cost {units:g} units" if units else "Kling says that it cost nothing"
+
+
+def _to_the_second(moment: datetime | None) -> datetime | None:
+    """Return a moment as both parts of an answer say it."""
+    return None if moment is None else moment.replace(microsecond=0)

@@ -53,7 +53,7 @@ class Gallery:
 
     async def view(self, try_on: TryOn, image: ResultImage, *, compare: bool) -> View:
         """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand."""
-        image, data = await self._served(try_on.task_id, image)
+        image, data = await self._served(try_on, image)
         jpeg = await self._pictures.preview(data)
         inputs = self._memory.inputs_of(try_on.reference or "") if compare else None
         if inputs is not None:
@@ -67,19 +67,19 @@ class Gallery:
 
     async def picture(self, try_on: TryOn, image: ResultImage) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that."""
-        image, data = await self._served(try_on.task_id, image)
+        image, data = await self._served(try_on, image)
         jpeg, shrunk = await self._pictures.for_host(data)
         self._memory.keep_size(try_on.task_id, image.index, len(jpeg))
         return jpeg, shrunk
 
-    async def _served(self, task_id: str, image: ResultImage) -> tuple[ResultImage, bytes]:
+    async def _served(self, try_on: TryOn, image: ResultImage) -> tuple[ResultImage, bytes]:
         """Return a finished picture in time, as it was served."""
         try:
             with self._call.deadline.within(SHOWN_SECONDS).scope():
-                return await self._data_of(task_id, image)
+                return await self._data_of(try_on.task_id, image)
         except errors.PictureRefusedError as error:
-            raise _not_shown(image, str(error)) from error
-        raise _not_shown(image, "It did not come in time.")
+            raise _not_shown(try_on, image, str(error)) from error
+        raise _not_shown(try_on, image, "It did not come in time.")
 
     async def _data_of(self, task_id: str, image: ResultImage) -> tuple[ResultImage, bytes]:
         """Return a picture from its copy or else from its link, and where it is to be had from then."""
@@ -122,8 +122,11 @@ class Gallery:
             return None
 
 
-def _not_shown(image: ResultImage, reason: str) -> errors.ResultUnavailableError:
-    return errors.ResultUnavailableError(
-        f"The picture cannot be shown: {reason} Its link is {image.url} . Kling keeps pictures for 30 days; "
-        "after that only a saved copy is left."
-    )
+def _not_shown(try_on: TryOn, image: ResultImage, reason: str) -> errors.ResultUnavailableError:
+    if image.expired:
+        left = "Its link has expired: Kling keeps pictures for 30 days, and no copy was saved here."
+    elif try_on.sandbox:
+        left = f"Its link is {image.url} . It is simulated, and ends with this server's process."
+    else:
+        left = f"Its link is {image.url} . Kling keeps pictures for 30 days; after that only a saved copy is left."
+    return errors.ResultUnavailableError(f"The picture cannot be shown: {reason} {left}")

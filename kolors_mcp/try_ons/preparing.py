@@ -57,6 +57,15 @@ async def prepare(request: TryOnRequest, pictures: "Pictures") -> tuple[Picture,
     return human, garment
 
 
+def notes_on(request: TryOnRequest, human: Picture, cloth: Picture) -> tuple[str, ...]:
+    """Return what was done to the pictures, each line with the argument that it is about."""
+    if request.lower_cloth_image is None:
+        garments = (f"cloth_image: {note}" for note in cloth.notes)
+    else:
+        garments = iter(cloth.notes)  # an outfit's say themselves which garment
+    return (*(f"human_image: {note}" for note in human.notes), *garments)
+
+
 def fingerprint(human: Picture, cloth: Picture) -> str:
     """Return what tells two requests apart: the prepared bytes of both pictures."""
     whole = hashlib.sha256()

@@ -11,9 +11,9 @@ from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.models import Picture, ResultImage, TryOn, TryOnPage, new_reference
 from kolors_mcp.settings import Settings
-from kolors_mcp.try_ons.answers import copies_of, numbered, recent_of, try_on_of, why_no_picture
+from kolors_mcp.try_ons.answers import Answers, copies_of, numbered, why_no_picture, with_next_step
 from kolors_mcp.try_ons.gallery import SHOWN_SECONDS, Gallery, View
-from kolors_mcp.try_ons.preparing import fingerprint, model_for, prepare
+from kolors_mcp.try_ons.preparing import fingerprint, model_for, notes_on, prepare
 from kolors_mcp.try_ons.request import TryOnRequest
 from kolors_mcp.wording import plain
 
@@ -42,6 +42,7 @@ class TryOns:
         self._pictures = pictures
         self._settings = settings
         self._call = call
+        self._answers = Answers(call.deadline.clock.wall, sandbox=settings.sandbox)
 
     async def create(self, request: TryOnRequest) -> TryOn:
         """Prepare the pictures, start the paid task once, and wait for it if the caller wants to.
@@ -55,16 +56,17 @@ class TryOns:
         from kolors_mcp.kling.wire import CreateRequest  # noqa: PLC0415  (the HTTP client is loaded on first use)
 
         self._jobs.require_credentials()
-        model_name, notes = model_for(request, self._settings.model)
+        model_name, about_model = model_for(request, self._settings.model)
         self._call.report("preparing the pictures")
         human, cloth = await self._prepared(request)
+        notes = (*notes_on(request, human, cloth), *about_model)
         new = NewJob(
             new_reference(),
             self._call.user,
             fingerprint(human, cloth),
             model_name,
             (human.label, cloth.label),
-            (*human.notes, *cloth.notes, *notes),
+            notes,
             fresh=request.new_render,
         )
         seen = await self._jobs.submit(
@@ -74,10 +76,10 @@ class TryOns:
             self._call,
             daily_limit=self._settings.daily_limit,
         )
-        try_on = await self._answer(seen, reused=not seen.is_new)
-        if seen.is_new or self._is_called_back(seen, request.callback_url):
-            return try_on
-        return try_on.model_copy(update={"notes": (*try_on.notes, NOT_CALLED_BACK)})
+        if not seen.is_new and not self._is_called_back(seen, request.callback_url):
+            notes = (*notes, NOT_CALLED_BACK)
+        # Of a create that was joined, the notes tell of other copies of the same pictures.
+        return await self._answer(self._answers.of_task(seen, reused=not seen.is_new, notes=notes), self._call)
 
     async def get(self, name: str) -> TryOn:
         """Look at a try-on by Kling's id or our reference; wait until it is finished or the caller's wait ends.
@@ -85,12 +87,16 @@ class TryOns:
         Raises:
             TaskNotFoundError: Kling does not know the id.
             UnconfirmedCreateError: It is the reference of a create of which Kling still shows nothing.
-            KlingError: Kling could not be asked.
+            KlingError: Kling could not be asked, and what is written down does not say what to do either.
         """
-        waiting = self._call.waiting()
-        self._call.report("asking Kling")
-        await self._jobs.reconcile(self._call.user)
-        return await self._answer(await self._jobs.look(name, await self._visible(name), self._call, waiting))
+        try:
+            return await self._get(name, self._call)
+        except errors.KlingError as error:
+            job = await self._visible(name) if error.retryable else None
+            known = None if job is None else self._answers.last_known(job, error.happened)
+            if known is None:
+                raise
+            return known
 
     async def list(self, page_num: int, page_size: int) -> TryOnPage:
         """List a page of the account's try-ons."""
@@ -99,13 +105,13 @@ class TryOns:
             page_num=page_num,
             page_size=page_size,
             has_more=len(rows) >= page_size,
-            try_ons=tuple(try_on_of(seen, sandbox=self._settings.sandbox) for seen in rows),
+            try_ons=tuple(self._answers.of_task(seen, next_step=False) for seen in rows),
         )
 
     async def recent(self, limit: int) -> "tuple[TryOn, ...]":
         """Return the latest try-ons that were made here, the newest first, as they were last seen."""
         jobs = await self._jobs.recent(self._call.user, limit)
-        shown = (recent_of(job, sandbox=self._settings.sandbox) for job in jobs)
+        shown = (self._answers.of_job(job) for job in jobs)
         return tuple(try_on for try_on in shown if try_on is not None)
 
     async def refreshed(self, limit: int) -> "tuple[TryOn, ...]":
@@ -119,7 +125,7 @@ class TryOns:
             logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
             return recent
         jobs = {job.task_id: job for job in await self._jobs.recent(self._call.user, limit)}
-        now = {task.id: try_on_of(Sighting(task, jobs.get(task.id)), sandbox=self._settings.sandbox) for task in tasks}
+        now = {task.id: self._answers.of_task(Sighting(task, jobs.get(task.id))) for task in tasks}
         return tuple(now.get(try_on.task_id, try_on) for try_on in recent)
 
     async def look(self, name: str) -> TryOn:
@@ -129,11 +135,10 @@ class TryOns:
             KlingError: As `get`, and no picture of it is saved.
         """
         try:
-            shortened = self._call.shortened(SHOWN_SECONDS)
-            return await TryOns(self._jobs, self._pictures, self._settings, shortened).get(name)
+            return await self._get(name, self._call.shortened(SHOWN_SECONDS))
         except errors.KlingError:
             job = await self._visible(name)
-            saved = recent_of(job, sandbox=self._settings.sandbox) if job is not None and job.saved else None
+            saved = self._answers.of_job(job) if job is not None and job.saved else None
             if saved is None:
                 raise
             return saved
@@ -193,7 +198,23 @@ class TryOns:
             "The pictures were not ready in time. Nothing was sent. Use smaller ones, or pictures that load faster."
         )
 
-    async def _answer(self, seen: Sighting, *, reused: bool = False) -> TryOn:
-        """Say what was seen last, and save the pictures where the settings say so."""
-        try_on = try_on_of(seen, sandbox=self._settings.sandbox, reused=reused)
-        return await self._jobs.save(try_on, self._call.deadline) if try_on.images else try_on
+    async def _get(self, name: str, call: Call) -> TryOn:
+        """Look at a try-on as `get` does; an error says that what was paid goes on, whatever hides it from us."""
+        waiting = call.waiting()
+        call.report("asking Kling")
+        await self._jobs.reconcile(call.user)
+        job = await self._visible(name)
+        try:
+            seen = await self._jobs.look(name, job, call, waiting)
+        except errors.KlingError as error:
+            # A create without a task is in doubt or came to nothing, and its error says which.
+            if (job is not None and job.task_id is None) or isinstance(error, errors.ABOUT_THE_TASK):
+                raise
+            raise error.of_task(name if job is None or job.task_id is None else job.task_id) from error
+        return await self._answer(self._answers.of_task(seen), call)
+
+    async def _answer(self, try_on: TryOn, call: Call) -> TryOn:
+        """Save the pictures where the settings say so, as long as they are there, and say what to do then."""
+        if not any(image.saved_to or not image.expired for image in try_on.images):
+            return try_on
+        return with_next_step(await self._jobs.save(try_on, call.deadline))

@@ -8,7 +8,8 @@ import pytest
 
 from kolors_mcp.cli import doctor
 from kolors_mcp.cli import main as kolors_mcp
-from kolors_mcp.settings import Settings, desktop_folders
+from kolors_mcp.folders import default_folders
+from kolors_mcp.settings import Settings
 
 SECRET = "s3cret-of-the-proxy"
 
@@ -95,4 +96,4 @@ def test_a_user_without_a_home_still_has_folders(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Path, "expanduser", homeless)
     monkeypatch.chdir(tmp_path)
-    assert desktop_folders()[0] == tmp_path
+    assert default_folders({})[0] == tmp_path

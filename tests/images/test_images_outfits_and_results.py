@@ -70,8 +70,8 @@ async def test_an_outfit_shows_both_garments_whole_on_white(pictures: Pictures) 
     assert_nothing_but_picture(sent)
     canvas = opened(sent)
     assert outfit.notes == (
-        "upper garment: background made white",
-        "lower garment: turned by 90 degrees as the photo's tag says",
+        "cloth_image: background made white",
+        "lower_cloth_image: turned by 90 degrees as the photo's tag says",
         f"both garments put on one white canvas of {canvas.width} x {canvas.height}, the upper one above",
     )
     assert outfit.label == "base64 and base64"

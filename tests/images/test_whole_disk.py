@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from kolors_mcp.errors import PictureRefusedError
+from kolors_mcp.folders import default_folders
 from kolors_mcp.images import write
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources import files
 from kolors_mcp.images.sources.files import open_file
 from kolors_mcp.ledger.failures import in_words
-from kolors_mcp.settings import Settings, desktop_folders
+from kolors_mcp.settings import Settings
 from tests.support.images_support import png
 from tests.support.wishing import World
 
@@ -32,7 +33,7 @@ def full(*_: object, **__: object) -> NoReturn:
 
 def test_a_server_that_is_started_at_the_root_does_not_read_the_whole_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert ROOT not in desktop_folders()
+    assert ROOT not in default_folders({})
     # Where no folder for temporary files can be written to, the working folder stands for it.
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(ROOT))
     assert ROOT not in Settings.from_env({}).image_dirs
@@ -45,7 +46,7 @@ def test_an_ordinary_working_folder_and_temporary_folder_are_read(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
-    assert desktop_folders()[-2:] == (tmp_path, tmp_path / "temporary")
+    assert default_folders({})[-2:] == (tmp_path, tmp_path / "temporary")
 
 
 def test_the_allowed_folder_itself_is_no_picture(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_only_a_finished_task_has_a_result_and_what_it_cost() -> None:
         (image,) = task["task_result"]["images"]
         assert image["index"] == 0
         assert re.fullmatch(
-            re.escape(caller.origin) + rf"/results/{name}/0\.png\?signature=[0-9a-f]{{64}}&expires=\d+", image["url"]
+            re.escape(caller.origin) + rf"/results/{name}/0\.png\?signature=[0-9a-f]{{32}}&expires=\d+", image["url"]
         )
 
 

@@ -18,7 +18,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("create_try_on", {**PICTURES, "wait_seconds": True}, "wait_seconds must be a number, not true or false."),
     ("create_try_on", {**PICTURES, "model_name": "v1.5"}, 'model_name is "v1.5"; it takes kolors-virtual-try-on-v1 or'),
     ("create_try_on", {**PICTURES, "callback_url": "ftp://x"}, "callback_url must be an http or https address"),
-    ("create_try_on", {**PICTURES, "human_image": [1]}, "human_image is a list; it takes text."),
+    (
+        "create_try_on",
+        {**PICTURES, "human_image": [1]},
+        "human_image is a list that names no picture; give one http(s) link",
+    ),
     ("create_try_on", {**PICTURES, "new_render": "maybe"}, 'new_render is "maybe"; it takes true or false.'),
     ("get_try_on", {"task_id": ""}, 'task_id is ""; it takes text of 1 to 200 characters.'),
     ("get_try_on", {"task_id": "1", "wait_seconds": -1}, "wait_seconds is -1; it takes a number from 0 to 300."),

@@ -12,12 +12,16 @@ from mcp.shared.exceptions import MCPError
 from PIL import Image
 
 from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.folders import default_folders
 from kolors_mcp.server import build_server
-from kolors_mcp.settings import Settings, desktop_folders
+from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.try_ons import TryOns
 from tests.support.wishing import PERSON, Assistant, World
 
-SIMULATED = "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made."
+SIMULATED = (
+    "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made. "
+    "Its links end with this server's process."
+)
 
 
 def png_with_alpha() -> str:
@@ -97,9 +101,9 @@ def test_a_server_that_is_started_at_the_root_does_not_allow_the_whole_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert tmp_path in desktop_folders(), "the control: any other folder is allowed"
+    assert tmp_path in default_folders({}), "the control: any other folder is allowed"
     monkeypatch.chdir(tmp_path.anchor)
-    found = desktop_folders()
+    found = default_folders({})
     assert Path(tmp_path.anchor) not in found
     assert Settings.from_env({}).image_dirs == found
 

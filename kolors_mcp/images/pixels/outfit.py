@@ -80,7 +80,7 @@ def compose(upper: Garment, lower: Garment, bounds: Bounds) -> tuple[bytes, tupl
         canvas.paste(piece.image, ((width - piece.image.width) // 2, top))
         top += piece.image.height + _MARGIN
     data, _ = encode(Pixels(canvas, "JPEG", canvas.size), 0, bounds)
-    notes = [f"upper garment: {note}" for note in upper.notes] + [f"lower garment: {note}" for note in lower.notes]
+    notes = [f"cloth_image: {note}" for note in upper.notes] + [f"lower_cloth_image: {note}" for note in lower.notes]
     return data, (*notes, f"both garments put on one white canvas of {width} x {height}, the upper one above")
 
 

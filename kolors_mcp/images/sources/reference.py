@@ -11,22 +11,24 @@ from kolors_mcp.bounds import linear
 from kolors_mcp.images.formats.sniff import kind_of
 from kolors_mcp.images.limits import MAX_FETCHED_BYTES
 from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources.attachments import INSTEAD, SCHEMES
+from kolors_mcp.images.sources.paths import MAX_PATH_CHARACTERS
+from kolors_mcp.images.sources.wrapping import unwrapped
 from kolors_mcp.wording import quoted
 
-_MAX_PATH_CHARACTERS = 4096
-"""Characters; no system takes longer ones."""
 _MIN_BASE64_CHARACTERS = 32
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{1,30}+):")
 _DRIVE = re.compile(r"/[A-Za-z]:[/\\]")
-_QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019", "\xab\xbb", "<>")
 # Schemes that are sometimes written without slashes; any other word before a colon may be part of a file's name.
-_FOREIGN = frozenset(("about", "attachment", "blob", "cid", "content", "javascript", "mailto", "sandbox"))
+_FOREIGN = frozenset(("about", "javascript", "mailto", *SCHEMES))
+# "//cdn.shop.example/a.jpg", as pages write links; a name without a dot may be another machine's.
+_SCHEMELESS = re.compile(r"//(?!wsl\.localhost)(?:[A-Za-z0-9_-]{1,63}\.){1,20}[A-Za-z]{2,63}\.?(?::[0-9]{1,5})?[/?#]")
+_ONE_SLASH = re.compile(r"https?:/(?=[A-Za-z0-9])", re.IGNORECASE)
+_LINK_INSIDE = re.compile(r"\bhttps?://[^/\s]", re.IGNORECASE)
 _HELP = "Give an https link, the path of a file, a data: URI or bare base64."
 
 _MAX_HEADER_CHARACTERS = 4096
 """Characters of a `data:` URI before its comma; a type and a few parameters are below a hundred."""
-_MAX_WRAPPING_CHARACTERS = 10_000
-"""Quotation marks and blanks that are taken from around a reference, before it is taken for none."""
 _SLICE = 64 * 1024
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -68,40 +70,38 @@ def parse(reference: str) -> Source:
     Raises:
         RefusalError: It is nothing that a picture can be had from.
     """
-    text = _unwrapped(reference)
+    text = unwrapped(reference)
     if not text:
         raise RefusalError(f"is empty. {_HELP}")
+    text = f"https:{text}" if _SCHEMELESS.match(text) else text
     scheme = _SCHEME.match(text)
     name = scheme[1].lower() if scheme else ""
     if name == "data":
         return InlineBytes(_data_uri(text), "data: URI")
     if name in ("http", "https"):
-        return WebLink(text)
+        return WebLink(_link(text))
     if name == "file":
         return FilePath(_file_url(text))
     if scheme and (name in _FOREIGN or text[scheme.end() : scheme.end() + 2] == "//"):
-        raise RefusalError(f"is a {quoted(name, 20)} link, which cannot be read here. {_HELP}")
+        why = "of a picture that only its chat or page has, which does not reach this server"
+        what = (why, INSTEAD) if name in SCHEMES else ("which cannot be read here", _HELP)
+        raise RefusalError(f"is a {quoted(name, 20)} link, {what[0]}. {what[1]}")
     if _looks_like_base64(text):
         return InlineBytes(_base64(text), "base64")
-    if "\0" in text or "\n" in text or len(text) > _MAX_PATH_CHARACTERS:
+    return _path(text)
+
+
+def _path(text: str) -> FilePath:
+    if _LINK_INSIDE.search(text[:MAX_PATH_CHARACTERS]):
+        raise RefusalError("is a link among other words. Give the link alone.")
+    if "\0" in text or "\n" in text or len(text) > MAX_PATH_CHARACTERS:
         raise RefusalError(f"is neither a link nor a path nor the base64 of a picture. {_HELP}")
     return FilePath(text)
 
 
-@linear(b'"', b"'", b' "', b"<", b" ", b"\xe2\x80\x9c", opening=b'"', closing=b'"')
-def _unwrapped(reference: str) -> str:
-    """Strip blanks and quotation marks around a reference, however they are nested."""
-    text = reference.strip()
-    start, stop, left = 0, len(text), _MAX_WRAPPING_CHARACTERS
-    while stop - start > 1 and text[start] + text[stop - 1] in _QUOTES:
-        start, stop, left = start + 1, stop - 1, left - 1
-        while start < stop and text[start].isspace() and left > 0:
-            start, left = start + 1, left - 1
-        while start < stop and text[stop - 1].isspace() and left > 0:
-            stop, left = stop - 1, left - 1
-        if left <= 0:
-            raise RefusalError(f"is wrapped in thousands of quotation marks and blanks. {_HELP}")
-    return text[start:stop]
+def _link(text: str) -> str:
+    """Return a link as it was meant: with both its slashes, and without HTML's way to write "&"."""
+    return _ONE_SLASH.sub(lambda found: found[0] + "/", text, count=1).replace("&amp;", "&")
 
 
 def _looks_like_base64(text: str) -> bool:
@@ -120,7 +120,7 @@ def _looks_like_base64(text: str) -> bool:
     if kind_of(decoded) is None:
         return False
     # Longer than any path can be, it must be base64 with something wrong in it, and is told so.
-    return len(text) > _MAX_PATH_CHARACTERS or re.fullmatch(r"[A-Za-z0-9+/_\-=\s]+", text) is not None
+    return len(text) > MAX_PATH_CHARACTERS or re.fullmatch(r"[A-Za-z0-9+/_\-=\s]+", text) is not None
 
 
 @linear(b"A", b"A ", b"A\n", b"=", b"-_", b"?", b"\xc3\xa9", b" ")
@@ -204,7 +204,7 @@ def _without_escapes(piece: bytes) -> bytes:
 
 @linear(b"/", b"%2f", b"%", b"a", b"../", b"\xcc\x81\xcc\xa3", b"[", b"@", opening=b"file://")
 def _file_url(text: str) -> str:
-    if len(text) > _MAX_PATH_CHARACTERS * 3:  # each character may be escaped
+    if len(text) > MAX_PATH_CHARACTERS * 3:  # each character may be escaped
         raise RefusalError(f"is a file: link too long for any path. {_HELP}")
     rest = text[len("file:") :]
     if not rest.startswith("//"):

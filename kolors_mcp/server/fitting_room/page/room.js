@@ -94,9 +94,14 @@ async function finish(tryOn, turn) {
     return showTrouble(say("failed"), reason, say("failed_hint"), label, again);
   }
   const image = tryOn.images[0];
-  const link = image ? `${image.url}${image.expires_at ? ` (kept until ${image.expires_at})` : ""}` : "no picture";
+  const link = image ? linkOf(image) : "no picture";
   host.tellModel(`Fitting room: the user looks at try-on ${tryOn.task_id}${worn(known?.chosen)}, finished: ${link}`);
   await showPicture(tryOn, image, known, turn);
+}
+
+function linkOf(image) {
+  const until = image.expires_at ? ` (kept until ${image.expires_at})` : "";
+  return image.expired ? "its link has expired" : `${image.url}${until}`;
 }
 
 async function showPicture(tryOn, image, known, turn) {
