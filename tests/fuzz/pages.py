@@ -85,7 +85,7 @@ async def judging() -> AsyncGenerator[Judge]:
 
         async def judge(given: Input) -> str:
             named = await anyio.to_thread.run_sync(main_picture, given.data)
-            if named is not None and not named:
+            if named is not None and not named.address:
                 raise AssertionError(f"main_picture returned {named!r}")
             served["/"] = response(given.data, kind="text/html")
             try:

@@ -25,13 +25,18 @@ PRODUCT = (
     ],
 )
 async def test_a_page_stands_for_the_main_picture_that_it_names(head: str) -> None:
-    page = f"<!-- a shop --><!DOCTYPE html><html><head>{head}</head><body><img src=/a.png></body></html>".encode()
+    title = "<title>Blue &lt;b&gt; \u202eshirt</title>"
+    page = (
+        f"<!-- a shop --><!DOCTYPE html><html><head>{title}{head}</head><body><img src=/a.png></body></html>".encode()
+    )
     async with web() as site:
         site.server.answers["/shirts/blue"] = response(page, kind="text/html; charset=utf-8")
         site.server.answers["/pictures/b.png"] = response(png())
         picture = await site.pictures.prepare("http://shop.example/shirts/blue", "cloth_image")
         assert len(picture.notes) == 1
-        assert picture.notes[0].startswith("the link is a web page at shop.example; the page's main picture, from ")
+        assert picture.notes[0].startswith(
+            'the link is a web page at shop.example, "Blue <b> shirt"; the page\'s main picture, from '
+        )
         assert picture.label in ("shop.example", "cdn.example")
 
 

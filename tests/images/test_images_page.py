@@ -3,11 +3,18 @@
 import pytest
 
 from kolors_mcp.images.limits import MAX_PAGE_BYTES
-from kolors_mcp.images.sources.page import main_picture
+from kolors_mcp.images.sources import page
+from kolors_mcp.images.sources.page import Named
 
 META = '<meta property="og:image" content="/b.png">'
 OTHER = '<meta property="og:image" content="/other.png">'
 GRAPH = '{"@graph": [{"@type": "BreadcrumbList"}, {"@type": "Product", "image": %s}]}'
+
+
+def main_picture(written: bytes) -> str | None:
+    """The address alone."""
+    named = page.main_picture(written)
+    return None if named is None else named.address
 
 
 def json_of(text: str, kind: str = "application/ld+json") -> str:
@@ -68,7 +75,7 @@ def test_every_way_to_write_the_tag_is_read(head: str) -> None:
         "<metal property=og:image content=/other.png>",
         "<meta property=og:image:width content=300>",
         '<link rel="image_src" href="/other.png">',
-        json_of('{"@type": "Product", "image": "/other.png"}'),
+        json_of('{"@type": "Article", "image": "/other.png"}'),
         "<link rel=image_src>",
         '<noscript><img src="/other.png"></noscript>',
     ],
@@ -93,6 +100,15 @@ def test_what_stands_before_the_tag_neither_hides_nor_replaces_it(before: str) -
         '<link rel="icon" href="/b.png">',
         json_of('{"@type": "Product", "image": "/b.png"}', "application/json"),
         json_of('{"@type": "Product", "image": "/b.png"'),
+        json_of('{"@type": "Product", "isRelatedTo": {"@type": "Product", "image": "/b.png"}}'),
+        json_of('{"@type": "ItemList", "itemListElement": [{"@type": "Product", "image": "/b.png"}]}'),
+        '<div itemscope itemtype="https://schema.org/Organization"><img itemprop="image" src="/b.png">',
+        '<p itemtype="//schema.org/Product"><p itemtype="//schema.org/Brand"><img itemprop=image src=/b.png>',
+        '<img itemprop="image" src="/b.png">',
+        '<meta property="og:image" content="/img/shop-logo_1200x630.png">',
+        '<meta property="og:image" content="https://cdn.example/logo.svg?v=/dress.png">',
+        '<meta name="twitter:image" content="/default.jpg">',
+        '<link rel="image_src" href="/social-share.png">',
         json_of('{"@type": "Product", "image": 7}'),
         json_of('{"@type": "Product", "image": []}'),
         json_of('{"@type": "Article", "image": "/b.png"}'),
@@ -154,8 +170,8 @@ def test_a_page_behind_a_byte_order_mark_is_read_and_damaged_text_does_no_harm()
     ],
 )
 def test_the_product_of_a_page_is_found_in_its_structured_data(wrapped: str, image: str) -> None:
-    page = json_of("{broken") + json_of('{"@type": "Article", "image": "/other.png"}') + json_of(wrapped % image)
-    assert main_picture(f"<html>{page}".encode()) == "/b.png"
+    texts = json_of("{broken") + json_of('{"@type": "Article", "image": "/other.png"}') + json_of(wrapped % image)
+    assert main_picture(f"<html>{texts}".encode()) == "/b.png"
 
 
 def test_a_link_to_the_picture_is_used_where_nothing_else_names_one() -> None:
@@ -174,3 +190,65 @@ def test_only_so_many_tags_texts_and_nodes_are_looked_at() -> None:
     nodes = json_of("[" + "1," * 60_000 + '{"@type": "Product", "image": "/b.png"}]')
     assert main_picture(nodes.encode()) is None
     assert main_picture(nodes.replace("1," * 30_000, "", 1).encode()) == "/b.png"
+
+
+LOGO = '<meta property="og:image" content="/assets/shop-logo.png">'
+PRODUCT = json_of('{"@context": "https://schema.org", "@type": "Product", "name": "Dress", "image": "/b.png"}')
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        LOGO + PRODUCT,
+        PRODUCT + OTHER,
+        LOGO + '<meta name="twitter:image" content="/b.png">',
+        LOGO + META,
+        LOGO + '<link rel="image_src" href="/b.png">',
+        OTHER + '<div itemscope itemtype="https://schema.org/Product"><img itemprop="image" src="/b.png"></div>',
+        OTHER + '<div itemtype=Product><meta itemprop="image" content="/b.png">',
+        OTHER + '<div itemtype="http://schema.org/Product"><link itemprop="image" href="/b.png">',
+        OTHER + '<div itemtype="schema.org/Product"><i itemtype="schema.org/Offer"></i><a itemprop=image href=/b.png>',
+        OTHER + "<p itemtype=Product><p itemprop=image itemtype=ImageObject><meta itemprop=url content=/b.png>",
+        OTHER + '<div itemtype=Product><img itemprop="image" src="data:image/gif;base64,R0" data-src="/b.png">',
+        OTHER + '<div vocab="https://schema.org/" typeof="Product"><img property="image" src="/b.png">',
+        OTHER + json_of('{"@type": "Product", "image": ["/img/logo.png", "/b.png"]}'),
+        OTHER + json_of('{"@type": "http://schema.org/Product", "image": "/b.png"}'),
+        OTHER + json_of('{"@type": "Product", "image": "/b.png",}'),
+        OTHER + json_of('{"@type": "Product", "tags": ["a, ]", "b",\n ], "image": ["/b.png", ], }'),
+        OTHER + json_of('{"@type": "Product", "description": "one\ntwo\tthree", "image": "/b.png"}'),
+        OTHER + json_of('\n<!-- {"@type": "Product", "image": "/b.png"} -->\n'),
+        OTHER + json_of('//<![CDATA[\n{"@type": "Product", "image": "/b.png"};\n//]]>'),
+        OTHER + json_of('[{"@type": "Product", "image": {"@id": "#p"}}, {"@id": "#p", "url": "/b.png"}]'),
+        OTHER
+        + json_of('{"@type": "Product", "brand": {"@type": "Product", "image": "/x.png"}, "image": "/b.png"}'),
+        '<meta property="og:type" content="og:product">' + META,
+    ],
+)  # fmt: skip
+def test_the_products_picture_comes_before_the_shops(head: str) -> None:
+    assert main_picture(f"<html><head>{head}".encode()) == "/b.png"
+
+
+def test_a_product_may_be_called_after_a_logo_where_the_page_says_that_it_is_one() -> None:
+    kind = '<meta property="og:type" content="product">'
+    assert main_picture(f"<html>{kind}{LOGO}".encode()) == "/assets/shop-logo.png"
+    assert main_picture(f"<html>{LOGO}".encode()) is None
+    assert main_picture(b'<html><meta property="og:image" content="/logos-of-1990/catalogo-dress.jpg">') is not None
+
+
+@pytest.mark.parametrize(
+    ("head", "title"),
+    [
+        ("<title> A red\n dress &amp; more </title>", "A red dress & more"),
+        ('<title>Shop</title><meta property="og:title" content="A red dress">', "A red dress"),
+        ("<svg><title></title></svg><title>A dress</title><title>Other</title>", "A dress"),
+        ("", ""),
+    ],
+)
+def test_a_page_is_called_by_its_title(head: str, title: str) -> None:
+    assert page.main_picture(f"<html>{head}{META}".encode()) == Named("/b.png", title)
+
+
+def test_only_so_many_pictures_of_a_page_are_kept() -> None:
+    many = "".join(f'<meta property="og:image" content="/logo-{number}.png">' for number in range(30))
+    assert main_picture(f"<html>{many}{META}".encode()) is None
+    assert main_picture(f"<html>{many[: len(many) // 3]}".encode() + f">{META}".encode()) == "/b.png"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kolors_mcp.bounds import Growth
 from kolors_mcp.images.formats.jpeg_tables import Tables, read_frame, read_scan
 from kolors_mcp.images.formats.structure import steps
+from kolors_mcp.images.sources.structured_data import product_pictures
 from tests.support.growing import FACTOR, argument_of, caller_of, fault_of, forms_of, memory_fault_of
 from tests.support.patterns import Pattern
 
@@ -20,6 +21,7 @@ CALLS: dict[str, Callable[[bytes], object]] = {
     "images.formats.jpeg_tables:Tables.add_huffman": lambda data: Tables(steps()).add_huffman(data),
     "images.formats.jpeg_tables:read_frame": lambda data: read_frame(data, progressive=True),
     "images.formats.jpeg_tables:read_scan": _in_a_frame,
+    "images.sources.structured_data:product_pictures": lambda data: product_pictures([data]),
 }
 
 

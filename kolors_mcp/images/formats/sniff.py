@@ -29,7 +29,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANKS = b" \t\n\r\f\v"
 _BEFORE_MARKUP = ((b"<!--", b"-->"), (b"<?xml", b">"))
 """What may stand before the first element, and how each ends."""
-_ELEMENTS = (b"html", b"head", b"body", b"svg")
+_ELEMENTS = (b"html", b"head", b"body", b"svg", b"meta", b"title", b"link", b"script", b"style", b"base")
 
 _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"\xff\xd8\xff", "JPEG"),

@@ -123,11 +123,12 @@ class Fetcher:
                 f"leads to a web page at {quoted(show_host(url), 100)} that names no main picture. "
                 "Open the page and give the picture's own link."
             )
-        target = join_link(url, named)
+        target = join_link(url, named.address)
         if url.scheme == "https" and target[:7].lower() == "http://":
             target = "https" + target[len("http") :]
         fetched = await self._fetch(target, way, pages=False)
-        note = f"the link is a web page at {host}; the page's main picture, from {fetched.label}, was used"
+        title = f", {quoted(named.title, 80)}" if plain(named.title) else ""
+        note = f"the link is a web page at {host}{title}; the page's main picture, from {fetched.label}, was used"
         return replace(fetched, notes=(note, *fetched.notes))
 
     async def _follow(self, url: httpx.URL, way: PinnedBackend) -> tuple[httpx.URL, bytearray]:

@@ -1,13 +1,13 @@
-"""Finds the main picture that a web page names for itself, in one pass over its bytes."""
+"""Finds the picture of what a web page is about, and the page's title, in one pass over its bytes."""
 
-import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from html import unescape
-from typing import Any, cast
 
 from kolors_mcp.bounds import linear
 from kolors_mcp.images.limits import MAX_PAGE_BYTES
+from kolors_mcp.images.sources.structured_data import is_product, product_pictures
 
 _META_NAMES = ("og:image:secure_url", "og:image:url", "og:image", "twitter:image", "twitter:image:src")
 _MAX_TAGS = 50_000
@@ -15,8 +15,8 @@ _MAX_TAGS = 50_000
 _MAX_VALUE_BYTES = 16_384
 """Longer than any link that is followed."""
 _MAX_JSON_TEXTS = 50
-_MAX_NODES = 50_000
-_MAX_DEPTH = 8
+_MAX_PICTURES = 20
+"""Pictures of one kind that are kept."""
 
 # HTML's own blanks; `\s` has one more. Repetitions keep what they took ("*+"), so that nothing is tried twice.
 _BLANK = rb"[ \t\r\n\f]*+"
@@ -35,6 +35,45 @@ _TEXT_ENDS = {
 # "<!-->" is a whole comment, "<!--!>" is none yet.
 _COMMENT_END = re.compile(rb"-->|(?<!<!)--!>")
 _LETTER = re.compile(rb"[a-zA-Z]")
+_TELLING = re.compile(rb"item(?:prop|type)|typeof|property", re.IGNORECASE)
+# Types of schema.org that are a part of a product; a picture behind any other type is not the product's.
+_PARTS = re.compile(
+    r"offer|aggregateoffer|aggregaterating|rating|imageobject|propertyvalue|quantitativevalue|pricespecification|"
+    r"unitpricespecification|offershippingdetails"
+)
+# What shops put in the place of a picture, by the words of the file's name.
+_NO_PRODUCT = re.compile(
+    r"(?:\A|[^a-z])(?:logos?|favicon|touch-icon|sprites?|placeholder|no-?(?:image|photo|picture)|social|share|sharing|opengraph)"
+    r"(?:[^a-z]|\Z)|\A(?:default|og|blank|avatar)[^a-z]*\.[a-z]+\Z"
+)
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a page says of itself.
+
+    Attributes:
+        address: Of its picture, as it is written there, perhaps relative.
+        title: What it is called; may be empty.
+    """
+
+    address: str
+    title: str = ""
+
+
+@dataclass
+class _Page:
+    """What was found on a page, in the order in which it stands there."""
+
+    named: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Values of `meta`, by their names."""
+    json_texts: list[bytes] = field(default_factory=list[bytes])
+    marked: list[str] = field(default_factory=list[str])
+    """The product's pictures, as attributes of tags tell (microdata, RDFa)."""
+    linked: list[str] = field(default_factory=list[str])
+    title: str = ""
+    in_product: bool = False
+    in_image: bool = False
 
 
 @linear(
@@ -50,37 +89,88 @@ _LETTER = re.compile(rb"[a-zA-Z]")
         b"/",
         b"--!",
     ),
-    *(b'<script type="application/ld+json">{', b'<script type="application/ld+json">[1,{}]</script>', b"<a b c=d e>"),
+    *(
+        b'<script type="application/ld+json">{',
+        b'<script type="application/ld+json">[1,{}]</script>',
+        b"<a b c=d e>",
+        b"--!",
+    ),
+    *(
+        b"<a itemtype=Product>",
+        b"<img itemprop=image src=a>",
+        b"<title>a</title>",
+        b"<meta property=og:image content=a>",
+    ),
     opening=b"<!doctype html>",
 )
-def main_picture(page: bytes) -> str | None:
-    """Return the address of a page's main picture as it is written there, perhaps relative; None if it names none.
+def main_picture(page: bytes) -> Named | None:
+    """Return the address of a page's main picture and the page's title; None if it names no picture.
 
-    In this order: `og:image`, `twitter:image`, the image of a JSON-LD product, `link rel=image_src`. Only the page's
-    beginning is looked at.
+    In this order: the picture of a product (JSON-LD, then microdata and RDFa), `og:image`, `twitter:image`,
+    `link rel=image_src`. What is called a logo or the like comes behind all others, and counts only as a product's: as
+    a page's, it is the shop's, and would be worn. Only the page's beginning is looked at.
     """
-    named: dict[str, str] = {}
-    json_texts: list[bytes] = []
-    linked: str | None = None
+    found = _Page()
     for tag, written, text in _interesting_tags(page[:MAX_PAGE_BYTES]):
-        given = _attributes(written)
-        if tag == b"meta":
-            name = (given.get("property") or given.get("name") or "").lower()
-            if name in _META_NAMES and given.get("content"):
-                named.setdefault(name, given["content"])
-        elif tag == b"link":
-            if given.get("rel", "").lower() == "image_src":
-                linked = linked or given.get("href") or None
-        elif given.get("type", "").lower() == "application/ld+json" and len(json_texts) < _MAX_JSON_TEXTS:
-            json_texts.append(text)
-    for name in _META_NAMES:
-        if name in named:
-            return named[name]
-    return _product_image(json_texts) or linked
+        _take(found, tag, _attributes(written), text)
+    of_product = [*product_pictures(found.json_texts), *found.marked]
+    of_page = [address for name in _META_NAMES for address in found.named.get(name, ())]
+    if any("product" in kind for kind in found.named.get("og:type", ())):
+        of_product, of_page = [*of_product, *of_page], []
+    addresses = [*of_product, *of_page, *found.linked]
+    address = next((one for one in addresses if not _stands_for_none(one)), next(iter(of_product), None))
+    title = next(iter(found.named.get("og:title", ())), found.title)
+    return None if address is None else Named(address, title)
+
+
+def _take(found: _Page, tag: bytes, given: dict[str, str], text: bytes) -> None:
+    """Keep what one tag tells."""
+    if tag == b"title":
+        found.title = found.title or " ".join(_text(text[:_MAX_VALUE_BYTES]).split())
+    elif tag == b"script":
+        if given.get("type", "").lower() == "application/ld+json" and len(found.json_texts) < _MAX_JSON_TEXTS:
+            found.json_texts.append(text)
+        return
+    elif tag == b"link" and given.get("rel", "").lower() == "image_src":
+        _keep(found.linked, given.get("href"))
+    elif tag == b"meta":
+        name = (given.get("property") or given.get("name") or "").lower()
+        if name in (*_META_NAMES, "og:title", "og:type"):
+            _keep(found.named.setdefault(name, []), given.get("content"))
+    _take_marks(found, given)
+
+
+def _take_marks(found: _Page, given: dict[str, str]) -> None:
+    """Keep the picture that a tag's attributes say is the product's (microdata, RDFa)."""
+    kind = given.get("itemtype") or given.get("typeof") or ""
+    names = (given.get("itemprop") or given.get("property") or "").lower().replace("schema:", "").split()
+    if is_product(kind):
+        found.in_product = True
+    elif kind and not _PARTS.fullmatch(re.split(r"[/:#]", kind.strip().lower())[-1]):
+        found.in_product = False
+    if not found.in_product or not ("image" in names or (found.in_image and {"url", "contenturl"}.intersection(names))):
+        return
+    # The address may be that of an object inside.
+    found.in_image = "image" in names and bool(kind)
+    source = given.get("src", "")
+    lazy = given.get("data-src") if not source or source.startswith("data:") else None
+    _keep(found.marked, given.get("content") or lazy or source or given.get("href"))
+
+
+def _keep(kept: list[str], value: str | None) -> None:
+    if value and not value.startswith("data:") and len(kept) < _MAX_PICTURES:
+        kept.append(value)
+
+
+@linear(b"/", b"logo", b"a", b"-", b"?", b"no", b".a")
+def _stands_for_none(address: str) -> bool:
+    """Whether an address is that of a logo, or of what is shown where there is no picture."""
+    path = re.split(r"[?#]", address.lower(), maxsplit=1)[0]
+    return _NO_PRODUCT.search(path.rpartition("/")[2]) is not None
 
 
 def _interesting_tags(page: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield each `meta`, `link` and `script` tag in lower case, with its attributes and the text inside it.
+    """Yield each tag that may tell of a picture, its name in lower case, its attributes and the text inside it.
 
     What has no end, be it a tag, a comment or a script, reaches to the end of the page: then there is nothing more.
     """
@@ -102,7 +192,7 @@ def _interesting_tags(page: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
             if end is None:
                 return
             at = end.start()
-        if name in (b"meta", b"link", b"script"):
+        if name in (b"meta", b"link", b"script", b"title") or _TELLING.search(tag[2]):
             yield name, tag[2], page[start:at]
 
 
@@ -136,54 +226,3 @@ def _text(value: bytes) -> str:
         return unescape(value.decode("utf-8", "replace")).strip()
     except ValueError:  # a character's number of thousands of digits
         return ""
-
-
-def _product_image(texts: list[bytes]) -> str | None:
-    nodes = iter(range(_MAX_NODES))
-    return next((found for text in texts if (found := _find_product(_read_json(text), 0, nodes))), None)
-
-
-@linear(
-    *(b"[", b"{", b'{"a":', b'"', b"\\", b"9", b"[],", b"{},", b'{"@type":"Product"},', b'"image":{"url":', b"1e9,"),
-    opening=b"[",
-    closing=b"0]",
-)
-def _read_json(text: bytes) -> Any:
-    try:
-        # Numbers are left out: reading one of a million digits takes more than in proportion to them.
-        return json.loads(
-            text.decode("utf-8", "replace"), parse_int=_nothing, parse_float=_nothing, parse_constant=_nothing
-        )
-    except (ValueError, RecursionError):
-        return None
-
-
-def _nothing(_: str) -> None:
-    """No number is looked at."""
-
-
-def _find_product(node: Any, depth: int, nodes: Iterator[int]) -> str | None:
-    if depth > _MAX_DEPTH or next(nodes, None) is None:
-        return None
-    if isinstance(node, list):
-        members = cast("list[Any]", node)
-        return next((found for member in members if (found := _find_product(member, depth + 1, nodes))), None)
-    if not isinstance(node, dict):
-        return None
-    thing = cast("dict[str, Any]", node)
-    kinds: Any = thing.get("@type")
-    if kinds in ("Product", "ProductGroup") or (isinstance(kinds, list) and "Product" in kinds):
-        found = _address(thing.get("image"))
-        if found:
-            return found
-    return next((found for value in thing.values() if (found := _find_product(value, depth + 1, nodes))), None)
-
-
-def _address(image: Any) -> str | None:
-    """Return the address in an `image` value: text, an ImageObject, or a list of either."""
-    if isinstance(image, list) and image:
-        image = cast("list[Any]", image)[0]
-    if isinstance(image, dict):
-        thing = cast("dict[str, Any]", image)
-        image = thing.get("url") or thing.get("contentUrl")
-    return image.strip() or None if isinstance(image, str) else None
