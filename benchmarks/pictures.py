@@ -22,13 +22,13 @@ from PIL import Image
 from pillow_heif import from_pillow
 
 from kolors_mcp.errors import PictureRefusedError
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats import examine
 from kolors_mcp.images.formats.content import MemoryContent
 from kolors_mcp.images.formats.outline import outline_of
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.images.pixels.bounds import Bounds
 from kolors_mcp.images.pixels.decode import decode
-from kolors_mcp.images.pixels.encode import encode, enough
+from kolors_mcp.images.pixels.encode import encode
 from kolors_mcp.images.pixels.typed_pillow import resized
 from kolors_mcp.images.sources.fetch import FetchLimits
 from kolors_mcp.images.sources.network import system_connect
@@ -154,11 +154,15 @@ def converted(cases: dict[str, bytes]) -> dict[str, dict[str, float]]:
             start = time.perf_counter()
             looked = examine.look(content)
             looked_at = time.perf_counter()
+            outline = outline_of(looked.structure)
             pixels = decode(
-                content, looked.kind, outline_of(looked.structure), smaller=lambda size: enough(size, bounds)
+                content,
+                looked.kind,
+                outline,
+                smaller=lambda size, scales=looked.kind == "JPEG": bounds.size_for(size, scales=scales),
             )
             decoded_at = time.perf_counter()
-            encode(pixels, len(data), bounds)
+            encode(pixels, len(data), bounds, outline)
             steps.append((looked_at - start, decoded_at - looked_at, time.perf_counter() - decoded_at))
         look, decoding, encoding = (median(step) for step in zip(*steps, strict=True))
         rows[name] = {"look": look, "decode": decoding, "encode": encoding}

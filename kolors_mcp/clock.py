@@ -18,6 +18,8 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     """Seconds that never jump; what deadlines are counted in."""
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    tick: Callable[[float], Awaitable[None]] = anyio.sleep
+    """Sleeps between two rounds of something that goes on in the background, and so never turns a test's clock."""
     jitter: Callable[[], float] = random.random
     """A number from 0 up to 1, to spread waits."""
 

@@ -171,6 +171,10 @@ class UnreachableError(KlingError):
     retryable = True
 
 
+class TurnLostError(UnreachableError):
+    """This process was out of action for so long that others may have sent the same create; it did not."""
+
+
 class UnavailableError(KlingError):
     """5000, 5001, 5002: Kling failed inside. What was asked may have been done all the same."""
 

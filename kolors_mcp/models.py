@@ -166,6 +166,11 @@ class Picture(Protocol):
         """SHA-256 of the bytes."""
         ...
 
+    @property
+    def sources(self) -> frozenset[bytes]:
+        """What tells the picture, or each picture that it was put together from, from any other."""
+        ...
+
     def blocks(self) -> Iterator[bytes | memoryview]:
         """Yield the bytes in order. Can be called again to start over.
 

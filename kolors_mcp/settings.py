@@ -24,6 +24,12 @@ _DEFAULT_FOLDERS = "default"
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
+SENT_SIDES = range(1024, 8001)
+"""Pixels: a try-on is rendered at about the first, and decoders begin to refuse beyond the last."""
+SentSide = int | Literal["original"]
+"""Longest side of a picture that is sent, in pixels, or whatever it has."""
+
+
 class Credentials(BaseModel):
     """Either a static API key, or the pair of keys that signs a JWT. The key wins where both are given."""
 
@@ -68,6 +74,7 @@ class Settings(BaseModel):
     """A part that is `*` stands for any one name, as in `kolors_mcp.folders`."""
     allowed_hosts: frozenset[str] = frozenset()
     """What may be fetched although private or on another port, as `egress.allowed.read_entries` writes it."""
+    sent_side: SentSide = 2048
     save_dir: Path | None = None
     ledger: Annotated[str | None, Field(repr=False)] = None
     """May hold a password."""
@@ -99,6 +106,7 @@ class Settings(BaseModel):
                 "model": model,
                 "image_dirs": default_folders(environment) if folders is None else _folders(folders, environment),
                 "allowed_hosts": _hosts(_value(environment, "KOLORS_ALLOWED_HOSTS")),
+                "sent_side": _sent_side(_value(environment, "KOLORS_SENT_SIDE") or "2048"),
                 "save_dir": None if save_dir is None else _folder(save_dir),
                 "ledger": _value(environment, "KOLORS_LEDGER"),
                 "daily_limit": None if limit is None else int(limit),
@@ -128,6 +136,17 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if value.lower() in ("1", "true", "yes", "on"):
         return True
     raise NotConfiguredError(f"{name} is {quoted(value)}; it takes 1 or 0.")
+
+
+def _sent_side(value: str) -> SentSide:
+    if value.lower() == "original":
+        return "original"
+    if re.fullmatch(r"[0-9]{1,9}", value) and int(value) in SENT_SIDES:
+        return int(value)
+    raise NotConfiguredError(
+        f"KOLORS_SENT_SIDE is {quoted(value)}; it takes a whole number of pixels from {SENT_SIDES.start} to "
+        f"{SENT_SIDES.stop - 1}, or the word original."
+    )
 
 
 def _origin(value: str) -> str:

@@ -37,7 +37,7 @@ ROOMS = {
     "pixels": frozenset({"formats"}),
     "worker": frozenset({"formats", "pixels"}),
 }
-GROUND = frozenset({"limits", "refusal"})
+GROUND = frozenset({"limits", "refusal", "bounds"})
 # What the rest of the package may know of `images`.
 DOORS = ("pictures", "picture", "limits", "sources.network")
 

@@ -102,6 +102,8 @@ def test_the_table_of_variables_is_what_the_settings_read() -> None:
             value = "1" if value else "0"
         if isinstance(value, str):
             assert default == f"`{value}`"
+        elif isinstance(value, int):
+            assert default.startswith(f"`{value}`")
         elif not value:
             assert default.startswith("none") or name == "KOLORS_LEDGER"
     for folder in (path.name for path in defaults.image_dirs[:4]):

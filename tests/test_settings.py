@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.folders import default_folders
+from kolors_mcp.images import limits
 from kolors_mcp.settings import DEFAULT_API_BASE, Credentials, Settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ MEANINGS: list[tuple[dict[str, str], str, object]] = [
     ({"KOLORS_IMAGE_DIRS": os.pathsep.join(("/a", "default", "/a"))}, "image_dirs", (Path("/a"), *default_folders({}))),
     ({}, "allowed_hosts", frozenset[str]()),
     ({"KOLORS_ALLOWED_HOSTS": " Shop.Local , ,10.0.0.5:8443,"}, "allowed_hosts", {"shop.local", "10.0.0.5:8443"}),
+    ({}, "sent_side", limits.SENT_SIDE),
+    ({"KOLORS_SENT_SIDE": " 1024 "}, "sent_side", 1024),
+    ({"KOLORS_SENT_SIDE": "8000"}, "sent_side", 8000),
+    ({"KOLORS_SENT_SIDE": "Original"}, "sent_side", "original"),
     ({}, "save_dir", None),
     ({"KOLORS_SAVE_DIR": " ~/try-ons "}, "save_dir", HOME / "try-ons"),
     ({"KOLORS_SAVE_DIR": "kept"}, "save_dir", Path.cwd() / "kept"),
@@ -74,6 +79,10 @@ REFUSED: list[tuple[str, str, str]] = [
         )
     ),
     ("KOLORS_SANDBOX", "maybe", 'is "maybe"; it takes 1 or 0'),
+    *(
+        ("KOLORS_SENT_SIDE", value, "it takes a whole number of pixels from 1024 to 8000, or the word original")
+        for value in ("1023", "8001", "0", "-2048", "2048.0", "2048px", "2 048", "٢٠٤٨", "originals", "9" * 5000)
+    ),
     ("KOLORS_MODEL", "kolors-virtual-try-on-v1.5", "it takes kolors-virtual-try-on-v1 or kolors-virtual-try-on-v1-5"),
     ("KOLORS_LOG_LEVEL", "chatty", "it takes DEBUG, INFO, WARNING, ERROR, CRITICAL"),
     *(

@@ -6,14 +6,21 @@ MAX_BYTES = 10_000_000
 MIN_SIDE = 300
 """Least pixels of each side (vendor: "should not be less than 300*300px")."""
 
+SENT_SIDE = 2_048
+"""Longest side of what is sent, unless the user sets another: Kling's newer pipeline takes no more, and serves the old
+requests too. What is larger only waits longer on the line."""
+
+NEAR_ENOUGH = 0.93
+"""Share of the longest side that is taken too where a decoder comes to it by itself: 4032 pixels become 2016."""
+
 MAX_SIDE = 8_000
-"""Longest side that travels as it is. The vendor names no maximum; 8K is where decoders begin to refuse."""
+"""Longest side of what is written anew where the user wants originals."""
 
 MAX_PIXELS = 25_000_000
-"""Most pixels that travel as they are: the cameras of most phones and 24-megapixel cameras stay untouched."""
+"""Most pixels of what is written anew."""
 
 SHRUNK_SIDE = 4_000
-"""Longest side after the first shrinking: several times what a try-on renders, and half an 8K side."""
+"""Longest side of what is written anew and had more pixels than that: several times what a try-on renders."""
 
 NOTED_ASPECT_RATIO = 2.5
 """Beyond 1:2.5 or 2.5:1 a note is made; the vendor's sibling pages refuse there, this one states no rule."""

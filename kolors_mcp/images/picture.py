@@ -14,7 +14,14 @@ class CheckedPicture:
     """A `kolors_mcp.models.Picture`. Every block but the last is a multiple of 3 bytes, as base64 likes it."""
 
     def __init__(
-        self, content: Content, structure: Structure, *, notes: tuple[str, ...], label: str, subject: str
+        self,
+        content: Content,
+        structure: Structure,
+        *,
+        notes: tuple[str, ...],
+        label: str,
+        subject: str,
+        sources: frozenset[bytes] = frozenset(),
     ) -> None:
         self.media_type: Literal["image/jpeg", "image/png"] = structure.media_type
         self.width = structure.width
@@ -24,6 +31,7 @@ class CheckedPicture:
         self.label = label
         self.digest = structure.digest
         """The same picture has the same one, wherever it came from."""
+        self.sources = sources or frozenset((structure.digest,))
         self._content = content
         self._parts: tuple[Part, ...] = structure.parts
         self._checksum = structure.checksum

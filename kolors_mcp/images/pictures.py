@@ -10,10 +10,11 @@ from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import write
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats import examine
 from kolors_mcp.images.formats.content import Content, MemoryContent
 from kolors_mcp.images.formats.structure import Structure
-from kolors_mcp.images.limits import NOTED_ASPECT_RATIO
+from kolors_mcp.images.limits import NOTED_ASPECT_RATIO, SENT_SIDE
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
@@ -23,11 +24,15 @@ from kolors_mcp.images.sources.obtain import Obtained, obtain
 from kolors_mcp.images.sources.places import Places
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
+from kolors_mcp.settings import SentSide
 
 _MAX_READERS = 4
 """Files looked through at once; they take milliseconds."""
 _DOWNLOADS = 3
 _DOWNLOAD_PAUSE = 0.5
+
+
+_Piece = tuple[Obtained, examine.Looked]
 
 
 class Pictures:
@@ -42,6 +47,7 @@ class Pictures:
         costs: What a fetch may take.
         sleep: Waits between attempts at a download.
         decoder: Decodes pictures; processes of its own by default, started by the first picture that needs one.
+        sent_side: Longest side of what is sent, in pixels, or `original`: what Kling takes is sent as it is.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Pictures:
         costs: FetchLimits | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         decoder: Decoder | None = None,
+        sent_side: SentSide = SENT_SIDE,
     ) -> None:
         self._folders = tuple(folders)
         costs = costs or FetchLimits()
@@ -64,6 +71,7 @@ class Pictures:
         self._decoder: Decoder = decoder or Decoders()
         self._readers = CapacityLimiter(_MAX_READERS)
         self._sleep = sleep
+        self._sent_side = None if sent_side == "original" else sent_side
 
     async def prepare(self, reference: str, argument: str) -> CheckedPicture:
         """Return the picture that `reference` names, made fit.
@@ -87,12 +95,14 @@ class Pictures:
         Raises:
             PictureRefusedError: Either cannot be had, or both are the same picture.
         """
-        pieces: list[tuple[Obtained, examine.Looked]] = []
+        pieces: list[_Piece] = []
         names = ("cloth_image", "lower_cloth_image")
         try:
             for reference, name in zip((upper, lower), names, strict=True):
                 pieces.append(await self._garment(reference, name))
-            made = await self._written("outfit", *(_task(obtained.content, looked) for obtained, looked in pieces))
+            done = await self._run("outfit", *pieces)
+            made = await self._made(done)
+            sources = [await self._digest(*piece) for piece in pieces]
         except RefusalError as error:
             raise PictureRefusedError(f"{names[error.picture]} {error}") from error
         finally:
@@ -103,7 +113,7 @@ class Pictures:
         )
         notes = (*found, *made.notes)
         label = " and ".join(obtained.label for obtained, _ in pieces)
-        return _checked(made.content, made.structure, notes, label, "cloth_image")
+        return _checked(made.content, made.structure, notes, label, "cloth_image", *sources)
 
     async def download(self, url: str) -> bytes:
         """Return a finished picture whole, as it was served.
@@ -186,6 +196,10 @@ class Pictures:
         """End what decodes; each fetch closes its own connection."""
         await self._decoder.aclose()
 
+    @property
+    def _bounds(self) -> Bounds:
+        return Bounds(sent_side=self._sent_side)
+
     async def _obtain(self, reference: str) -> Obtained:
         return await obtain(reference, self._fetcher, self._folders, self._readers)
 
@@ -203,10 +217,17 @@ class Pictures:
     async def _looked(self, obtained: Obtained) -> examine.Looked:
         return obtained.looked or await to_thread.run_sync(examine.look, obtained.content, limiter=self._readers)
 
-    async def _written(self, job: Literal["convert", "outfit"], *pictures: Task) -> examine.Made:
-        """Have a picture written anew, and look at it as at anybody's."""
-        done = await self._decoder.run(job, *pictures)
-        return await to_thread.run_sync(examine.made_of, done.data, done.notes, limiter=self._readers)
+    async def _run(self, job: Literal["convert", "outfit"], *pieces: "_Piece") -> Done:
+        """Have a picture written anew."""
+        tasks = (_task(obtained.content, looked) for obtained, looked in pieces)
+        return await self._decoder.run(job, *tasks, bounds=self._bounds)
+
+    async def _made(self, done: Done) -> examine.Made:
+        """Look at what was written as at anybody's picture."""
+        return await to_thread.run_sync(examine.made_of, done.data, done.notes, self._bounds, limiter=self._readers)
+
+    async def _digest(self, obtained: Obtained, looked: examine.Looked) -> bytes:
+        return await to_thread.run_sync(examine.digest_of, obtained.content, looked, limiter=self._readers)
 
     async def _shown(self, job: Literal["preview", "side_by_side", "for_host"], *pictures: bytes) -> Done:
         tasks = (Task(MemoryContent(data), examine.kind_known(data)) for data in pictures)
@@ -222,16 +243,21 @@ class Pictures:
         content, kept_open = obtained.content, False
         try:
             looked = await self._looked(obtained)
-            if looked.fits and looked.structure is not None:
+            notes = obtained.notes + looked.notes
+            fits, done = looked.fits(self._bounds), Done()
+            if not fits:
+                done = await self._run("convert", (obtained, looked))
+                # Nothing came back where nothing smaller could be made of it.
+                fits = not done.data
+            if fits and looked.structure is not None and looked.structure.travels:
                 kept_open = True
-                return _checked(content, looked.structure, obtained.notes + looked.notes, obtained.label, argument)
-            made = await self._written("convert", _task(content, looked))
+                return _checked(content, looked.structure, notes, obtained.label, argument)
+            made = await self._made(done)
+            source = await self._digest(obtained, looked)
         finally:
             if not kept_open:
                 content.close()
-        return _checked(
-            made.content, made.structure, obtained.notes + looked.notes + made.notes, obtained.label, argument
-        )
+        return _checked(made.content, made.structure, notes + made.notes, obtained.label, argument, source)
 
 
 def _task(content: Content, looked: examine.Looked) -> Task:
@@ -239,9 +265,9 @@ def _task(content: Content, looked: examine.Looked) -> Task:
 
 
 def _checked(
-    content: Content, structure: Structure, notes: tuple[str, ...], label: str, subject: str
+    content: Content, structure: Structure, notes: tuple[str, ...], label: str, subject: str, *sources: bytes
 ) -> CheckedPicture:
     longer, shorter = max(structure.width, structure.height), min(structure.width, structure.height)
     if longer > shorter * NOTED_ASPECT_RATIO:
         notes += (f"its sides are {structure.width} to {structure.height}; beyond 2.5 to 1 Kling may refuse it",)
-    return CheckedPicture(content, structure, notes=notes, label=label, subject=subject)
+    return CheckedPicture(content, structure, notes=notes, label=label, subject=subject, sources=frozenset(sources))

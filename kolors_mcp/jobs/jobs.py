@@ -12,8 +12,8 @@ import anyio
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.call import Call, Report
+from kolors_mcp.jobs.joining import Joining
 from kolors_mcp.jobs.memory import Inputs, Memory
-from kolors_mcp.jobs.queue import BusyError
 from kolors_mcp.jobs.reconcile import Reconciler
 from kolors_mcp.jobs.refresh import Refresher
 from kolors_mcp.jobs.saving import Saving
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from kolors_mcp.kling.wire import CreateRequest
 
 logger = logging.getLogger(__name__)
-
-DOUBTED_AGAIN_SECONDS = 2.0
-"""For which a create in doubt is looked for when it is asked for again, if the caller gives no more."""
-SENT_SOON_SECONDS = 60.0
-"""In which most sends are over."""
-MAX_SEND_SECONDS = 300.0
-"""For which a patient caller waits for the same create that is being sent here for another call."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +75,7 @@ class Jobs:
         self._sending = Sending(kling, self._store, self._reconciler, self._clock)
         self._watching = Watching(kling, self._clock)
         self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock)
+        self._joining = Joining(self._store, self._refresher, self._sending, self._clock)
         self._saving = Saving(save_dir, pictures, self._store) if save_dir else None
         self.memory = Memory()
 
@@ -102,6 +96,7 @@ class Jobs:
 
     async def find(self, user: str, name: str) -> Job | None:
         """Return what is written about Kling's id or our reference; None also if the ledger cannot be read."""
+        await self._sending.catch_up()
         return await self._store.find(user, name)
 
     async def recent(self, user: str, limit: int) -> list[Job]:
@@ -160,7 +155,7 @@ class Jobs:
                     break
                 call.report("the same try-on was asked for before; looking at it")
                 # What is joined a second time is the answer, whatever became of it.
-                task = await self._join(watcher, job, call, patience, is_last=job.reference in joined)
+                task = await self._joining.join(watcher, job, call, patience, is_last=job.reference in joined)
                 if task is not None:
                     break
                 joined.add(job.reference)
@@ -220,41 +215,6 @@ class Jobs:
             raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
         return task
 
-    async def _join(self, watcher: Watcher, job: Job, call: Call, patience: Deadline, *, is_last: bool) -> Task | None:
-        """Look at a create that was asked for again; None if it came to nothing or failed, so that a new one may be.
-
-        One that was paid is never an error, whatever keeps us from it.
-
-        Raises:
-            KolorsError: It is still in doubt; it was refused for good, so that the same would be said again, or by a
-                busy account, for which the caller does not wait; or it came to nothing, and this is the last look.
-        """
-        deadline = self._deadline_for_another(job, call)
-        try:
-            if job.task_id is None:
-                task = await self._refresher.settle(watcher, job, deadline)
-            else:
-                task = await self._refresher.refresh_paid(watcher, job, deadline.within(MAX_READ_SECONDS))
-        except (errors.RefusedError, errors.UnreachableError, errors.PictureRefusedError) as error:
-            if isinstance(error, errors.RefusedError):
-                refusal = self._sending.final_refusal(job.reference, error.code)
-                if refusal is not None:
-                    raise refusal from None
-            if is_last or (isinstance(error, BusyError) and not patience.left()):
-                raise
-            return None
-        await self._store.write(lambda ledger: ledger.seen(task.id, task.status, task.units))
-        return task if is_last or task.status != "failed" else None
-
-    def _deadline_for_another(self, job: Job, call: Call) -> Deadline:
-        """Return until when a caller waits for the same create, sent for another call."""
-        if self._sending.is_sending(job.reference):
-            return call.deadline.within(MAX_SEND_SECONDS)
-        # Another process that began just now is still at it; one that began long ago has probably died.
-        fresh = job.state != "unconfirmed" and self._clock.wall() - job.created_at < SENT_SOON_SECONDS
-        at_least = MAX_READ_SECONDS if fresh else DOUBTED_AGAIN_SECONDS
-        return call.deadline.within(max(at_least, call.wait))
-
     async def _watch(self, watcher: Watcher, task: Task, deadline: Deadline, report: Report) -> Sighting:
         """Look again and again until a task is finished or the deadline has come; ride out what passes."""
         while task.status not in FINAL and deadline.left() > 0:
@@ -273,5 +233,5 @@ class Jobs:
         """Write down what was seen last."""
         task, job = seen.task, seen.job
         if job is not None and (job.status != task.status or (job.units is None and task.units is not None)):
-            await self._store.write(lambda ledger: ledger.seen(task.id, task.status, task.units))
+            await self._store.seen(task)
         return seen

@@ -106,7 +106,7 @@ class Reconciler:
 
     async def confirm(self, job: Job, task: Task) -> None:
         """Write down that the create made this task."""
-        await self._store.write(lambda ledger: ledger.created(job.reference, task.id, task.status, task.units))
+        await self._store.created(job.reference, task)
 
     async def _left_of(self, doubts: list[Job], rows: Sequence[Task]) -> list[Job]:
         """Confirm those that are among the rows, and return the others."""

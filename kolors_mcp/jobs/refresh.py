@@ -47,7 +47,10 @@ class Refresher:
                         raise _came_to_nothing(job)
                     case "created":
                         return await self.refresh_paid(watcher, job, self._clock.deadline(MAX_READ_SECONDS))
-                    case "sending" | "unconfirmed":
+                    case "sending" | "posting":
+                        # Its sender lives, and writes down what comes of it.
+                        sending = True
+                    case "unconfirmed":
                         if self._clock.monotonic() >= look_at:
                             task = await self._reconciler.reconcile(job, self._clock.deadline(0.0))
                             look_at = self._clock.monotonic() + PAUSES.initial_seconds

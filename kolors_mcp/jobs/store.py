@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
+from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job
+from kolors_mcp.models import FINAL
 
 if TYPE_CHECKING:
     from kolors_mcp.ledger.ledger import Ledger
@@ -68,6 +70,14 @@ class Store:
         """Return the user's creates of which nobody knows yet what became of them."""
         return await self._tolerant(lambda ledger: ledger.doubts(user), [])
 
+    async def created(self, reference: str, task: Task) -> None:
+        """Write down that a create made this task."""
+        await self.write(lambda ledger: ledger.created(reference, task.id, task.status, task.units, _end_of(task)))
+
+    async def seen(self, task: Task) -> None:
+        """Write down how a task stands."""
+        await self.write(lambda ledger: ledger.seen(task.id, task.status, task.units, _end_of(task)))
+
     async def write(self, action: "Callable[[Ledger], Awaitable[None]]") -> None:
         """Write down what has happened already: a failure to write must not hide it."""
         await self._tolerant(action, None)
@@ -80,3 +90,8 @@ class Store:
         except LedgerError as error:
             logger.warning("%s", error)
             return otherwise
+
+
+def _end_of(task: Task) -> float | None:
+    """Return when Kling finished a task, as it says; None if it has not, or does not say."""
+    return task.updated_at.timestamp() if task.status in FINAL and task.updated_at is not None else None

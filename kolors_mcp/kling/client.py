@@ -6,6 +6,7 @@ import httpx
 
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.kling.account import UnitsLeft, read_units
+from kolors_mcp.kling.exchange import Commit
 from kolors_mcp.kling.http import SignedHttp
 from kolors_mcp.kling.task import Task
 from kolors_mcp.kling.try_on import TryOnEndpoint
@@ -63,12 +64,14 @@ class KlingClient:
         """Raise `NotConfiguredError` if a request could not even be signed: before any work is done for it."""
         self._http.authorization.header()
 
-    async def create(self, request: CreateRequest, *, again: bool = False) -> Task:
+    async def create(self, request: CreateRequest, *, again: bool = False, commit: Commit | None = None) -> Task:
         """Start a try-on. It costs money and is sent once.
 
         Args:
             request: What to send.
             again: Whether Kling has had the same reference before, and said that it came to nothing.
+            commit: Is waited for just before the last piece of the request leaves. What it raises comes out of here;
+                then that piece never leaves, and nothing was created.
 
         Raises:
             NotConfiguredError: There are no credentials; nothing was sent.
@@ -78,7 +81,7 @@ class KlingClient:
             PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
             UnconfirmedCreateError: The request left and the outcome is not known.
         """
-        return await self._try_on.create(request, again=again)
+        return await self._try_on.create(request, again=again, commit=commit)
 
     async def read(self, task_id: str, deadline: Deadline | None = None) -> Task:
         """Read one task by Kling's id or by the `external_task_id` it was created with.

@@ -1,6 +1,6 @@
 """One request to Kling and its envelope: what of it left this machine, and what an error on the way therefore means."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -22,6 +22,10 @@ _HEADERS = {
 }
 
 
+Commit = Callable[[], Awaitable[None]]
+"""Is waited for before the last piece of a create leaves; if it raises, that piece never leaves."""
+
+
 @dataclass
 class Reply:
     """An answer with a readable envelope."""
@@ -36,6 +40,7 @@ class _Sending:
     """How far a request has come; the exception's type cannot tell, since it is the same before and after."""
 
     creating: bool
+    commit: Commit | None = None
     left: bool = False
     """Its first byte may have left."""
     whole: bool = True
@@ -47,13 +52,15 @@ class _Sending:
             self.left = True
 
     async def content(self, body: Body) -> AsyncIterator[bytes]:
-        """Yield the body, and take note before its last part goes out."""
+        """Yield the body; before its last part goes out, ask whether it may, and take note that it does."""
         self.whole = False
         held: bytes | None = None
         for part in body:
             if held is not None:
                 yield held
             held = part
+        if self.commit is not None:
+            await self.commit()
         self.whole = True
         if held is not None:
             yield held
@@ -92,8 +99,20 @@ async def exchange(
     *,
     query: Mapping[str, int] | None = None,
     body: Body | None = None,
+    commit: Commit | None = None,
 ) -> Reply:
     """Send one request and read its envelope. With a body it is a create.
+
+    Args:
+        http: Carries the request.
+        method: Of HTTP.
+        path: Of the endpoint.
+        authorization: The header's value.
+        deadline: Until when the answer must be there.
+        query: What follows the question mark.
+        body: What is sent; without its last piece nobody can have accepted it.
+        commit: Is waited for before that piece leaves. It is never cancelled by us, but may be left waiting; it raises
+            what keeps the request from being sent, which comes out of here as it is, with the connection closed.
 
     Raises:
         UnreachableError: Nothing left, or of a create not all of it; nothing was created.
@@ -102,7 +121,7 @@ async def exchange(
         RefusedError: Nor was it, and it came before the whole create had left; nothing was created.
         PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
     """
-    sending = _Sending(creating=body is not None)
+    sending = _Sending(creating=body is not None, commit=commit)
     headers = {**_HEADERS, "Authorization": authorization}
     if body is not None:
         headers["Content-Length"] = str(body.length)
@@ -145,6 +164,8 @@ def _reply(response: httpx.Response, envelope: Envelope, sending: _Sending) -> R
     verdict, status = None, response.status_code
     if envelope.code != 0:
         verdict = Verdict(envelope.code, envelope.message, envelope.request_id, _retry_after(response), status)
+        if sending.creating and not sending.whole and not verdict.final:
+            sending.unexpected(status, "a code that refuses nothing for certain")
     elif not response.is_success:
         sending.unexpected(response.status_code, "success in the body and an error in the status")
     return Reply(envelope, verdict, response.headers.get("date"))

@@ -11,7 +11,7 @@ from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.kling.auth import Authorization, skew_of
 from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.connection import open_connections
-from kolors_mcp.kling.exchange import Reply, exchange
+from kolors_mcp.kling.exchange import Commit, Reply, exchange
 from kolors_mcp.kling.refusals import error_for
 from kolors_mcp.settings import Credentials
 
@@ -70,24 +70,25 @@ class SignedHttp:
         """Return what Kling's clock shows, by the latest answer that said so; None before there was one."""
         return None if self._told is None else self._told[0] + self._clock.monotonic() - self._told[1]
 
-    async def post(self, path: str, body: Body, seconds: float) -> Reply:
+    async def post(self, path: str, body: Body, seconds: float, commit: Commit | None = None) -> Reply:
         """Send a create. It is sent a second time only where Kling refused the token, so that nothing was created.
 
         Args:
             path: Of the endpoint.
             body: What to send; it can be gone through twice.
             seconds: How long each of the two may take.
+            commit: Is waited for before the last piece of each leaves, as `exchange` says.
 
         Raises:
             NotConfiguredError: There are no credentials; nothing was sent.
             KlingError: As `exchange` says.
         """
         account = self.account()
-        reply = await self._exchange("POST", path, self._clock.deadline(seconds), body=body)
+        reply = await self._exchange("POST", path, self._clock.deadline(seconds), body=body, commit=commit)
         final = reply.verdict is not None and reply.verdict.final
         # What is written down for one account is not sent to another, though the keys change meanwhile.
         if final and self._worth_signing_again(reply) and account == self.account():
-            reply = await self._exchange("POST", path, self._clock.deadline(seconds), body=body)
+            reply = await self._exchange("POST", path, self._clock.deadline(seconds), body=body, commit=commit)
         return reply
 
     async def read(
@@ -138,10 +139,11 @@ class SignedHttp:
         *,
         query: Mapping[str, int] | None = None,
         body: Body | None = None,
+        commit: Commit | None = None,
     ) -> Reply:
         authorization = self.authorization.header()
         http = self.connections.kept if body is None else self.connections.fresh
-        return await exchange(http, method, path, authorization, deadline, query=query, body=body)
+        return await exchange(http, method, path, authorization, deadline, query=query, body=body, commit=commit)
 
     def _wait_after(self, error: errors.KlingError, attempt: int) -> float:
         at_least = MIN_RATE_WAIT_SECONDS if isinstance(error, errors.TooFastError) else 0.0

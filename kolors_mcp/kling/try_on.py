@@ -6,7 +6,7 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.kling import try_on_replies
 from kolors_mcp.kling.body import Body
-from kolors_mcp.kling.exchange import Reply
+from kolors_mcp.kling.exchange import Commit, Reply
 from kolors_mcp.kling.http import SignedHttp
 from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import error_for
@@ -26,16 +26,16 @@ class TryOnEndpoint:
     def __init__(self, http: SignedHttp, clock: Clock) -> None:
         """Ask nothing yet."""
         self._http = http
-        self._references = References(self._post, http.account, clock)
+        self._references = References(self._ask, http.account, clock)
 
-    async def create(self, request: CreateRequest, *, again: bool = False) -> Task:
+    async def create(self, request: CreateRequest, *, again: bool = False, commit: Commit | None = None) -> Task:
         """Start a try-on; see `KlingClient.create`."""
         reference = request.external_task_id
         sent = request
         if reference is not None and await self._references.are_unknown():
             sent = _without_reference(request)
         try:
-            reply = await self._post(sent.body())
+            reply = await self._http.post(PATH, sent.body(), MAX_CREATE_SECONDS, commit)
             if reply.verdict is not None and sent.external_task_id is not None:
                 await self._references.require_certain(reply.verdict, sent.external_task_id, again=again)
             if reply.verdict is not None:
@@ -68,8 +68,8 @@ class TryOnEndpoint:
         rows = await self._http.read(PATH, query, lambda reply: try_on_replies.tasks(reply, page_size), deadline)
         return [row.to_task() for row in rows]
 
-    async def _post(self, body: Body, seconds: float | None = None) -> Reply:
-        return await self._http.post(PATH, body, MAX_CREATE_SECONDS if seconds is None else seconds)
+    async def _ask(self, body: Body, seconds: float) -> Reply:
+        return await self._http.post(PATH, body, seconds)
 
 
 def _path_segment(task_id: str) -> str:

@@ -38,8 +38,12 @@ class Job:
     """Of Kling's, at which it was asked for; tells accounts apart and shows nothing of their keys."""
     endpoint: str
     """Which of Kling's endpoints it went to; the task's id is known there only."""
+    turn: int | None = None
+    """How often it was about to be sent, counted from 1; None in rows of an older layout."""
+    posted_at: float | None = None
+    """When the last piece of a request was about to leave, the last time; until then Kling cannot have taken it."""
     final_at: float | None = None
-    """When Kling's word for the task was first seen to be a final one."""
+    """When Kling finished it, as far as Kling says, else when that was seen."""
     units: float | None = None
     """What Kling says that the finished task cost."""
 
@@ -61,7 +65,7 @@ class NewJob:
     notes: tuple[str, ...] = ()
     """What was done to the pictures."""
     fresh: bool = False
-    """Join nothing."""
+    """Join nothing but the same one: also fresh, and being sent, in doubt or younger than a minute."""
     endpoint: str = TRY_ON_ENDPOINT
     """Which of Kling's endpoints it goes to."""
 

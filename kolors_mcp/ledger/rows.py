@@ -1,8 +1,8 @@
 """Which rows are meant, what they say, and how text becomes something that a database can hold."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -10,11 +10,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Update,
     and_,
     bindparam,
     func,
     insert,
+    not_,
     or_,
     select,
     text,
@@ -23,20 +23,19 @@ from sqlalchemy import (
 )
 
 from kolors_mcp.ledger.job import Job, NewJob
+from kolors_mcp.ledger.leases import HAS_LAPSED, NEVER_LEFT, in_state
 from kolors_mcp.ledger.schema import IS_OPEN, IS_SPENT, IS_UNCLAIMED, TRY_ONS, C
-from kolors_mcp.ledger.states import RULES, JobState
+from kolors_mcp.ledger.states import JOINED
 from kolors_mcp.wording import plain
 
 JOINED_FOR_SECONDS = 600.0
-"""For which the same request joins the one before it, and for which a doubt keeps it from being sent again."""
+"""For which the same request joins one that Kling has finished, from its end."""
+SAME_FRESH_SECONDS = 60.0
+"""In which a request that joins nothing is taken for a repetition of its first, from when that one left."""
+LOOKED_UP_AT_ONCE = 500
+"""Ids in one query; older SQLites take at most 999 values."""
 MAX_KEY_CHARACTERS = 500
 """Characters of an id that is stored as it is; Kling's have 18."""
-
-
-def in_state(*states: JobState) -> ColumnElement[bool]:
-    """What is in one of these states."""
-    # Not `in_`, whose list is written into the text of the statement anew each time.
-    return or_(*(C.state == state for state in states))
 
 
 def named(name: str | BindParameter[str]) -> ColumnElement[bool]:
@@ -56,48 +55,44 @@ _NAMED = union_all(
     select(C.id).where(C.reference == bindparam("name")), select(C.id).where(C.task_id == bindparam("name"))
 )
 # Each name has an index of its own; asked with "or", SQLite would read all rows of the user.
-_ONE = select(*_JOB).where(_MINE, C.id.in_(_NAMED)).order_by(C.id.desc()).limit(1)
+_ONE = select(*_JOB, HAS_LAPSED.label("has_lapsed")).where(_MINE, C.id.in_(_NAMED)).order_by(C.id.desc()).limit(1)
 _LATEST = select(*_JOB).where(_MINE).order_by(C.id.desc()).limit(bindparam("most"))
+# Those that a look settles are told from those that somebody has in hand: what has lapsed is written down first.
 _DOUBTS = (
-    select(*_JOB)
+    select(*_JOB, HAS_LAPSED.label("has_lapsed"))
     .where(
         _MINE,
         IS_OPEN,
         # Says nothing new. By it, and by an order that no index has, SQLite takes the index of the open ones.
-        text("state in ('sending', 'unconfirmed')"),
-        or_(C.state == "unconfirmed", and_(C.state == "sending", C.created_at <= bindparam("sending_since"))),
+        text("state in ('sending', 'posting', 'unconfirmed')"),
+        or_(C.state == "unconfirmed", HAS_LAPSED),
     )
     .order_by((C.id + 0).desc())
 )
-_JOINABLE = (
-    select(*_JOB)
+_SAME = (
+    select(*_JOB, HAS_LAPSED.label("has_lapsed"))
     .where(
         _MINE,
         C.fingerprint == bindparam("fingerprint"),
         C.model_name.is_not_distinct_from(bindparam("model_name")),
-        or_(
-            *(
-                and_(C.state == state, C[rules.joined_since] > bindparam("since"))
-                for state, rules in RULES.items()
-                if rules.joined_since is not None
-            )
-        ),
+        in_state(*JOINED),
         C.status.is_distinct_from("failed"),
     )
     .order_by(C.id.desc())
     .limit(1)
 )
+_JOINABLE = _SAME.where(or_(C.final_at.is_(None), C.final_at > bindparam("since")))
+_SAME_FRESH = _SAME.where(
+    C.fresh.is_not(None),
+    or_(C.state != "created", func.coalesce(C.posted_at, C.created_at) > bindparam("since")),
+)
 _SPENT_SINCE = select(func.count()).select_from(
     # Only whether the limit is reached matters, so no more rows are read than that.
-    select(C.id).where(_MINE, C.created_at >= bindparam("since"), IS_SPENT).limit(bindparam("most")).subquery()
+    select(C.id)
+    .where(_MINE, C.created_at >= bindparam("since"), IS_SPENT, not_(NEVER_LEFT))
+    .limit(bindparam("most"))
+    .subquery()
 )
-
-
-@cache
-def change(before: tuple[JobState, ...], columns: tuple[str, ...]) -> Update:
-    """Return the statement that sets `columns` (as `new_...`) of the job `ours` if it is in a state of `before`."""
-    values: dict[str, ColumnElement[Any]] = {name: bindparam(f"new_{name}") for name in columns}
-    return update(TRY_ONS).where(C.reference == bindparam("ours"), in_state(*before)).values(values)
 
 
 @dataclass(frozen=True)
@@ -114,27 +109,43 @@ class Whose:
         return {"owner": key(self.user), "account": self.account}
 
 
-def joinable(connection: Connection, whose: Whose, new: NewJob, now: float) -> Job | None:
-    """Return what the same request joins: open or good for ten minutes from its start, a doubt for ten from its own."""
+@dataclass(frozen=True)
+class Found:
+    """A row that was looked for."""
+
+    job: Job
+    has_lapsed: bool
+    """Whether nobody has it in hand any more, so that what this means is still to be written down."""
+
+
+def joinable(connection: Connection, whose: Whose, new: NewJob, now: float) -> Found | None:
+    """Return the newest that the same request joins.
+
+    That is one that is being sent, is running or is in doubt, however old; or that was finished in the last ten minutes
+    and has not failed. A fresh request joins only a fresh one, and that only for a minute once Kling has taken it.
+    """
+    statement, seconds = (_SAME_FRESH, SAME_FRESH_SECONDS) if new.fresh else (_JOINABLE, JOINED_FOR_SECONDS)
     same = {
         **whose.bound,
         "fingerprint": key(new.fingerprint),
         "model_name": new.model_name,
-        "since": now - JOINED_FOR_SECONDS,
+        "now": now,
+        "since": now - seconds,
     }
-    row = connection.execute(_JOINABLE, same).one_or_none()
-    return None if row is None else job_of(row)
+    row = connection.execute(statement, same).one_or_none()
+    return None if row is None else Found(job_of(row), bool(row.has_lapsed))
 
 
-def spent_since(connection: Connection, whose: Whose, moment: float, most: int) -> int:
+def spent_since(connection: Connection, whose: Whose, moment: float, most: int, now: float) -> int:
     """Return how many creates since then may have cost money; the counting ends with `most`."""
-    return connection.execute(_SPENT_SINCE, {**whose.bound, "since": moment, "most": most}).scalar_one()
+    bound = {**whose.bound, "since": moment, "most": most, "now": now}
+    return connection.execute(_SPENT_SINCE, bound).scalar_one()
 
 
-def one_of(connection: Connection, whose: Whose, name: str) -> Job | None:
+def one_of(connection: Connection, whose: Whose, name: str, now: float) -> Found | None:
     """Return the newest job with this reference of ours, or this task id of Kling's."""
-    row = connection.execute(_ONE, {**whose.bound, "name": key(name)}).one_or_none()
-    return None if row is None else job_of(row)
+    row = connection.execute(_ONE, {**whose.bound, "name": key(name), "now": now}).one_or_none()
+    return None if row is None else Found(job_of(row), bool(row.has_lapsed))
 
 
 def latest_of(connection: Connection, whose: Whose, most: int) -> list[Job]:
@@ -142,9 +153,25 @@ def latest_of(connection: Connection, whose: Whose, most: int) -> list[Job]:
     return [job_of(row) for row in connection.execute(_LATEST, {**whose.bound, "most": most})]
 
 
-def doubts_of(connection: Connection, whose: Whose, sending_since: float) -> list[Job]:
-    """Return what is in doubt, or has been sending since then or longer, the newest first."""
-    return [job_of(row) for row in connection.execute(_DOUBTS, {**whose.bound, "sending_since": sending_since})]
+def jobs_with(connection: Connection, whose: Whose, task_ids: Sequence[str]) -> dict[str, Job]:
+    """Return the newest job for each of Kling's ids that there is one for."""
+    wanted = {key(task_id): task_id for task_id in task_ids}
+    keys = list(wanted)
+    found: dict[str, Job] = {}
+    for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
+        # By their numbers, or SQLite would read all rows of the user.
+        called_so = select(C.id).where(C.task_id.in_(keys[start : start + LOOKED_UP_AT_ONCE]))
+        mine = and_(C.user == key(whose.user), C.account == whose.account, C.id.in_(called_so))
+        # The newest comes first, and stays.
+        for job in newest(connection, mine):
+            found.setdefault(wanted[job.task_id or ""], job)
+    return found
+
+
+def doubts_of(connection: Connection, whose: Whose, now: float) -> list[Found]:
+    """Return what is in doubt, and what nobody has in hand any more, the newest first."""
+    rows = connection.execute(_DOUBTS, {**whose.bound, "now": now})
+    return [Found(job_of(row), bool(row.has_lapsed)) for row in rows]
 
 
 def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Job]:
@@ -172,6 +199,8 @@ def job_of(row: Row[Any]) -> Job:
         code=row.code,
         account=row.account,
         endpoint=row.endpoint,
+        turn=row.turn,
+        posted_at=row.posted_at,
         final_at=row.final_at,
         units=row.units,
     )

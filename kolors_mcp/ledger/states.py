@@ -6,7 +6,7 @@ Everything that asks about a state (statements, checks of the database, whoever 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-JobState = Literal["sending", "created", "refused", "unconfirmed"]
+JobState = Literal["sending", "posting", "created", "refused", "unconfirmed"]
 """The words are those in the database."""
 
 STATES: tuple[JobState, ...] = get_args(JobState)
@@ -19,40 +19,51 @@ class Rules:
     may_become: tuple[JobState, ...]
     counts_as_spent: bool
     """Whether it may have cost money, so that it counts against the daily limit."""
-    joined_since: Literal["created_at", "updated_at"] | None
-    """From when the same request joins it for a while; None: never. One that failed at Kling is not joined at all."""
+    is_joined: bool
+    """Whether the same request joins it. One that Kling has finished only for a while, and never one that failed."""
+    is_held: bool = False
+    """Whether a process has it in hand, under a lease; see `leases` for what it means that the lease has lapsed."""
 
 
 RULES: dict[JobState, Rules] = {
-    # Written down, and on its way; the outcome is open.
+    # Written down; its process has not yet let the last piece of the request leave, so Kling cannot have taken it.
     "sending": Rules(
-        may_become=("created", "refused", "unconfirmed"),
+        may_become=("posting", "created", "refused", "unconfirmed"),
         counts_as_spent=True,
-        joined_since="created_at",
+        is_joined=True,
+        is_held=True,
+    ),
+    # Marked just before the last piece left. After a refusal that passes it is sent again, in its next turn.
+    "posting": Rules(
+        may_become=("sending", "created", "refused", "unconfirmed"),
+        counts_as_spent=True,
+        is_joined=True,
+        is_held=True,
     ),
     # Kling gave a task id; only its status moves from here on.
     "created": Rules(
         may_become=(),
         counts_as_spent=True,
-        joined_since="created_at",
+        is_joined=True,
     ),
     # Certainly nothing was created; should a task turn up all the same, that is the truth.
     "refused": Rules(
         may_become=("created",),
         counts_as_spent=False,
-        joined_since=None,
+        is_joined=False,
     ),
     # It was sent, and nobody knows whether a task exists.
     "unconfirmed": Rules(
         may_become=("created", "refused"),
         counts_as_spent=True,
-        # From when the doubt arose, which may be minutes after the create was written down.
-        joined_since="updated_at",
+        is_joined=True,
     ),
 }
 
-SPENT: tuple[JobState, ...] = tuple(state for state in STATES if RULES[state].counts_as_spent)
-"""What may have cost money."""
+JOINED: tuple[JobState, ...] = tuple(state for state in STATES if RULES[state].is_joined)
+"""What the same request joins."""
+HELD: tuple[JobState, ...] = tuple(state for state in STATES if RULES[state].is_held)
+"""What a process has in hand."""
 
 
 def states_before(state: JobState) -> tuple[JobState, ...]:

@@ -80,6 +80,8 @@ def to_layout_2(connection: Connection) -> None:
         do("ALTER TABLE kolors_try_ons ALTER COLUMN account DROP DEFAULT, ALTER COLUMN endpoint DROP DEFAULT")
     # It has not changed since, unless a picture was saved, which is right after.
     do("UPDATE kolors_try_ons SET final_at = updated_at WHERE status IN ('succeed', 'failed')")
+    # Whoever was sending it says so once the answer is there; nobody else can know how far it came.
+    do("UPDATE kolors_try_ons SET state = 'unconfirmed' WHERE state = 'sending'")
     # The time of an older ledger is that of its latest row, whatever the clock shows that opens it.
     times = "SELECT updated_at AS moment FROM kolors_try_ons UNION ALL SELECT value FROM kolors_ledger WHERE name = "
     do(f"INSERT INTO kolors_ledger SELECT 'clock', max(moment) FROM ({times} 'pruned_at') AS times")  # noqa: S608

@@ -95,6 +95,7 @@ class Service:
             folders=self._settings.image_dirs,
             allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
             sleep=self._clock.sleep,
+            sent_side=self._settings.sent_side,
         )
         jobs = make_jobs(
             kling, pictures, lambda: self._open_ledger(kling), save_dir=self._settings.save_dir, clock=self._clock

@@ -34,7 +34,7 @@ async def prepare(request: TryOnRequest, pictures: "Pictures") -> tuple[Picture,
     """Return the person's and the garment's picture, made fit at the same time; the caller closes them.
 
     Raises:
-        PictureRefusedError: One cannot be had or used. Nothing was sent.
+        PictureRefusedError: One cannot be had or used, or both are the same picture. Nothing was sent.
     """
 
     async def cloth() -> Picture:
@@ -54,6 +54,14 @@ async def prepare(request: TryOnRequest, pictures: "Pictures") -> tuple[Picture,
             # Nothing is awaited here: whoever was cancelled once is cancelled again at the next wait.
             task.add_done_callback(_drop)
         raise
+    if human.digest == garment.digest or human.sources & garment.sources:
+        for picture in (human, garment):
+            picture.close()
+        garments = "cloth_image" if request.lower_cloth_image is None else "cloth_image or lower_cloth_image"
+        raise errors.PictureRefusedError(
+            f"human_image is the same picture as {garments}; it would be paid for and show nothing new. "
+            "Nothing was sent. Give a photo of the person and a picture of the garment."
+        )
     return human, garment
 
 

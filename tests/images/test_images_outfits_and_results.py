@@ -78,14 +78,16 @@ async def test_an_outfit_shows_both_garments_whole_on_white(pictures: Pictures) 
     assert (outfit.width, outfit.height) == canvas.size
     assert outfit.size == len(sent) <= 10_000_000
     assert 1 <= canvas.height / canvas.width <= 2.5
-    # Both are 1200 x 1600 with margins of 60: their middles are at these heights.
-    upper_middle, lower_middle = (60 + 800) / canvas.height, (60 + 1600 + 60 + 800) / canvas.height
+    assert max(canvas.size) == 2048
+    # Both were 1200 x 1600 with margins of 60: their middles are at these heights.
+    width, height = 1690, 60 + 1600 + 60 + 1600 + 60
+    upper_middle, lower_middle = (60 + 800) / height, (60 + 1600 + 60 + 800) / height
     colours = [
         colour_at(canvas, 0.5, upper_middle),
-        colour_at(canvas, 0.5 - 400 / canvas.width * 0.6, upper_middle),
-        colour_at(canvas, 0.5 - 560 / canvas.width, upper_middle),
-        colour_at(canvas, 0.5 - 400 / canvas.width * 0.6, lower_middle),
-        colour_at(canvas, 0.5 - 560 / canvas.width, lower_middle),
+        colour_at(canvas, 0.5 - 400 / width * 0.6, upper_middle),
+        colour_at(canvas, 0.5 - 560 / width, upper_middle),
+        colour_at(canvas, 0.5 - 400 / width * 0.6, lower_middle),
+        colour_at(canvas, 0.5 - 560 / width, lower_middle),
         colour_at(canvas, 0.01, 0.5),
     ]
     # The fold in the shirt is as white as the paper, but not connected to it: it stays as it is.

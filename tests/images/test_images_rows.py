@@ -4,6 +4,7 @@ import zlib
 
 import pytest
 
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats import examine, png
 from kolors_mcp.images.formats.content import MemoryContent
 from kolors_mcp.images.formats.structure import BrokenError
@@ -17,7 +18,7 @@ WIDE = 1_200
 
 def travels(data: bytes) -> bool:
     """Whether a PNG's own bytes are sent."""
-    return examine.look(MemoryContent(data)).fits
+    return examine.look(MemoryContent(data)).fits(Bounds())
 
 
 def cut(packed: bytes, size: int) -> bytes:

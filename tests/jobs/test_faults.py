@@ -49,7 +49,7 @@ REFUSALS = [code for code in MEANINGS if code < 2000]
 # --- nothing was created
 
 
-async def test_a_doubt_about_nothing_is_a_doubt_until_ten_minutes_have_passed(world: World) -> None:
+async def test_a_doubt_about_nothing_is_a_doubt_however_old_and_only_a_new_render_pays_again(world: World) -> None:
     each = await naively_each(world, NOT_DONE, lambda name: world.kling.faults.next_create(NOT_DONE[name]))
     for name, said in each.items():
         assert all(one.in_doubt for one in said), (name, said)
@@ -60,7 +60,8 @@ async def test_a_doubt_about_nothing_is_a_doubt_until_ten_minutes_have_passed(wo
     assert (await found_by(world, each["reset"][0].reference)).in_doubt
     world.time.now += 11 * MINUTE
     async with world.server() as assistant:
-        assert not (await assistant.create()).try_on.reused
+        assert (await assistant.get(each["reset"][0].reference)).in_doubt
+        assert not (await assistant.create(new_render=True)).try_on.reused
     assert world.kling.tasks_created == 1
 
 

@@ -32,7 +32,7 @@ from tests.support.gateways import (
     stall_within_the_body,
 )
 from tests.support.still_time import turn, until
-from tests.support.wishing import World, found_by, naively
+from tests.support.wishing import World, found_by, garment, naively
 
 pytestmark = pytest.mark.anyio
 
@@ -74,7 +74,7 @@ async def test_a_create_that_breaks_before_its_last_byte_has_created_nothing(
     world: World, wall: Gateway, large: Path, fault: Breaks
 ) -> None:
     wall.faults.extend([fault] * 3)
-    pictures = {"human_image": str(large), "cloth_image": str(large)}
+    pictures = {"human_image": str(large), "cloth_image": garment("navy")}
     async with world.server(unmoved, image_dirs=(large.parent,)) as assistant:
         first = await assistant.call("create_try_on", **pictures)
         assert first.nothing_created, first
@@ -90,7 +90,7 @@ async def test_a_create_that_breaks_once_within_its_body_is_sent_again_and_paid_
 ) -> None:
     wall.faults.append(reset_within_the_body)
     async with world.server(image_dirs=(large.parent,)) as assistant:
-        said = await assistant.call("create_try_on", human_image=str(large), cloth_image=str(large))
+        said = await assistant.call("create_try_on", human_image=str(large), cloth_image=garment("navy"))
     assert said.try_on.status == "submitted"
     assert (wall.creates, world.kling.tasks_created) == (2, 1)
 
@@ -136,7 +136,7 @@ async def test_a_proxy_that_sends_the_create_twice_costs_nothing_where_reference
 async def test_a_caller_who_has_no_more_time_is_told_the_reference_and_the_outcome_is_not_lost(
     world: World, wall: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kolors_mcp.jobs.sending.LAST_SENDS", 0)
+    monkeypatch.setattr("kolors_mcp.jobs.sending.LAST_SENDS_SECONDS", 0)
     waiting, outcome = 0, Sending.outcome
 
     async def counted(*arguments: Any, **more: Any) -> Any:

@@ -86,7 +86,7 @@ async def test_a_user_who_leaves_while_a_create_is_sent_takes_nobody_elses_along
     world.kling.faults.next_create(faults.Slow(60))
     async with anyio.create_task_group() as group:
         group.start_soon(account.view("alice").create, request())
-        await anyio.to_thread.run_sync(world.kling.wait_for_request, is_post)
+        await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
         group.cancel_scope.cancel()
     his = await account.view("bob").create(request("navy"))
     assert his.status == "submitted"

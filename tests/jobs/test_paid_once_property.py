@@ -238,11 +238,11 @@ def plainly_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of looking for a create in doubt: send it again, as many a client does."""
     once = KlingClient.create
 
-    async def create(self: KlingClient, request: CreateRequest, *, again: bool = False) -> TaskAtKling:
+    async def create(self: KlingClient, request: CreateRequest, **more: Any) -> TaskAtKling:
         try:
-            return await once(self, request, again=again)
+            return await once(self, request, **more)
         except errors.UnconfirmedCreateError:
-            return await once(self, request, again=again)
+            return await once(self, request, **more)
 
     monkeypatch.setattr(KlingClient, "create", create)
 

@@ -82,7 +82,8 @@ async def test_a_ledger_that_hangs_is_a_refusal_in_time(world: World, monkeypatc
         turn(ANSWER_WITHIN)
         await anyio.sleep_forever()
 
-    monkeypatch.setattr("kolors_mcp.jobs.sending.LAST_SENDS", 0.0)
+    for bound in ("LAST_SENDS_SECONDS", "MAX_CLOSE_SECONDS"):
+        monkeypatch.setattr(f"kolors_mcp.jobs.sending.{bound}", 0.0)
     monkeypatch.setattr(Ledger, "reserve", never)
     async with world.server() as assistant:
         said = await assistant.create()

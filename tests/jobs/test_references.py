@@ -143,7 +143,7 @@ async def test_that_is_remembered_for_an_hour_and_then_asked_again_for_nothing(w
         assert not (await assistant.create("olive")).is_error
         asked = world.posts
         world.time.now += 10
-        assert not (await assistant.create("teal")).is_error
+        assert not (await assistant.create("gold")).is_error
         assert world.posts == asked + 2, "a question without pictures, and the create"
         world.kling.rules.external_ids = "refuse"
         world.time.now += 3601

@@ -50,7 +50,7 @@ async def all_at_once(world: World, reserved: list[bool], create: Create, number
     async with anyio.create_task_group() as group:
         for _ in range(number):
             group.start_soon(wish)
-        await anyio.to_thread.run_sync(world.kling.wait_for_request, is_post)
+        await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
         await until(lambda: len(reserved) == number)
         world.kling.clock.advance(MINUTE)
     return said
@@ -100,7 +100,7 @@ async def test_a_final_refusal_is_shared_also_with_who_looks_when_the_sending_is
 
     async with world.server() as one, world.server() as another, anyio.create_task_group() as group:
         group.start_soon(wish, one)
-        await anyio.to_thread.run_sync(world.kling.wait_for_request, is_post)
+        await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
         group.start_soon(wish, one if servers == 1 else another)
         await joined.wait()
         world.kling.clock.advance(MINUTE)

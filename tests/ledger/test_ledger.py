@@ -33,6 +33,7 @@ async def test_a_new_wish_is_written_down_as_it_was_made(asking: Asking) -> None
         code=None,
         account="an-account",
         endpoint="kolors-virtual-try-on",
+        turn=1,
     )
     assert made == Reservation(expected, is_new=True)
     assert await asking.ledger.recent("local", 10) == [expected]
@@ -170,23 +171,6 @@ async def test_a_page_of_tasks_is_looked_up_at_once(asking: Asking) -> None:
         "task-1200": "f-2",
     }
     assert await asking.ledger.find_many("local", []) == {}
-
-
-async def test_doubts_are_the_unconfirmed_and_those_that_have_been_sending_too_long(asking: Asking) -> None:
-    unconfirmed = await asking.reserved(fingerprint="f-1")
-    await asking.ledger.unconfirmed(unconfirmed)
-    abandoned = await asking.reserved(fingerprint="f-2")
-    created = await asking.reserved(fingerprint="f-3")
-    await asking.ledger.created(created, "8812", "processing")
-    asking.hand.now += 200
-    running = await asking.reserved(fingerprint="f-4")
-
-    async def doubts(older_than: float) -> list[str]:
-        return [job.reference for job in await asking.ledger.doubts("local", older_than=older_than)]
-
-    assert await doubts(0) == [running, abandoned, unconfirmed]
-    assert await doubts(200) == [abandoned, unconfirmed]
-    assert await doubts(201) == [unconfirmed]
 
 
 async def test_the_latest_entries_come_first_even_when_the_clock_was_set_back(asking: Asking) -> None:

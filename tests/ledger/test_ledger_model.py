@@ -22,7 +22,7 @@ from kolors_mcp.errors import DailyLimitError
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.ledger import Ledger
 from tests.support.ledger_deeds import account
-from tests.support.ledger_rows import DAY, LIMIT, START, Rows
+from tests.support.ledger_rows import DAY, LEASE, LIMIT, START, Rows
 from tests.support.postgres import Postgres
 
 users = st.sampled_from(["ann", "bob"])
@@ -38,7 +38,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.now = START
-        self.numbers = 0
+        self.numbers = self.started_after = 0
         self.model = Rows()
         self.loop = anyio.from_thread.start_blocking_portal()
         self.portal = self.loop.__enter__()
@@ -93,8 +93,9 @@ class LedgerMachine(RuleBasedStateMachine):
             None,
             account(),
             "kolors-virtual-try-on",
+            turn=1,
         )
-        before = None if fresh else self.model.joined_by(user, fingerprint, model_name, self.now)
+        before = self.model.joined_by(user, fingerprint, model_name, self.now, fresh=fresh)
         expected: Reservation | None = (
             Reservation(new, is_new=True) if before is None else Reservation(before, is_new=False)
         )
@@ -102,6 +103,8 @@ class LedgerMachine(RuleBasedStateMachine):
             expected = None
         elif before is None:
             self.model.rows.append(new)
+            self.model.leases[reference] = self.now + LEASE
+            self.model.fresh |= {reference} if fresh else set()
 
         async def reserve() -> Reservation | None:
             try:
@@ -134,8 +137,38 @@ class LedgerMachine(RuleBasedStateMachine):
         if row is None:
             return
         self.portal.call(self.ledger.refused, reference, code)
-        if row.state in ("sending", "unconfirmed"):
+        if row.state in ("sending", "posting", "unconfirmed"):
             self.model.change(reference, self.now, state="refused", code=code)
+
+    @rule(reference=references, turn=st.integers(1, 3))
+    def mark_posting(self, reference: str, turn: int) -> None:
+        row = self.model.named(reference)
+        may = row is not None and row.state == "sending" and row.turn == turn and self.is_mine(reference)
+        assert self.portal.call(self.ledger.mark_posting, reference, turn) == may
+        if may:
+            self.model.change(reference, self.now, state="posting", posted_at=self.now)
+            self.model.leases[reference] = self.now + LEASE
+
+    @rule(reference=references, turn=st.integers(1, 3))
+    def begin_next_turn(self, reference: str, turn: int) -> None:
+        row = self.model.named(reference)
+        may = row is not None and row.state in ("sending", "posting") and row.turn == turn and self.is_mine(reference)
+        assert self.portal.call(self.ledger.begin_next_turn, reference, turn) == may
+        if may:
+            self.model.change(reference, self.now, state="sending", turn=turn + 1)
+            self.model.leases[reference] = self.now + LEASE
+
+    @rule()
+    def renew(self) -> None:
+        references = list(self.model.leases)
+        self.portal.call(self.ledger.renew, references)
+        for reference in references:
+            if self.is_mine(reference):
+                self.model.leases[reference] = self.now + LEASE
+
+    def is_mine(self, reference: str) -> bool:
+        """Whether it was written down since the last start."""
+        return int(reference.removeprefix("k-")) > self.started_after
 
     @rule(reference=references)
     def unconfirmed(self, reference: str) -> None:
@@ -143,7 +176,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if row is None:
             return
         self.portal.call(self.ledger.unconfirmed, reference)
-        if row.state == "sending":
+        if row.state in ("sending", "posting"):
             self.model.change(reference, self.now, state="unconfirmed")
 
     @rule(reference=references, status=statuses, units=prices)
@@ -164,7 +197,7 @@ class LedgerMachine(RuleBasedStateMachine):
             saved = {**row.saved, index: f"/pictures/{self.numbers}.png"}
             self.model.change(reference, self.now, saved=saved)
 
-    @rule(seconds=st.sampled_from([0.5, 59.0, 300.0, 599.0, 600.0, 3600.0, DAY / 2, DAY, 35 * DAY]))
+    @rule(seconds=st.sampled_from([0.5, 14.0, 15.0, 59.0, 300.0, 599.0, 600.0, 3600.0, DAY / 2, DAY, 35 * DAY]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
@@ -180,6 +213,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def start_again(self) -> None:
         if self.url == "sqlite://":
             return
+        self.started_after = self.numbers
         self.portal.call(self.ledger.aclose)
         self.ledger = self.portal.call(self.opened)
         self.portal.call(self.pruned)
@@ -188,21 +222,16 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def it_says_the_same(self) -> None:
         for user in ("ann", "bob"):
+            for row in [row for row in self.model.rows if row.user == user]:
+                self.model.lapse(row.reference, self.now)
             mine = [row for row in reversed(self.model.rows) if row.user == user]
-            doubtful = [
-                row
-                for row in mine
-                if row.state == "unconfirmed" or (row.state == "sending" and row.created_at <= self.now - 150)
-            ]
+            doubtful = [row for row in mine if row.state == "unconfirmed"]
             tasks = {row.task_id: row for row in mine if row.task_id is not None}
 
             async def found(user: str = user) -> tuple[list[Job], list[Job], dict[str, Job]]:
                 everything = [f"task of k-{number}" for number in range(1, self.numbers + 1)]
-                return (
-                    await self.ledger.recent(user, 999),
-                    await self.ledger.doubts(user, older_than=150),
-                    await self.ledger.find_many(user, everything),
-                )
+                doubts = await self.ledger.doubts(user)
+                return await self.ledger.recent(user, 999), doubts, await self.ledger.find_many(user, everything)
 
             assert self.portal.call(found) == (mine, doubtful, tasks)
 

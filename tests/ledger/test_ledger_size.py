@@ -91,7 +91,7 @@ async def test_old_rows_go_a_portion_at_a_time_and_doubts_last(asking: Asking, m
         left.append([row.reference for row in rows])
         return found
 
-    monkeypatch.setattr("kolors_mcp.ledger.ledger.prune_portion", noted)
+    monkeypatch.setattr("kolors_mcp.ledger.pruning.prune_portion", noted)
     assert await asking.ledger.prune() == 5
     assert left[:4] == [
         ["k-2", "k-3", "k-4", "k-5", last],
@@ -106,13 +106,13 @@ async def test_nobody_waits_for_the_removal_of_old_rows(asking: Asking, monkeypa
     await asking.reserved()
     asking.hand.now += 36 * DAY
     go_on = asyncio.Event()
-    prune = asking.ledger.prune
+    prune = pruning.Pruner.prune
 
-    async def held() -> int:
+    async def held(self: pruning.Pruner) -> int:
         await go_on.wait()
-        return await prune()
+        return await prune(self)
 
-    monkeypatch.setattr(asking.ledger, "prune", held)
+    monkeypatch.setattr(pruning.Pruner, "prune", held)
     await asking.reserved(fingerprint="f-2")
     assert len(await asking.ledger.recent("local", 9)) == 2, "the old one is still there, and nobody has waited"
     go_on.set()

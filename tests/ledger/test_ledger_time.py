@@ -25,6 +25,7 @@ async def test_a_clock_that_is_forty_days_ahead_removes_and_reopens_nothing(
     asking: Asking, kling: float | None
 ) -> None:
     first = await asking.reserved(daily_limit=1)
+    await asking.ledger.created(first, "8812", "succeed")
     asking.hand.now += 40 * DAY
     asking.hand.kling = kling
     assert await asking.joined(daily_limit=1) == first
@@ -57,6 +58,8 @@ async def test_a_clock_that_is_set_back_an_hour_stands_still_until_then(asking: 
     asking.hand.now -= HOUR
     second = await asking.reserved(fingerprint="f-2")
     assert (await asking.job(second)).created_at == at
+    for reference, task_id in ((first, "8811"), (second, "8812")):
+        await asking.ledger.created(reference, task_id, "succeed")
     with pytest.raises(DailyLimitError):
         await asking.wish(fingerprint="f-3", daily_limit=2)
     asking.hand.now = at + 9 * MINUTE

@@ -23,6 +23,7 @@ from tests.support.making import jpeg
 HALF = "\ud800"
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
 PICTURE = base64.b64encode(jpeg()).decode()
+GARMENT = base64.b64encode(jpeg(colour="gold")).decode()
 
 
 def call(tool: str, **arguments: Any) -> dict[str, Any]:
@@ -37,14 +38,14 @@ ODD: list[dict[str, Any]] = [
     call("get_try_on", task_id=HALF),
     call("get_try_on", task_id=f"842{HALF}", wait_seconds=HALF),
     call("get_try_on", task_id="842", **{f"more{HALF}": 1}),
-    call("create_try_on", human_image=HALF, cloth_image=PICTURE),
-    call("create_try_on", human_image=f"/nowhere/{HALF}.jpg", cloth_image=PICTURE),
-    call("create_try_on", human_image=f"file:///nowhere/{HALF}.jpg", cloth_image=PICTURE),
-    call("create_try_on", human_image=f"http://127.0.0.1:1/{HALF}.jpg", cloth_image=PICTURE),
-    call("create_try_on", human_image=f"http://{HALF}.example/", cloth_image=PICTURE),
-    call("create_try_on", human_image=f"data:image/{HALF},x", cloth_image=PICTURE),
-    call("create_try_on", human_image=PICTURE, cloth_image=PICTURE, callback_url=f"https://a.example/{HALF}"),
-    call("create_try_on", human_image=PICTURE, cloth_image=PICTURE, model_name=HALF),
+    call("create_try_on", human_image=HALF, cloth_image=GARMENT),
+    call("create_try_on", human_image=f"/nowhere/{HALF}.jpg", cloth_image=GARMENT),
+    call("create_try_on", human_image=f"file:///nowhere/{HALF}.jpg", cloth_image=GARMENT),
+    call("create_try_on", human_image=f"http://127.0.0.1:1/{HALF}.jpg", cloth_image=GARMENT),
+    call("create_try_on", human_image=f"http://{HALF}.example/", cloth_image=GARMENT),
+    call("create_try_on", human_image=f"data:image/{HALF},x", cloth_image=GARMENT),
+    call("create_try_on", human_image=PICTURE, cloth_image=GARMENT, callback_url=f"https://a.example/{HALF}"),
+    call("create_try_on", human_image=PICTURE, cloth_image=GARMENT, model_name=HALF),
     call("view_try_on", task_id="842", compare=HALF, index=HALF),
     call("list_try_ons", page_num=HALF),
     call(f"tool{HALF}"),
@@ -157,10 +158,10 @@ def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_
             if names_are_bytes:
                 odd = os.fsencode(tmp_path) + b"/me \xff.jpg"
                 Path(os.fsdecode(odd)).write_bytes(jpeg())
-                missing = host.ask(call("create_try_on", human_image=f"{tmp_path}/me .jpg", cloth_image=PICTURE))
+                missing = host.ask(call("create_try_on", human_image=f"{tmp_path}/me .jpg", cloth_image=GARMENT))
                 assert missing["result"]["isError"]
 
-            innocent = host.ask(call("create_try_on", human_image=PICTURE, cloth_image=PICTURE, wait_seconds=30))
+            innocent = host.ask(call("create_try_on", human_image=PICTURE, cloth_image=GARMENT, wait_seconds=30))
             assert innocent["result"]["structuredContent"]["status"] == "succeed", innocent["result"]
             if names_are_bytes:
                 assert "/kept \ufffd/" in innocent["result"]["structuredContent"]["images"][0]["saved_to"]

@@ -74,7 +74,7 @@ def test_a_locked_ledger_and_an_unanswered_create_are_left_as_they_are_and_nothi
     assert process.returncode == 0
     with closing(sqlite3.connect(file)) as written:
         [(reference, state), *_] = written.execute("SELECT reference, state FROM kolors_try_ons ORDER BY id").fetchall()
-    assert state in ("sending", "unconfirmed")
+    assert state in ("posting", "unconfirmed")
     with by_hand(env) as process:
         begin(process)
         create(process, 2, "navy")

@@ -35,7 +35,7 @@ def begin(process: Any, arguments: dict[str, Any]) -> None:
 def a_minute_passes(tmp_path: Path) -> list[str]:
     """Age the ledger by a minute; return its references, the oldest first."""
     with closing(sqlite3.connect(tmp_path / "state" / "kolors-mcp" / "ledger.sqlite3")) as ledger, ledger:
-        ledger.execute("UPDATE kolors_try_ons SET created_at = created_at - 61")
+        ledger.execute("UPDATE kolors_try_ons SET created_at = created_at - 61, lease_until = lease_until - 61")
         return [row[0] for row in ledger.execute("SELECT reference FROM kolors_try_ons ORDER BY id")]
 
 
@@ -59,7 +59,7 @@ def while_it_backs_off(_kling: SandboxKling, stdout: Any) -> None:
 MOMENTS: dict[str, tuple[faults.Fault | None, Callable[[SandboxKling, Any], None], bool]] = {
     "navy": (faults.Slow(1e6, when="before_body"), while_it_is_sent, False),
     "gold": (faults.Slow(1e6, when="after_acceptance"), before_the_answer, True),
-    "teal": (None, while_it_waits, True),
+    "pink": (None, while_it_waits, True),
     "plum": (faults.Refuse(1303, retry_after="30"), while_it_backs_off, False),
 }
 """By the garment that is wished for: what goes wrong, when the process is killed, and whether a task is there then."""

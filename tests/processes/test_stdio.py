@@ -96,7 +96,8 @@ async def test_the_embedded_sandbox_needs_no_account_and_says_so(kling: SandboxK
     picture = base64.b64encode(jpeg()).decode()
     async with Client(server(env)) as client:
         result = await client.call_tool(
-            "create_try_on", {"human_image": picture, "cloth_image": picture, "wait_seconds": 30}
+            "create_try_on",
+            {"human_image": picture, "cloth_image": base64.b64encode(jpeg(colour="gold")).decode(), "wait_seconds": 30},
         )
         assert result.structured_content is not None
         assert result.structured_content["sandbox"] is True
@@ -119,7 +120,11 @@ def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_i
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
         hear(process.stdout, 1)
         say(process.stdin, {"method": "notifications/initialized"})
-        arguments = {"human_image": picture, "cloth_image": picture, "wait_seconds": 10}
+        arguments = {
+            "human_image": picture,
+            "cloth_image": base64.b64encode(jpeg(colour="gold")).decode(),
+            "wait_seconds": 10,
+        }
         call = {"name": "create_try_on", "arguments": arguments, "_meta": {"progressToken": 0}}
         say(process.stdin, {"id": 2, "method": "tools/call", "params": call})
         url = hear(process.stdout, 2)["result"]["structuredContent"]["images"][0]["url"]
@@ -142,7 +147,11 @@ def test_the_process_ends_when_standard_input_closes_also_during_a_wait(
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
         hear(process.stdout, 1)
         say(process.stdin, {"method": "notifications/initialized"})
-        arguments = {"human_image": picture, "cloth_image": picture, "wait_seconds": 300}
+        arguments = {
+            "human_image": picture,
+            "cloth_image": base64.b64encode(jpeg(colour="gold")).decode(),
+            "wait_seconds": 300,
+        }
         call = {"name": "create_try_on", "arguments": arguments, "_meta": {"progressToken": "p"}}
         say(process.stdin, {"id": 2, "method": "tools/call", "params": call})
         kling.wait_for_request(lambda request: request.method == "POST")

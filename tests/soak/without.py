@@ -14,29 +14,39 @@ def _nothing(*_: Any) -> None:
 
 def _joining() -> None:
     """The same wish never joins the one before it."""
-    _replace("kolors_mcp.ledger.ledger", "joinable", _nothing)
+    _replace("kolors_mcp.ledger.reserving", "joinable", _nothing)
 
 
 def _posting() -> None:
     """A create that another process is sending looks as if nobody did."""
 
     def joinable(*arguments: Any) -> Any:
-        job = really(*arguments)
-        return None if job is not None and job.state == "sending" else job
+        found = really(*arguments)
+        return None if found is not None and found.job.state in ("sending", "posting") else found
 
-    really = _replace("kolors_mcp.ledger.ledger", "joinable", joinable)
+    really = _replace("kolors_mcp.ledger.reserving", "joinable", joinable)
+
+
+def _mark() -> None:
+    """Whoever sends a create lets it leave whole, whatever was written down meanwhile."""
+
+    def mark_posting(*arguments: Any) -> bool:
+        really(*arguments)
+        return True
+
+    really = _replace("kolors_mcp.ledger.leases", "mark_posting", mark_posting)
 
 
 def _doubts() -> None:
     """A create without an answer counts as one that was never made."""
     from kolors_mcp.errors import UnreachableError  # noqa: PLC0415  (the product is loaded in the server only)
 
-    async def reconciled(self: Any, job: Any, _doubt: Exception) -> Any:
+    async def reconciled(self: Any, _doubt: Exception) -> Any:
         error = UnreachableError("No answer came", "Create it again.", creating=True)
-        await self._refused(job, error)
+        await self._refused(error)
         raise error
 
-    _replace("kolors_mcp.jobs.sending", "Sending._reconciled", reconciled)
+    _replace("kolors_mcp.jobs.send", "Send._reconciled", reconciled)
 
 
 def _references() -> None:
@@ -63,6 +73,7 @@ PUT = setattr
 GUARDS: dict[str, Callable[[], None]] = {
     "join": _joining,
     "posting": _posting,
+    "mark": _mark,
     "doubts": _doubts,
     "references": _references,
     "words": _words,

@@ -8,7 +8,7 @@ from kolors_mcp.ledger.job import Job
 START = 1_760_097_600.0
 
 
-TEN_MINUTES, DAY = 600.0, 86400.0
+LEASE, MINUTE, TEN_MINUTES, DAY = 15.0, 60.0, 600.0, 86400.0
 
 
 LIMIT = 4
@@ -19,21 +19,40 @@ class Rows:
 
     def __init__(self) -> None:
         self.rows: list[Job] = []
+        self.leases: dict[str, float] = {}
+        self.fresh: set[str] = set()
         self.pruned_at = START
 
-    def joined_by(self, user: str, fingerprint: str, model_name: str | None, now: float) -> Job | None:
+    def joined_by(self, user: str, fingerprint: str, model_name: str | None, now: float, *, fresh: bool) -> Job | None:
         wish = (user, fingerprint, model_name)
         for row in reversed(self.rows):
-            since = row.updated_at if row.state == "unconfirmed" else row.created_at
-            good = row.state != "refused" and row.status != "failed" and now - since < TEN_MINUTES
-            if (row.user, row.fingerprint, row.model_name) == wish and good:
-                return row
+            if (row.user, row.fingerprint, row.model_name) != wish or (fresh and row.reference not in self.fresh):
+                continue
+            lapsed = self.lapse(row.reference, now)
+            if lapsed.state == "refused" or lapsed.status == "failed":
+                continue
+            left = row.created_at if row.posted_at is None else row.posted_at
+            good = left > now - MINUTE if fresh else lapsed.final_at is None or lapsed.final_at > now - TEN_MINUTES
+            if good or (fresh and lapsed.state != "created"):
+                return lapsed
         return None
+
+    def lapse(self, reference: str, now: float) -> Job:
+        """What is written down of one when somebody looks at it."""
+        row = self.named(reference)
+        assert row is not None
+        if row.state in ("sending", "posting") and self.leases[reference] <= now:
+            never_whole = row.state == "sending" and row.posted_at is None
+            self.change(reference, now, state="refused" if never_whole else "unconfirmed")
+        return self.named(reference) or row
 
     def spent_today(self, user: str, now: float) -> int:
         today = datetime.fromtimestamp(now, UTC).date()
         return sum(
-            row.user == user and row.state != "refused" and datetime.fromtimestamp(row.created_at, UTC).date() == today
+            row.user == user
+            and row.state != "refused"
+            and not (row.state == "sending" and row.posted_at is None and self.leases[row.reference] <= now)
+            and datetime.fromtimestamp(row.created_at, UTC).date() == today
             for row in self.rows
         )
 

@@ -1,11 +1,12 @@
 """Makes what tests put in: pictures, credentials, clients, and a clock that need not pass."""
 
+import asyncio
 import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image
 from pydantic import SecretStr
@@ -49,6 +50,10 @@ class BytesPicture:
     def digest(self) -> bytes:
         return hashlib.sha256(self.data).digest()
 
+    @property
+    def sources(self) -> frozenset[bytes]:
+        return frozenset((self.digest,))
+
     def blocks(self) -> Iterator[bytes | memoryview]:
         for start in range(0, len(self.data), self.block):
             yield self.data[start : start + self.block]
@@ -64,12 +69,47 @@ class TurnedClock:
     now: float = 1_800_000_000.0
     slept: list[float] = field(default_factory=list[float])
 
+    ticking: dict["asyncio.Task[Any]", tuple[float, "asyncio.Future[None]"]] = field(
+        default_factory=dict["asyncio.Task[Any]", tuple[float, "asyncio.Future[None]"]]
+    )
+    """What goes on in the background, and when each has its next round."""
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.now += seconds
+        until = self.now + seconds
+        while due := [(at, task) for task, (at, _) in self.ticking.items() if at <= until]:
+            at, task = min(due, key=lambda one: one[0])
+            self.now = max(self.now, at)
+            await self._round(task)
+        self.now = max(self.now, until)
+
+    async def tick(self, seconds: float) -> None:
+        """Sleep until so much time was slept away by others. Time that a test turns at once wakes nobody."""
+        task = asyncio.current_task()
+        assert task is not None
+        waiting = asyncio.get_running_loop().create_future()
+        self.ticking[task] = (self.now + seconds, waiting)
+        try:
+            await waiting
+        finally:
+            self.ticking.pop(task, None)
+
+    async def _round(self, task: "asyncio.Task[Any]") -> None:
+        """Let something in the background have its round, up to its next sleep or its end."""
+        _at, waiting = self.ticking.pop(task)
+        if not waiting.done():
+            waiting.set_result(None)
+        while task not in self.ticking and not task.done():
+            await asyncio.sleep(0)
 
     def clock(self) -> Clock:
-        return Clock(wall=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep, jitter=lambda: 0.5)
+        return Clock(
+            wall=lambda: self.now,
+            monotonic=lambda: self.now,
+            sleep=self.sleep,
+            tick=self.tick,
+            jitter=lambda: 0.5,
+        )
 
 
 def api_key(kling: SandboxKling) -> Credentials:

@@ -85,11 +85,11 @@ async def test_photos_that_do_not_come_leave_the_result_alone(kling: SandboxKlin
     kept_waiting = False
 
     async def shop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        asked = await reader.readuntil(b"\r\n\r\n")
         if kept_waiting:
             turn(COMPARED_SECONDS)
             await reader.read()  # until the other side has had enough
-        picture = jpeg()
+        picture = jpeg(colour="gold" if b"cloth" in asked else "teal")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture)
         await writer.drain()
         writer.close()

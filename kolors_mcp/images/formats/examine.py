@@ -1,8 +1,10 @@
 """Judges bytes without decoding them: do they fit as they are. All of it is work for a thread."""
 
+import hashlib
 from dataclasses import dataclass
 
 from kolors_mcp.images import limits
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats import jpeg, png
 from kolors_mcp.images.formats.content import Content, MemoryContent
 from kolors_mcp.images.formats.sniff import HEAD, Kind, description_of, kind_of
@@ -16,13 +18,27 @@ class Looked:
 
     kind: Kind
     structure: Structure | None
-    fits: bool
+
+    def fits(self, bounds: Bounds) -> bool:
+        """Return whether the bytes are sent as they are."""
+        found = self.structure
+        return found is not None and found.travels and bounds.lets_pass((found.width, found.height))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What leaving the rest out changes for the eye."""
         animated = self.structure is not None and self.structure.animated
         return ("only the first of its pictures is used",) if animated else ()
+
+
+def digest_of(content: Content, looked: Looked) -> bytes:
+    """Return what tells a picture from others: SHA-256 of what of it is picture, or of all where that is not known."""
+    if looked.structure is not None:
+        return looked.structure.digest
+    whole = hashlib.sha256()
+    for _, piece in content.slices(0):
+        whole.update(piece)
+    return whole.digest()
 
 
 @dataclass(frozen=True)
@@ -46,23 +62,17 @@ def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
         raise RefusalError(f"is {description_of(head)}. Give a JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture.")
     read = {"JPEG": jpeg.read_structure, "PNG": png.read_structure}.get(kind)
     if read is None:
-        return Looked(kind, None, fits=False)
+        return Looked(kind, None)
     try:
         structure = read(content)
     except BrokenError:
-        return Looked(kind, None, fits=False)
+        return Looked(kind, None)
     if min(structure.width, structure.height) < least:
         raise too_small(structure.width, structure.height, least)
-    fits = (
-        structure.reencode_reason is None
-        and structure.size <= limits.MAX_BYTES
-        and max(structure.width, structure.height) <= limits.MAX_SIDE
-        and structure.width * structure.height <= limits.MAX_PIXELS
-    )
-    return Looked(kind, structure, fits=fits)
+    return Looked(kind, structure)
 
 
-def made_of(data: bytes | bytearray, notes: tuple[str, ...]) -> Made:
+def made_of(data: bytes | bytearray, notes: tuple[str, ...], bounds: Bounds) -> Made:
     """Look at what was written as strictly as at anybody else's picture, whoever wrote it.
 
     Raises:
@@ -70,7 +80,7 @@ def made_of(data: bytes | bytearray, notes: tuple[str, ...]) -> Made:
     """
     content = MemoryContent(data)
     looked = look(content)
-    if looked.structure is None or not looked.fits:
+    if looked.structure is None or not looked.fits(bounds):
         raise RefusalError("could not be written anew. Save it as a JPEG first.")
     return Made(content, looked.structure, notes)
 

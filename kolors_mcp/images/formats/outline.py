@@ -16,6 +16,9 @@ class Outline:
     progressive: bool
     readable: tuple[Span, ...] | None
     turn: int = 1
+    size: int = 0
+    """Bytes of what is picture."""
+    travels: bool = False
 
 
 def outline_of(structure: Structure | None) -> Outline | None:
@@ -23,5 +26,12 @@ def outline_of(structure: Structure | None) -> Outline | None:
     if structure is None:
         return None
     return Outline(
-        structure.width, structure.height, structure.scans, structure.progressive, structure.readable, structure.turn
+        structure.width,
+        structure.height,
+        structure.scans,
+        structure.progressive,
+        structure.readable,
+        structure.turn,
+        structure.size,
+        structure.travels,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kolors_mcp.bounds import MAX_STEPS, Steps
+from kolors_mcp.images import limits
 from kolors_mcp.images.formats.content import Span
 from kolors_mcp.images.refusal import RefusalError
 
@@ -40,6 +41,11 @@ class Structure:
     """What a decoder needs, colours included, texts and the like left out; None: everything."""
     turn: int = 1
     """The orientation that its metadata tells, 1 to 8. A decoder is not shown it again."""
+
+    @property
+    def travels(self) -> bool:
+        """Whether Kling takes these bytes as they are, whatever their pixels."""
+        return self.reencode_reason is None and self.size <= limits.MAX_BYTES
 
 
 def steps() -> Steps:

@@ -6,7 +6,6 @@ from PIL import ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.formats.exif import orientation
-from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS
 from kolors_mcp.images.refusal import RefusalError
 
@@ -59,17 +58,6 @@ def webp_size(head: bytes) -> tuple[int, int]:
     if chunk == b"VP8 ":
         return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
     raise RefusalError("is a WebP that cannot be opened; it is damaged. Give another copy of it.")
-
-
-def declared_size(image: ImageFile.ImageFile, outline: Outline | None) -> tuple[int, int]:
-    """Return width and height of the whole picture, although the decoder may have been set to a smaller one."""
-    if outline is not None:
-        return outline.width, outline.height
-    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.decoderconfig:
-        # `draft` has changed the size; its factor is the first of the two.
-        scale = cast("tuple[int, int]", image.decoderconfig)[0] or 1
-        return image.size[0] * scale, image.size[1] * scale
-    return image.size
 
 
 def frames_of(image: ImageFile.ImageFile) -> str | None:

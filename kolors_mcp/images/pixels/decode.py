@@ -18,6 +18,7 @@ from PIL import (
 )
 from PIL.Image import Transpose
 
+from kolors_mcp.images.bounds import SCALES, Size, scaled_down
 from kolors_mcp.images.formats import jpeg
 from kolors_mcp.images.formats.content import Content, SpanReader
 from kolors_mcp.images.formats.jpeg_opening import check_opening
@@ -28,7 +29,6 @@ from kolors_mcp.images.pixels.costs import WHOLE, DearError, bytes_for, memory_f
 from kolors_mcp.images.pixels.declared import (
     USUAL_DEPTH,
     coefficient_bytes,
-    declared_size,
     depth_of,
     frames_of,
     piece_bytes,
@@ -61,7 +61,7 @@ class Pixels:
 
     image: Image.Image
     kind: Kind
-    declared: tuple[int, int]
+    declared: Size
     """Width and height of the whole picture, upright, although `image` may have been decoded smaller."""
     notes: list[str] = field(default_factory=list[str])
 
@@ -76,7 +76,7 @@ def decode(
     kind: Kind,
     outline: Outline | None,
     *,
-    smaller: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
+    smaller: Callable[[Size], Size] = lambda size: size,
     least: int = MIN_SIDE,
     memory: int | None = None,
 ) -> Pixels:
@@ -110,7 +110,7 @@ def _decode(
     content: Content,
     kind: Kind,
     outline: Outline | None,
-    smaller: Callable[[tuple[int, int]], tuple[int, int]],
+    smaller: Callable[[Size], Size],
     least: int,
     memory: int | None,
 ) -> Pixels:
@@ -125,13 +125,14 @@ def _decode(
     with BufferedReader(SpanReader(content, spans), 1 << 16) as file:
         image = _open(cast("IO[bytes]", file), kind)
         check_size(*image.size, least, budget=None if kind == "JPEG" else MAX_DECODED_PIXELS)
+        declared = image.size
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             _spare(image, content, outline, smaller, memory)
         else:
             extra = piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
             needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size))
             _check_memory(content, image.size, needed, memory)
-        declared, frames = declared_size(image, outline), frames_of(image)
+        frames = frames_of(image)
         turn = turn_of(image) if outline is None else outline.turn
         _load(image, content, kind, memory)
         if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:
@@ -170,11 +171,15 @@ def _load(image: ImageFile.ImageFile, content: Content, kind: Kind, memory: int 
         raise
 
 
-def _swapped(size: tuple[int, int], turned: bool) -> tuple[int, int]:
+def _reaches(size: Size, enough: Size) -> bool:
+    return size[0] >= enough[0] and size[1] >= enough[1]
+
+
+def _swapped(size: Size, turned: bool) -> Size:
     return (size[1], size[0]) if turned else size
 
 
-def _check_memory(content: Content, size: tuple[int, int], needed: int, memory: int | None) -> None:
+def _check_memory(content: Content, size: Size, needed: int, memory: int | None) -> None:
     """Refuse a picture by the memory that its decoder takes, or ask for it, before anything is decoded."""
     pixels = size[0] * size[1]
     most = memory_for(content.size, pixels)
@@ -216,7 +221,7 @@ def _spare(
     image: JpegImagePlugin.JpegImageFile,
     content: Content,
     outline: Outline | None,
-    smaller: Callable[[tuple[int, int]], tuple[int, int]],
+    smaller: Callable[[Size], Size],
     memory: int | None,
 ) -> None:
     """Bound what a JPEG costs: memory by decoding it smaller if that will do, time by its scans."""
@@ -228,8 +233,10 @@ def _spare(
             f"has {width} x {height} pixels in {scans} passes, which takes too long to open. Save it anew first."
         )
     enough = smaller(image.size)
-    if enough != image.size:
-        image.draft(image.mode, enough)
+    scale = next((scale for scale in SCALES if _reaches(scaled_down(image.size, scale), enough)), 1)
+    if scale > 1:
+        # Asked for less than what it comes to, so that a size with a remainder is not decoded at twice the scale.
+        image.draft(image.mode, (width // scale, height // scale))
     # All scans of a progressive picture are held whole, whatever is made of them afterwards.
     held = (width, height) if progressive else image.size
     if held[0] * held[1] > MAX_DECODED_PIXELS:

@@ -1,86 +1,102 @@
-"""Writes pixels as a JPEG or PNG within the limits, by the gentlest means: quality first, then scale."""
+"""Writes pixels as a JPEG or PNG within the bounds: as large as Kling uses, by the gentlest means."""
 
 import io
 from math import sqrt
 
 from PIL import Image
 
-from kolors_mcp.images.limits import MIN_SIDE
-from kolors_mcp.images.pixels.bounds import Bounds
+from kolors_mcp.images import limits
+from kolors_mcp.images.bounds import Bounds, Size, scaled
+from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.pixels.decode import Pixels
+from kolors_mcp.images.pixels.drawn import is_drawn
 from kolors_mcp.images.pixels.typed_pillow import resized
 
-_QUALITIES = (95, 90, 85, 80)
-_FULL_COLOUR_QUALITY = 95
-"""From this quality on, colours keep their full resolution; below, half of it, as cameras do."""
+_QUALITIES = (92, 85, 80)
+_LOWER_QUALITIES = (85, 80, 75, 70, 60, 50, 40, 30, 20, 10)
+"""For a JPEG that was written at such a quality itself, and would grow otherwise."""
+_FULL_COLOUR, _HALF_COLOUR = 0, 2
+"""Pillow's names for 4:4:4 and 4:2:0: colour at every pixel, or at every second one in each direction."""
 _MAX_PNG_PIXELS = 6_000_000
 """Above, a PNG takes seconds to write and seldom fits."""
 _MAX_PNG_SOURCE = 12_000_000
 """Bytes of a source whose PNG is not worth trying: its pixels will hardly pack better the second time."""
+_COMPRESSED = "compressed more, to stay within 10 MB"
 
 
-def enough(size: tuple[int, int], bounds: Bounds) -> tuple[int, int]:
-    """Return the size that a picture of `size` is given if it has to be shrunk at all, else the same."""
-    if max(size) <= bounds.max_side and size[0] * size[1] <= bounds.max_pixels:
-        return size
-    return _scaled(size, bounds.shrunk_side / max(size))
-
-
-def encode(pixels: Pixels, source_bytes: int, bounds: Bounds) -> tuple[bytes, list[str]]:
+def encode(
+    pixels: Pixels, source_bytes: int, bounds: Bounds, outline: Outline | None = None
+) -> tuple[bytes, list[str]]:
     """Return the picture as bytes, and all notes about it, its decoding included.
+
+    No bytes at all mean that the source is sent as it is: nothing smaller could be made of it.
 
     Args:
         pixels: What to write.
         source_bytes: How large it was where it came from.
         bounds: What it has to fit into.
+        outline: Its structure where it came from, if that is known.
     """
     notes = list(pixels.notes)
-    image, size = pixels.image, enough(pixels.declared, bounds)
+    image, size = pixels.image, bounds.size_for(pixels.declared, scales=pixels.kind == "JPEG")
     if size != image.size:
         image = resized(image, size)
-    if pixels.lossless and size[0] * size[1] <= _MAX_PNG_PIXELS and source_bytes <= _MAX_PNG_SOURCE:
+    if _is_png_tried(pixels, size, source_bytes):
         data = _png(image)
         if len(data) <= bounds.max_bytes:
             return data, _told(pixels, "PNG", size, notes)
-    data = b""
+    colour = _FULL_COLOUR if is_drawn(image) else _HALF_COLOUR
+    data, quality = b"", 0
     for quality in _QUALITIES:
-        data = _jpeg(image, quality)
+        data = _jpeg(image, quality, colour)
         if len(data) <= bounds.max_bytes:
-            if quality != _QUALITIES[0] or (
-                pixels.kind == "JPEG" and source_bytes > bounds.max_bytes and size == pixels.declared
-            ):
-                notes.append("compressed more, to stay within 10 MB")
-            return data, _told(pixels, "JPEG", size, notes)
+            break
+    was_too_large = pixels.kind == "JPEG" and source_bytes > bounds.max_bytes
+    if quality != _QUALITIES[0] or (was_too_large and size == pixels.declared):
+        notes.append(_COMPRESSED)
     while len(data) > bounds.max_bytes:
         factor = sqrt(bounds.max_bytes / len(data)) * 0.95
-        if max(size) > bounds.shrunk_side:
-            factor = min(factor, bounds.shrunk_side / max(size))
-        size = _scaled(size, factor)
+        size = scaled(size, min(factor, limits.SHRUNK_SIDE / max(size)))
         image = resized(image, size)
-        data = _jpeg(image, _QUALITIES[-1])
-    notes.append("compressed more, to stay within 10 MB")
+        data = _jpeg(image, quality, colour)
+    if pixels.kind == "JPEG" and outline is not None and len(data) > outline.size:
+        if outline.travels:
+            return b"", []
+        data = _no_larger(image, colour, outline.size)
     return data, _told(pixels, "JPEG", size, notes)
 
 
-def _told(pixels: Pixels, kind: str, size: tuple[int, int], notes: list[str]) -> list[str]:
+def _is_png_tried(pixels: Pixels, size: Size, source_bytes: int) -> bool:
+    """Return whether nothing shall be lost of a picture that has lost nothing yet."""
+    as_it_was = pixels.lossless and size == pixels.declared
+    return as_it_was and size[0] * size[1] <= _MAX_PNG_PIXELS and source_bytes <= _MAX_PNG_SOURCE
+
+
+def _no_larger(image: Image.Image, colour: int, most: int) -> bytes:
+    """Return the picture in at most as many bytes as it came in, or in as few as can be."""
+    written = b""
+    for quality in _LOWER_QUALITIES:
+        written = _jpeg(image, quality, colour)
+        if len(written) <= most:
+            break
+    return written
+
+
+def _told(pixels: Pixels, kind: str, size: Size, notes: list[str]) -> list[str]:
     if pixels.kind != kind:
         notes.insert(0, f"converted from {pixels.kind} to {kind}")
     if size != pixels.declared:
         width, height = pixels.declared
-        notes.append(f"shrunk from {width} x {height} to {size[0]} x {size[1]}")
+        enough = max(size) >= limits.NEAR_ENOUGH * limits.SENT_SIDE
+        notes.append(
+            f"sent at {size[0]} x {size[1]}, from {width} x {height}" + (", as large as Kling uses" if enough else "")
+        )
     return notes or ["written anew, because the file is built in an unusual way"]
 
 
-def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
-    """Return `size` times `factor`, no side below the least that Kling takes."""
-    factor = max(factor, MIN_SIDE / min(size))
-    width, height = (max(MIN_SIDE, round(side * factor)) for side in size)
-    return width, height
-
-
-def _jpeg(image: Image.Image, quality: int) -> bytes:
+def _jpeg(image: Image.Image, quality: int, colour: int) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling=0 if quality >= _FULL_COLOUR_QUALITY else 2)
+    image.save(buffer, "JPEG", quality=quality, subsampling=colour)
     return buffer.getvalue()
 
 

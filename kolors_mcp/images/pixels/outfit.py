@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageDraw
 
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.formats.sniff import Kind
-from kolors_mcp.images.pixels.bounds import Bounds
 from kolors_mcp.images.pixels.decode import Pixels, decode
 from kolors_mcp.images.pixels.encode import encode
 from kolors_mcp.images.pixels.typed_pillow import mapped, resized
@@ -79,7 +79,8 @@ def compose(upper: Garment, lower: Garment, bounds: Bounds) -> tuple[bytes, tupl
     for piece in (upper, lower):
         canvas.paste(piece.image, ((width - piece.image.width) // 2, top))
         top += piece.image.height + _MARGIN
-    data, _ = encode(Pixels(canvas, "JPEG", canvas.size), 0, bounds)
+    width, height = bounds.size_for(canvas.size)
+    data, _ = encode(Pixels(resized(canvas, (width, height)), "JPEG", (width, height)), 0, bounds)
     notes = [f"cloth_image: {note}" for note in upper.notes] + [f"lower_cloth_image: {note}" for note in lower.notes]
     return data, (*notes, f"both garments put on one white canvas of {width} x {height}, the upper one above")
 

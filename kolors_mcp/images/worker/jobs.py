@@ -7,7 +7,7 @@ from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.pixels import outfit, preview
 from kolors_mcp.images.pixels.costs import DearError, no_memory
 from kolors_mcp.images.pixels.decode import decode
-from kolors_mcp.images.pixels.encode import encode, enough
+from kolors_mcp.images.pixels.encode import encode
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.worker.messages import Answer, Dear, Done, Given, Job, Refused, Request
 
@@ -32,9 +32,13 @@ def _convert(request: Request, pictures: Sequence[Picture]) -> Answer:
     ((content, given),) = pictures
     bounds = request.bounds
     pixels = decode(
-        content, given.kind, given.outline, smaller=lambda size: enough(size, bounds), memory=request.memory
+        content,
+        given.kind,
+        given.outline,
+        smaller=lambda size: bounds.size_for(size, scales=given.kind == "JPEG"),
+        memory=request.memory,
     )
-    data, notes = encode(pixels, content.size, bounds)
+    data, notes = encode(pixels, content.size, bounds, given.outline)
     return Done(data, tuple(notes))
 
 

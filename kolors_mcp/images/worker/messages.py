@@ -7,9 +7,9 @@ from typing import Any, Literal, cast, get_args
 
 from kolors_mcp.bounds import linear
 from kolors_mcp.images import limits
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.formats.sniff import Kind
-from kolors_mcp.images.pixels.bounds import Bounds
 from kolors_mcp.wording import plain
 
 Job = Literal["convert", "outfit", "preview", "side_by_side", "for_host", "verify"]

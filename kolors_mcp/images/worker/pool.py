@@ -12,6 +12,7 @@ from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.images import limits
+from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.formats.outline import outline_of
 from kolors_mcp.images.formats.sniff import Kind
@@ -41,8 +42,8 @@ class Task:
 class Decoder(Protocol):
     """Whatever decodes pictures."""
 
-    async def run(self, job: Job, *pictures: Task) -> Done:
-        """Return what came of a job.
+    async def run(self, job: Job, *pictures: Task, bounds: Bounds | None = None) -> Done:
+        """Return what came of a job; `bounds` are those of a picture that is to be sent.
 
         Raises:
             RefusalError: A picture cannot be decoded, or not within the bounds; its `picture` says which.
@@ -78,11 +79,11 @@ class Decoders:
         """Processes that wait for work, the last used last."""
         return tuple(self._idle)
 
-    async def run(self, job: Job, *pictures: Task) -> Done:
+    async def run(self, job: Job, *pictures: Task, bounds: Bounds | None = None) -> Done:
         """Return what came of a job; see `Decoder.run`. Whoever is cancelled meanwhile ends it at once."""
         given = tuple(Given(one.kind, one.content.size, outline_of(one.structure)) for one in pictures)
         kind, contents = given[0].kind, [one.content for one in pictures]
-        request = Request(job, given, memory=limits.DECODING_SHARE_BYTES)
+        request = Request(job, given, bounds or Bounds(), memory=limits.DECODING_SHARE_BYTES)
         async with self._places:
             answer = await self._answer(request, contents, kind)
         if isinstance(answer, Dear):

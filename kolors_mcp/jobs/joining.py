@@ -1,0 +1,81 @@
+"""What becomes of a request that was made before: it waits for the first one's task, whichever process sends it."""
+
+from kolors_mcp import errors
+from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.call import Call
+from kolors_mcp.jobs.queue import BusyError
+from kolors_mcp.jobs.refresh import Refresher
+from kolors_mcp.jobs.sending import Sending
+from kolors_mcp.jobs.store import Store
+from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watcher
+from kolors_mcp.kling.task import Task
+from kolors_mcp.ledger.job import Job
+from kolors_mcp.ledger.states import HELD
+from kolors_mcp.models import FINAL
+
+DOUBTED_AGAIN_SECONDS = 2.0
+"""For which a create in doubt is looked for when it is asked for again, if the caller gives no more."""
+MAX_SEND_SECONDS = 300.0
+"""For which a patient caller waits for the same create that is being sent for another call."""
+STEP_SECONDS = 0.5
+"""Between two looks into the ledger while another process sends it."""
+
+
+class Joining:
+    """Lets a call have what came of the same request."""
+
+    def __init__(self, store: Store, refresher: Refresher, sending: Sending, clock: Clock) -> None:
+        """Put the parts together."""
+        self._store = store
+        self._refresher = refresher
+        self._sending = sending
+        self._clock = clock
+
+    async def join(self, watcher: Watcher, job: Job, call: Call, patience: Deadline, *, is_last: bool) -> Task | None:
+        """Look at a create that was asked for again.
+
+        One that was paid is never an error, whatever keeps us from it.
+
+        Args:
+            watcher: The call's.
+            job: What the ledger says that the request joins.
+            call: The one that asks again.
+            patience: Until when it waits for a busy account.
+            is_last: Whether this is the answer, whatever became of it.
+
+        Returns:
+            None if the ledger is to be asked again: it came to nothing or was finished, so that a new one may be made.
+
+        Raises:
+            KolorsError: It is still in doubt; it was refused for good, so that the same would be said again, or by a
+                busy account, for which the caller does not wait; or it came to nothing, and this is the last look.
+        """
+        try:
+            if job.task_id is None:
+                task = await self._settle(watcher, job, call)
+            else:
+                task = await self._refresher.refresh_paid(watcher, job, call.deadline.within(MAX_READ_SECONDS))
+        except (errors.RefusedError, errors.UnreachableError, errors.PictureRefusedError) as error:
+            if isinstance(error, errors.RefusedError):
+                refusal = self._sending.final_refusal(job.reference, error.code)
+                if refusal is not None:
+                    raise refusal from None
+            if is_last or (isinstance(error, BusyError) and not patience.left()):
+                raise
+            return None
+        await self._store.seen(task)
+        # When it has ended only now is known, and it may be too long ago to be joined.
+        has_ended = task.status in FINAL and job.status not in FINAL
+        return None if has_ended and not is_last else task
+
+    async def _settle(self, watcher: Watcher, job: Job, call: Call) -> Task:
+        """Wait until it is known what became of a create; while its sender lives, that one alone asks Kling."""
+        sent_by = call.deadline.within(MAX_SEND_SECONDS)
+        while job.state in HELD:
+            if self._sending.is_sending(job.reference):
+                return await self._refresher.settle(watcher, job, sent_by)
+            if not sent_by.allows(STEP_SECONDS):
+                raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
+            await self._clock.sleep(STEP_SECONDS)
+            job = await self._store.find(job.user, job.reference) or job
+        return await self._refresher.settle(watcher, job, call.deadline.within(max(DOUBTED_AGAIN_SECONDS, call.wait)))

@@ -1,0 +1,78 @@
+"""Which process has a create in hand, whether it still lives, and whose turn it is to let the request leave whole.
+
+Whoever sends a create holds it under a lease, which its process renews. Once the lease has lapsed, the process is dead
+or has been stopped for long, and the first who looks writes down what that means. From then on the marks of the old
+holder, should it wake up, find nothing to change: it never lets the last piece of its request leave.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import BindParameter, ColumnElement, Connection, Update, and_, bindparam, case, or_, update
+
+from kolors_mcp.ledger.schema import TRY_ONS, C
+from kolors_mcp.ledger.states import HELD, JobState, states_before
+
+LEASE_SECONDS = 15.0
+"""For which a process is taken to live after its last sign of life, by the ledger's clock."""
+RENEWED_AT_ONCE = 500
+"""References in one statement; older SQLites take at most 999 values."""
+
+
+def in_state(*states: JobState) -> ColumnElement[bool]:
+    """What is in one of these states."""
+    # Not `in_`, whose list is written into the text of the statement anew each time.
+    return or_(*(C.state == state for state in states))
+
+
+# Kling may have had one whole that was sent in an earlier turn, though it said no to it.
+_NEVER_WHOLE = and_(C.state == "sending", C.posted_at.is_(None))
+HAS_LAPSED = and_(in_state(*HELD), C.lease_until <= bindparam("now"))
+"""What nobody has in hand any more."""
+NEVER_LEFT = and_(_NEVER_WHOLE, C.lease_until <= bindparam("now"))
+"""What nobody has in hand, and what never left whole."""
+
+_LAPSE = (
+    update(TRY_ONS)
+    .where(C.reference == bindparam("ours"), HAS_LAPSED)
+    .values(state=case((_NEVER_WHOLE, "refused"), else_="unconfirmed"), updated_at=bindparam("now"))
+)
+
+_MY_TURN = and_(C.reference == bindparam("ours"), C.holder == bindparam("me"), C.turn == bindparam("my_turn"))
+_LEASED: dict[str, BindParameter[float]] = {"lease_until": bindparam("until"), "updated_at": bindparam("now")}
+_MARK = (
+    update(TRY_ONS)
+    .where(_MY_TURN, in_state(*states_before("posting")))
+    .values(state="posting", posted_at=bindparam("now"), **_LEASED)
+)
+_NEXT = update(TRY_ONS).where(_MY_TURN, in_state(*HELD)).values(state="sending", turn=C.turn + 1, **_LEASED)
+
+
+def mark_posting(connection: Connection, now: float, holder: str, reference: str, turn: int) -> bool:
+    """Mark that the request is about to leave whole, if it is still the holder's turn; return whether it is."""
+    return _change(connection, _MARK, now, holder, reference, turn)
+
+
+def begin_next_turn(connection: Connection, now: float, holder: str, reference: str, turn: int) -> bool:
+    """Begin the turn after this one, in which the request is sent anew; return whether it was still the holder's.
+
+    A mark for the turn before that is still on its way comes too late then.
+    """
+    return _change(connection, _NEXT, now, holder, reference, turn)
+
+
+def renew(connection: Connection, now: float, holder: str, references: Sequence[str]) -> None:
+    """Give a sign of life for what a process has in hand. What was written down for lapsed stays so."""
+    for start in range(0, len(references), RENEWED_AT_ONCE):
+        mine = C.reference.in_(references[start : start + RENEWED_AT_ONCE])
+        held = update(TRY_ONS).where(mine, C.holder == holder, in_state(*HELD))
+        connection.execute(held.values(lease_until=now + LEASE_SECONDS))
+
+
+def write_down_lapsed(connection: Connection, now: float, reference: str) -> None:
+    """Write down what became of one that nobody has in hand any more: nothing, unless it ever left whole."""
+    connection.execute(_LAPSE, {"ours": reference, "now": now})
+
+
+def _change(connection: Connection, change: Update, now: float, holder: str, reference: str, turn: int) -> bool:
+    bound = {"ours": reference, "me": holder, "my_turn": turn, "now": now, "until": now + LEASE_SECONDS}
+    return connection.execute(change, bound).rowcount > 0

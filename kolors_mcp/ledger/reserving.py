@@ -1,0 +1,73 @@
+"""The one transaction before money is spent: the same request is joined, the limit is kept, a new row is written."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from kolors_mcp.errors import DailyLimitError
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.leases import LEASE_SECONDS, write_down_lapsed
+from kolors_mcp.ledger.rows import RESERVE, Whose, joinable, key, spent_since
+from kolors_mcp.wording import plain
+
+MAX_LABEL_CHARACTERS, MAX_NOTE_CHARACTERS, MAX_NOTES = 200, 300, 20
+FRESH = "new_render"
+"""What is written into a row that joined nothing."""
+
+
+@dataclass(frozen=True)
+class Reserving:
+    """What is asked for, by whom, and which process is about to send it."""
+
+    new: NewJob
+    user: str
+    account: str
+    holder: str
+    daily_limit: int | None
+
+    def __call__(self, connection: Connection, now: float) -> Reservation:
+        """Join the same request, or write down this one.
+
+        Raises:
+            DailyLimitError: The user has made as many today as they may.
+        """
+        whose = Whose(self.account, self.user)
+        while (before := joinable(connection, whose, self.new, now)) is not None:
+            if not before.has_lapsed:
+                return Reservation(before.job, is_new=False)
+            # Only once this is written down, the old holder cannot let its request leave any more.
+            write_down_lapsed(connection, now, before.job.reference)
+        self._require_below_limit(connection, whose, now)
+        job = self._job(now)
+        lease = {"holder": self.holder, "lease_until": now + LEASE_SECONDS, "fresh": FRESH if self.new.fresh else None}
+        connection.execute(RESERVE, {**vars(job), **lease})
+        return Reservation(job, is_new=True)
+
+    def _require_below_limit(self, connection: Connection, whose: Whose, now: float) -> None:
+        if self.daily_limit is None:
+            return
+        midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        if spent_since(connection, whose, midnight.timestamp(), self.daily_limit, now) >= self.daily_limit:
+            raise DailyLimitError(self.daily_limit, midnight + timedelta(days=1))
+
+    def _job(self, now: float) -> Job:
+        new = self.new
+        return Job(
+            reference=key(new.reference),
+            user=key(self.user),
+            fingerprint=key(new.fingerprint),
+            model_name=new.model_name,
+            state="sending",
+            task_id=None,
+            status=None,
+            created_at=now,
+            updated_at=now,
+            labels=(plain(new.labels[0], MAX_LABEL_CHARACTERS), plain(new.labels[1], MAX_LABEL_CHARACTERS)),
+            notes=tuple(plain(line, MAX_NOTE_CHARACTERS) for line in new.notes[:MAX_NOTES]),
+            saved={},
+            code=None,
+            account=self.account,
+            endpoint=new.endpoint,
+            turn=1,
+        )
