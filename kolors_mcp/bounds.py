@@ -1,4 +1,4 @@
-"""The house's rule for foreign bytes: whatever reads them takes time and memory in proportion to their length.
+"""The rule of this package for foreign bytes: what reads them takes time and memory in proportion to their length.
 
 A function that reads bytes or text from outside carries the mark `linear`, with the fragments that are dear to it.
 The tests find every mark, repeat its fragments, and fail where eight times the input takes more than its share.

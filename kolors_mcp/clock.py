@@ -24,7 +24,7 @@ class Clock:
     """A number from 0 up to 1, to spread waits."""
 
     def deadline(self, seconds: float | None, *, min_step: float = 0.0) -> "Deadline":
-        """Return the deadline so many seconds from now; None is one that never comes. For `min_step` see there."""
+        """Return the deadline this many seconds away; None is one that never comes. For `min_step` see `Deadline`."""
         return Deadline(math.inf if seconds is None else self.monotonic() + seconds, self, min_step)
 
 
@@ -36,22 +36,22 @@ class Deadline:
     """By the clock's monotonic time."""
     clock: Clock
     min_step: float = 0.0
-    """Seconds that are left at least, although the moment is near or past."""
+    """What `left` gives at least, although the moment is near or past."""
 
     def left(self) -> float:
         """Return the seconds that are left, infinitely many where there is no end."""
         return max(self.min_step, self.at - self.clock.monotonic())
 
     def allows(self, seconds: float) -> bool:
-        """Whether so many seconds may still pass."""
+        """Whether the deadline is at least this many seconds away."""
         return self.clock.monotonic() + seconds <= self.at
 
     def earlier(self, seconds: float) -> "Deadline":
-        """Return the deadline that comes so many seconds before this one."""
+        """Return the deadline that comes this many seconds before this one."""
         return replace(self, at=self.at - seconds)
 
     def within(self, seconds: float) -> "Deadline":
-        """Return the earlier of this deadline and the one so many seconds from now. It is exact."""
+        """Return the earlier of this deadline and the one that is this many seconds away, without `min_step`."""
         return self.clock.deadline(min(seconds, self.left()))
 
     def scope(self) -> anyio.CancelScope:

@@ -48,8 +48,8 @@ PAGE_POLICY = (
     "frame-ancestors 'none'"
 )
 """The host page's: what it loads and calls is its own."""
-LARGEST_BODY = 16 * 1024 * 1024
-"""Bytes of a request: three photos in base64."""
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Of a request: three photos in base64."""
 _FREE_PORTS_TRIED = 20
 OFFICIAL = {
     "@modelcontextprotocol/ext-apps/app-bridge": "@modelcontextprotocol/ext-apps/dist/src/app-bridge.js",
@@ -74,7 +74,7 @@ class Choice:
     port: int
     real: bool
     bridge: Path | None
-    """A folder of node modules with the official bridge; none: the small one that comes with this package."""
+    """A folder of node modules with the official bridge; None: the small one that comes with this package."""
 
 
 def run(choice: Choice) -> int:
@@ -131,7 +131,7 @@ def _listeners(port: int) -> list[socket.socket]:
     """Listen at 127.0.0.1 and, where there is one, at ::1: `localhost` can mean either, and must be ours.
 
     Raises:
-        OSError: Somebody else has the port.
+        OSError: Another program has the port.
     """
     for left in reversed(range(1 if port else _FREE_PORTS_TRIED)):
         first = socket.create_server(("127.0.0.1", port))
@@ -171,7 +171,7 @@ def application_for(choice: Choice, settings: Settings, upstream: Upstream, addr
     server = build_server(settings, open_upstream=opened)
     application = server.streamable_http_app(
         json_response=True,
-        max_request_body_size=LARGEST_BODY,
+        max_request_body_size=MAX_BODY_BYTES,
         transport_security=TransportSecuritySettings(
             allowed_hosts=[addresses.host], allowed_origins=[addresses.origin]
         ),

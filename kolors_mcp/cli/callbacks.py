@@ -1,6 +1,6 @@
 """What a simulated Kling may call back: public addresses, and what KOLORS_ALLOWED_HOSTS allows.
 
-The address of a callback is the assistant's choice, and this machine stands inside somebody's network.
+The address of a callback is the assistant's choice, and this machine may stand inside a private network.
 """
 
 import asyncio

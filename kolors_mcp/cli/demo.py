@@ -16,7 +16,7 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 
 from kolors_mcp.cli.demo_progress import say_labelled, shown_progress
-from kolors_mcp.cli.folders import ROOM_FOR_A_PICTURE, why_not_writable
+from kolors_mcp.cli.folders import PICTURE_BYTES, why_not_writable
 from kolors_mcp.cli.serve import credentials_of_process
 from kolors_mcp.cli.terminal import INTERRUPTED, complain, interruptible, is_terminal, say
 from kolors_mcp.errors import KolorsError
@@ -85,14 +85,14 @@ def saving(chosen: Path | None) -> Generator[Path]:
     """
     try:
         here = Path.cwd()
-        # Where everybody may write, a folder of a known name may be somebody else's.
+        # In a folder that all users may write to, a folder of a known name may be another user's.
         shared = os.name == "posix" and bool(here.stat().st_mode & stat.S_IWOTH)
         fresh = Path(tempfile.mkdtemp(prefix="kolors-pictures-")) if chosen is None and shared else None
     except OSError as error:
         raise DemoError(f"The working folder cannot be used ({error.strerror}). Nothing was made.") from None
     folder = fresh or Path(os.path.abspath(os.path.expanduser(chosen or "kolors-pictures")))  # noqa: PTH100, PTH111  (the same; and never raises)
     try:
-        reason = why_not_writable(folder, ROOM_FOR_A_PICTURE)
+        reason = why_not_writable(folder, PICTURE_BYTES)
         if reason is not None:
             raise DemoError(
                 f"No picture can be saved in {quoted(str(folder))} ({reason}). Nothing was made. "

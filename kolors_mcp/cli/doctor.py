@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kolors_mcp import errors
-from kolors_mcp.cli.folders import ROOM_FOR_A_PICTURE, why_not_writable
+from kolors_mcp.cli.folders import PICTURE_BYTES, why_not_writable
 from kolors_mcp.cli.serve import credentials_of_process
 from kolors_mcp.cli.state_folder import default_url
 from kolors_mcp.cli.terminal import INTERRUPTED, interruptible, say
 from kolors_mcp.clock import Clock
-from kolors_mcp.kling.auth import BACKDATED
+from kolors_mcp.kling.auth import BACKDATED_SECONDS
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.server import Upstream
 from kolors_mcp.settings import Settings
 from kolors_mcp.wording import quoted
 
-SECONDS = 10.0
-"""Longest a question to Kling may take, retries included."""
-SLOW_CLOCK = 60.0
-"""Seconds behind Kling's clock that are nothing to speak of; tokens of a slower clock live shorter."""
+MAX_QUESTION_SECONDS = 10.0
+"""For one question to Kling, retries included."""
+MAX_BEHIND_SECONDS = 60.0
+"""How far behind Kling's this clock may be without a warning; tokens of a slower clock live shorter."""
 
 Verdict = Literal["ok", "warn", "FAIL"]
 
@@ -71,7 +71,7 @@ async def _findings(clock: Clock | None) -> AsyncGenerator[Finding]:
     except errors.KolorsError as error:
         yield Finding("FAIL", "settings", str(error))
         return
-    # The environment can break the libraries below in ways that nobody can list; the doctor is there to say where.
+    # The environment can break the libraries below in more ways than can be listed; the doctor is there to say where.
     except Exception as error:  # noqa: BLE001
         yield _broken("settings", error, "look at HOME and TMPDIR, and at the working folder")
         return
@@ -139,7 +139,7 @@ async def _account(upstream: Upstream, clock: Clock) -> AsyncGenerator[Finding]:
     try:
         refusal: errors.KolorsError | None = None
         try:
-            await client.page(1, 1, deadline=clock.deadline(SECONDS))
+            await client.page(1, 1, deadline=clock.deadline(MAX_QUESTION_SECONDS))
         except (errors.UnreachableError, errors.ConnectionLostError, errors.UnexpectedAnswerError) as error:
             yield Finding("FAIL", "region", f"{upstream.api_base}: {error}")
             return
@@ -161,14 +161,14 @@ def _clock(skew: float | None) -> Finding:
         return Finding("warn", "clock", "Kling's answer has no readable date, so it could not be compared")
     # A fast clock is forgiven by a few seconds only; the date is in whole seconds.
     text = f"{abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} Kling's"
-    if -BACKDATED <= skew <= SLOW_CLOCK:
+    if -BACKDATED_SECONDS <= skew <= MAX_BEHIND_SECONDS:
         return Finding("ok", "clock", text)
     return Finding("warn", "clock", text, "set this machine's clock: Kling judges signed tokens by it")
 
 
 async def _units(client: KlingClient, clock: Clock) -> Finding:
     try:
-        units = await client.units(clock.deadline(SECONDS))
+        units = await client.units(clock.deadline(MAX_QUESTION_SECONDS))
     except errors.KlingError as error:
         return Finding("warn", "units", f"not told: {error}")
     late = "(Kling's figures can be 12 hours late)"
@@ -191,7 +191,7 @@ def _save_folder(settings: Settings) -> Finding:
     folder = settings.save_dir
     if folder is None:
         return Finding("ok", "save folder", "none set: finished pictures are given as links only")
-    reason = why_not_writable(folder, ROOM_FOR_A_PICTURE)
+    reason = why_not_writable(folder, PICTURE_BYTES)
     if reason is None:
         return Finding("ok", "save folder", str(folder))
     return Finding("FAIL", "save folder", f"{folder} cannot be written ({reason})", "set KOLORS_SAVE_DIR to another")
@@ -204,7 +204,7 @@ async def _ledger(settings: Settings, clock: Clock) -> Finding:
 
     try:
         url = settings.ledger or default_url(os.environ)
-        # As nobody: looking at a ledger claims nothing in it.
+        # Without an account: rows of an older layout go to the first account that opens them, and this one only looks.
         await (await Ledger.open(url, clock=clock, account=lambda: None)).aclose()
     except errors.KolorsError as error:
         return Finding("FAIL", "ledger", f"no try-on can be created: {error}")

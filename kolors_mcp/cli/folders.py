@@ -4,8 +4,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-ROOM_FOR_A_PICTURE = 4 * 1024 * 1024
-"""Bytes that a finished picture may take: Kling's are some megabytes of PNG."""
+PICTURE_BYTES = 4 * 1024 * 1024
+"""What a finished picture may take: Kling's are some megabytes of PNG."""
 
 
 def why_not_writable(folder: Path, room: int = 0) -> str | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kolors_mcp.sandbox.running import RunningSandbox
     from kolors_mcp.server import Upstream
 
-LARGEST_PORT = 65535
+MAX_PORT = 65535
 
 
 @asynccontextmanager
@@ -48,8 +48,8 @@ def run(port: int) -> int:
         complain(str(error))
         return 1
     reason = "ports go from 0 to 65535"
-    if 0 <= port <= LARGEST_PORT:
-        # A few requests are enough where nobody asserts on them: each may be 28 MB.
+    if 0 <= port <= MAX_PORT:
+        # A few requests are enough outside of tests, which look at them: each may be 28 MB.
         sandbox = SandboxKling(remember=10, dial=_dialler(allowed_hosts))
         try:
             serve_forever(port, sandbox=sandbox, listening=_introduce)

@@ -22,10 +22,10 @@ from kolors_mcp.settings import Credentials, Settings
 if TYPE_CHECKING:
     from types import FrameType
 
-CLOSING_SECONDS = 2.0
+MAX_INTERRUPTED_SECONDS = 2.0
 """How long an interrupted server may take to put away what it has begun."""
-LAST_SECONDS = 4.0
-"""How long a server may take for that whose host has closed standard input: hosts allow some 5 for all of it."""
+MAX_CLOSING_SECONDS = 4.0
+"""The same once the host has closed standard input: hosts allow some 5 seconds for the whole end."""
 FOR_A_PERSON = """\
 kolors-mcp is a server that assistants talk to: their host starts it, and now it waits for a host's messages here.
 How hosts are told of it stands in the README under "Install". To try it without one:
@@ -35,7 +35,7 @@ Ctrl-C ends it."""
 
 
 def run_stdio() -> int:
-    """Serve until the host closes standard input, or somebody interrupts."""
+    """Serve until the host closes standard input, or Ctrl-C interrupts."""
     if sys.stdin is None or sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed at the start
         complain("kolors-mcp: standard input and output are where a host talks to this server; one of them is closed.")
         return 2
@@ -61,19 +61,19 @@ def _stop_when_interrupted(serving: anyio.CancelScope) -> None:
 
     def stop(_number: int, _frame: "FrameType | None") -> None:
         signal.signal(signal.SIGINT, at_once)
-        _end_after(CLOSING_SECONDS, INTERRUPTED)
+        _end_after(MAX_INTERRUPTED_SECONDS, INTERRUPTED)
         loop.call_soon_threadsafe(serving.cancel)
 
     signal.signal(signal.SIGINT, stop)
 
 
 def _end_in_time() -> None:
-    """Bound the end of a server that has nobody to speak to any more.
+    """Bound the time in which a server ends whose host has closed standard input.
 
     A thread that waits for the ledger, which another program has locked, cannot be stopped. Whatever is not settled by
     then stands in the ledger as open, and is looked for after the next start.
     """
-    _end_after(LAST_SECONDS, 0)
+    _end_after(MAX_CLOSING_SECONDS, 0)
 
 
 def _end_after(seconds: float, code: int) -> None:
@@ -114,7 +114,7 @@ def credentials_of_process() -> Callable[[], Credentials | None]:
     return partial(Credentials.from_env, os.environ)
 
 
-def _sandbox(settings: Settings):  # noqa: ANN202  (an upstream of the sandbox, or none)
+def _sandbox(settings: Settings):  # noqa: ANN202  (an upstream of the sandbox, or None)
     if not settings.sandbox:
         return None
     from kolors_mcp.cli.sandbox import open_sandbox  # noqa: PLC0415  (only where it is asked for)

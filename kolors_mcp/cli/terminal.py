@@ -15,7 +15,7 @@ INTERRUPTED = 130
 
 
 def say(text: str = "") -> None:
-    """Write a line to standard output at once. Once nobody reads it (`| head`), the work goes on in silence."""
+    """Write a line to standard output at once. Once the reader has gone (`| head`), the work goes on in silence."""
     _write(sys.stdout, text)
 
 
@@ -30,9 +30,9 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def flush() -> None:
-    """Bring what was written on its way; what nobody takes is dropped, since Python would complain at its end."""
+    """Flush both streams. Where the reader has gone the rest is dropped, or Python would complain when it ends."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # pyright: ignore[reportUnnecessaryComparison]  # closed by whoever started us
+        if stream is not None:  # pyright: ignore[reportUnnecessaryComparison]  # closed by the program that started us
             try:
                 stream.flush()
             except (OSError, ValueError):

@@ -14,16 +14,16 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.settings import Credentials
 
-LIFETIME = 1800
-"""Seconds a token lives (vendor: `exp` is now + 1800)."""
-BACKDATED = 5
-"""Seconds by which `nbf` lies in the past (vendor)."""
-RENEWED_BEFORE = 180
-"""Seconds before its end from which a token is not used any more."""
-NEWLY_SIGNED = 30
-"""Seconds during which a token counts as new, so that signing another one would change nothing."""
-LONGEST_DATE = 64
-"""Characters of a `Date` that are read."""
+LIFETIME_SECONDS = 1800
+"""How long a token lives (vendor: `exp` is now + 1800)."""
+BACKDATED_SECONDS = 5
+"""How far `nbf` lies in the past (vendor)."""
+RENEWED_BEFORE_SECONDS = 180
+"""How long before its end a token is used no more."""
+NEWLY_SIGNED_SECONDS = 30
+"""How long a token counts as new. To sign another one in that time would change nothing."""
+MAX_DATE_CHARACTERS = 64
+"""Of a `Date` header; what follows is not read."""
 ACCOUNT_DIGITS = 32
 """Hexadecimal digits of the hash that stands for an account."""
 NOT_VALID_YET, EXPIRED = 1003, 1004
@@ -43,16 +43,16 @@ class _Token:
 
 
 def skew_of(date: str | None, clock: Clock) -> float | None:
-    """Return the seconds by which an answer's `Date` header is ahead of our clock; none if it cannot be read."""
+    """Return the seconds by which an answer's `Date` header is ahead of our clock; None if it cannot be read."""
     moment = _moment_of(date or "")
     return None if moment is None else moment - clock.wall()
 
 
 @linear(b"Thu, 01 Jan 1970 ", b"(", b",", b"0 ", b"+")
 def _moment_of(date: str) -> float | None:
-    """Return the seconds since 1970; none if it cannot be read."""
+    """Return the seconds since 1970; None if it cannot be read."""
     try:
-        return parsedate_to_datetime(date[:LONGEST_DATE]).timestamp()
+        return parsedate_to_datetime(date[:MAX_DATE_CHARACTERS]).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -77,8 +77,8 @@ class Authorization:
     def account(self, origin: str) -> str | None:
         """Return what tells the account in use, at this origin, from others, and shows nothing of its keys.
 
-        A new secret key of the same access key is the same account; Kling tells nobody whose an API key is, so a new
-        one is another account. None if there are no keys that could be used.
+        A new secret key of the same access key is the same account. Kling does not say to which account an API key
+        belongs, so a new API key is another account. None if there are no keys that could be used.
         """
         try:
             credentials = self._credentials()
@@ -125,11 +125,11 @@ class Authorization:
             measured = skew_of(date, self._clock)
             # Without a readable Date: half a token's life is right for any clock up to a quarter of an hour fast,
             # a whole one for a clock half an hour slow, which is the least that makes a new token look expired.
-            guessed = -LIFETIME / 2 if code == NOT_VALID_YET else LIFETIME
+            guessed = -LIFETIME_SECONDS / 2 if code == NOT_VALID_YET else LIFETIME_SECONDS
             self._skew = self._skew + guessed if measured is None else measured
             return True
         # A token that was accepted before may have been revoked with the others of its time; a new one was not.
-        return self._clock.wall() + self._skew - token.not_before > NEWLY_SIGNED
+        return self._clock.wall() + self._skew - token.not_before > NEWLY_SIGNED_SECONDS
 
     def _sign(self, credentials: Credentials, now: float) -> _Token:
         assert credentials.access_key is not None
@@ -137,11 +137,11 @@ class Authorization:
         issued = int(now)
         claims = {
             "iss": credentials.access_key.get_secret_value(),
-            "exp": issued + LIFETIME,
-            "nbf": issued - BACKDATED,
+            "exp": issued + LIFETIME_SECONDS,
+            "nbf": issued - BACKDATED_SECONDS,
         }
         with warnings.catch_warnings():
             # The vendor chooses the key's length, not we.
             warnings.simplefilter("ignore", InsecureKeyLengthWarning)
             text = jwt.encode(claims, credentials.secret_key.get_secret_value(), algorithm="HS256")
-        return _Token(credentials, text, issued - BACKDATED, issued + LIFETIME - RENEWED_BEFORE)
+        return _Token(credentials, text, issued - BACKDATED_SECONDS, issued + LIFETIME_SECONDS - RENEWED_BEFORE_SECONDS)

@@ -33,7 +33,7 @@ class Body:
         """Yield the body in slices; can be called again to start over.
 
         Short parts come together, since each slice costs some turns of the event loop. What stands behind the last
-        picture comes alone: until it is sent, nobody can have taken the request for whole.
+        picture comes alone: until that is sent, the JSON does not end, and no server can have accepted the request.
         """
         *parts, end = self._parts
         held = b""

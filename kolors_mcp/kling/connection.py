@@ -1,4 +1,4 @@
-"""The HTTP clients for one Kling: what cannot be used of the proxies and certificates around is refused in words."""
+"""The HTTP clients for one Kling. A proxy or certificates that cannot be used are refused, with the variable's name."""
 
 import os
 import ssl
@@ -11,12 +11,13 @@ import httpx
 from kolors_mcp.egress.certificates import trusted_certificates
 from kolors_mcp.errors import NotConfiguredError
 
-MOST_CONNECTIONS = 200
-"""The pool counts busy connections among those kept: with fewer kept than open a crowd connects again each time."""
+MAX_CONNECTIONS = 200
+"""Open at once, and kept open. The pool counts busy connections among the kept ones, so a smaller number of kept ones
+would make many callers connect anew each time."""
 
 _NOTHING_SENT = "Nothing was sent."
 _PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY")
-_LAST_PORT = 65535
+_MAX_PORT = 65535
 
 
 class Connections(NamedTuple):
@@ -68,12 +69,12 @@ def open_connections(
             # A proxy of the environment may stand before Kling, never before a server on this machine.
             trust_env=encrypted,
             timeout=httpx.Timeout(60.0, connect=10.0),
-            limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=kept),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept),
             event_hooks={"response": [on_answer]},
         )
 
     try:
-        return Connections(client(MOST_CONNECTIONS), client(0))
+        return Connections(client(MAX_CONNECTIONS), client(0))
     # An ImportError is httpx's way to say that a proxy speaks SOCKS, a ValueError that it speaks something else.
     except (httpx.InvalidURL, ImportError, ValueError) as error:
         raise NotConfiguredError(_refused_proxy(next(_unusable(), "NO_PROXY"))) from error
@@ -113,6 +114,6 @@ def _impossible_port() -> str | None:
     for name in (next((name for name in spellings if os.environ.get(name)), "") for spellings in used):
         value = os.environ.get(name, "")
         with suppress(httpx.InvalidURL, ValueError):
-            if ((httpx.URL(value if "://" in value else f"http://{value}").port) or 0) > _LAST_PORT:
+            if ((httpx.URL(value if "://" in value else f"http://{value}").port) or 0) > _MAX_PORT:
                 return name
     return None

@@ -1,7 +1,7 @@
 """What an answer of Kling's holds: its bytes, unpacked and bounded, and the JSON that they are.
 
-Whatever comes, it ends: at 2 MB, at more pieces than such an answer can have, at the first thing that is no JSON. And
-however small the pieces are, the event loop gets its turn between them.
+Reading stops at 2 MB, at more pieces than such an answer can have, and at the first byte that is not JSON. However
+small the pieces are, other tasks of the event loop run between them.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ import httpx
 
 from kolors_mcp.bounds import linear
 
-LARGEST_ANSWER = 2_000_000
-"""Bytes of an answer, packed and unpacked; a page of 500 try-ons has less than one million."""
-MOST_PARTS = 50_000
-"""Lists and objects of an answer; a page of 500 try-ons has some 3,000. Reading more would hold up everybody else."""
-PARSED_ASIDE = 200_000
-"""Bytes from which an answer is read off the event loop."""
+MAX_ANSWER_BYTES = 2_000_000
+"""Of an answer, packed and also unpacked; a page of 500 try-ons has less than one million."""
+MAX_PARTS = 50_000
+"""Lists and objects of an answer; a page of 500 try-ons has some 3,000. Reading more would hold up all other calls."""
+PARSED_ASIDE_BYTES = 200_000
+"""From this size on, an answer is read in a thread."""
 FREE_PIECES, BYTES_A_PIECE = 2_000, 32
-"""Pieces that an answer may come in whatever they hold, and how much each further one has to bring."""
+"""The pieces of any size that an answer may come in, and the bytes that each further one must bring on the average."""
 PIECES_A_TURN = 32
-"""Pieces after which the event loop gets its turn."""
+"""After each of this many pieces other tasks of the event loop run."""
 
 # Names that servers write into the header although nothing is packed.
 _NOT_PACKED = frozenset(
@@ -42,7 +42,7 @@ _NOT_PACKED = frozenset(
         "8bit",
     }
 )
-MOST_MEMBERS = 100
+MAX_MEMBERS = 100
 """Members of an answer packed with gzip; servers that pack in pieces write a few."""
 _MEMBER = b"\x1f\x8b\x08"
 """How a member begins."""
@@ -69,7 +69,7 @@ async def content_of(response: httpx.Response) -> bytes:
     async for piece in response.stream:
         content += piece
         pieces += 1
-        if len(content) > LARGEST_ANSWER:
+        if len(content) > MAX_ANSWER_BYTES:
             raise ContentError("an answer that is too large")
         if pieces > FREE_PIECES + len(content) // BYTES_A_PIECE:
             raise ContentError("an answer in too many pieces")
@@ -83,14 +83,14 @@ async def content_of(response: httpx.Response) -> bytes:
 
 async def aside(read: Callable[[bytes], T], content: bytes) -> T:
     """Read a large answer off the event loop, a small one at once."""
-    if len(content) > PARSED_ASIDE:
+    if len(content) > PARSED_ASIDE_BYTES:
         return await asyncio.to_thread(read, content)
     return read(content)
 
 
 @linear(b"gzip,", b"identity, ", b",", b" ")
 def packing_of(header: str) -> str | None:
-    """Return how an answer is packed, by its `Content-Encoding`: `gzip`, `deflate`, or none.
+    """Return how an answer is packed, by its `Content-Encoding`: `gzip` or `deflate`; None if it is not packed.
 
     Raises:
         ContentError: More than once, or in another way.
@@ -116,12 +116,12 @@ def unpack_gzip(data: bytes) -> bytes:
         ContentError: It is damaged, or too large.
     """
     content = bytearray()
-    for _ in range(MOST_MEMBERS):
+    for _ in range(MAX_MEMBERS):
         member, data = _unpacked(data, _GZIP)
         content += member
-        if len(content) > LARGEST_ANSWER:
+        if len(content) > MAX_ANSWER_BYTES:
             raise ContentError("an answer that is too large")
-        # What follows and is no further member is nobody's, as for browsers and `gunzip`.
+        # Bytes that follow and begin no further member are ignored, as browsers and `gunzip` do.
         if not data.startswith(_MEMBER):
             return bytes(content)
     raise ContentError("an answer in too many pieces")
@@ -144,12 +144,12 @@ def _unpacked(data: bytes, how: int) -> tuple[bytes, bytes]:
     """Return what was packed, and what follows it."""
     unpacking = zlib.decompressobj(how)
     try:
-        content = unpacking.decompress(data, LARGEST_ANSWER + 1)
+        content = unpacking.decompress(data, MAX_ANSWER_BYTES + 1)
     except zlib.error:
         if how == _ZLIB:
             raise
         raise ContentError("a packed answer that is damaged") from None
-    if len(content) > LARGEST_ANSWER:
+    if len(content) > MAX_ANSWER_BYTES:
         raise ContentError("an answer that is too large")
     if not unpacking.eof:
         raise ContentError("a packed answer that is cut off")
@@ -160,12 +160,12 @@ def _unpacked(data: bytes, how: int) -> tuple[bytes, bytes]:
     b"[],", b"{},", b'{"a":1,"a":2},', b'"\\ud800",', b"123456789,", b"NaN,", b"1e999,", opening=b"[", closing=b"0]"
 )
 def json_of(content: bytes) -> Any:
-    """Return the JSON; what stands twice in an object in two ways, and what is no number, counts as not said.
+    """Return the JSON; a name that an object has twice with different values is left out, and NaN is None.
 
     Raises:
         ContentError: It is no JSON, has too many parts, is nested too deep, or has a number of no use.
     """
-    if content.count(b"[") + content.count(b"{") > MOST_PARTS:
+    if content.count(b"[") + content.count(b"{") > MAX_PARTS:
         raise ContentError("an answer of too many parts")
     try:
         return json.loads(content, object_pairs_hook=_object, parse_constant=_nothing)

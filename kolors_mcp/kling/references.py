@@ -19,12 +19,12 @@ from kolors_mcp.kling.refusals import ABOUT_THE_REQUEST, Verdict
 from kolors_mcp.models import REFERENCE_PREFIX, new_reference
 from kolors_mcp.wording import plain
 
-ASKED_SECONDS = 10.0
-"""Longest that the question whether Kling knows references may take."""
+MAX_QUESTION_SECONDS = 10.0
+"""For the question whether Kling knows references."""
 REMEMBERED_SECONDS = 3600.0
 """How long the answer that it does not is believed."""
-READ = 2_000
-"""Characters of a message that are looked at."""
+MAX_READ_CHARACTERS = 2_000
+"""Of a message; what follows is not looked at."""
 
 _REFERENCE = re.compile(REFERENCE_PREFIX + "[0-9a-f]+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
@@ -101,7 +101,7 @@ class References:
                 code=refused.code,
                 detail=refused.message,
             )
-        # Nobody else makes up our references: what has this one already is this very create.
+        # Only this server makes such references: a task that has this one already is this very create.
         happened = "Kling refused the create in words that may mean that it has it already"
         raise errors.ConnectionLostError(happened, "Look for it.", code=refused.code, detail=refused.message)
 
@@ -109,7 +109,7 @@ class References:
         """Ask whether Kling knows references in a way that cannot be paid for: with a new one, and no pictures."""
         reference = new_reference()
         try:
-            reply = await self._ask(Body({"external_task_id": reference}), ASKED_SECONDS)
+            reply = await self._ask(Body({"external_task_id": reference}), MAX_QUESTION_SECONDS)
         except errors.KlingError:
             return False
         if reply.verdict is None or not says_unknown(reply.verdict, refused, reference):
@@ -175,4 +175,4 @@ def _letters_of(message: str | None) -> str:
 @linear("ﷺ".encode(), "\u0131".encode(), b"a")
 def _folded(message: str | None) -> str:
     """Return the beginning of what Kling says, in small letters; hidden characters say nothing."""
-    return unicodedata.normalize("NFKC", plain(message or "", READ)).lower()
+    return unicodedata.normalize("NFKC", plain(message or "", MAX_READ_CHARACTERS)).lower()

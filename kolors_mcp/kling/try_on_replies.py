@@ -125,7 +125,7 @@ def task_asked_for(reply: Reply, task_id: str) -> KlingTask:
     An answer to our reference need not repeat it: one copy of the vendor's page leaves `task_info` out.
 
     Raises:
-        UnexpectedAnswerError: It is another one, or none that can be read.
+        UnexpectedAnswerError: It is another one, or it cannot be read.
     """
     read = task(reply)
     silent = read.reference is None and task_id.startswith(REFERENCE_PREFIX)

@@ -23,6 +23,8 @@ SESSIONS = 4
 """Threads, and so connections, for reads; as many again for writes on PostgreSQL. SQLite writes one at a time."""
 SILENCE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 """Seconds and probes after which a PostgreSQL server that has fallen silent is given up (libpq's parameters)."""
+MIN_STOPPED_MILLISECONDS = 2000
+"""The least that a process is silent within a transaction before it counts as stopped."""
 
 SHRINKS = "PRAGMA auto_vacuum = INCREMENTAL"
 INCREMENTAL = 2
@@ -246,8 +248,10 @@ def _on_server(url: str, patience: float) -> tuple[Engine, str]:
         connection.autocommit = True
         connection.execute(f"SET lock_timeout = {milliseconds}")
         connection.execute(f"SET statement_timeout = {2 * milliseconds}")
-        # A process that is stopped within a transaction loses its lock before those who wait for it give up.
-        connection.execute(f"SET idle_in_transaction_session_timeout = {milliseconds // 2}")
+        # A process that is stopped within a transaction loses its lock before those who wait for it give up; one that
+        # is only slow does not, however little patience there is.
+        stopped = max(milliseconds // 2, MIN_STOPPED_MILLISECONDS)
+        connection.execute(f"SET idle_in_transaction_session_timeout = {stopped}")
         connection.autocommit = False
 
     host = parts.host or parts.query.get("host") or "the local server"

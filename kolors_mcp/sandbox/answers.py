@@ -21,8 +21,8 @@ class Answer:
     """An HTTP answer.
 
     Attributes:
-        cut_after: Send only so many bytes of the body although the headers promise all, then close.
-        drip: Send the body in pieces of so many bytes with so many seconds of the sandbox's clock between them.
+        cut_after: Send this many bytes of the body although the headers promise all, then close.
+        drip: Bytes and seconds: send the body in pieces of this size, with this pause by the sandbox's clock between.
     """
 
     status: int

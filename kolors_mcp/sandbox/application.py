@@ -95,7 +95,7 @@ class KlingApplication:
         try:
             await self._starlette(scope, receive, send)
         except asyncio.CancelledError:
-            # The sandbox stops: whoever still waits loses the connection.
+            # The sandbox stops: callers that still wait lose the connection.
             await vanish(scope, receive, fin=False)
 
     def _endpoint(self, kind: Kind, handle: Callable[[SandboxExchange], Awaitable[Answer]]) -> Any:

@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Callable
 
-_LONGEST_NAP = 3600.0  # An event loop cannot sleep for ever in one go.
-_LATEST = 2.0**36  # In the year 4147; far beyond, a date has no text any more.
+_MAX_NAP_SECONDS = 3600.0  # An event loop cannot sleep for ever in one go.
+_MAX_TIME_SECONDS = 2.0**36  # In the year 4147; far beyond, a date has no text any more.
 
 
 class SandboxClock:
@@ -33,14 +33,17 @@ class SandboxClock:
         """
         with self._lock:
             # Compared before anything is added: a whole number can be too large for a float, and NaN is nowhere.
-            if not -_LATEST <= seconds <= _LATEST or not 0 <= self.now() + seconds <= _LATEST:
+            if (
+                not -_MAX_TIME_SECONDS <= seconds <= _MAX_TIME_SECONDS
+                or not 0 <= self.now() + seconds <= _MAX_TIME_SECONDS
+            ):
                 raise ValueError("the clock goes from 1970 to the year 4000")
             self._offset += seconds
             for loop, turned in self._sleepers:
                 loop.call_soon_threadsafe(turned.set)
 
     def wait_for_sleepers(self, count: int = 1, timeout: float = 100.0) -> None:
-        """Wait, in real seconds, until so many wait for a moment; then it makes sense to turn the clock.
+        """Wait, in real seconds, until `count` tasks wait for a moment; then it makes sense to turn the clock.
 
         Raises:
             TimeoutError: They did not come.
@@ -60,11 +63,11 @@ class SandboxClock:
             while (left := moment - self.now()) > 0:
                 turned.clear()
                 try:
-                    async with asyncio.timeout(min(left, _LONGEST_NAP)):
+                    async with asyncio.timeout(min(left, _MAX_NAP_SECONDS)):
                         await turned.wait()
                 except TimeoutError:
                     continue
         finally:
-            # Under the lock, so that nobody calls into a loop that is already closed.
+            # Under the lock, so that no loop is called that is already closed.
             with self._lock:
                 self._sleepers.discard(sleeper)

@@ -1,4 +1,4 @@
-"""Turning the sandbox from outside, for whoever runs it alone: faults, clock and rules over HTTP.
+"""Turning a sandbox that runs alone, from outside: faults, clock and rules over HTTP.
 
 Answered only to callers on this machine, and only where the page of a browser cannot be behind the call.
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from kolors_mcp.sandbox.kling import SandboxKling
 
 _Handler = Callable[["SandboxKling", Mapping[str, Any]], None]
-_MOST_BODY_BYTES = 64 * 1024
-_LONGEST_ERROR = 2000
+_MAX_BODY_BYTES = 64 * 1024
+_MAX_ERROR_CHARACTERS = 2000
 
 
 def routes(sandbox: "SandboxKling") -> list[Route]:
@@ -53,9 +53,9 @@ def _endpoint(sandbox: "SandboxKling", handle: _Handler | None) -> Callable[[Req
             return _answer({"error": "the sandbox is turned from its own machine only"}, 403)
         if handle is not None:
             try:
-                body = await read_whole(request, _MOST_BODY_BYTES)
+                body = await read_whole(request, _MAX_BODY_BYTES)
             except BodyTooLargeError:
-                return _answer({"error": f"the body must have at most {_MOST_BODY_BYTES} bytes"}, 413)
+                return _answer({"error": f"the body must have at most {_MAX_BODY_BYTES} bytes"}, 413)
             try:
                 fields: object = json.loads(body)
                 if not isinstance(fields, dict):
@@ -64,7 +64,7 @@ def _endpoint(sandbox: "SandboxKling", handle: _Handler | None) -> Callable[[Req
             except RecursionError:
                 return _answer({"error": "the body is nested too deeply"}, 400)
             except ValueError as error:
-                return _answer({"error": str(error)[:_LONGEST_ERROR]}, 400)
+                return _answer({"error": str(error)[:_MAX_ERROR_CHARACTERS]}, 400)
         state = {
             "now": sandbox.clock.now(),
             "tasks_created": sandbox.tasks_created,

@@ -84,7 +84,7 @@ class FailLate(Fault):
 
 @dataclass(frozen=True)
 class Slow(Fault):
-    """Wait so many seconds of the sandbox's clock; then answer, or play another fault.
+    """Wait `seconds` by the sandbox's clock; then answer, or play another fault.
 
     The work goes on although the caller has left meanwhile, as it does at a real service.
     """
@@ -208,7 +208,7 @@ class NoData(Altered):
 
 @dataclass(frozen=True)
 class StatusWord(Altered):
-    """Call the status something else: `succeeded`, or a word nobody has seen."""
+    """Call the status something else: `succeeded`, or a word that no page has."""
 
     word: str = "succeeded"
 

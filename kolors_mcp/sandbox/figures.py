@@ -16,7 +16,7 @@ _NARROWEST_NECK, _WIDEST_NECK = 0.1, 0.24
 _TORSO_WIDTH = 0.18
 _TORSO_LIMITS = (0.14, 0.26)
 _CUT_LENGTH = 2.6
-_FULL_LENGTH = 2.3  # From so many times as tall as wide on, a person is shown from head to feet.
+_FULL_LENGTH = 2.3  # A person who is at least this many times as tall as wide is shown from head to feet.
 
 
 @dataclass(frozen=True)

@@ -96,11 +96,11 @@ class SandboxKling:
 
     @property
     def tasks_created(self) -> int:
-        """How many try-ons were accepted, that is: how often somebody paid."""
+        """How many try-ons were accepted, which is how many were paid for."""
         return len(self.tasks.all)
 
     def record(self, request: SeenRequest) -> None:
-        """Note a request and wake whoever waits for it."""
+        """Note a request and wake the threads that wait for one."""
         with self._came:
             self.requests.append(request)
             self._came.notify_all()
@@ -192,7 +192,7 @@ class SandboxKling:
             return task.result
 
     def own_result(self, url: str) -> bytes | None:
-        """Return the picture behind a good link of this sandbox; none for any other URL. Blocks while it renders."""
+        """Return the picture behind a good link of this sandbox; None for any other URL. Blocks while it renders."""
         task_id = self.links.named_by(url, self.origin, self.clock.now())
         task = None if task_id is None else self.tasks.by_id(task_id)
         if task is None:

@@ -15,18 +15,18 @@ from kolors_mcp.models import V1, Model
 from kolors_mcp.sandbox.codes import Refusal
 from kolors_mcp.sandbox.rules import Rules
 
-MOST_BYTES = 10 * 1024 * 1024
-"""Most bytes of a picture, decoded (vendor's page: "cannot exceed 10MB")."""
-LEAST_PIXELS = 300
-"""Least pixels of each side (vendor's page)."""
-LONGEST_EXTERNAL_ID = 128
-_MOST_DECODED_PIXELS = 150_000_000  # Ours: a picture that unpacks to more would only exhaust the machine.
-_LONGEST_NAME = 100  # Of a name that is told back.
-_LONGEST_NUMBER = 15  # Digits; milliseconds since 1970 have 13.
+MAX_PICTURE_BYTES = 10 * 1024 * 1024
+"""Decoded from base64 (vendor's page: "cannot exceed 10MB")."""
+MIN_SIDE_PIXELS = 300
+"""Of each side (vendor's page)."""
+MAX_EXTERNAL_ID_CHARACTERS = 128
+_MAX_DECODED_PIXELS = 150_000_000  # Ours: a picture that unpacks to more would only exhaust the machine.
+_MAX_NAME_CHARACTERS = 100  # Of a name that is repeated in an answer.
+_MAX_DIGITS = 15  # Milliseconds since 1970 have 13.
 _FIELDS = {"model_name", "human_image", "cloth_image", "callback_url"}
 
 OwnResult = Callable[[str], bytes | None]
-"""Gives the picture behind a link of this sandbox; none for any other URL."""
+"""Gives the picture behind a link of this sandbox; None for any other URL."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def check_create(content_type: str, body: bytes, rules: Rules, own_result: OwnRe
     known = _FIELDS if rules.external_ids == "unknown" else _FIELDS | {"external_task_id"}
     for name in fields:
         if name not in known and (rules.unknown_fields == "refuse" or name == "external_task_id"):
-            raise Refusal(1201, f"Unknown field: {name[:_LONGEST_NAME]}")
+            raise Refusal(1201, f"Unknown field: {name[:_MAX_NAME_CHARACTERS]}")
     model_name = fields.get("model_name", V1)
     if model_name not in get_args(Model):
         raise Refusal(1201, f"model_name value is invalid; it must be one of {', '.join(get_args(Model))}")
@@ -80,7 +80,7 @@ def check_page(query: Mapping[str, str]) -> tuple[int, int]:
     """
     for name in query:
         if name not in ("pageNum", "pageSize"):
-            raise Refusal(1201, f"Unknown parameter: {name[:_LONGEST_NAME]}")
+            raise Refusal(1201, f"Unknown parameter: {name[:_MAX_NAME_CHARACTERS]}")
     return _whole(query, "pageNum", default=1, most=1000), _whole(query, "pageSize", default=30, most=500)
 
 
@@ -93,7 +93,7 @@ def check_window(query: Mapping[str, str]) -> tuple[float, float]:
     moments: list[float] = []
     for name in ("start_time", "end_time"):
         text = query.get(name, "")
-        if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
+        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
             raise Refusal(1201, f"{name} must be a Unix timestamp in ms")
         moments.append(int(text) / 1000)
     if moments[0] >= moments[1]:
@@ -105,7 +105,7 @@ def _whole(query: Mapping[str, str], name: str, default: int, most: int) -> int:
     text = query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER and 1 <= int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and 1 <= int(text) <= most):
         raise Refusal(1201, f"{name} must be an integer from 1 to {most}")
     return int(text)
 
@@ -114,8 +114,8 @@ def _external_id(fields: Mapping[str, Any]) -> str | None:
     if "external_task_id" not in fields:
         return None
     value = fields["external_task_id"]
-    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_EXTERNAL_ID:
-        raise Refusal(1201, f"external_task_id must be a string of 1 to {LONGEST_EXTERNAL_ID} characters")
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_EXTERNAL_ID_CHARACTERS:
+        raise Refusal(1201, f"external_task_id must be a string of 1 to {MAX_EXTERNAL_ID_CHARACTERS} characters")
     return value
 
 
@@ -152,7 +152,7 @@ def _picture(fields: Mapping[str, Any], name: str, own_result: OwnResult) -> byt
             content = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError) as error:
             raise Refusal(1201, f"{name}: File is not in a valid base64 format") from error
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_PICTURE_BYTES:
         raise Refusal(1201, f"{name}: Image file size exceeds 10MB")
     _check_pixels(content, name)
     return content
@@ -162,7 +162,7 @@ def _check_pixels(content: bytes, name: str) -> None:
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             width, height = image.size
-            fits = min(width, height) >= LEAST_PIXELS and width * height <= _MOST_DECODED_PIXELS
+            fits = min(width, height) >= MIN_SIDE_PIXELS and width * height <= _MAX_DECODED_PIXELS
             if fits:
                 # A JPEG is read at an eighth of its size, which still walks all of it.
                 image.draft(None, (width // 8, height // 8))

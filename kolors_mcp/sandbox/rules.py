@@ -50,7 +50,7 @@ class Rules:
     not_found_reads: Count = 0
     """The first reads of a new task that say, falsely, that it failed with "task not found"."""
     unknown_task_code: Code | None = 1203
-    """The code for an id that does not exist; none answers code 0 with a `failed` task, as has been seen."""
+    """The code for an id that does not exist; None answers code 0 with a `failed` task, as has been seen."""
 
     slots: Count | None = None
     """Most tasks of one account that may run at once; 1303 beyond."""

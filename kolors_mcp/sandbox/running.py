@@ -43,7 +43,7 @@ class _Connection(H11Protocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.access_log = False  # Links are signed; nobody's log needs them.
+        self.access_log = False  # Whoever reads a log could use the signed links in it.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base has it
         super().connection_made(transport)
@@ -113,7 +113,7 @@ def serve_forever(
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        # A few requests are enough where nobody asserts on them: each may be 28 MB.
+        # A few requests are enough outside of tests, which look at them: each may be 28 MB.
         with running(sandbox or SandboxKling(remember=10), port) as place:
             listening(place)
             while not stopped.wait(1.0):  # In steps, because Windows delivers no Ctrl+C into an endless wait.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
 _COARSE = 240  # Longest side of the small copy on which backgrounds are filled and widths measured.
-_DIFFERENT = 26  # From so many of 255 on, in any channel, a pixel is not background.
+_DIFFERENT = 26  # Of 255: a pixel that differs by at least this much in any channel is not background.
 _SOFT = 40  # From so much of 255 on, a soft edge still counts as garment.
 _LEAST_SHARE = 0.04  # A piece that takes less of the picture's height or width than this is a speck.
 

@@ -31,7 +31,7 @@ class Task:
     denied_reads: int = 0
     """Reads that will still answer "task not found"."""
     result: bytes | None = field(default=None, repr=False)
-    """The picture, once somebody has fetched it."""
+    """The picture, once it has been fetched."""
     rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def status(self, now: float) -> Status:
@@ -87,7 +87,7 @@ class TaskStore:
         return [task for task in self.all if task.account is account]
 
     def by_id(self, task_id: str) -> Task | None:
-        """Return the task with Kling's id, whoever's it is."""
+        """Return the task with Kling's id, of any account."""
         return self._by_id.get(task_id)
 
     def find(self, account: Account, name: str) -> Task | None:

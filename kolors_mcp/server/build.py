@@ -58,7 +58,7 @@ def build_server(
         try:
             yield service
         finally:
-            # What is open is closed although the serving is cancelled; whoever cancels it sets a limit.
+            # What is open is closed although the serving is cancelled. `cli.serve` bounds how long that may take.
             with anyio.CancelScope(shield=True):
                 await service.aclose()
 

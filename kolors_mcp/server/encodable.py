@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from kolors_mcp.server.sdk import WriteStream
 from kolors_mcp.wording import plain
 
-_LONGEST_ERROR = 2_000
-_LONGEST_NAME = 200
+_MAX_ERROR_CHARACTERS = 2_000
+_MAX_NAME_CHARACTERS = 200
 
 
 class EncodableStream:
@@ -54,13 +54,13 @@ class EncodableStream:
 
 
 def _short(error: ErrorData) -> ErrorData:
-    return ErrorData(code=error.code, message=plain(error.message, _LONGEST_ERROR), data=_short_data(error.data))
+    return ErrorData(code=error.code, message=plain(error.message, _MAX_ERROR_CHARACTERS), data=_short_data(error.data))
 
 
 def _short_data(value: Any) -> Any:
     """Return what goes along with an error; the SDK and this server put only texts, and lists of them, into it."""
     if isinstance(value, str):
-        return plain(value, _LONGEST_NAME)
+        return plain(value, _MAX_NAME_CHARACTERS)
     if isinstance(value, dict):
         return {name: _short_data(member) for name, member in cast("dict[str, Any]", value).items()}
     return value

@@ -4,11 +4,11 @@ import os
 
 from kolors_mcp.server.messages import Read, message_of, unreadable
 
-LONGEST_LINE = 56_000_000
-"""Bytes of a line: two pictures of 20 MB in base64, and what stands around them."""
-_PIECE = 256 * 1024
-_KEPT = 4_096
-"""Bytes at both ends of a line that is too long which are looked into for the number of the request."""
+MAX_LINE_BYTES = 56_000_000
+"""Two pictures of 20 MB in base64, and what stands around them."""
+_PIECE_BYTES = 256 * 1024
+_ENDS_BYTES = 4_096
+"""At both ends of a line that is too long; the number of the request is looked for there."""
 
 
 class LineReader:
@@ -29,7 +29,7 @@ class LineReader:
             if isinstance(line, bytes | bytearray):
                 read = None if line.isspace() else message_of(line)
             else:
-                read = unreadable(*line, f"is longer than {LONGEST_LINE:,} bytes; give pictures as files or links")
+                read = unreadable(*line, f"is longer than {MAX_LINE_BYTES:,} bytes; give pictures as files or links")
             if read is not None:
                 return read
         return None
@@ -39,7 +39,7 @@ class LineReader:
         searched = 0
         while (end := self._held.find(b"\n", searched)) < 0:
             searched = len(self._held)
-            if searched > LONGEST_LINE:
+            if searched > MAX_LINE_BYTES:
                 return self._ends_of_a_long_one()
             if not self._more():
                 line, self._held = self._held, bytearray()
@@ -54,19 +54,19 @@ class LineReader:
         return line
 
     def _ends_of_a_long_one(self) -> tuple[bytes, bytes]:
-        head = bytes(self._held[:_KEPT])
+        head = bytes(self._held[:_ENDS_BYTES])
         while (end := self._held.find(b"\n")) < 0:
-            self._held = self._held[-_KEPT:]
+            self._held = self._held[-_ENDS_BYTES:]
             if not self._more():
                 end = len(self._held)
                 break
-        tail = bytes(self._held[max(end - _KEPT, 0) : end])
+        tail = bytes(self._held[max(end - _ENDS_BYTES, 0) : end])
         del self._held[: end + 1]
         return head, tail
 
     def _more(self) -> bool:
         if not self._ended:
-            piece = os.read(self._descriptor, _PIECE)
+            piece = os.read(self._descriptor, _PIECE_BYTES)
             self._held += piece
             self._ended = not piece
         return not self._ended

@@ -1,4 +1,4 @@
-r"""From a line of the host to a message, or to the error that whoever asked is answered with.
+r"""From a line of the host to a message, or to the error that answers it.
 
 The SDK's own reader drops what it cannot read, and the host would wait for ever. And JSON is read in one go, during
 which nothing else happens in this process: so what would take long is refused before it is read. A picture in base64
@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from kolors_mcp.bounds import linear
 from kolors_mcp.server.encodable import encodable
 
-MOST_PARTS = 20_000
+MAX_PARTS = 20_000
 """Brackets, braces and commas of a message, those in its texts included; the dearest take some 30 ms to read."""
-LARGE = 4_000_000
-"""Bytes of a line from which on it must be what is read fast: base64, with a backslash before each `/` at most."""
+LARGE_BYTES = 4_000_000
+"""A longer line must be what is read fast: base64, with a backslash before each `/` at most."""
 _BYTES_FOR_ESCAPE = 16
 """Bytes that each backslash of a large line must bring: base64 has one in 64, and two for each line's end."""
 
@@ -41,10 +41,10 @@ Read = SessionMessage | JSONRPCError
     opening=b'{"jsonrpc":"2.0","id":1,"method":"a","params":{"a":[', closing=b"0]}}",
 )  # fmt: skip
 def message_of(line: bytes | bytearray) -> Read | None:
-    """Return what a line says, or an error with the number of the request; None if there is nobody to answer."""
-    large = len(line) > LARGE
+    """Return what a line says, or an error with the number of the request; None for what takes no answer."""
+    large = len(line) > LARGE_BYTES
     dear = large and not (line.isascii() and line.count(b"\\") <= len(line) // _BYTES_FOR_ESCAPE)
-    if dear or line.count(b"[") + line.count(b"{") + line.count(b",") > MOST_PARTS:
+    if dear or line.count(b"[") + line.count(b"{") + line.count(b",") > MAX_PARTS:
         return unreadable(
             line[:_HEAD], line[-_TAIL:], "is too large for anything but pictures in base64; give files or links"
         )
@@ -58,7 +58,7 @@ def message_of(line: bytes | bytearray) -> Read | None:
 
 
 def unreadable(head: bytes | bytearray, tail: bytes | bytearray, why: str) -> JSONRPCError | None:
-    """Return the answer to a request that is not read; none if its number cannot be told.
+    """Return the answer to a request that is not read; None if its number cannot be told.
 
     Args:
         head: The first bytes of its line, by most SDKs written with the number before the parameters.

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 BEAT_SECONDS = 5.0
-"""Longest silence; hosts cut calls that say nothing for 45 to 60 seconds."""
-LEAST_STEP = 0.001
-"""Seconds between two reports at least, as they are told."""
+"""The longest silence; hosts cut calls that say nothing for 45 to 60 seconds."""
+MIN_ADVANCE_SECONDS = 0.001
+"""Between two reports, as they are told: the protocol wants each to be more than the one before."""
 
 SendProgress = Callable[[float, float | None, str], Awaitable[None]]
 """Takes the seconds elapsed, the seconds expected if known, and a line of text."""
@@ -18,7 +18,7 @@ async def heartbeat(send: SendProgress, expected_seconds: float) -> AsyncGenerat
     """Report while the body runs; yields the function with which the body says what it is doing."""
     now = asyncio.get_running_loop().time
     started = now()
-    line, elapsed = "starting", -LEAST_STEP
+    line, elapsed = "starting", -MIN_ADVANCE_SECONDS
     changed = asyncio.Event()
 
     def say(text: str) -> None:
@@ -29,8 +29,8 @@ async def heartbeat(send: SendProgress, expected_seconds: float) -> AsyncGenerat
     async def tell() -> None:
         nonlocal elapsed
         changed.clear()
-        # The protocol wants each to be more than the one before, and a clock may show the same twice.
-        elapsed = max(now() - started, elapsed + LEAST_STEP)
+        # A clock may show the same time twice.
+        elapsed = max(now() - started, elapsed + MIN_ADVANCE_SECONDS)
         expected = expected_seconds if elapsed < expected_seconds else None
         await send(elapsed, expected, f"{line} ({elapsed:.0f} s)")
 

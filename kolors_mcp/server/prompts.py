@@ -9,9 +9,11 @@ from mcp_types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, P
 
 from kolors_mcp.wording import quoted
 
-LONGEST = 2_000
-"""Characters of an argument; links are long."""
-MOST = ("2", "3", "4", "5", "6")
+MAX_ARGUMENT_CHARACTERS = 2_000
+"""Of one argument; links are long."""
+GARMENT_NUMBERS = ("2", "3", "4", "5", "6")
+"""What `most` may be: how many garments are compared."""
+USUAL_NUMBER = "3"
 OCCASIONS = ("everyday", "office", "sport", "party", "wedding", "travel", "winter", "summer")
 
 _EARLIER = re.compile(r"[0-9]{6,30}|k-[0-9a-f]{6,40}")
@@ -20,7 +22,7 @@ Given = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Beginning:
+class PromptTemplate:
     """A prompt: how it is listed, and how its text is made of what was given."""
 
     title: str
@@ -45,15 +47,15 @@ def _try_on(given: Given) -> str:
 
 def _compare(given: Given) -> str:
     most = given.get("most")
-    if most is not None and most not in MOST:
-        raise MCPError(INVALID_PARAMS, f"most is {quoted(most, 40)}; it takes {' or '.join(MOST)}.")
+    if most is not None and most not in GARMENT_NUMBERS:
+        raise MCPError(INVALID_PARAMS, f"most is {quoted(most, 40)}; it takes {' or '.join(GARMENT_NUMBERS)}.")
     return (
         "Help me choose between several garments on the same person, with Kling's virtual try-on.\n"
         f"{_person(given)}\nThe garments: ask me for their photos, if I have not given them yet.\n"
-        f"Each garment costs one unit: make at most {most or MOST[1]} try-ons, tell me the number before you begin, "
-        "and wait for my yes. Then call create_try_on once for each, with the same human_image, and get_try_on until "
-        "all are finished. Look at each with view_try_on, put them in a table (garment, for, against, whole link), "
-        "and say which one you would take and why."
+        f"Each garment costs one unit: make at most {most or USUAL_NUMBER} try-ons, tell me the number before you "
+        "begin, and wait for my yes. Then call create_try_on once for each, with the same human_image, and get_try_on "
+        "until all are finished. Look at each with view_try_on, put them in a table (garment, for, against, whole "
+        "link), and say which one you would take and why."
     )
 
 
@@ -71,20 +73,20 @@ def _outfit(given: Given) -> str:
     )
 
 
-BEGINNINGS: dict[str, Beginning] = {
-    "try_on_garment": Beginning(
+TEMPLATES: dict[str, PromptTemplate] = {
+    "try_on_garment": PromptTemplate(
         "Try one garment on (Kling)",
         "See one garment on one person. Costs one unit.",
         {"person": PERSON, "garment": "The garment's photo: a path or a link."},
         _try_on,
     ),
-    "compare_garments": Beginning(
+    "compare_garments": PromptTemplate(
         "Compare several garments (Kling)",
         "See several garments on the same person, and choose. Costs one unit each.",
         {"person": PERSON, "most": "How many try-ons may be paid for at most, 2 to 6."},
         _compare,
     ),
-    "build_outfit": Beginning(
+    "build_outfit": PromptTemplate(
         "Build an outfit (Kling)",
         "An upper and a lower garment together on one person. Costs one unit.",
         {
@@ -103,14 +105,14 @@ def listed() -> list[Prompt]:
     return [
         Prompt(
             name=name,
-            title=beginning.title,
-            description=beginning.description,
+            title=template.title,
+            description=template.description,
             arguments=[
                 PromptArgument(name=argument, description=text, required=False)
-                for argument, text in beginning.arguments.items()
+                for argument, text in template.arguments.items()
             ],
         )
-        for name, beginning in BEGINNINGS.items()
+        for name, template in TEMPLATES.items()
     ]
 
 
@@ -120,29 +122,32 @@ def written(name: str, arguments: Given) -> GetPromptResult:
     Raises:
         MCPError: There is no such prompt, or it has no such argument or value.
     """
-    beginning = beginning_of(name)
+    template = template_of(name)
     for argument, value in arguments.items():
-        if argument not in beginning.arguments:
+        if argument not in template.arguments:
             raise MCPError(
                 INVALID_PARAMS,
-                f"{name} has no argument {quoted(argument, 60)}; it takes {', '.join(beginning.arguments)}.",
+                f"{name} has no argument {quoted(argument, 60)}; it takes {', '.join(template.arguments)}.",
             )
-        if len(value) > LONGEST:
-            raise MCPError(INVALID_PARAMS, f"{argument} is longer than {LONGEST} characters; give a path or a link.")
-    text = beginning.text({argument: value.strip() for argument, value in arguments.items() if value.strip()})
+        if len(value) > MAX_ARGUMENT_CHARACTERS:
+            raise MCPError(
+                INVALID_PARAMS,
+                f"{argument} is longer than {MAX_ARGUMENT_CHARACTERS} characters; give a path or a link.",
+            )
+    text = template.text({argument: value.strip() for argument, value in arguments.items() if value.strip()})
     message = PromptMessage(role="user", content=TextContent(type="text", text=text))
-    return GetPromptResult(description=beginning.description, messages=[message])
+    return GetPromptResult(description=template.description, messages=[message])
 
 
-def beginning_of(name: str) -> Beginning:
+def template_of(name: str) -> PromptTemplate:
     """Return a prompt.
 
     Raises:
-        MCPError: There is none of this name.
+        MCPError: No prompt has this name.
     """
-    if name not in BEGINNINGS:
-        raise MCPError(INVALID_PARAMS, f"There is no prompt {quoted(name, 60)}; there are {', '.join(BEGINNINGS)}.")
-    return BEGINNINGS[name]
+    if name not in TEMPLATES:
+        raise MCPError(INVALID_PARAMS, f"There is no prompt {quoted(name, 60)}; there are {', '.join(TEMPLATES)}.")
+    return TEMPLATES[name]
 
 
 def _person(given: Given) -> str:
@@ -157,5 +162,5 @@ def _person(given: Given) -> str:
 
 def _picture(given: Given, name: str, what: str) -> str:
     if name in given:
-        return f"{what}: {quoted(given[name], LONGEST)}"
+        return f"{what}: {quoted(given[name], MAX_ARGUMENT_CHARACTERS)}"
     return f"{what}: ask me for the photo, a path or a link, if I have not given it yet."

@@ -32,7 +32,7 @@ class Upstream:
 
 IN_MEMORY = "sqlite://"
 USER = "local"
-"""The one user of a server on somebody's own machine."""
+"""The one user of a server that runs on its user's own machine."""
 
 OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
 
@@ -78,7 +78,7 @@ class Service:
         deadline = self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS)
         account = self._account
         if account is None:
-            # Whoever leaves takes it from nobody else; and what takes long serves the next call.
+            # A caller that leaves does not end it for the others, and what takes long serves the next call.
             opening = self._opening.join("account", self._opened)
             if not await ends(opening, deadline):
                 raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
@@ -101,7 +101,7 @@ class Service:
             kling, pictures, lambda: self._open_ledger(kling), save_dir=self._settings.save_dir, clock=self._clock
         )
         self._resources.push_async_callback(jobs.aclose)
-        # Here, and not by whoever waits for it: a call that comes between would open a second one.
+        # Here, and not by the callers that wait for it: a call that comes between would open a second one.
         self._account = _Account(jobs, pictures, view)
         return self._account
 

@@ -67,7 +67,7 @@ async def _read(
 
 @contextmanager
 def _standard_input() -> Generator[int]:
-    """Keep what the host writes for ourselves: whoever else reads standard input meanwhile finds it empty."""
+    """Move standard input to another descriptor: code that reads the usual one meanwhile finds it empty."""
     theirs = sys.stdin.fileno()
     ours, nothing = os.dup(theirs), os.open(os.devnull, os.O_RDONLY)
     try:

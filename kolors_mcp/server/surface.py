@@ -57,7 +57,7 @@ _SUBSCRIPTIONS = "kolors-mcp subscriptions"
 
 
 class TryOnServer(MCPServer[Service]):
-    """The server. Lists are written when they are asked for, so that none of them costs anything at the start."""
+    """The server. Lists are written when they are asked for, so that they cost nothing at the start."""
 
     def __init__(self, *, clock: Clock, **options: Any) -> None:
         """Take what `MCPServer` takes.
@@ -103,7 +103,7 @@ class TryOnServer(MCPServer[Service]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Call a tool, as the SDK does, and tell whoever listens that the list of resources has grown."""
+        """Call a tool, as the SDK does, and tell the clients that listen that the list of resources has grown."""
         if not sdk.has_tool(self, name):
             known = [tool.name for tool in await self.list_tools() if not _is_for_app_only(tool)]
             raise ToolError(f"Error: there is no tool {quoted(name, 100)}; there are {', '.join(known)}.")

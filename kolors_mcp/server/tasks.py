@@ -38,8 +38,8 @@ POLL_INTERVAL_MS = 3000
 """A try-on takes 20 to 60 seconds; this is between our own shortest and longest pause."""
 TTL_MS = round(RESULTS_KEPT.total_seconds() * 1000)
 """Counted from the creation, so a little before Kling removes the result."""
-READ_WITHIN = 20.0
-"""Seconds in which a request about a task is answered."""
+MAX_READ_SECONDS = 20.0
+"""For a request about a task."""
 
 Context = ServerRequestContext[Service, Any]
 
@@ -99,7 +99,7 @@ class Tasks(Extension):
         return task
 
     async def _acknowledge(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
-        """Hear an update, though no try-on asks for anything, or a cancellation, though Kling has none."""
+        """Answer an update or a cancellation without effect: a try-on asks for no input, and Kling cancels nothing."""
         await self._known(ctx, params)
         return {"resultType": "complete"}
 
@@ -113,7 +113,7 @@ class Tasks(Extension):
         _require_matching_header(ctx, params)
         if not is_id(params.task_id):
             raise MCPError(INVALID_PARAMS, f"Task not found. {quoted(params.task_id, 80)} is no id.")
-        try_ons = await ctx.lifespan_context.try_ons(READ_WITHIN)
+        try_ons = await ctx.lifespan_context.try_ons(MAX_READ_SECONDS)
         try:
             return await try_ons.get(params.task_id)
         except (TaskNotFoundError, ArgumentError, RequestRefusedError) as error:
@@ -155,7 +155,7 @@ def _declares(ctx: Context) -> bool:
 
 
 def _require_matching_header(ctx: Context, params: TaskParams) -> None:
-    """Refuse a request that was routed by another id than it carries; one without the header went to nobody else."""
+    """Refuse a request whose header names another task than its body; the header may be absent."""
     named = None if ctx.request is None else ctx.request.headers.get(MCP_NAME_HEADER)
     if named is not None and decode_header_value(named) != params.task_id:
         raise MCPError(HEADER_MISMATCH, "The Mcp-Name header is not the taskId of the request.")

@@ -1,4 +1,4 @@
-"""Looks at the try-ons that somebody watches, and says when one of them has moved."""
+"""Looks at the try-ons that clients watch, and says when one of them has changed."""
 
 import asyncio
 import logging
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 PAUSES = Backoff(initial_seconds=3.0, max_seconds=60.0, jitter=(1.0, 1.0))
 """Between two looks; it grows with each failed one."""
-MOST = 100
-"""Most resources that are watched at once; more are accepted, and tell nothing."""
-LOOKED_AT = 5
-"""Running try-ons that are looked at for whoever watches the latest ones."""
+MAX_WATCHED = 100
+"""Resources that are watched at once; further ones are accepted, and tell nothing."""
+MAX_LOOKED_AT = 5
+"""Running try-ons that are looked at for clients that watch the latest ones."""
 
 State = tuple[tuple[str, str], ...]
 """Task ids and their status."""
@@ -48,12 +48,12 @@ class Updates:
     def watched(self, service: Service, uris: Iterable[str]) -> Generator[None]:
         """Look at these resources while the body runs; a change is published on the bus.
 
-        Whoever watches one that is finished already is told so once: it may have been read before it was.
+        A client that watches a finished one is told so once: it may have been read before it was finished.
         """
         joined: list[tuple[Service, str]] = []
         for uri in dict.fromkeys(uris):
             address, key = address_of(uri), (service, uri)
-            if address is None or (key not in self._watches and len(self._watches) >= MOST):
+            if address is None or (key not in self._watches and len(self._watches) >= MAX_WATCHED):
                 continue
             if key not in self._watches or self._watches[key].task.done():
                 before = self._watches.get(key)
@@ -97,7 +97,7 @@ class Updates:
             try_on = await try_ons.look(address.task_id)
             return ((try_on.task_id, try_on.status),), try_on.finished
         running = [try_on for try_on in await try_ons.recent(SHOWN) if not try_on.finished]
-        for try_on in running[:LOOKED_AT]:
+        for try_on in running[:MAX_LOOKED_AT]:
             await try_ons.look(try_on.task_id)  # what it finds is written down
         return tuple((try_on.task_id, try_on.status) for try_on in await try_ons.recent(SHOWN)), False
 

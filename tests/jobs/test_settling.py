@@ -116,3 +116,14 @@ async def test_what_a_busy_account_took_although_it_said_no_is_found_before_anyb
         said = await assistant.create()
         assert said.try_on.task_id == (await assistant.create()).try_on.task_id
     assert world.posts == 1
+
+
+async def test_a_lost_answer_is_looked_for_for_some_seconds_so_that_a_task_that_shows_late_is_no_doubt(
+    world: World,
+) -> None:
+    world.kling.rules.not_found_reads = 3
+    world.kling.rules.list_lag_seconds = 60
+    world.kling.faults.next_create(faults.Disconnect("after_acceptance"))
+    async with world.server() as assistant:
+        made = (await assistant.create()).try_on
+    assert [made.task_id] == [task.id for task in world.kling.tasks.all]

@@ -95,10 +95,10 @@ async def test_links_that_are_no_web_addresses_are_dropped(kling: SandboxKling, 
 async def test_an_endless_answer_is_cut_off(
     kling: SandboxKling, client: KlingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kolors_mcp.kling.content.LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr("kolors_mcp.kling.content.MAX_ANSWER_BYTES", 100_000)
     kling.faults.next_list(faults.Raw(200, "[" + " " * 110_000 + "]", "application/json"), times=None)
     with pytest.raises(errors.UnexpectedAnswerError, match="too large"):
         await client.page(1, 1)
-    monkeypatch.setattr("kolors_mcp.kling.content.LARGEST_ANSWER", 110_002)
+    monkeypatch.setattr("kolors_mcp.kling.content.MAX_ANSWER_BYTES", 110_002)
     with pytest.raises(errors.UnexpectedAnswerError, match="not its JSON envelope"):
         await client.page(1, 1)

@@ -106,8 +106,8 @@ async def test_one_layer_that_nobody_asked_for_is_unpacked(
         ("gzip", b"", "a packed answer that is cut off"),
         ("gzip", in_members(SMALL)[:-12], "a packed answer that is cut off"),
         ("gzip", gzip.compress(SMALL) + b"\x1f\x8b\x08" + b"\xff" * 50, "a packed answer that is damaged"),
-        ("gzip", gzip.compress(b"") * content.MOST_MEMBERS + gzip.compress(SMALL), "too many pieces"),
-        ("gzip", gzip.compress(bytes(content.LARGEST_ANSWER // 2 + 1)) * 2, "too large"),
+        ("gzip", gzip.compress(b"") * content.MAX_MEMBERS + gzip.compress(SMALL), "too many pieces"),
+        ("gzip", gzip.compress(bytes(content.MAX_ANSWER_BYTES // 2 + 1)) * 2, "too large"),
         ("gzip", gzip.compress(gzip.compress(SMALL)), "not JSON"),
         ("", gzip.compress(SMALL), "not JSON"),
         ("", zlib.compress(SMALL), "not JSON"),
@@ -143,7 +143,7 @@ async def test_a_bomb_is_unpacked_no_further_than_an_answer_may_go(
     assert "too large" in text
     assert peak < 20_000_000
     # It is the bound that does it.
-    monkeypatch.setattr(content, "LARGEST_ANSWER", 10**9)
+    monkeypatch.setattr(content, "MAX_ANSWER_BYTES", 10**9)
     text, peak = await peak_of(client)
     assert "not JSON" in text
     assert peak > len(bytes(64_000_000))

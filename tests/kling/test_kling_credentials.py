@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
-from kolors_mcp.kling.auth import LIFETIME, RENEWED_BEFORE, Authorization
+from kolors_mcp.kling.auth import LIFETIME_SECONDS, RENEWED_BEFORE_SECONDS, Authorization
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.http import MAX_RETRY_AFTER_SECONDS
 from kolors_mcp.sandbox import faults
@@ -54,13 +54,13 @@ def test_a_token_is_not_used_in_its_last_minutes() -> None:
     authorization = Authorization(lambda: FIRST, turned.clock())
     first = token_of(authorization)
     # Longer than the longest create: what is signed when a create begins has to be good when Kling has read it all.
-    assert RENEWED_BEFORE > 150
-    turned.now += LIFETIME - 181
+    assert RENEWED_BEFORE_SECONDS > 150
+    turned.now += LIFETIME_SECONDS - 181
     assert token_of(authorization) == first
     turned.now += 1
     second = token_of(authorization)
     assert second != first
-    assert jwt.decode(second, options={"verify_signature": False})["exp"] - turned.now == LIFETIME
+    assert jwt.decode(second, options={"verify_signature": False})["exp"] - turned.now == LIFETIME_SECONDS
 
 
 @pytest.mark.anyio

@@ -15,7 +15,7 @@ from mcp_types.jsonrpc import INVALID_REQUEST, JSONRPCError, JSONRPCRequest
 
 from kolors_mcp.server import lines
 from kolors_mcp.server.lines import LineReader
-from kolors_mcp.server.messages import LARGE, MOST_PARTS, message_of, unreadable
+from kolors_mcp.server.messages import LARGE_BYTES, MAX_PARTS, message_of, unreadable
 from tests.support.commands import environment, python
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
@@ -46,7 +46,7 @@ def test_the_real_process_answers_every_line_that_asks_something(tmp_path: Path)
         call(5, '{"a":' * 5_000 + "0" + "}" * 5_000),
         call(6, "1" * 5_000),
         call(7, "[" + "0," * 100_000 + "0]"),
-        call(8, '"' + "A" * (lines.LONGEST_LINE + 1_000_000) + '"'),
+        call(8, '"' + "A" * (lines.MAX_LINE_BYTES + 1_000_000) + '"'),
         '{"jsonrpc":"2.0","id":9,"method":"' + "ping\\n" * 20_000 + '"}',
         '{"jsonrpc":"2.0","id":10,"method":"tools/call","params":{"name":"' + "x\\u202e" * 50_000 + '"}}',
         '{"jsonrpc":"2.0","id":11,"method":"ping"}',
@@ -89,11 +89,11 @@ UNREAD = {
     "a deep nest": "[" * 5_000 + "]" * 5_000,
     "a deep nest without end": '{"a":[' * 5_000,
     "a long number": "1" * 5_000,
-    "many parts": "[" + "0," * MOST_PARTS + "0]",
-    "many empty lists": "[" + "[]," * MOST_PARTS + "0]",
-    "many escapes": '"' + r"\n" * LARGE + '"',
-    "much that is no base64": '"' + "\u4e2d" * (LARGE // 3) + '"',
-    "half a character in a large line": '"' + "A" * LARGE + r'\ud800"',
+    "many parts": "[" + "0," * MAX_PARTS + "0]",
+    "many empty lists": "[" + "[]," * MAX_PARTS + "0]",
+    "many escapes": '"' + r"\n" * LARGE_BYTES + '"',
+    "much that is no base64": '"' + "\u4e2d" * (LARGE_BYTES // 3) + '"',
+    "half a character in a large line": '"' + "A" * LARGE_BYTES + r'\ud800"',
     "no JSON": "nothing",
 }
 SHAPES = {
@@ -201,7 +201,7 @@ def test_lines_are_read_however_they_come(pieces: list[bytes]) -> None:
 def test_a_line_that_is_too_long_is_passed_over_and_little_of_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     import tracemalloc  # noqa: PLC0415  (slows down what it watches)
 
-    monkeypatch.setattr(lines, "LONGEST_LINE", 1_000_000)
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1_000_000)
     opening = b'{"jsonrpc":"2.0","id":%d,"method":"a","params":{"a":"'
     long = [opening % 1, *[bytes(1_000_000)] * 50, b'"}}\n']
     by_its_end = [b'{"method":"a","params":{"a":"', *[b"x" * 1_000_000] * 3, b'"},"jsonrpc":"2.0","id":3}\n']

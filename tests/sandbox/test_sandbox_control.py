@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from kolors_mcp.sandbox import bodies
-from kolors_mcp.sandbox.requests import MOST_BYTES
+from kolors_mcp.sandbox.requests import MAX_PICTURE_BYTES
 from tests.support.sandbox_door import GARMENT, NO_TLS, PATH, PERSON, Caller, calling, picture, text
 
 HUGE = "1" + "0" * 400
@@ -117,7 +117,7 @@ def test_a_page_of_a_browser_does_not_even_read_the_state() -> None:
 def test_the_largest_create_that_the_page_allows_is_taken_even_with_its_slashes_escaped() -> None:
     photo = picture(kind="JPEG")
     # A JPEG may be followed by anything; all of it counts.
-    large = text(photo + b"\xff" * (MOST_BYTES - len(photo)))
+    large = text(photo + b"\xff" * (MAX_PICTURE_BYTES - len(photo)))
     body = json.dumps({"human_image": large, "cloth_image": large})
     with calling() as caller:
         caller.sandbox.requests = type(caller.sandbox.requests)(maxlen=0)
