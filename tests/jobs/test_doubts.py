@@ -58,43 +58,6 @@ async def test_a_later_list_finds_what_was_in_doubt_and_says_its_reference(world
         assert (await assistant.get(doubt.reference)).try_on.task_id == row.task_id
 
 
-async def test_many_doubts_are_all_found_by_calls_about_something_else(world: World) -> None:
-    colours = [f"#{number:02x}2244" for number in range(0, 240, 20)]
-    world.kling.rules = replace(world.kling.rules, not_found_reads=1000, list_lag_seconds=30)
-    async with world.server() as assistant:
-        for colour in colours:
-            world.kling.faults.next_create(faults.Disconnect("after_acceptance"))
-            assert (await assistant.create(colour)).in_doubt
-        world.kling.rules.list_shows_external_ids = False
-        for task in world.kling.tasks.all:
-            task.denied_reads = 0
-        world.time.now += MINUTE
-        for _ in range(4):
-            world.time.now += 5
-            await assistant.list(page_size=1)
-        reads = len(world.kling.requests)
-        for task in world.kling.tasks.all:
-            assert (await assistant.get(task.request.external_task_id or "")).try_on.task_id == task.id
-        assert len(world.kling.requests) - reads == len(colours), "one read each: nothing is searched for any more"
-
-
-async def test_an_old_doubt_has_its_turn_behind_newer_ones_that_never_turn_up(world: World) -> None:
-    world.kling.rules = replace(world.kling.rules, not_found_reads=1000, list_shows_external_ids=False)
-    async with world.server() as assistant:
-        world.kling.faults.next_create(faults.Disconnect("after_acceptance"))
-        paid = await assistant.create()
-        for number in range(7):
-            world.kling.faults.next_create(faults.Disconnect())
-            assert (await assistant.create(f"#{30 * number:02x}2244")).in_doubt
-        [task] = world.kling.tasks.all
-        task.denied_reads = 0
-        for _ in range(2):
-            world.time.now += 5
-            await assistant.list()
-        [row] = (await assistant.list()).page.try_ons
-        assert (row.task_id, row.reference) == (task.id, paid.reference)
-
-
 async def test_a_task_that_never_turns_up_again_is_not_asked_for_in_vain_on_every_call(world: World) -> None:
     world.kling.faults.next_create(faults.Disconnect())
     async with world.server() as assistant:

@@ -99,7 +99,7 @@ class TurnedClock:
         _at, waiting = self.ticking.pop(task)
         if not waiting.done():
             waiting.set_result(None)
-        while task not in self.ticking and not task.done():  # noqa: ASYNC110  (its loop stands still; nothing else tells)
+        while task not in self.ticking and not task.done():  # noqa: ASYNC110  (it may also end in its round)
             await asyncio.sleep(0)
 
     def clock(self) -> Clock:
