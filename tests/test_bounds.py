@@ -28,6 +28,8 @@ EXEMPT = {
     "images.pixels.outfit:*": "hands the bytes to the decoders",
     "images.pictures:*": "hands the bytes to a thread, where `examine` reads them",
     "images.pixels.decode:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",
+    "images.pixels.loaded:*": "hands the bytes to the decoders, as `decode` does",
+    "images.formats.missing_end:*": "copies the bytes once and puts an end behind them",
     "images.pixels.preview:*": "hands the bytes to the decoders",
     "images.pixels.typed_pillow:*": "profiles that the colour library has made itself",
     "images.formats.structure:Parts.*": "sums up pieces that a reader has read, each once",
