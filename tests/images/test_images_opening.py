@@ -7,8 +7,8 @@ from kolors_mcp.images.formats.content import MemoryContent
 from kolors_mcp.images.formats.jpeg import read_structure
 from kolors_mcp.images.formats.structure import BrokenError
 from kolors_mcp.images.pixels import decode
-from tests.images.test_images_hostile import prepared, refusal_of
 from tests.support.images_support import jpeg, opened
+from tests.support.preparing import prepared, refusal_of
 
 BROKEN = b"\xff\xfe\0\1"
 """A segment shorter than its own length, which the usual decoder passes over."""
