@@ -5,14 +5,11 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-import kolors_mcp
-
-PACKAGE = Path(kolors_mcp.__file__).parent
+from tests.support.package import MODULES, lies_in
 
 # From the top down: each may import what stands below it, never what stands above or beside it.
 LAYERS: tuple[frozenset[str], ...] = (
@@ -143,10 +140,6 @@ def room(module: str) -> str:
     return module.removeprefix("kolors_mcp.images").lstrip(".").split(".")[0]
 
 
-def lies_in(module: str, home: str) -> bool:
-    return module == home or module.startswith(home + ".")
-
-
 def faults_of(arrow: Arrow) -> Iterator[str]:
     """What is wrong with an import, in words; nothing if it is allowed."""
     shown = f"{arrow.source}:{arrow.line} imports {arrow.target}"
@@ -178,19 +171,6 @@ def faults_of_room(arrow: Arrow) -> Iterator[str]:
         known = GROUND | ROOMS.get(source, frozenset())
         if target not in {source, *known}:
             yield f"{source} knows nothing but {', '.join(sorted(known))}"
-
-
-def read_package() -> dict[str, tuple[str, bool]]:
-    """The text of every module by its dotted name, and whether it is a package."""
-    modules: dict[str, tuple[str, bool]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        steps = ["kolors_mcp", *path.relative_to(PACKAGE).with_suffix("").parts]
-        is_package = steps[-1] == "__init__"
-        modules[".".join(steps[:-1] if is_package else steps)] = (path.read_text(encoding="utf-8"), is_package)
-    return modules
-
-
-MODULES = read_package()
 
 
 @cache  # each process of the tests collects this file, and one runs it

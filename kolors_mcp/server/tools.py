@@ -55,15 +55,21 @@ def _web_address(value: str | None) -> str | None:
     return value
 
 
-def _picture(what: str) -> Any:
+def _picture(what: str, more: str = "") -> Any:
     return Field(
         description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, or bare base64. "
-        "Any common format; each side at least 300 pixels."
+        f"Any common format; each side at least 300 pixels.{more}"
     )
 
 
 HumanImage = Annotated[
-    str, BeforeValidator(picture_reference), _picture("The person's photo, one person, front view works best")
+    str,
+    BeforeValidator(picture_reference),
+    _picture(
+        "The person's photo, one person, front view works best",
+        " A photo in the chat itself does not reach this server: give the path that the host shows with it, or call "
+        "open_fitting_room.",
+    ),
 ]
 ClothImage = Annotated[
     str,

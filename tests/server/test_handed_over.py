@@ -127,7 +127,7 @@ async def test_none_or_several_are_refused_with_what_to_give(kling: SandboxKling
 
 
 async def test_a_wrapped_picture_is_dressed_as_any(kling: SandboxKling, tmp_path: Path) -> None:
-    (tmp_path / "my dress.jpg").write_bytes(jpeg(colour="teal"))
+    (tmp_path / "my dress.jpg").write_bytes(jpeg(colour="crimson"))
     async with Client(server_for(kling, image_dirs=(tmp_path,))) as client:
         human = {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": BASE64}}
         cloth = [{"path": f"{tmp_path}/my\\ dress.jpg"}]

@@ -35,6 +35,8 @@ _DEVICE_NAMES = frozenset(
         *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"),
     )
 )
+_MAX_PARTS = 256
+"""Folders in each other; each is looked at once for every allowed folder."""
 _F_GETPATH = 50
 """macOS's fcntl command for the path of a descriptor; Python names it only there."""
 _NOT_ON_THIS_DISK = 0x40000000, 0x00441000
@@ -56,7 +58,7 @@ def open_file(written: str, folders: Sequence[Path]) -> tuple[FileContent, str]:
         if is_attachment(written):
             raise RefusalError(NO_PATH)
         raise RefusalError("is a file path, and this server reads no local files. Give an https link or the base64.")
-    if len(written) > MAX_PATH_CHARACTERS:
+    if len(written) > MAX_PATH_CHARACTERS or written.count("/") > _MAX_PARTS:
         raise RefusalError("is a path longer than any file's. Check it.")
     allowed = Allowed(folders)
     candidates: list[str] = []

@@ -1,16 +1,18 @@
 """Gets hold of the bytes that a reference names, wherever they are: on the web, in a file, or in itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.images.formats.content import Content, MemoryContent
 from kolors_mcp.images.formats.examine import Looked, look
-from kolors_mcp.images.sources.fetch import Fetcher
+from kolors_mcp.images.refusal import RefusalError
+from kolors_mcp.images.sources.fetch import Fetched, Fetcher
 from kolors_mcp.images.sources.files import open_file
 from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
+from kolors_mcp.images.sources.shares import share_of
 
 _THREAD_FROM_CHARACTERS = 100_000
 """Characters from which on reading a reference is work for a thread."""
@@ -44,11 +46,26 @@ async def obtain(reference: str, fetcher: Fetcher, folders: Sequence[Path], thre
     else:
         named = parse(reference)
     if isinstance(named, WebLink):
-        fetched = await fetcher.fetch(named.url)
+        fetched = await _fetched(named.url, fetcher)
         return Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
     if isinstance(named, FilePath):
         return await to_thread.run_sync(_opened, named.path, folders, limiter=threads)
     return Obtained(MemoryContent(named.data), named.label)
+
+
+async def _fetched(link: str, fetcher: Fetcher) -> Fetched:
+    share = share_of(link)
+    if share is None:
+        return await fetcher.fetch(link)
+    if share.original is None:
+        raise RefusalError(f"leads to a page that gives no picture without a browser. {share.instead}")
+    try:
+        # Where the file itself is not given out, a page comes, and its picture is the drive's.
+        fetched = await fetcher.fetch(share.original, pages=False)
+    except RefusalError as error:
+        raise RefusalError(f"{error} {share.instead}", transient=error.transient) from error
+    note = f"the link is a share link of {share.drive}; the file itself was used"
+    return replace(fetched, notes=(note, *fetched.notes))
 
 
 def _opened(path: str, folders: Sequence[Path]) -> Obtained:
