@@ -1,6 +1,7 @@
 """How text that is not ours is shown: as data, on one line, capped, between quotes."""
 
 import unicodedata
+from datetime import UTC, datetime
 
 # Control, format (bidi and zero-width), surrogate, private-use and unassigned characters, and the line and
 # paragraph separators. None of them belongs in a sentence; all of them can disguise one.
@@ -25,3 +26,8 @@ def plain(text: str, limit: int = 200) -> str:
 def quoted(text: str, limit: int = 200) -> str:
     """Return `plain(text)` between double quotes; double quotes inside become single ones."""
     return '"' + plain(text, limit).replace('"', "'") + '"'
+
+
+def minute(moment: float) -> str:
+    """Return a moment, in seconds since 1970, as people read it."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"

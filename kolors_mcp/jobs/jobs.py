@@ -83,7 +83,10 @@ class Jobs:
         """Give creates in flight a moment to end, then let go of everything."""
         # Also when the whole program is being cancelled: it takes a few seconds at most.
         with anyio.CancelScope(shield=True):
+            await self._reconciler.background.aclose()
             await self._sending.aclose()
+            # What could not be sent to its end was in doubt after that.
+            await self._reconciler.background.aclose()
             if self._saving is not None:
                 await self._saving.aclose()
             await self._kling.aclose()
@@ -104,11 +107,12 @@ class Jobs:
         return await self._store.recent(user, limit)
 
     async def page(self, user: str, page_num: int, page_size: int) -> list[Sighting]:
-        """Read a page of the account's list, and find out what became of this user's creates in doubt."""
-        tasks = await self._kling.page(page_num, page_size)
-        await self._reconciler.reconcile_all(user, self._sending.is_sending, tasks)
-        jobs = await self._store.find_many(user, [task.id for task in tasks])
-        return [Sighting(task, jobs.get(task.id)) for task in tasks]
+        """Read a page of the account's list; creates in doubt that are on it are in doubt no more."""
+        with self._reconciler.background.after_call():
+            tasks = await self._kling.page(page_num, page_size)
+            await self._reconciler.settle_among(tasks)
+            jobs = await self._store.find_many(user, [task.id for task in tasks])
+            return [Sighting(task, jobs.get(task.id)) for task in tasks]
 
     async def newest(self, rows: int, deadline: Deadline) -> Sequence[Task]:
         """Read the newest tasks of the account's list."""
@@ -117,10 +121,6 @@ class Jobs:
     async def save(self, try_on: TryOn, deadline: Deadline) -> TryOn:
         """Save the pictures of a finished one where that is set, and say in the answer where they are."""
         return try_on if self._saving is None else await self._saving.save(try_on, deadline)
-
-    async def reconcile(self, user: str) -> None:
-        """Find out what became of a user's creates in doubt, unless that was tried a moment ago."""
-        await self._reconciler.reconcile_all(user, self._sending.is_sending)
 
     async def submit(
         self, new: NewJob, request: "CreateRequest", inputs: Inputs, call: Call, *, daily_limit: int | None
@@ -138,7 +138,7 @@ class Jobs:
             LedgerError, DailyLimitError: It may not be paid for. Nothing was sent.
             KlingError: As `KlingClient.create` says.
         """
-        with ExitStack() as unsent, self._watching.watcher() as watcher:
+        with ExitStack() as unsent, self._reconciler.background.after_call(), self._watching.watcher() as watcher:
             unsent.callback(request.close)
             joined: set[str] = set()
             patience = call.waiting()
@@ -177,7 +177,7 @@ class Jobs:
             UnconfirmedCreateError: It is the reference of a create of which Kling still shows nothing.
             KlingError: Kling could not be asked.
         """
-        with self._watching.watcher() as watcher:
+        with self._reconciler.background.after_call(), self._watching.watcher() as watcher:
             if job is None or job.task_id is not None:
                 first = call.deadline.within(max(MAX_READ_SECONDS, call.wait))
                 task = await self._refresher.refresh(watcher, name, job, first)

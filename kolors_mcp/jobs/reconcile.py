@@ -1,34 +1,23 @@
-"""Finds out what became of creates in doubt: looks at Kling, by reference and in the list, and writes it down."""
+"""Finds out what became of a create in doubt while somebody waits for it, and tells what was looked for in vain."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.background import Background
+from kolors_mcp.jobs.search import MAX_READ_SECONDS, Search
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.kling.task import Task
+from kolors_mcp.ledger.doubt import Doubt, Look
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.wording import plain
+from kolors_mcp.wording import minute
 
 if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
 
-logger = logging.getLogger(__name__)
-
 PAUSE_SECONDS = 1.0
-"""Between two looks for one create."""
-MAX_READ_SECONDS = 3.0
-"""What each question may take: whoever asks for something else waits for it."""
-SEARCHED_ROWS = 100
-"""Newest rows of Kling's list in which a create is looked for."""
-RECONCILE_EVERY_SECONDS = 3.0
-"""Between two looks for all of them, however many calls come."""
-AT_ONCE = 5
-"""Creates that are asked for by reference in one look for all; the others have their turn in the next."""
-RECONCILED_FOR_SECONDS = 24 * 3600.0
-"""After so long a create is not looked for any more on its own; its reference still can be."""
+"""Between two looks for one create that somebody waits for."""
+WAYS = {"reference": "by its reference", "list": "in the list"}
 
 
 class Reconciler:
@@ -39,86 +28,79 @@ class Reconciler:
 
     def __init__(self, kling: "KlingClient", store: Store, clock: Clock) -> None:
         """Look for nothing yet."""
-        self._kling = kling
         self._store = store
         self._clock = clock
-        self._look_again_at = 0.0
-        self._turn = 0
+        self._search = Search(kling, clock)
+        self.background = Background(self._search, store, clock)
+        """Goes on looking when nobody waits."""
 
     async def reconcile(self, job: Job, deadline: Deadline) -> Task | None:
         """Look for one create, again and again until the deadline, at least once; None if it does not turn up."""
+        doubt = await self._store.doubt(job.reference)
+        age = await self._store.age(job) if doubt is None else doubt.age
+        times = 0
         while True:
-            task = await self.search(job.reference)
+            task, look = await self._look(job.reference, age)
             if task is not None:
                 await self.confirm(job, task)
                 return task
+            times += 1
             if not deadline.allows(PAUSE_SECONDS):
-                return None
+                break
             await self._clock.sleep(PAUSE_SECONDS)
+        await self._store.looked({job.reference: Look(look.answers, times)})
+        self.background.wake()
+        return None
 
-    async def reconcile_all(self, user: str, is_sending: Callable[[str], bool], rows: Sequence[Task] = ()) -> None:
-        """Look for all open ones: among rows that were just read anyway, else by asking, but not too often.
+    async def search(self, reference: str, age: float = 0.0) -> Task | None:
+        """Ask Kling once, by reference and then by list; what cannot be asked counts as not found.
 
         Args:
-            user: Whose.
-            is_sending: Whether this process is sending the create with this reference right now.
-            rows: Of Kling's list.
+            reference: Of the create.
+            age: Seconds since it was sent, so far back the list is read. Infinite: as far as is ever read.
         """
-        now = self._clock.monotonic()
-        if not rows and now < self._look_again_at:
-            return  # not even the ledger is asked
-        oldest = self._clock.wall() - RECONCILED_FOR_SECONDS
-        doubts = [
-            job for job in await self._store.doubts(user) if job.created_at > oldest and not is_sending(job.reference)
-        ]
-        doubts = await self._left_of(doubts, rows)
-        if now < self._look_again_at:
-            return
-        self._look_again_at = now + RECONCILE_EVERY_SECONDS
-        if not doubts:
-            return
-        if not rows:
-            doubts = await self._left_of(doubts, await self._newest_rows())
-        first = self._turn % len(doubts) if doubts else 0
-        self._turn += AT_ONCE
-        chosen = [*doubts[first:], *doubts[:first]][:AT_ONCE]
-        found = await asyncio.gather(*(self.find(job.reference) for job in chosen))
-        for job, task in zip(chosen, found, strict=True):
-            if task is not None:
-                await self.confirm(job, task)
-
-    async def search(self, reference: str) -> Task | None:
-        """Ask Kling once, by reference and then by list; what cannot be asked counts as not found."""
-        task = await self.find(reference)
-        if task is None:
-            task = next((row for row in await self._newest_rows() if row.reference == reference), None)
+        task, _look = await self._look(reference, age)
         return task
 
     async def find(self, reference: str) -> Task | None:
         """Ask Kling once, by reference."""
-        try:
-            task = await self._kling.read(reference, self._clock.deadline(MAX_READ_SECONDS))
-        except errors.KolorsError as error:
-            logger.info("looking for %s: %s", reference, plain(str(error), 400))
-            return None
-        # An answer that only echoes what was asked, or speaks of another create, is not about this one.
-        return None if task.id == reference or task.reference not in (None, reference) else task
+        return (await self._search.by_reference(reference)).tasks.get(reference)
 
     async def confirm(self, job: Job, task: Task) -> None:
         """Write down that the create made this task."""
         await self._store.created(job.reference, task)
 
-    async def _left_of(self, doubts: list[Job], rows: Sequence[Task]) -> list[Job]:
-        """Confirm those that are among the rows, and return the others."""
-        tasks = {row.reference: row for row in rows if row.reference is not None}
-        for job in doubts:
-            if job.reference in tasks:
-                await self.confirm(job, tasks[job.reference])
-        return [job for job in doubts if job.reference not in tasks]
+    async def settle_among(self, tasks: Sequence[Task]) -> None:
+        """Write down which creates in doubt are among tasks that were read anyway."""
+        named = {task.reference: task for task in tasks if task.reference is not None}
+        for job in await self._store.open_among(list(named)) if named else ():
+            await self.confirm(job, named[job.reference])
 
-    async def _newest_rows(self) -> list[Task]:
-        try:
-            return await self._kling.page(1, SEARCHED_ROWS, self._clock.deadline(MAX_READ_SECONDS))
-        except errors.KolorsError as error:
-            logger.info("looking in the list: %s", plain(str(error), 400))
-            return []
+    async def describe(self, job: Job) -> str:
+        """Say since when a create is in doubt, and what was looked for."""
+        doubt = await self._store.doubt(job.reference)
+        if doubt is None or not doubt.findings:
+            return "It was looked for and has not turned up yet."
+        return _describe(doubt)
+
+    async def _look(self, reference: str, age: float) -> tuple[Task | None, Look]:
+        named = await self._search.by_reference(reference)
+        if reference in named.tasks:
+            return named.tasks[reference], Look((("reference", named.words),))
+        listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_READ_SECONDS))
+        return listed.tasks.get(reference), Look((("reference", named.words), ("list", listed.words)))
+
+
+def _describe(doubt: Doubt) -> str:
+    # What was asked last in each way says how things stand.
+    latest = {finding.where: finding for finding in doubt.findings}
+    times = "once" if doubt.looks == 1 else f"{doubt.looks} times"
+    shown = " and ".join(f"{WAYS[where]} ({finding.answer})" for where, finding in sorted(latest.items(), reverse=True))
+    last = minute(max(finding.at for finding in latest.values()))
+    text = f"It is in doubt since {minute(doubt.job.updated_at)}. It was looked for {times}, last at {last}: {shown}."
+    if doubt.is_given_up:
+        text += (
+            " It is not looked for any more unless it is asked for. If it is wanted all the same, create_try_on with "
+            "new_render makes it anew, and that pays again if this one was made."
+        )
+    return text

@@ -1,5 +1,6 @@
 """Finds out how one create stands now, by asking whoever may know: the send in flight, the ledger, and Kling."""
 
+import math
 from datetime import UTC, datetime
 
 from kolors_mcp import errors
@@ -57,7 +58,7 @@ class Refresher:
             if task is not None:
                 return task
             if not deadline.allows(STEP_SECONDS):
-                cause = "It is still being sent." if sending else "It was looked for and has not turned up yet."
+                cause = "It is still being sent." if sending else await self._reconciler.describe(job)
                 raise errors.UnconfirmedCreateError(job.reference, cause)
             await self._clock.sleep(STEP_SECONDS)
 
@@ -67,10 +68,10 @@ class Refresher:
         try:
             return await watcher.read(name, deadline)
         except errors.TaskNotFoundError:
-            if job is not None and self._clock.wall() - job.created_at < DENIED_FOR_SECONDS:
+            if job is not None and await self._store.age(job) < DENIED_FOR_SECONDS:
                 return _as_written(job, "Kling does not show this try-on just now")
             # A create that this ledger does not know, at a Kling that shows references only in its list.
-            if job is None and is_reference(name) and (found := await self._reconciler.search(name)):
+            if job is None and is_reference(name) and (found := await self._reconciler.search(name, math.inf)):
                 return found
             raise
 

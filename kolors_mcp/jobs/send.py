@@ -113,6 +113,8 @@ class Send:
         await self._parts.store.write(
             lambda ledger: ledger.unconfirmed(reference) if has_left else ledger.refused(reference)
         )
+        if has_left:
+            self._parts.reconciler.background.wake()
 
     async def _sent(self) -> Task:
         """Send it; before what Kling said no to is sent again, see whether it came to something all the same."""

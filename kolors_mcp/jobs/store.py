@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.kling.task import Task
+from kolors_mcp.ledger.doubt import Doubt, Look
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import FINAL
 
@@ -66,9 +67,37 @@ class Store:
         """Return the user's latest jobs, the newest first."""
         return await self._tolerant(lambda ledger: ledger.recent(user, limit), [])
 
-    async def doubts(self, user: str) -> list[Job]:
-        """Return the user's creates of which nobody knows yet what became of them."""
-        return await self._tolerant(lambda ledger: ledger.doubts(user), [])
+    async def doubt(self, reference: str) -> Doubt | None:
+        """Return what is known of a create in doubt; None if it is in none, or that is not known."""
+        return await self._tolerant(lambda ledger: ledger.doubt(reference), None)
+
+    async def seconds_to_next_look(self) -> float | None:
+        """Return in how many seconds a create of the account is to be looked for; None if none is.
+
+        Raises:
+            LedgerError: It cannot be read.
+        """
+        return await (await self.ledger()).seconds_to_next_look()
+
+    async def take_looks(self, most: int) -> list[Doubt]:
+        """Take up to `most` of the looks that are due; no other process takes the same ones.
+
+        Raises:
+            LedgerError: They cannot be taken, so nobody looks.
+        """
+        return await (await self.ledger()).take_looks(most)
+
+    async def looked(self, looks: Mapping[str, Look]) -> None:
+        """Write down what looks have shown, by reference."""
+        await self.write(lambda ledger: ledger.looked(looks))
+
+    async def open_among(self, references: Sequence[str]) -> list[Job]:
+        """Return those of the account's creates of which nobody knows yet what becomes of them."""
+        return await self._tolerant(lambda ledger: ledger.open_among(references), [])
+
+    async def age(self, job: Job) -> float:
+        """Return the seconds since a create was written down; by this machine's clock if the ledger cannot be asked."""
+        return await self._tolerant(lambda ledger: ledger.now(), self._clock.wall()) - job.created_at
 
     async def created(self, reference: str, task: Task) -> None:
         """Write down that a create made this task."""

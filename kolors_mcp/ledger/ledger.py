@@ -1,7 +1,7 @@
 """The ledger: one row for every paid create, written before it is sent, so that none is paid twice and none is lost."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
-from kolors_mcp.ledger import leases, outcomes
+from kolors_mcp.ledger import evidence, leases, outcomes
 from kolors_mcp.ledger.database import Database
+from kolors_mcp.ledger.doubt import Doubt, Look
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.pruning import Pruner
 from kolors_mcp.ledger.reserving import Reserving
@@ -215,6 +216,32 @@ class Ledger:
         whose = self._whose(user)
         found = await self._settled(lambda connection, now: doubts_of(connection, whose, now))
         return [job for job in found if job.state == "unconfirmed"]
+
+    async def doubt(self, reference: str) -> Doubt | None:
+        """Return what is known of a create in doubt; None if it is in none."""
+        return await self._transactions.read(lambda connection, now: evidence.doubt_about(connection, now, reference))
+
+    async def open_among(self, references: Sequence[str]) -> list[Job]:
+        """Return those of the account's creates, of any user, of which nobody knows yet what becomes of them."""
+        account = self._account()
+        return await self._transactions.read(lambda connection, _: evidence.open_among(connection, account, references))
+
+    async def seconds_to_next_look(self) -> float | None:
+        """Return in how many seconds a create of the account is to be looked for; None if none is."""
+        look = partial(evidence.seconds_to_next_look, account=self._account())
+        return await self._transactions.read(look)
+
+    async def take_looks(self, most: int) -> list[Doubt]:
+        """Take up to `most` of the looks that are due; no other process takes the same ones."""
+        return await self._transactions.write(partial(evidence.take_due, account=self._account(), most=most))
+
+    async def looked(self, looks: Mapping[str, Look]) -> None:
+        """Write down what looks have shown, by reference; of what is not in doubt any more nothing is written."""
+        await self._transactions.write(partial(evidence.note_looks, looks=looks))
+
+    async def now(self) -> float:
+        """Return what time it is for the ledger, in seconds since 1970."""
+        return await self._transactions.read(lambda _, now: now)
 
     async def recent(self, user: str, limit: int) -> list[Job]:
         """Return the user's latest jobs, the newest first."""

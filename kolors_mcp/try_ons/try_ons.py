@@ -202,7 +202,6 @@ class TryOns:
         """Look at a try-on as `get` does; an error says that what was paid goes on, whatever hides it from us."""
         waiting = call.waiting()
         call.report("asking Kling")
-        await self._jobs.reconcile(call.user)
         job = await self._visible(name)
         try:
             seen = await self._jobs.look(name, job, call, waiting)

@@ -1,0 +1,97 @@
+"""Asks Kling whether a create came to a task: by its reference, and in the list, back to when it was sent."""
+
+import logging
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kolors_mcp import errors
+from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.kling.task import Task
+from kolors_mcp.wording import minute, plain
+
+if TYPE_CHECKING:
+    from kolors_mcp.kling.client import KlingClient
+
+logger = logging.getLogger(__name__)
+
+MAX_READ_SECONDS = 3.0
+"""What a question about one reference may take."""
+NEWEST_ROWS, PAGE_ROWS, MAX_PAGES = 100, 500, 10
+"""The newest rows of the list are asked for first, then as many large pages as are needed, and no more than these."""
+SKEW_SECONDS = 3600.0
+"""By which a task may seem older than its create: that much was wrong with the clock by which it was sent."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question came to: the tasks that were found, by reference, and what is said of the others."""
+
+    tasks: dict[str, Task]
+    words: str
+
+
+class Search:
+    """Asks once, and says what it was told. What cannot be asked is not found, which proves nothing."""
+
+    def __init__(self, kling: "KlingClient", clock: Clock) -> None:
+        """Ask nothing yet."""
+        self._kling = kling
+        self._clock = clock
+
+    async def by_reference(self, reference: str) -> Answer:
+        """Ask for one create."""
+        try:
+            task = await self._kling.read(reference, self._clock.deadline(MAX_READ_SECONDS))
+        except errors.TaskNotFoundError:
+            return Answer({}, "Kling does not know it")
+        except errors.KolorsError as error:
+            return Answer({}, _could_not(error))
+        # An answer that only echoes what was asked, or speaks of another create, is not about this one.
+        if task.id == reference or task.reference not in (None, reference):
+            return Answer({}, "Kling's answer is not about it")
+        return Answer({reference: task}, "found")
+
+    async def in_list(self, references: Collection[str], age: float, deadline: Deadline) -> Answer:
+        """Look for creates in the account's list.
+
+        Args:
+            references: Of the creates.
+            age: Seconds since the oldest was sent. The list is read back to then, as far as a few thousand rows go.
+            deadline: Until when.
+        """
+        found: dict[str, Task] = {}
+        seen: set[str] = set()
+        since = self._sent_at(age)
+        sizes = [(1, NEWEST_ROWS), *((number, PAGE_ROWS) for number in range(1, MAX_PAGES + 1))]
+        for number, size in sizes:
+            try:
+                rows = await self._kling.page(number, size, deadline)
+            except errors.KolorsError as error:
+                return Answer(found, f"{_not_among(seen)}; then it {_could_not(error)}" if seen else _could_not(error))
+            fresh = [row for row in rows if row.id not in seen]
+            seen.update(row.id for row in fresh)
+            found |= {row.reference: row for row in fresh if row.reference in references and row.reference is not None}
+            if not fresh:
+                return Answer(found, f"not among all {len(seen)} tasks")
+            if len(found) == len(references):
+                break
+            if any(row.created_at is not None and row.created_at.timestamp() < since for row in fresh):
+                return Answer(found, f"{_not_among(seen)}, back to {minute(since)}")
+        return Answer(found, _not_among(seen))
+
+    def _sent_at(self, age: float) -> float:
+        """Return when, by Kling's clock, what is so old was sent, or somewhat earlier."""
+        # An age and the clock that dates the rows are all that is needed: what our clock shows does not matter.
+        now = self._kling.time()
+        return -math.inf if math.isinf(age) else (self._clock.wall() if now is None else now) - age - SKEW_SECONDS
+
+
+def _not_among(seen: Collection[str]) -> str:
+    return f"not among the newest {len(seen)} tasks"
+
+
+def _could_not(error: errors.KolorsError) -> str:
+    logger.info("looking for creates in doubt: %s", plain(str(error), 400))
+    return f"could not be asked ({type(error).__name__})"

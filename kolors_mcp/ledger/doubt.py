@@ -1,0 +1,49 @@
+"""A create in doubt: how old the doubt is, and what the looks for it have shown."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kolors_mcp.ledger.job import Job
+
+LOOKED_FOR_SECONDS = 86400.0
+"""For which a create is looked for without being asked for, from when it was sent; then the doubt stands."""
+
+Where = Literal["reference", "list"]
+"""How Kling was asked: for the create's reference, or for the account's list."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What looking for one create came to, once or several times in a row."""
+
+    answers: tuple[tuple[Where, str], ...]
+    """Of the last time."""
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one question to Kling showed."""
+
+    at: float
+    """Seconds since 1970, by the ledger's clock."""
+    where: Where
+    answer: str
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A create of which nobody knows whether it came to a task."""
+
+    job: Job
+    age: float
+    """Seconds since it was sent, by the ledger's clock."""
+    looks: int
+    """How often it was looked for."""
+    findings: tuple[Finding, ...]
+    """The latest, the oldest first."""
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it is not looked for any more unless somebody asks for it."""
+        return self.age >= LOOKED_FOR_SECONDS
