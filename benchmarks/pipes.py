@@ -147,6 +147,7 @@ def environment(port: int, folder: Path) -> dict[str, str]:
         "KLING_API_KEY": "bench",
         "KOLORS_ALLOWED_HOSTS": f"127.0.0.1:{port}",
         "KOLORS_IMAGE_DIRS": str(folder),
+        "KOLORS_SENT_SIDE": "original",  # the raw programs send what they are given
     }
 
 

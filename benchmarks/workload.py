@@ -18,11 +18,11 @@ KINDS = ("file", "link", "base64")
 QUALITY = 75
 
 
-def picture_of(size: int) -> bytes:
+def picture_of(size: int, seed: int = 0) -> bytes:
     """Return a JPEG of about so many bytes that fits Kling's limits: noise, of which any size can be had."""
     from PIL import Image  # noqa: PLC0415  (only the maker of pictures needs it)
 
-    chance = random.Random(size)  # noqa: S311  (a seed, not a secret)
+    chance = random.Random(size + seed)  # noqa: S311  (a seed, not a secret)
 
     def drawn(side: int) -> bytes:
         out = io.BytesIO()
@@ -101,9 +101,8 @@ def pictures() -> Generator[Path]:
     """Yield a folder with two pictures of each size."""
     with TemporaryDirectory() as name:
         for size, count in SIZES.items():
-            data = picture_of(count)
-            for file in names_of(size):
-                (Path(name) / file).write_bytes(data)
+            for seed, file in enumerate(names_of(size)):
+                (Path(name) / file).write_bytes(picture_of(count, seed))
         yield Path(name)
 
 

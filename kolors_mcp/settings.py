@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from kolors_mcp.egress.allowed import read_entries
+from kolors_mcp.egress.proxies import ENVIRONMENT, FETCH_PROXY, read_proxy
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.folders import default_folders
 from kolors_mcp.models import Model
@@ -74,6 +75,8 @@ class Settings(BaseModel):
     """A part that is `*` stands for any one name, as in `kolors_mcp.folders`."""
     allowed_hosts: frozenset[str] = frozenset()
     """What may be fetched although private or on another port, as `egress.allowed.read_entries` writes it."""
+    fetch_proxy: Annotated[str | None, Field(repr=False)] = None
+    """URL of the proxy for pictures, or `env`; may hold a password."""
     sent_side: SentSide = 2048
     save_dir: Path | None = None
     ledger: Annotated[str | None, Field(repr=False)] = None
@@ -106,6 +109,7 @@ class Settings(BaseModel):
                 "model": model,
                 "image_dirs": default_folders(environment) if folders is None else _folders(folders, environment),
                 "allowed_hosts": _hosts(_value(environment, "KOLORS_ALLOWED_HOSTS")),
+                "fetch_proxy": _fetch_proxy(_value(environment, "KOLORS_FETCH_PROXY")),
                 "sent_side": _sent_side(_value(environment, "KOLORS_SENT_SIDE") or "2048"),
                 "save_dir": None if save_dir is None else _folder(save_dir),
                 "ledger": _value(environment, "KOLORS_LEDGER"),
@@ -200,3 +204,10 @@ def _hosts(value: str | None) -> frozenset[str]:
             f"KOLORS_ALLOWED_HOSTS {error}. It takes hosts, host:port, *.host and address ranges such as "
             "198.18.0.0/15, separated by commas."
         ) from None
+
+
+def _fetch_proxy(value: str | None) -> str | None:
+    if value is None or value.lower() == ENVIRONMENT:
+        return value and ENVIRONMENT
+    read_proxy(value, FETCH_PROXY)
+    return value

@@ -29,15 +29,19 @@ PACKAGE = "kolors_mcp"
 HUNG_SECONDS = 180
 """After so many a change counts as noticed: it hangs what it touches."""
 
-_KLING = ("test_kling_*.py", "test_settling.py", "test_references.py", "test_paid_once.py", "test_faults.py")
+_FAULTS = ("test_faults.py", "test_faults_on_sockets.py", "test_doubts.py")
+_KLING = ("test_kling_*.py", "test_settling.py", "test_references.py", "test_paid_once.py", *_FAULTS)
 _PAID = (
-    "test_preparing_in_time.py", "test_settling.py", "test_paid_once.py", "test_faults.py", "test_waiting.py",
-    "test_server.py", "test_keeping.py",
+    "test_preparing_in_time.py", "test_settling.py", "test_paid_once.py", "test_paid_without_ledger.py", *_FAULTS,
+    "test_waiting.py", "test_server.py", "test_keeping.py",
 )  # fmt: skip
-_LEDGER = ("test_ledger.py", "test_ledger_failures.py", "test_paid_once.py")
+_LEDGER = (
+    "test_ledger.py", "test_ledger_joins.py", "test_ledger_failures.py", "test_ledger_servers.py", "test_paid_once.py",
+    "test_paid_without_ledger.py",
+)  # fmt: skip
 _NET = (
     "test_images_network.py", "test_images_dialling.py", "test_images_table.py", "test_images_fetch.py",
-    "test_images_places.py", "test_images_servers.py",
+    "test_images_fetch_pages.py", "test_images_places.py", "test_images_servers.py",
 )  # fmt: skip
 TESTS: Mapping[str, tuple[str, ...]] = {
     "kling/auth": (*_KLING, "test_doctor.py"),
@@ -62,7 +66,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "jobs/reconcile": (*_PAID, "test_references.py"),
     "jobs/refresh": ("test_jobs.py", *_PAID),
     "jobs/sending": _PAID,
-    "try_ons/answers": (*_PAID, "test_kling_client.py", "test_resources.py"),
+    "try_ons/answers": (*_PAID, "test_kling_answers.py", "test_resources.py"),
     "try_ons/try_ons": (*_PAID, "test_jobs.py", "test_resources.py", "test_view.py"),
     "clock": ("test_clock.py", *_PAID),
     "images/sources/addresses": (*_NET, "test_doctor.py"),

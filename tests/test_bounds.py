@@ -7,13 +7,11 @@ from functools import cache
 import pytest
 
 from kolors_mcp.bounds import MAX_STEPS, Growth, growth_of
-from kolors_mcp.images.formats.jpeg_tables import Tables, read_frame, read_scan
 from kolors_mcp.images.formats.structure import steps
-from kolors_mcp.images.sources.structured_data import product_pictures
-from tests.support.growing import FACTOR, argument_of, caller_of, fault_of, forms_of, memory_fault_of
+from tests.support.bounding import faults_of_mark, faults_of_pattern
+from tests.support.package import read_package
 from tests.support.patterns import Pattern, patterns_of
 from tests.support.readers import Function, functions_of, html_parsers_of, marked_in, modules, without_mark
-from tests.test_layers import read_package
 
 # Readers without the mark, by `module:name` with * for anything, and why they need none.
 EXEMPT = {
@@ -30,6 +28,8 @@ EXEMPT = {
     "images.pixels.outfit:*": "hands the bytes to the decoders",
     "images.pictures:*": "hands the bytes to a thread, where `examine` reads them",
     "images.pixels.decode:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",
+    "images.pixels.loaded:*": "hands the bytes to the decoders, as `decode` does",
+    "images.formats.missing_end:*": "copies the bytes once and puts an end behind them",
     "images.pixels.preview:*": "hands the bytes to the decoders",
     "images.pixels.typed_pillow:*": "profiles that the colour library has made itself",
     "images.formats.structure:Parts.*": "sums up pieces that a reader has read, each once",
@@ -49,21 +49,6 @@ EXEMPT_PATTERNS = {
 }
 
 
-def _in_a_frame(payload: bytes) -> object:
-    frame = read_frame(b"\x08\1\0\1\0\3\1\x11\0\2\x11\0\3\x11\0", progressive=False)
-    return read_scan(payload, frame, Tables(steps()))
-
-
-# How to call what takes more than its bytes.
-CALLS: dict[str, Callable[[bytes], object]] = {
-    "images.formats.jpeg_tables:Tables.add_quantization": lambda data: Tables(steps()).add_quantization(data),
-    "images.formats.jpeg_tables:Tables.add_huffman": lambda data: Tables(steps()).add_huffman(data),
-    "images.formats.jpeg_tables:read_frame": lambda data: read_frame(data, progressive=True),
-    "images.formats.jpeg_tables:read_scan": _in_a_frame,
-    "images.sources.structured_data:product_pictures": lambda data: product_pictures([data]),
-}
-
-
 @cache
 def unmarked() -> list[Function]:
     return without_mark(package())
@@ -77,18 +62,6 @@ def package() -> dict[str, str]:
 @cache
 def marked() -> dict[str, tuple[Callable[..., object], Growth]]:
     return {key: (function, growth) for module in modules() for key, function, growth in marked_in(module)}
-
-
-def faults_of_mark(key: str, function: Callable[..., object], growth: Growth) -> list[str]:
-    """What is wrong with a marked function, in words."""
-    if key in CALLS:
-        call, forms = caller_of(CALLS[key], like=function), forms_of(growth)
-    else:
-        call, forms = caller_of(function), argument_of(function, growth)
-    if call is None or not forms:
-        return [f"{key}: it is not known how to call it; give it a line in CALLS of tests/test_bounds.py"]
-    faults = ((name, fault_of(call, form) or memory_fault_of(call, form)) for name, form in forms.items())
-    return [f"{key} of {name} {fault}" for name, fault in faults if fault]
 
 
 def is_listed(key: str, patterns: tuple[str, ...]) -> bool:
@@ -121,18 +94,6 @@ def test_every_reader_of_foreign_bytes_is_marked() -> None:
 def test_every_exemption_is_still_needed() -> None:
     keys = [one.key for one in unmarked()]
     assert [pattern for pattern in EXEMPT if not any(fnmatchcase(key, pattern) for key in keys)] == []
-
-
-def faults_of_pattern(pattern: Pattern, *, repetitions: int = 4096, limit_seconds: float = 30.0) -> list[str]:
-    """For each method that it is used by, and each of its fragments: how it is worse than linear."""
-    faults: list[str] = []
-    for method, call in pattern.calls():
-        for name, form in pattern.forms().items():
-            fault = fault_of(call, form, size=repetitions // FACTOR, enough_seconds=0, limit_seconds=limit_seconds)
-            if fault:
-                faults.append(f"{pattern} with {method} of {name} {fault}")
-                break
-    return faults
 
 
 def test_every_expression_of_the_package_is_linear() -> None:

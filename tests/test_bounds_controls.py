@@ -11,10 +11,10 @@ import pytest
 
 from kolors_mcp.bounds import Growth, growth_of, linear
 from kolors_mcp.images.refusal import RefusalError
+from tests.support.bounding import faults_of_mark, faults_of_pattern
 from tests.support.growing import argument_of, caller_of, fault_of, forms_of, memory_fault_of
 from tests.support.patterns import Pattern, Unfed, patterns_of
 from tests.support.readers import functions_of, html_parsers_of, without_mark
-from tests.test_bounds import faults_of_mark, faults_of_pattern
 
 
 @linear(b"\1", b"\2")
@@ -163,7 +163,7 @@ def test_a_mark_that_no_input_can_be_made_for_says_so() -> None:
     growth = growth_of(slicing_the_rest)
     assert growth is not None
     assert faults_of_mark("odd", odd, growth) == [
-        "odd: it is not known how to call it; give it a line in CALLS of tests/test_bounds.py"
+        "odd: it is not known how to call it; give it a line in CALLS of tests/support/bounding.py"
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_layers import MODULES, lies_in
+from tests.support.package import MODULES, lies_in
 
 PROBE = """
 import json, logging, sys

@@ -5,14 +5,11 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-import kolors_mcp
-
-PACKAGE = Path(kolors_mcp.__file__).parent
+from tests.support.package import MODULES, lies_in
 
 # From the top down: each may import what stands below it, never what stands above or beside it.
 LAYERS: tuple[frozenset[str], ...] = (
@@ -46,7 +43,13 @@ DOORS = ("pictures", "picture", "limits", "sources.network")
 
 ANYWHERE = ("kolors_mcp",)
 WEB = ("kolors_mcp.server", "kolors_mcp.sandbox", "kolors_mcp.cli")
-HTTP_CLIENT = ("kolors_mcp.kling", "kolors_mcp.images", "kolors_mcp.sandbox", "kolors_mcp.cli")
+HTTP_CLIENT = (
+    "kolors_mcp.kling",
+    "kolors_mcp.images",
+    "kolors_mcp.egress.socks",
+    "kolors_mcp.sandbox",
+    "kolors_mcp.cli",
+)
 PIXELS = ("kolors_mcp.images.pixels", "kolors_mcp.images.worker.boundaries", "kolors_mcp.sandbox")
 HOMES = {
     "anyio": ANYWHERE,
@@ -64,6 +67,7 @@ HOMES = {
     "httpcore": HTTP_CLIENT,
     "certifi": ("kolors_mcp.egress.certificates",),
     "idna": ("kolors_mcp.egress.allowed",),
+    "socksio": ("kolors_mcp.egress.socks",),
     "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
     "pybase64": ("kolors_mcp.kling.body", "kolors_mcp.images.sources.reference"),
     "PIL": PIXELS,
@@ -74,7 +78,7 @@ HOMES = {
 READ_NO_SETTING = {
     "kolors_mcp.images.worker.process": "leaves the decoding process only the variables that a Python needs to start",
     "kolors_mcp.egress.certificates": "reads and names the variables of OpenSSL's programs",
-    "kolors_mcp.kling.connection": "names the variable of the HTTP library's own that the library does not take",
+    "kolors_mcp.egress.proxies": "names the variable of HTTP programs that cannot be used",
 }
 ENVIRONMENT_NAMES = frozenset({"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"})
 
@@ -136,10 +140,6 @@ def room(module: str) -> str:
     return module.removeprefix("kolors_mcp.images").lstrip(".").split(".")[0]
 
 
-def lies_in(module: str, home: str) -> bool:
-    return module == home or module.startswith(home + ".")
-
-
 def faults_of(arrow: Arrow) -> Iterator[str]:
     """What is wrong with an import, in words; nothing if it is allowed."""
     shown = f"{arrow.source}:{arrow.line} imports {arrow.target}"
@@ -171,19 +171,6 @@ def faults_of_room(arrow: Arrow) -> Iterator[str]:
         known = GROUND | ROOMS.get(source, frozenset())
         if target not in {source, *known}:
             yield f"{source} knows nothing but {', '.join(sorted(known))}"
-
-
-def read_package() -> dict[str, tuple[str, bool]]:
-    """The text of every module by its dotted name, and whether it is a package."""
-    modules: dict[str, tuple[str, bool]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        steps = ["kolors_mcp", *path.relative_to(PACKAGE).with_suffix("").parts]
-        is_package = steps[-1] == "__init__"
-        modules[".".join(steps[:-1] if is_package else steps)] = (path.read_text(encoding="utf-8"), is_package)
-    return modules
-
-
-MODULES = read_package()
 
 
 @cache  # each process of the tests collects this file, and one runs it

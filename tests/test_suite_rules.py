@@ -1,6 +1,8 @@
-"""No test depends on how fast the machine is: what sleeps, measures or hurries is found in the source."""
+"""No test depends on how fast the machine is, or on another test file, and none is long: seen in the source."""
 
+import ast
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +12,58 @@ from tests.support.clockless import faults_of
 from tests.support.commands import HANG_SECONDS
 
 TESTS = Path(__file__).parent
+SOURCES = {
+    path.relative_to(TESTS): path.read_text("utf-8") for path in TESTS.rglob("*.py") if "node_modules" not in path.parts
+}
 NO_TEST = {
     "fuzz/found.py": "the fuzzers give each input a budget of real time; that is what they are for",
     "soak": "real servers against a real clock, for minutes",
     "hosts": "programs of others, which take what they take",
 }
+MAX_LINES = 300
+
+
+def imported_test_files(text: str) -> Iterator[str]:
+    """Which test files a source imports, from the whole file: also inside functions."""
+    for node in ast.walk(ast.parse(text)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(one.name for one in node.names)]
+        yield from (name for name in names if name.rpartition(".")[2].startswith("test_"))
 
 
 def test_no_test_sleeps_measures_time_or_has_a_short_real_limit() -> None:
-    skipped = [TESTS / name for name in NO_TEST]
-    sources = [path for path in TESTS.rglob("*.py") if not any(path.is_relative_to(other) for other in skipped)]
-    assert len(sources) > 120
-    faults = [f"{path.relative_to(TESTS)}, {fault}" for path in sources for fault in faults_of(path.read_text("utf-8"))]
+    tests = {path: text for path, text in SOURCES.items() if not any(path.is_relative_to(other) for other in NO_TEST)}
+    assert len(tests) > 120
+    faults = [f"{path}, {fault}" for path, text in tests.items() for fault in faults_of(text)]
     assert not faults, "\n".join(faults)
+
+
+def test_no_file_of_the_tests_is_longer_than_three_hundred_lines() -> None:
+    lengths = {path: text.count("\n") for path, text in SOURCES.items()}
+    assert {str(path): length for path, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_no_test_file_needs_another_one() -> None:
+    assert [f"{path} imports {name}" for path, text in SOURCES.items() for name in imported_test_files(text)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from tests.images.test_images_fetch import BODY",
+        "from tests.images import test_images_fetch",
+        "from . import test_images_fetch as fetch",
+        "from .test_images_fetch import BODY",
+        "import tests.images.test_images_fetch",
+    ],
+)
+def test_the_import_of_a_test_file_is_seen_and_that_of_a_helper_is_not(line: str) -> None:
+    [name] = imported_test_files(line)
+    assert name.endswith("test_images_fetch")
+    assert list(imported_test_files(line.replace("test_images_fetch", "support"))) == []
 
 
 @pytest.mark.parametrize(

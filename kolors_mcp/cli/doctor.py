@@ -4,11 +4,11 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
-from typing import Literal
 
 from kolors_mcp import errors
+from kolors_mcp.cli.finding import Finding, Verdict, broken
 from kolors_mcp.cli.folders import PICTURE_BYTES, why_not_writable
+from kolors_mcp.cli.network_checks import network_findings
 from kolors_mcp.cli.serve import credentials_of_process
 from kolors_mcp.cli.state_folder import default_url
 from kolors_mcp.cli.terminal import INTERRUPTED, interruptible, say
@@ -23,22 +23,8 @@ MAX_QUESTION_SECONDS = 10.0
 """For one question to Kling, retries included."""
 MAX_BEHIND_SECONDS = 60.0
 """How far behind Kling's this clock may be without a warning; tokens of a slower clock live shorter."""
-
-Verdict = Literal["ok", "warn", "FAIL"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    verdict: Verdict
-    check: str
-    text: str
-    remedy: str | None = None
-
-    def __str__(self) -> str:
-        remedy = f"\n{'':<24}-> {self.remedy}" if self.remedy else ""
-        return f"{self.verdict:<4}  {self.check:<16}  {self.text}{remedy}"
+NEEDED = ("proxy", "certificates")
+"""Checks of the network without which Kling cannot be asked; a name that is not resolved Kling's own line tells too."""
 
 
 def run(clock: Clock | None = None) -> int:
@@ -73,31 +59,31 @@ async def _findings(clock: Clock | None) -> AsyncGenerator[Finding]:
         return
     # The environment can break the libraries below in more ways than can be listed; the doctor is there to say where.
     except Exception as error:  # noqa: BLE001
-        yield _broken("settings", error, "look at HOME and TMPDIR, and at the working folder")
+        yield broken("settings", error, "look at HOME and TMPDIR, and at the working folder")
         return
     credentials = _credentials(settings)
     yield credentials
-    if credentials.verdict != "FAIL":
+    is_usable = credentials.verdict != "FAIL"
+    async with aclosing(network_findings(settings)) as findings:
+        async for finding in findings:
+            is_usable = is_usable and not (finding.verdict == "FAIL" and finding.check in NEEDED)
+            yield finding
+    if is_usable:
         try:
             async with _upstream(settings) as upstream, aclosing(_account(upstream, clock or Clock())) as account:
                 async for finding in account:
                     yield finding
         except Exception as error:  # noqa: BLE001  (the same)
-            yield _broken("region", error, "look at HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR")
+            yield broken("region", error, "look at HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR")
     for check in (_picture_folders, _save_folder):
         try:
             yield check(settings)
         except Exception as error:  # noqa: BLE001  (the same)
-            yield _broken("folders", error, "look at KOLORS_IMAGE_DIRS and KOLORS_SAVE_DIR")
+            yield broken("folders", error, "look at KOLORS_IMAGE_DIRS and KOLORS_SAVE_DIR")
     try:
         yield await _ledger(settings, clock or Clock())
     except Exception as error:  # noqa: BLE001  (the same)
-        yield _broken("ledger", error, "look at KOLORS_LEDGER, HOME and XDG_STATE_HOME")
-
-
-def _broken(check: str, error: Exception, remedy: str) -> Finding:
-    # Only the kind: the text of a foreign error may hold a proxy's password.
-    return Finding("FAIL", check, f"could not be checked ({type(error).__name__})", remedy)
+        yield broken("ledger", error, "look at KOLORS_LEDGER, HOME and XDG_STATE_HOME")
 
 
 @asynccontextmanager

@@ -89,10 +89,18 @@ def _read_kind(entry: str) -> Callable[[str], str]:
     return _read_range if "/" in entry else _read_domain if "*" in entry else _read_host
 
 
+def read_host(text: str) -> tuple[str, int | None]:
+    """Return the host that `host`, `host:port` or an address names, as it is asked for, and its port if there is one.
+
+    Raises:
+        ValueError: None is written so; the text says why.
+    """
+    host, port = _host_and_port(text)
+    return host if _address(host) is not None else _read_name(host), port
+
+
 def _read_host(entry: str) -> str:
-    host, port = _host_and_port(entry)
-    if _address(host) is None:
-        host = _read_name(host)
+    host, port = read_host(entry)
     written = f"[{host}]" if ":" in host else host
     return written if port is None else f"{written}:{port}"
 

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +42,7 @@ class Pictures:
     Args:
         folders: Where local files may be read; empty: nowhere.
         allowed_hosts: What may be fetched from although not public, as `egress.allowed.read_entries` returns it.
+        fetch_proxy: What `KOLORS_FETCH_PROXY` says.
         resolver: From host and port to IP addresses; the system's by default.
         connect: Dials an address that was judged; plain TCP by default.
         ssl_context: Which certificates are trusted; the usual ones by default.
@@ -55,6 +57,7 @@ class Pictures:
         *,
         folders: Sequence[Path],
         allowed_hosts: frozenset[str] = frozenset(),
+        fetch_proxy: str | None = None,
         resolver: Resolver | None = None,
         connect: Connect | None = None,
         ssl_context: ssl.SSLContext | None = None,
@@ -67,7 +70,16 @@ class Pictures:
         costs = costs or FetchLimits()
         places = Places(costs.at_once, costs.per_host)
         backend = PinnedBackend(allowed_hosts, resolver, connect or system_connect, places=places)
-        self._fetcher = Fetcher(backend, allowed_hosts, ssl_context=ssl_context, costs=costs)
+        # All fetches go to the one address of a proxy, so that it has as many places as there are.
+        proxy_places = Places(costs.at_once, costs.at_once)
+        to_proxy = partial(PinnedBackend, resolver=resolver, connect=connect or system_connect, places=proxy_places)
+        self._fetcher = Fetcher(
+            backend,
+            allowed_hosts,
+            to_proxy=None if fetch_proxy is None else (fetch_proxy, lambda host: to_proxy([host])),
+            ssl_context=ssl_context,
+            costs=costs,
+        )
         self._decoder: Decoder = decoder or Decoders()
         self._readers = CapacityLimiter(_MAX_READERS)
         self._sleep = sleep

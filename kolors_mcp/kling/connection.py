@@ -1,14 +1,15 @@
 """The HTTP clients for one Kling. A proxy or certificates that cannot be used are refused, with the variable's name."""
 
-import os
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, cast
 
+import httpcore
 import httpx
 
-from kolors_mcp.egress.certificates import trusted_certificates
+from kolors_mcp.egress.certificates import fault_of, trusted_certificates
+from kolors_mcp.egress.proxies import Proxy, proxy_for, why_refused
+from kolors_mcp.egress.socks import SocksBackend
 from kolors_mcp.errors import NotConfiguredError
 
 MAX_CONNECTIONS = 200
@@ -16,8 +17,7 @@ MAX_CONNECTIONS = 200
 would make many callers connect anew each time."""
 
 _NOTHING_SENT = "Nothing was sent."
-_PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY")
-_MAX_PORT = 65535
+_HTTPS_PORT = 443
 
 
 class Connections(NamedTuple):
@@ -54,66 +54,63 @@ def open_connections(
         raise NotConfiguredError(
             f"KLING_API_BASE names a host that cannot be written as an address. {_NOTHING_SENT} Correct it."
         ) from None
-    encrypted = base_url.scheme == "https"
-    if encrypted and transport is None and (impossible := _impossible_port()):
-        raise NotConfiguredError(_refused_proxy(impossible))
-    trusted = encrypted and transport is None
-    verify = trusted_certificates(write_keys=True) if trusted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    proxy, verify = None, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # A proxy of the environment may stand before Kling, never before a server on this machine.
+    if base_url.scheme == "https" and transport is None:
+        verify = trusted_certificates(write_keys=True)
+        proxy = proxy_for("https", base_url.host, base_url.port or _HTTPS_PORT)
 
     def client(kept: int) -> httpx.AsyncClient:
+        most = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept)
         return httpx.AsyncClient(
             base_url=base_url,
-            transport=transport,
+            transport=transport or (ProxiedTransport(proxy, verify, most) if proxy else None),
             verify=verify,
             follow_redirects=False,
-            # A proxy of the environment may stand before Kling, never before a server on this machine.
-            trust_env=encrypted,
+            trust_env=False,
             timeout=httpx.Timeout(60.0, connect=10.0),
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept),
+            limits=most,
             event_hooks={"response": [on_answer]},
         )
 
-    try:
-        return Connections(client(MAX_CONNECTIONS), client(0))
-    # An ImportError is httpx's way to say that a proxy speaks SOCKS, a ValueError that it speaks something else.
-    except (httpx.InvalidURL, ImportError, ValueError) as error:
-        raise NotConfiguredError(_refused_proxy(next(_unusable(), "NO_PROXY"))) from error
+    return Connections(client(MAX_CONNECTIONS), client(0))
 
 
-def _refused_proxy(name: str) -> str:
-    if name == "NO_PROXY":
-        return f"NO_PROXY has an entry that is no host. {_NOTHING_SENT} Correct it, or unset it for this server."
-    # The value itself is not shown: it may hold a password.
-    return (
-        f"{name} names a proxy that cannot be used here. {_NOTHING_SENT} Let it name an HTTP proxy, as "
-        f"http://host:port (SOCKS is not supported), or unset {name} for this server."
-    )
+class ProxiedTransport(httpx.AsyncHTTPTransport):
+    """Carries requests through a proxy, and says in our words what the proxy refuses."""
 
+    def __init__(self, proxy: Proxy, verify: ssl.SSLContext, limits: httpx.Limits) -> None:
+        """Prepare the pool; nothing is connected yet."""
+        self._proxy = proxy
+        if proxy.is_socks:
+            self._pool = httpcore.AsyncConnectionPool(
+                ssl_context=verify,
+                max_connections=limits.max_connections,
+                max_keepalive_connections=limits.max_keepalive_connections,
+                keepalive_expiry=limits.keepalive_expiry,
+                network_backend=SocksBackend(
+                    proxy, cast("type[httpcore.AsyncNetworkBackend]", httpcore.AnyIOBackend)()
+                ),
+            )
+            return
+        url = httpx.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port)
+        encrypted = verify if proxy.scheme == "https" else None
+        through = httpx.Proxy(url, auth=proxy.credentials, ssl_context=encrypted)
+        super().__init__(verify=verify, trust_env=False, limits=limits, proxy=through)
 
-def _unusable() -> Iterator[str]:
-    """Yield the variables whose proxy httpx does not take, as the environment spells them."""
-    for name in (spelling for proxy in _PROXIES for spelling in (proxy.lower(), proxy)):
-        value = os.environ.get(name, "")
-        if value:
-            try:
-                proxy = httpx.Proxy(value if "://" in value else f"http://{value}")
-                httpx.AsyncHTTPTransport(proxy=proxy, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-            except (httpx.InvalidURL, ImportError, ValueError):
-                yield name
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request.
 
-
-def _impossible_port() -> str | None:
-    """Return the variable whose proxy would be used but has a port that no host has: httpx finds out when it connects.
-
-    Of the two spellings of a variable the small one counts, and the proxy for https before the one for all.
-    """
-    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
-    if "*" in (entry.strip() for entry in no_proxy.split(",")):
-        return None
-    used = (("https_proxy", "HTTPS_PROXY"), ("all_proxy", "ALL_PROXY"))
-    for name in (next((name for name in spellings if os.environ.get(name)), "") for spellings in used):
-        value = os.environ.get(name, "")
-        with suppress(httpx.InvalidURL, ValueError):
-            if ((httpx.URL(value if "://" in value else f"http://{value}").port) or 0) > _MAX_PORT:
-                return name
-    return None
+        Raises:
+            httpx.ProxyError: The proxy cannot be reached, or let nothing through; the text is a clause that says so.
+            httpx.TransportError: It could not be sent, or was not answered.
+        """
+        try:
+            return await super().handle_async_request(request)
+        except Exception as error:
+            refused = why_refused(self._proxy, error)
+            if refused is None and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not fault_of(error):
+                refused = f"the proxy of {self._proxy.source} cannot be reached"
+            if refused is None:
+                raise
+            raise httpx.ProxyError(refused, request=request) from error

@@ -12,6 +12,7 @@ from kolors_mcp.clock import Deadline
 from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.content import ContentError, aside, content_of, json_of
 from kolors_mcp.kling.refusals import Verdict
+from kolors_mcp.kling.unreached import CHECK, reason_and_remedy
 from kolors_mcp.kling.wire import Envelope
 
 _HEADERS = {
@@ -65,9 +66,14 @@ class _Sending:
         if held is not None:
             yield held
 
-    def broken(self, host: str, how: str) -> errors.KlingError:
-        """Make the error for a request that got no answer. `how` is a name, or a sentence without its end."""
-        check = "Check the network and KLING_API_BASE, then try again."
+    def broken(self, host: str, how: str, check: str = CHECK) -> errors.KlingError:
+        """Make the error for a request that got no answer.
+
+        Args:
+            host: Of Kling.
+            how: A name, or a clause.
+            check: What to do where it has not left.
+        """
         if not self.left:
             return errors.UnreachableError(f"Kling at {host} cannot be reached ({how})", check, creating=self.creating)
         if self.creating and not self.whole:
@@ -147,7 +153,7 @@ async def exchange(
                 await response.aclose()
         # A host name that cannot be written as one is a UnicodeError, before anything is looked up.
         except (httpx.HTTPError, OSError, UnicodeError) as error:
-            raise sending.broken(host, type(error).__name__) from error
+            raise sending.broken(host, *reason_and_remedy(error)) from error
         return _reply(response, envelope, sending)
     raise sending.broken(host, f"it did not answer within {given:.0f} seconds")
 

@@ -94,6 +94,7 @@ class Service:
         pictures = make_pictures(
             folders=self._settings.image_dirs,
             allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
+            fetch_proxy=self._settings.fetch_proxy,
             sleep=self._clock.sleep,
             sent_side=self._settings.sent_side,
         )

@@ -13,8 +13,9 @@ from kolors_mcp.images.sources.page import main_picture
 from tests.fuzz.found import Input, Judge, Kind
 from tests.fuzz.pictures import changed_in_places
 from tests.support.growing import forms_of
-from tests.support.images_support import PUBLIC, jpeg, quarters, response
+from tests.support.images_support import jpeg, quarters
 from tests.support.images_web import web
+from tests.support.network import PUBLIC, response
 
 LARGEST = 300_000
 """Bytes of a page; the search ends at the page's beginning, wherever that is."""

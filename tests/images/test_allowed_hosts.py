@@ -7,7 +7,8 @@ from kolors_mcp.egress.allowed import read_entries
 from kolors_mcp.errors import NotConfiguredError, PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.settings import Settings
-from tests.support.images_support import PUBLIC, Network, png, redirect, response
+from tests.support.images_support import png
+from tests.support.network import PUBLIC, Network, redirect, response
 
 FAKE = "198.18.0.0/15"
 

@@ -6,9 +6,11 @@ from functools import partial
 import httpx
 import pytest
 
-from kolors_mcp.images.sources import fetch, links
-from tests.images.test_images_network import refusal_of
-from tests.support.images_support import PUBLIC, Network, png, response
+from kolors_mcp.egress.allowed import AllowedHosts
+from kolors_mcp.images.sources import fetch
+from tests.support.dialling import refusal_of
+from tests.support.images_support import png
+from tests.support.network import PUBLIC, Network, response
 
 Switch = Callable[[pytest.MonkeyPatch], None]
 
@@ -18,7 +20,7 @@ def _answering(answer: bool | None, *_asked: object) -> bool | None:
 
 
 def without_ports(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(links, "is_excepted", partial(_answering, True))
+    patch.setattr(AllowedHosts, "name", partial(_answering, True))
 
 
 def without_credentials(patch: pytest.MonkeyPatch) -> None:

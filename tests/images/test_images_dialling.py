@@ -13,8 +13,9 @@ from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.sources.fetch import FetchLimits
 from kolors_mcp.images.sources.network import NotPublicError, NotResolvedError, PinnedBackend
-from tests.support.images_support import PUBLIC, png, redirect, response
+from tests.support.images_support import png
 from tests.support.images_web import web
+from tests.support.network import PUBLIC, redirect, response
 
 pytestmark = pytest.mark.anyio
 

@@ -26,6 +26,7 @@ from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.pixels import decode
 from tests.fuzz.pictures import seeds
 from tests.support.images_support import (
+    BMP_BOMB,
     InProcess,
     assert_nothing_but_picture,
     b64,
@@ -35,23 +36,10 @@ from tests.support.images_support import (
     opened,
     png,
     quarters,
+    riff,
     with_chunk,
 )
-
-
-def prepared(data: bytes) -> bytes:
-    """The bytes that would be sent, or a refusal."""
-
-    async def attempt() -> bytes:
-        return b"".join((await Pictures(folders=[], decoder=InProcess()).prepare(b64(data), "human_image")).blocks())
-
-    return anyio.run(attempt)
-
-
-def refusal_of(data: bytes) -> str:
-    with pytest.raises(PictureRefusedError) as refusal:
-        prepared(data)
-    return str(refusal.value)
+from tests.support.preparing import prepared, refusal_of
 
 
 def header(width: int, height: int, *, depth: int = 8, colour: int = 2, interlaced: int = 0) -> bytes:
@@ -78,15 +66,10 @@ def with_size(data: bytes, width: int, height: int) -> bytes:
     return data[: frame + 5] + struct.pack(">HH", height, width) + data[frame + 9 :]
 
 
-def riff(chunks: bytes) -> bytes:
-    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
-
-
 MEGAPIXELS = "at most 89 megapixels can be opened. Ask for a smaller version."
 
 
 GIF_BOMB = struct.pack("<HHBBB", 65535, 65535, 0, 0, 0) + b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0)
-BMP_BOMB = struct.pack("<IHHIIiiHHIIiiII", 1000, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0)
 FEW_ROWS = chunk(b"IDAT", deflated(1 << 18)) + chunk(b"IEND", b"")
 BOMBS = {
     "PNG": (header(30_000, 30_000) + FEW_ROWS, f"declares 30000 x 30000 pixels; {MEGAPIXELS}"),

@@ -3,15 +3,14 @@
 import struct
 import subprocess
 import sys
-import zlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from kolors_mcp.errors import PictureRefusedError
-from tests.images.test_images_hostile import BMP_BOMB, riff
-from tests.images.test_images_worker import Place, high_water
-from tests.support.images_support import chunk, opened
+from tests.support.decoding import Place, high_water
+from tests.support.hostile_pictures import zeros
+from tests.support.images_support import BMP_BOMB, opened, riff
 
 pytestmark = [
     pytest.mark.anyio,
@@ -24,14 +23,6 @@ async def place() -> AsyncIterator[Place]:
     made = Place()
     yield made
     await made.pictures.aclose()
-
-
-def zeros(width: int, height: int, *, colour: int, samples: int) -> bytes:
-    """A PNG of nothing but zeros, made without holding it."""
-    packer = zlib.compressobj(1)
-    rows = b"".join(packer.compress(bytes(1 + width * samples)) for _ in range(height)) + packer.flush()
-    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 LOSSLESS = b"/" + struct.pack("<I", 8_999 | 8_999 << 14) + bytes(20)

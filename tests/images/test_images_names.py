@@ -2,7 +2,6 @@
 
 import os
 import unicodedata
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,6 @@ from tests.support.images_support import png
 posix = pytest.mark.skipif(os.name != "posix", reason="needs links and block counts as POSIX has them")
 
 AT_NINE = "Screenshot 2026-08-10 at 9.22.20"
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Tree:
-    return Tree(tmp_path)
 
 
 @pytest.mark.parametrize(

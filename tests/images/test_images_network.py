@@ -1,8 +1,6 @@
 """No packet leaves for an address that is not public, however it is written, named or reached."""
 
 import ipaddress
-import ssl
-from functools import partial
 from typing import Any
 
 import anyio
@@ -11,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import pictures as door
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.sources.addresses import is_odd_number, is_public
-from kolors_mcp.images.sources.network import PinnedBackend
-from tests.support.images_support import PUBLIC, Network, png, redirect, response
+from tests.support.dialling import refusal_of
+from tests.support.images_support import png
+from tests.support.network import PUBLIC, Network, redirect, response
 
 IPV4_BLOCKS = (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -26,10 +24,6 @@ IPV6_BLOCKS = (
     "::/96", "::ffff:0:0:0/96", "100::/64", "2001::/32", "2001:db8::/32", "3fff::/20", "5f00::/16",
     "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 )  # fmt: skip
-
-
-TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Made once, since reading certificates takes longer than all else here."""
 
 
 def inside(block: str) -> st.SearchStrategy[str]:
@@ -75,25 +69,6 @@ def oddly_written(draw: st.DrawFn) -> str:
 
 def bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
-
-
-def refusal_of(network: Network, link: str, *, guard: bool = True) -> str | None:
-    """What is said about a link; none if it was fetched."""
-
-    async def attempt() -> str | None:
-        pictures = Pictures(folders=[], resolver=network.resolver, connect=network.connect, ssl_context=TLS)
-        try:
-            await pictures.prepare(link, "human_image")
-        except PictureRefusedError as error:
-            return str(error)
-        finally:
-            await pictures.aclose()
-        return None
-
-    with pytest.MonkeyPatch.context() as patch:
-        if not guard:
-            patch.setattr(door, "PinnedBackend", partial(PinnedBackend, judge=lambda _: True))
-        return anyio.run(attempt)
 
 
 quick = settings(max_examples=60)

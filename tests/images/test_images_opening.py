@@ -7,8 +7,8 @@ from kolors_mcp.images.formats.content import MemoryContent
 from kolors_mcp.images.formats.jpeg import read_structure
 from kolors_mcp.images.formats.structure import BrokenError
 from kolors_mcp.images.pixels import decode
-from tests.images.test_images_hostile import prepared, refusal_of
 from tests.support.images_support import jpeg, opened
+from tests.support.preparing import prepared, refusal_of
 
 BROKEN = b"\xff\xfe\0\1"
 """A segment shorter than its own length, which the usual decoder passes over."""
@@ -27,7 +27,7 @@ def test_a_broken_jpeg_is_not_searched_for_ever(fill: str, monkeypatch: pytest.M
     def open_none(*_: object) -> None:
         raise AssertionError("a decoder was let loose on it")
 
-    monkeypatch.setattr(decode, "_open", open_none)
+    monkeypatch.setattr(decode, "opened", open_none)
     data = b"\xff\xd8" + BROKEN + FILL[fill] * (MAX_STEPS + 1) + jpeg()[2:]
     assert refusal_of(data) == (
         "human_image is built of more than 50000 pieces, which takes too long to read. Save it anew first."

@@ -9,8 +9,9 @@ import pytest
 
 from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
 from kolors_mcp.images.sources.places import Lines, Places
-from tests.support.images_support import PUBLIC, png, redirect, response
+from tests.support.images_support import png
 from tests.support.images_web import Web, web
+from tests.support.network import PUBLIC, redirect, response
 from tests.support.still_time import idle, turn
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,9 @@ import pytest
 
 from kolors_mcp.images.limits import FETCH_SECONDS
 from kolors_mcp.images.sources.fetch import FetchLimits
-from tests.support.images_support import Server, png, redirect, response
+from tests.support.images_support import png
 from tests.support.images_web import web
+from tests.support.network import Server, redirect, response
 from tests.support.still_time import LONGER_THAN_ANY, idle, turn
 
 pytestmark = pytest.mark.anyio

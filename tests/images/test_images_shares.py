@@ -3,8 +3,9 @@
 import pytest
 
 from kolors_mcp.images.sources.shares import share_of
-from tests.support.images_support import png, redirect, response
+from tests.support.images_support import png
 from tests.support.images_web import web
+from tests.support.network import redirect, response
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,9 @@ import pytest
 
 from kolors_mcp.images.sources import pace
 from kolors_mcp.images.sources.fetch import FetchLimits
-from tests.support.images_support import png, response
+from tests.support.images_support import png
 from tests.support.images_web import Web, web
+from tests.support.network import response
 from tests.support.still_time import idle
 
 pytestmark = pytest.mark.anyio

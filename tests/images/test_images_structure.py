@@ -11,6 +11,7 @@ from kolors_mcp.images.formats.jpeg import count_scans
 from kolors_mcp.images.formats.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
 from kolors_mcp.images.formats.sniff import HEAD, description_of, is_page, kind_of
 from kolors_mcp.images.formats.structure import BrokenError, steps
+from kolors_mcp.images.refusal import RefusalError
 from tests.support.hostile_pictures import (
     FRAME,
     SCAN,
@@ -156,6 +157,8 @@ def test_factors_are_one_to_four_in_each_direction(factor: tuple[int, int]) -> N
     with pytest.raises(BrokenError):
         frame_of(factor, (1, 1))()
     with pytest.raises(BrokenError):
+        frame_of((1, 1), precision=9)()
+    with pytest.raises(RefusalError, match="12-bit"):
         frame_of((1, 1), precision=12)()
 
 
@@ -220,7 +223,7 @@ PAGES = {
     b"<!doctype html>": "a web page",
     b"<!DOCTYPE\n HTML": "a web page",
     b"<!doctypehtml>": None,
-    b"<!doctype svg>": None,
+    b"<!doctype svg>": "an SVG drawing, which cannot be read",
     b"<html": "a web page",
     b" \n<HEAD>": "a web page",
     b"\xef\xbb\xbf<body": "a web page",

@@ -9,8 +9,9 @@ import httpcore
 import pytest
 
 from kolors_mcp.images.sources.fetch import FetchLimits
-from tests.support.images_support import png, redirect, response
+from tests.support.images_support import png
 from tests.support.images_web import Web, web
+from tests.support.network import redirect, response
 from tests.support.still_time import idle, turn
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ import pytest
 
 from kolors_mcp.images import limits
 from kolors_mcp.images.worker.messages import Request
-from tests.images.test_images_memory import zeros
-from tests.images.test_images_worker import WEBP, Place, high_water
+from tests.support.decoding import WEBP, Place, high_water
+from tests.support.hostile_pictures import zeros
 
 pytestmark = [
     pytest.mark.anyio,

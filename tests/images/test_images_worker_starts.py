@@ -14,7 +14,7 @@ from kolors_mcp.images import limits
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.worker.pool import Decoders
 from kolors_mcp.images.worker.process import Process
-from tests.images.test_images_worker import CANNOT, WEBP, Held
+from tests.support.decoding import CANNOT, WEBP, Held
 from tests.support.images_support import b64, encoded, jpeg, opened, quarters
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="starts programs by their #! line")]

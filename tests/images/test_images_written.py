@@ -1,7 +1,5 @@
 """The ways in which people, models and hosts write where a picture is, read as they are meant or told what to give."""
 
-from pathlib import Path
-
 import pytest
 
 from kolors_mcp.images.refusal import RefusalError
@@ -13,11 +11,6 @@ from tests.support.image_tree import Tree
 from tests.support.images_support import png
 
 LINK = "https://cdn.shop.example/a.jpg?b=1&c=2"
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Tree:
-    return Tree(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,42 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from PIL import Image
 
-from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.kling.refusals import MEANINGS
-from kolors_mcp.kling.try_on import MAX_CREATE_SECONDS
 from kolors_mcp.sandbox import faults
-from kolors_mcp.server.request import ANSWER_WITHIN
-from tests.support.gateways import (
-    Breaks,
-    Gateway,
-    end_before_the_answer,
-    end_within_the_body,
-    gateway,
-    no_http_for_an_answer,
-    page_within_the_body,
-    reset_after_the_body,
-    reset_before_the_answer,
-    reset_before_the_body,
-    reset_within_the_answer,
-    reset_within_the_body,
-    sent_twice,
-    stall_before_the_answer,
-    stall_within_the_answer,
-    stall_within_the_body,
-)
 from tests.support.making import jpeg
-from tests.support.still_time import turn, until
-from tests.support.wishing import MINUTE, Said, World, garment
+from tests.support.wishing import MINUTE, World, found_by, naively, naively_each
 
 pytestmark = pytest.mark.anyio
 
@@ -71,53 +44,6 @@ DONE = {
 }
 """The task exists and is billed, and the answer does not say so."""
 REFUSALS = [code for code in MEANINGS if code < 2000]
-
-
-@pytest.fixture
-async def wall(world: World) -> AsyncIterator[Gateway]:
-    async with gateway(world.kling.origin) as made:
-        world.base = made.origin
-        yield made
-
-
-def unmoved(_text: str) -> None:
-    """Hear of the progress: who hears of it can wait as long as it takes."""
-
-
-async def naively(world: World, on_progress: Callable[[str], None] | None = None) -> list[Said]:
-    """Create, create again three times because the answer was odd, restart, and create once more."""
-    [said] = (await naively_each(world, ["the wish"], lambda _name: None, on_progress, times=4)).values()
-    return said
-
-
-async def naively_each(
-    world: World,
-    names: Iterable[str],
-    arm: Callable[[str], None],
-    on_progress: Callable[[str], None] | None = None,
-    *,
-    times: int = 2,
-) -> dict[str, list[Said]]:
-    """Do so with a wish of its own for each name; `arm` is called before each of them is made.
-
-    Of many wishes each is made twice before the restart: what a third and a fourth time come to, one shows for all.
-    """
-    colours = {name: f"#{number * 9 % 256:02x}2244" if number else "crimson" for number, name in enumerate(names)}
-    said: dict[str, list[Said]] = {}
-    async with world.server(on_progress) as assistant:
-        for name, colour in colours.items():
-            arm(name)
-            said[name] = [await assistant.create(colour) for _ in range(times)]
-    async with world.server() as assistant:
-        for name, colour in colours.items():
-            said[name].append(await assistant.create(colour))
-    return said
-
-
-async def found_by(world: World, reference: str) -> Said:
-    """What a later process finds by the reference alone."""
-    async with world.server() as assistant:
-        return await assistant.get(reference)
 
 
 # --- nothing was created
@@ -209,89 +135,7 @@ async def test_a_paid_task_is_found_at_once_however_its_answer_was_lost(world: W
     assert (await found_by(world, last.request.external_task_id or "")).try_on.task_id == last.id
 
 
-LATE = {
-    "answers without task_info": {"shows_external_ids": False},
-    "a list that lags": {"list_lag_seconds": 3600.0},
-    "a list without references": {"list_shows_external_ids": False},
-    "a list that lags, and a not-found that is not true": {"list_lag_seconds": 30.0, "not_found_reads": 30},
-    "a not-found that is not true, as an odd task": {"not_found_reads": 30, "unknown_task_code": None},
-    "a list without references, and a not-found": {"list_shows_external_ids": False, "not_found_reads": 30},
-    "ids that are numbers": {"task_ids_as_numbers": True},
-}
-
-
-@pytest.mark.parametrize("rules", LATE.values(), ids=LATE)
-async def test_a_paid_task_that_kling_hides_for_a_while_is_found_as_soon_as_it_shows(
-    world: World, rules: dict[str, Any]
-) -> None:
-    # The upstream at which a second create would cost the most.
-    world.kling.rules = replace(world.kling.rules, external_ids="make_second", **rules)
-    world.kling.faults.next_create(faults.Disconnect("after_acceptance"))
-    said = await naively(world)
-    [task] = world.kling.tasks.all
-    for one in said:
-        assert one.in_doubt or one.try_on.task_id == task.id
-        assert one.is_error or one.try_on.status != "failed"
-    task.denied_reads = 0
-    world.time.now += MINUTE
-    reference = task.request.external_task_id or ""
-    async with world.server() as assistant:
-        assert (await assistant.get(reference)).try_on.task_id == task.id
-        repeated = (await assistant.create()).try_on
-        assert (repeated.task_id, repeated.reused) == (task.id, True)
-
-
-async def test_a_later_list_finds_what_was_in_doubt_and_says_its_reference(world: World) -> None:
-    world.kling.rules.not_found_reads = 1000
-    world.kling.rules.list_lag_seconds = 30
-    world.kling.faults.next_create(faults.Raw(504, accepted=True))
-    async with world.server() as assistant:
-        doubt = await assistant.create()
-        assert doubt.in_doubt
-        world.time.now += MINUTE
-        [row] = (await assistant.list()).page.try_ons
-        assert row.reference == doubt.reference
-        assert row.task_id == world.kling.tasks.all[0].id
-        # Written down: reads by reference are denied still, and it is found all the same.
-        world.kling.tasks.all[0].denied_reads = 0
-        assert (await assistant.get(doubt.reference)).try_on.task_id == row.task_id
-
-
-async def test_a_task_that_never_turns_up_again_is_not_asked_for_in_vain_on_every_call(world: World) -> None:
-    world.kling.faults.next_create(faults.Disconnect())
-    async with world.server() as assistant:
-        assert (await assistant.create()).in_doubt
-        asked = len(world.kling.requests)
-        for _ in range(10):
-            await assistant.list()
-        assert len(world.kling.requests) - asked <= 12
-
-
-# --- upstreams that know no external ids
-
-
-@pytest.mark.parametrize("external_ids", ["unknown", "ignore"])
-async def test_where_kling_knows_no_references_a_lost_answer_is_a_doubt_that_the_list_resolves(
-    world: World, external_ids: Any
-) -> None:
-    world.kling.rules.external_ids = external_ids
-    async with world.server() as assistant:
-        if external_ids == "unknown":
-            assert "can be repeated now" in (await assistant.create("navy")).text
-        plain = (await assistant.create("navy")).try_on
-        assert plain.reference is not None
-        assert (await assistant.get(plain.reference)).try_on.task_id == plain.task_id, "the ledger knows it"
-        world.kling.faults.next_create(faults.Disconnect("after_acceptance"))
-        said = [await assistant.create() for _ in range(4)]
-    async with world.server() as assistant:
-        said.append(await assistant.create())
-        assert all(one.in_doubt and "list_try_ons" in one.text for one in said), said
-        assert len({one.reference for one in said}) == 1
-        if external_ids == "unknown":
-            assert "only list_try_ons can show it" in said[0].text
-        rows = (await assistant.list()).page.try_ons
-        assert {row.task_id for row in rows} == {task.id for task in world.kling.tasks.all}
-    assert world.kling.tasks_created == 2
+# --- a reference that Kling has already
 
 
 async def test_a_reference_that_kling_has_already_is_looked_for_and_never_left_out(world: World) -> None:
@@ -315,124 +159,6 @@ async def test_any_word_for_taken_is_a_doubt_and_no_reason_to_send_again(world: 
     said = await naively(world)
     assert all(one.in_doubt for one in said)
     assert world.posts == 1
-
-
-# --- on raw sockets
-
-
-BEFORE = (reset_before_the_body, reset_within_the_body, end_within_the_body, page_within_the_body)
-AFTER = (
-    reset_before_the_answer,
-    end_before_the_answer,
-    reset_within_the_answer,
-    stall_before_the_answer,
-    stall_within_the_answer,
-    no_http_for_an_answer,
-)
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture that the buffers of the gateway's sockets do not hold, by a factor of five."""
-    path = tmp_path_factory.mktemp("large") / "person.png"
-    Image.effect_noise((1500, 1000), 120).save(path, compress_level=0)
-    return path
-
-
-@pytest.mark.parametrize("fault", [*BEFORE, stall_within_the_body], ids=lambda fault: fault.__name__)
-async def test_a_create_that_breaks_before_its_last_byte_has_created_nothing(
-    world: World, wall: Gateway, large: Path, fault: Breaks
-) -> None:
-    wall.faults.extend([fault] * 3)
-    pictures = {"human_image": str(large), "cloth_image": garment("navy")}
-    async with world.server(unmoved, image_dirs=(large.parent,)) as assistant:
-        first = await assistant.call("create_try_on", **pictures)
-        assert first.nothing_created, first
-        # What cannot be there may be sent again; whether the page is read before the hang-up is a matter of luck.
-        assert wall.creates == 3 or fault is page_within_the_body
-        wall.faults.clear()
-        assert not (await assistant.call("create_try_on", **pictures)).try_on.reused
-    assert world.kling.tasks_created == 1
-
-
-async def test_a_create_that_breaks_once_within_its_body_is_sent_again_and_paid_once(
-    world: World, wall: Gateway, large: Path
-) -> None:
-    wall.faults.append(reset_within_the_body)
-    async with world.server(image_dirs=(large.parent,)) as assistant:
-        said = await assistant.call("create_try_on", human_image=str(large), cloth_image=garment("navy"))
-    assert said.try_on.status == "submitted"
-    assert (wall.creates, world.kling.tasks_created) == (2, 1)
-
-
-@pytest.mark.parametrize("fault", AFTER, ids=lambda fault: fault.__name__)
-async def test_a_create_that_breaks_after_its_last_byte_is_found(world: World, wall: Gateway, fault: Breaks) -> None:
-    wall.faults.append(fault)
-    said = await naively(world, unmoved)
-    [task] = world.kling.tasks.all
-    assert {one.try_on.task_id for one in said} == {task.id}
-    assert wall.creates == 1
-
-
-async def test_a_reset_right_after_the_last_byte_is_a_doubt(world: World, wall: Gateway) -> None:
-    wall.faults.append(reset_after_the_body)
-    said = await naively(world)
-    assert all(one.in_doubt for one in said)
-    assert wall.creates == 1
-
-
-async def test_a_slow_first_byte_is_waited_for(world: World) -> None:
-    world.kling.faults.next_create(faults.Slow(30, when="after_acceptance"))
-    async with world.server() as assistant, AsyncExitStack() as stack:
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        creating = group.create_task(assistant.create())
-        await asyncio.to_thread(world.kling.clock.wait_for_sleepers)
-        world.kling.clock.advance(30)
-    assert creating.result().try_on.task_id == world.kling.tasks.all[0].id
-    assert world.posts == 1
-
-
-@pytest.mark.parametrize("external_ids", ["refuse", "return_first"])
-async def test_a_proxy_that_sends_the_create_twice_costs_nothing_where_references_are_unique(
-    world: World, wall: Gateway, external_ids: Any
-) -> None:
-    world.kling.rules.external_ids = external_ids
-    wall.faults.append(sent_twice)
-    said = await naively(world)
-    assert {one.try_on.task_id for one in said} == {task.id for task in world.kling.tasks.all}
-    assert (wall.creates, world.kling.tasks_created) == (1, 1)
-
-
-async def test_a_caller_who_has_no_more_time_is_told_the_reference_and_the_outcome_is_not_lost(
-    world: World, wall: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kolors_mcp.jobs.sending.LAST_SENDS_SECONDS", 0)
-    waiting, outcome = 0, Sending.outcome
-
-    async def counted(*arguments: Any, **more: Any) -> Any:
-        nonlocal waiting
-        waiting += 1
-        return await outcome(*arguments, **more)
-
-    monkeypatch.setattr(Sending, "outcome", counted)
-    wall.faults.append(stall_before_the_answer)
-    wall.patience = ANSWER_WITHIN
-    assert ANSWER_WITHIN < MAX_CREATE_SECONDS / 3
-    async with world.server() as assistant:
-        said = await assistant.create()
-        assert said.in_doubt
-        assert "still being sent" in said.text
-        async with asyncio.TaskGroup() as group:
-            asking = [group.create_task(assistant.create()), group.create_task(assistant.get(said.reference))]
-            await until(lambda: waiting == 3)
-            world.time.now += ANSWER_WITHIN
-            turn(ANSWER_WITHIN)
-        assert asking[0].result().reference == said.reference
-        assert asking[1].result().in_doubt
-    # The server that sent it is gone, with its last seconds; the next one finds the task.
-    found = await found_by(world, said.reference)
-    assert found.try_on.task_id == world.kling.tasks.all[0].id
-    assert wall.creates == 1
 
 
 def test_the_table_has_every_code_of_the_vendors() -> None:

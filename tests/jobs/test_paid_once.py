@@ -1,22 +1,18 @@
-"""One wish is paid at most once: repeats, rushes, restarts, limits, busy accounts, and a ledger that will not open."""
+"""One wish is paid at most once: repeats, rushes, restarts, limits and busy accounts."""
 
 import sqlite3
 from contextlib import closing
-from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
 
-from kolors_mcp.errors import LedgerError, PictureRefusedError
+from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
-from kolors_mcp.ledger.job import NewJob
-from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SeenRequest
-from kolors_mcp.server.request import ANSWER_WITHIN
 from tests.support.making import BytesPicture, jpeg
-from tests.support.still_time import turn, until
+from tests.support.still_time import until
 from tests.support.wishing import MINUTE, Said, World
 
 pytestmark = pytest.mark.anyio
@@ -214,38 +210,6 @@ async def test_the_daily_limit_counts_accepted_and_doubtful_creates_and_nothing_
     assert world.kling.tasks_created == 3
 
 
-async def test_without_a_ledger_nothing_is_created_and_everything_can_be_looked_at(world: World) -> None:
-    async with world.server() as assistant:
-        made = (await assistant.create()).try_on
-    (world.folder / "a file").write_text("no folder")
-    async with world.server(ledger=f"sqlite:///{world.folder / 'a file' / 'ledger'}") as assistant:
-        for _ in range(2):
-            said = await assistant.create("navy")
-            assert said.nothing_created
-            assert "ledger" in said.text
-            assert "cannot be opened" in said.text
-        assert (await assistant.get(made.task_id)).try_on.task_id == made.task_id
-        assert (await assistant.get(made.reference or "")).try_on.task_id == made.task_id
-        assert [row.task_id for row in (await assistant.list()).page.try_ons] == [made.task_id]
-    assert world.posts == 1
-
-
-async def test_a_ledger_that_fails_after_the_payment_does_not_hide_the_task(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def broken(*_: object) -> None:
-        raise LedgerError("The ledger is full.")
-
-    async with world.server() as assistant:
-        with monkeypatch.context() as patch:
-            patch.setattr(Ledger, "created", broken)
-            made = (await assistant.create()).try_on
-        assert made.reference is not None
-        again = (await assistant.create()).try_on
-        assert (again.task_id, again.reused) == (made.task_id, True)
-    assert world.posts == 1
-
-
 async def test_a_doubt_of_any_age_keeps_the_wish_from_being_paid_again_unless_as_a_new_render(
     world: World,
 ) -> None:
@@ -265,51 +229,6 @@ async def test_a_doubt_of_any_age_keeps_the_wish_from_being_paid_again_unless_as
     async with world.server() as assistant:
         assert (await assistant.create()).try_on.task_id == fresh.task_id
     assert world.kling.tasks_created == 1
-
-
-async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_and_blocks_nobody(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written, go_on, taken_back = anyio.Event(), anyio.Event(), anyio.Event()
-    reserve, refused = Ledger.reserve, Ledger.refused
-
-    async def slowly(self: Ledger, new: NewJob, *, daily_limit: int | None = None) -> Any:
-        made = await reserve(self, new, daily_limit=daily_limit)
-        written.set()
-        await go_on.wait()
-        return made
-
-    async def noted(self: Ledger, reference: str, code: int | None = None) -> None:
-        await refused(self, reference, code)
-        taken_back.set()
-
-    monkeypatch.setattr(Ledger, "refused", noted)
-    async with world.server() as assistant:
-        with monkeypatch.context() as patch:
-            patch.setattr(Ledger, "reserve", slowly)
-            async with anyio.create_task_group() as group:
-                group.start_soon(assistant.create)
-                await written.wait()
-                group.cancel_scope.cancel()
-        go_on.set()
-        await taken_back.wait()
-        assert not (await assistant.create()).try_on.reused
-    assert world.posts == 1
-
-
-async def test_a_ledger_that_hangs_is_a_refusal_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(_self: Ledger, _new: NewJob, **_more: Any) -> Any:
-        turn(ANSWER_WITHIN)
-        await anyio.sleep_forever()
-
-    for bound in ("LAST_SENDS_SECONDS", "MAX_CLOSE_SECONDS"):
-        monkeypatch.setattr(f"kolors_mcp.jobs.sending.{bound}", 0.0)
-    monkeypatch.setattr(Ledger, "reserve", never)
-    async with world.server() as assistant:
-        said = await assistant.create()
-        assert said.nothing_created
-        assert "ledger of paid try-ons did not answer in time" in said.text
-    assert world.posts == 0
 
 
 async def test_every_picture_that_was_opened_is_closed_whatever_becomes_of_the_wish(

@@ -33,17 +33,21 @@ UNTRIED_AGAIN = Clock(jitter=lambda: 1e6)
 
 UNUSABLE = {
     "HTTPS_PROXY": [
-        f"socks5://user:{HIDDEN}@127.0.0.1:1",
+        f"socks5://{'u' * 256}:{HIDDEN}@127.0.0.1:1",
         f"foo://{HIDDEN}",
+        f"http://127.0.0.1:1/{HIDDEN}.pac",
+        f"http://user:{HIDDEN}#1@127.0.0.1:1",
+        f"http://user:{HIDDEN}@127.1:1",
+        f"http://user name:{HIDDEN}@127.0.0.1:1",
         "://",
         f"http://{HIDDEN}:port",
         f"http://user:{HIDDEN}@127.0.0.1:99999",
         f"http://{HIDDEN}\x7f:1",
     ],
     "https_proxy": [f"socks4://{HIDDEN}"],
-    "ALL_PROXY": [f"socks5h://{HIDDEN}:1", f"{HIDDEN}:99999", f"{HIDDEN}:1:2"],
-    "HTTP_PROXY": [f"socks://{HIDDEN}"],
-    "NO_PROXY": [f"{HIDDEN}:port", f"localhost, {HIDDEN}:1:2"],
+    "ALL_PROXY": [f"socks4a://{HIDDEN}:1", f"{HIDDEN}:0", f"{HIDDEN}:99999", f"{HIDDEN}:1:2"],
+    "HTTP_PROXY": [f"socks6://{HIDDEN}"],
+    "NO_PROXY": [f"{HIDDEN}:port", f"localhost, {HIDDEN}:1:2", f"10.0.0.0/33,{HIDDEN}"],
     "SSL_CERT_FILE": [f"/nowhere/{HIDDEN}", __file__, str(Path(__file__).parent)],
     "SSL_CERT_DIR": [f"/nowhere/{HIDDEN}", __file__],
     "SSLKEYLOGFILE": [f"/nowhere/{HIDDEN}"],
@@ -122,7 +126,8 @@ def test_the_doctor_prints_a_failure_with_the_variable_and_goes_on(
     assert kolors_mcp(["doctor"]) == 1
     shown = capsys.readouterr()
     [line] = [line for line in shown.out.splitlines() if line.startswith("FAIL")]
-    assert line.startswith(f"FAIL  network           {name} ")
+    check = "certificates" if name.startswith("SSL_") else "network" if name == "SSLKEYLOGFILE" else "proxy"
+    assert line.startswith(f"FAIL  {check:<16}  {name} ")
     assert is_refusal(line, name)
     assert "\nok    ledger " in shown.out
     assert shown.err == ""
@@ -135,7 +140,27 @@ def test_the_doctor_prints_a_failure_with_the_variable_and_goes_on(
     [
         ("HTTPS_PROXY", f"http://user:{HIDDEN}@127.0.0.1:1"),
         ("ALL_PROXY", "127.0.0.1:1"),
-        ("NO_PROXY", "localhost, .example.com, 10.0.0.0/8, ::1"),
+        ("all_proxy", f"socks5://user:{HIDDEN}@127.0.0.1:1"),
+        ("ALL_PROXY", "socks://127.0.0.1:1/"),
+        ("https_proxy", "https://[::1]:1"),
+    ],
+)
+async def test_a_proxy_that_nobody_listens_at_is_told_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    async with assistant_of(UNREACHED) as assistant:
+        said_of = await assistant.create()
+    assert said_of.nothing_created, said_of.text
+    assert f"cannot be reached (the proxy of {name} cannot be reached)" in said_of.text
+    assert is_refusal(said_of.text, name), said_of.text
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NO_PROXY", "localhost, .example.com, 10.0.0.0/8, ::1, <local>, 192.168., 10.*, *.corp.example:8080"),
         ("SSL_CERT_DIR", str(Path(__file__).parent)),
     ],
 )

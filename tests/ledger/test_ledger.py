@@ -8,9 +8,9 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from kolors_mcp.errors import DailyLimitError, LedgerError
+from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.job import Job, Reservation
-from tests.support.asking import DAY, HOUR, MINUTE, NOON, Asking, Hand, opened
+from tests.support.asking import HOUR, NOON, Asking, Hand, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -47,132 +47,6 @@ async def test_a_created_task_is_known_by_both_its_names(asking: Asking) -> None
     assert job == await asking.job(reference)
     assert (job.state, job.task_id, job.status) == ("created", "8812", "submitted")
     assert (job.created_at, job.updated_at) == (NOON, NOON + 3)
-
-
-@pytest.mark.parametrize("status", [None, "submitted", "processing"])
-async def test_the_same_wish_joins_one_that_runs_however_old_and_a_finished_one_for_ten_minutes(
-    asking: Asking, status: str | None
-) -> None:
-    first = await asking.reserved()
-    assert await asking.joined() == first
-    await asking.ledger.created(first, "8812", status)
-    asking.hand.now += 5 * HOUR
-    assert await asking.joined() == first
-    await asking.ledger.seen("8812", "succeed")
-    asking.hand.now += 10 * MINUTE - 1
-    assert await asking.joined() == first
-    asking.hand.now += 1
-    assert await asking.reserved() != first
-
-
-@pytest.mark.parametrize(
-    ("finished_at", "expected"),
-    [(None, NOON + HOUR), (NOON + MINUTE, NOON + MINUTE), (NOON - DAY, NOON), (NOON + 9 * DAY, NOON + HOUR)],
-)
-async def test_a_wish_has_ended_when_kling_says_so_but_not_before_it_began_nor_in_the_future(
-    asking: Asking, finished_at: float | None, expected: float
-) -> None:
-    first, second = await asking.reserved(), await asking.reserved(fingerprint="f-2")
-    await asking.ledger.created(first, "8812", "submitted")
-    asking.hand.now += HOUR
-    await asking.ledger.seen("8812", "succeed", None, finished_at)
-    await asking.ledger.created(second, "8813", "failed", None, finished_at)
-    assert [(await asking.job(name)).final_at for name in (first, second)] == [expected] * 2
-
-
-@pytest.mark.parametrize(
-    "other", [{"user": "another"}, {"fingerprint": "f-2"}, {"model_name": "kolors-virtual-try-on-v1"}]
-)
-async def test_another_wish_does_not_join(asking: Asking, other: dict[str, str]) -> None:
-    first = await asking.reserved()
-    second = await asking.reserved(**other)
-    assert (await asking.joined(), await asking.joined(**other)) == (first, second)
-
-
-async def test_a_wish_that_was_refused_or_failed_may_be_made_again(asking: Asking) -> None:
-    first = await asking.reserved()
-    await asking.ledger.refused(first, 1303)
-    second = await asking.reserved()
-    await asking.ledger.created(second, "8812", "processing")
-    await asking.ledger.seen("8812", "failed")
-    third = await asking.reserved()
-    assert len({first, second, third}) == 3
-    assert (await asking.job(first)).code == 1303
-
-
-async def test_a_fresh_wish_joins_no_other_and_is_the_one_that_is_joined_from_then_on(asking: Asking) -> None:
-    first = await asking.reserved()
-    second = await asking.reserved(fresh=True)
-    assert first != second
-    assert await asking.joined() == second
-
-
-async def test_a_fresh_wish_that_is_repeated_joins_its_first_while_that_is_open_or_younger_than_a_minute(
-    asking: Asking,
-) -> None:
-    first = await asking.reserved(fresh=True)
-    asking.hand.now += MINUTE
-    await asking.ledger.renew([first])
-    assert await asking.joined(fresh=True) == first
-    assert await asking.ledger.mark_posting(first, 1)
-    asking.hand.now += DAY
-    await asking.ledger.unconfirmed(first)
-    assert await asking.joined(fresh=True) == first
-    await asking.ledger.created(first, "8812", "submitted")
-    assert await asking.reserved(fresh=True) != first
-
-
-async def test_a_fresh_wish_is_a_minute_old_a_minute_after_it_left(asking: Asking) -> None:
-    first = await asking.reserved(fresh=True)
-    asking.hand.now += 5 * MINUTE
-    assert await asking.ledger.mark_posting(first, 1)
-    await asking.ledger.created(first, "8812", "succeed")
-    asking.hand.now += MINUTE - 1
-    assert await asking.joined(fresh=True) == first
-    await asking.ledger.seen("8812", "succeed")
-    asking.hand.now += 1
-    second = await asking.reserved(fresh=True)
-    await asking.ledger.created(second, "8813", "failed")
-    assert await asking.reserved(fresh=True) not in (first, second)
-
-
-async def test_a_doubt_keeps_the_wish_from_being_sent_again_however_old_it_is(asking: Asking) -> None:
-    first = await asking.reserved()
-    await asking.ledger.unconfirmed(first)
-    asking.hand.now += 34 * DAY
-    assert await asking.joined() == first
-    await asking.ledger.refused(first)
-    assert await asking.reserved() != first
-
-
-async def test_the_daily_limit_counts_what_may_have_cost_money(asking: Asking) -> None:
-    sending, created, doubtful, refused = [await asking.reserved(fingerprint=f"f-{n}", daily_limit=4) for n in range(4)]
-    await asking.ledger.created(created, "8812", "failed")
-    await asking.ledger.unconfirmed(doubtful)
-    with pytest.raises(DailyLimitError) as reached:
-        await asking.wish(fingerprint="f-4", daily_limit=4)
-    assert str(reached.value) == (
-        "Today's limit of 4 paid try-ons is reached (KOLORS_DAILY_LIMIT). No task was created. "
-        "It resets at 2025-10-11T00:00:00Z; create again after that."
-    )
-    assert (reached.value.limit, reached.value.resets_at) == (4, "2025-10-11T00:00:00Z")
-
-    await asking.ledger.refused(refused, 1102)
-    await asking.reserved(fingerprint="f-4", daily_limit=4)
-    assert await asking.joined(fingerprint="f-0", daily_limit=4) == sending
-    with pytest.raises(DailyLimitError):
-        await asking.wish(fingerprint="f-0", fresh=True, daily_limit=4)
-    await asking.reserved(user="another", daily_limit=4)
-    assert len(await asking.ledger.recent("local", 100)) == 5
-
-
-async def test_the_daily_limit_resets_at_midnight_utc(asking: Asking) -> None:
-    asking.hand.now = NOON + 12 * HOUR - 0.001
-    await asking.reserved(fingerprint="f-1", daily_limit=1)
-    with pytest.raises(DailyLimitError):
-        await asking.wish(fingerprint="f-2", daily_limit=1)
-    asking.hand.now += 0.001
-    await asking.reserved(fingerprint="f-2", daily_limit=1)
 
 
 async def test_nothing_takes_a_created_task_back(asking: Asking) -> None:
@@ -306,39 +180,6 @@ async def test_the_latest_entries_come_first_even_when_the_clock_was_set_back(as
     third = await asking.reserved(fingerprint="f-3")
     assert [job.reference for job in await asking.ledger.recent("local", 2)] == [third, second]
     assert await asking.joined(fingerprint="f-1") == first
-
-
-async def test_rows_are_removed_after_35_days(asking: Asking) -> None:
-    await asking.reserved(fingerprint="f-1")
-    asking.hand.now += 1
-    second = await asking.reserved(fingerprint="f-2")
-    asking.hand.now = NOON + 35 * DAY + 1
-    assert await asking.ledger.prune() == 1
-    assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
-
-
-async def test_a_ledger_that_stays_open_for_weeks_prunes_itself(asking: Asking) -> None:
-    await asking.reserved(fingerprint="f-1")
-    asking.hand.now += 36 * DAY
-    second = await asking.reserved(fingerprint="f-2")
-    await asking.pruned()
-    assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
-
-
-@pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
-async def test_opening_prunes_at_most_once_a_day(url: str) -> None:
-    hand = Hand()
-    async with opened(url, hand) as asking:
-        await asking.reserved(fingerprint="f-1")
-        hand.now += 1000
-        await asking.reserved(fingerprint="f-2")
-    left: list[int] = []
-    for now in (NOON + 35 * DAY + 1, NOON + 35 * DAY + 1001, NOON + 36 * DAY + 1):
-        hand.now = now
-        async with opened(url, hand) as asking:
-            await asking.pruned()
-            left.append(len(await asking.ledger.recent("local", 9)))
-    assert left == [1, 1, 0]
 
 
 @pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)

@@ -1,60 +1,25 @@
 """What can be wrong with the place of a ledger: each is an error in plain words, and none of them spoils anything."""
 
-import re
 import sqlite3
 import stat
 import subprocess
 import sys
 import traceback
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
 from kolors_mcp.cli.state_folder import default_url, state_folder
-from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger import database
 from kolors_mcp.ledger.job import NewJob
-from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.schema import NEWEST, VERSION, facts_of, prepare
 from kolors_mcp.ledger.upgrades import UPGRADES
-from tests.support.ledger_deeds import account
-from tests.support.postgres import Postgres
+from tests.support.ledger_places import PATIENCE, opened, refusal, wish
 
 pytestmark = pytest.mark.anyio
-
-CLOCK = Clock()
-PATIENCE = 0.05
-"""Seconds; what is locked in these tests stays locked."""
-
-
-@asynccontextmanager
-async def opened(url: str, patience: float = PATIENCE) -> AsyncGenerator[Ledger]:
-    ledger = await Ledger.open(url, clock=CLOCK, account=account, patience=patience)
-    try:
-        yield ledger
-    finally:
-        await ledger.aclose()
-
-
-async def wish(ledger: Ledger, reference: str = "k-1") -> None:
-    await ledger.reserve(NewJob(reference, "local", reference, None, ("a.jpg", "b.jpg")))
-
-
-async def refusal(url: str) -> str:
-    """What somebody is told who opens this; whatever password is in the URL is in no part of it."""
-    with pytest.raises(LedgerError) as refused:
-        async with opened(url):
-            pass
-    for secret in re.findall(r"://[^:/]*:([^@]+)@", url):
-        assert secret not in "".join(traceback.format_exception(refused.value))
-        assert secret not in repr(refused.value)
-    return str(refused.value)
 
 
 def written(file: Path, data: bytes) -> None:
@@ -279,63 +244,6 @@ async def test_a_url_of_another_kind_is_refused_without_showing_it(url: str, wor
     said = await refusal(url)
     assert words in said
     assert "KOLORS_LEDGER takes sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE." in said
-
-
-async def test_a_missing_driver_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    assert 'Install "kolors-mcp[postgres]"' in await refusal("postgresql://me:hush@shop.example/ledger")
-
-
-async def test_a_server_that_is_not_there_is_reported_with_its_name(tmp_path: Path) -> None:
-    said = await refusal(f"postgres://me:hush@/ledger?host={tmp_path}")
-    assert said.startswith(f'The ledger "{tmp_path}/ledger" cannot be reached ("')
-    assert "No such file or directory" in said
-    assert said.endswith(
-        "Check that the server runs and that KOLORS_LEDGER names it, its database, user and password rightly."
-    )
-
-
-async def test_a_server_that_refuses_says_why(postgres_server: Postgres) -> None:
-    refused = await refusal(postgres_server.url(password="hush-hush"))
-    missing = await refusal(postgres_server.url(database="nowhere"))
-    postgres_server.do("CREATE ROLE guest LOGIN PASSWORD 'hush-hush'")
-    forbidden = await refusal(postgres_server.url(user="guest", password="hush-hush"))
-    assert "password authentication failed for user 'postgres'" in refused
-    assert "database 'nowhere' does not exist" in missing
-    assert "may not be written by this program (SQLSTATE 42501)" in forbidden
-
-
-async def test_a_lock_that_another_session_holds_is_waited_for_and_then_reported(postgres_url: str) -> None:
-    async with opened(postgres_url) as ledger:
-        await wish(ledger)
-        holder = psycopg.connect(postgres_url)
-        holder.execute("LOCK TABLE kolors_try_ons")
-        with pytest.raises(LedgerError, match=r"is locked: another program .* \(SQLSTATE 55P03\)"):
-            await wish(ledger, "k-2")
-        holder.close()
-        await wish(ledger, "k-2")
-
-
-async def test_a_connection_that_was_cut_while_idle_is_replaced(postgres_server: Postgres, postgres_url: str) -> None:
-    async with opened(postgres_url, patience=10.0) as ledger:
-        await wish(ledger)
-        session = await ledger.database.read(lambda connection: connection.scalar(text("SELECT pg_backend_pid()")))
-        postgres_server.do(f"SELECT pg_terminate_backend({session}, 10000)")
-        await wish(ledger, "k-2")
-        assert len(await ledger.recent("local", 9)) == 2
-
-
-async def test_a_connection_that_is_cut_in_the_middle_is_reported(postgres_server: Postgres, postgres_url: str) -> None:
-    async with opened(postgres_url, patience=10.0) as ledger:
-
-        def cut(connection: Connection) -> None:
-            session = connection.scalar(text("SELECT pg_backend_pid()"))
-            postgres_server.do(f"SELECT pg_terminate_backend({session}, 10000)")
-            connection.execute(text("SELECT 1"))
-
-        with pytest.raises(LedgerError, match=r"was cut off by its server \(SQLSTATE 57P01\)\. Try again"):
-            await ledger.database.write(cut)
-        await wish(ledger)
 
 
 @pytest.mark.parametrize(

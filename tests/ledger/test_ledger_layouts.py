@@ -13,13 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.schema import METADATA, NEWEST, VERSION, note
-from tests.ledger.test_ledger_processes import at_once
-from tests.support.asking import NOON, Asking, Hand, opened
+from tests.support.asking import LEDGERS, NOON, Asking, Hand, opened
+from tests.support.ledger_processes import at_once
 
 pytestmark = pytest.mark.anyio
 
-LEDGERS = Path(__file__).parent / "layouts"
-"""Real ones, written by the version that had the layout."""
 LAST_WRITE = NOON + 365
 
 

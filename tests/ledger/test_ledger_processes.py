@@ -1,14 +1,9 @@
 """One ledger under several processes, and under one that is killed."""
 
-import json
 import signal
 import sqlite3
-import subprocess
 from collections import Counter
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
@@ -16,9 +11,8 @@ import pytest
 from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.ledger import Ledger
-from tests.support import ledger_deeds
-from tests.support.commands import python
 from tests.support.ledger_deeds import WISHES, account, wish
+from tests.support.ledger_processes import at_once, begin, line_of, process
 
 LIMIT = 10
 OPENINGS = 8
@@ -29,40 +23,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "file":
         return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     return request.getfixturevalue("postgres_url")
-
-
-@contextmanager
-def process(deed: str, *arguments: str) -> Generator["subprocess.Popen[str]"]:
-    """A process that is ready to do one of the deeds and waits for a line to begin."""
-    command = [python(), ledger_deeds.__file__, deed, *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
-        try:
-            yield started
-        finally:
-            started.kill()
-
-
-def at_once(deed: str, *lists: Sequence[str]) -> list[Any]:
-    """Let one process for each list of arguments do the same at the same time; return what each of them found."""
-    with ExitStack() as stack:
-        running = [stack.enter_context(process(deed, *arguments)) for arguments in lists]
-        assert [line_of(one) for one in running] == ["ready"] * len(lists)
-        for one in running:
-            begin(one)
-        answers = [json.loads(line_of(one)) for one in running]
-        assert [one.wait() for one in running] == [0] * len(lists)
-    return answers
-
-
-def begin(one: "subprocess.Popen[str]") -> None:
-    assert one.stdin is not None
-    one.stdin.write("begin\n")
-    one.stdin.flush()
-
-
-def line_of(one: "subprocess.Popen[str]") -> str:
-    assert one.stdout is not None
-    return one.stdout.readline().strip()
 
 
 def jobs(url: str) -> list[Job]:

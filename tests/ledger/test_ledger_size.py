@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from kolors_mcp.ledger import database, pruning
-from tests.ledger.test_ledger_layouts import LEDGERS
-from tests.support.asking import DAY, Asking, Hand, opened
+from tests.support.asking import DAY, LEDGERS, NOON, Asking, Hand, opened
 
 FEW = ("find", "find many", "saved", "doubts", "take looks")
 """What sorts the few rows that it has found."""
@@ -186,3 +185,36 @@ async def test_a_file_of_an_older_version_that_is_in_use_is_opened_all_the_same(
     async with opened(f"sqlite:///{file}", Hand()) as asking:
         await asking.reserved()
     other.close()
+
+
+async def test_rows_are_removed_after_35_days(asking: Asking) -> None:
+    await asking.reserved(fingerprint="f-1")
+    asking.hand.now += 1
+    second = await asking.reserved(fingerprint="f-2")
+    asking.hand.now = NOON + 35 * DAY + 1
+    assert await asking.ledger.prune() == 1
+    assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
+
+
+async def test_a_ledger_that_stays_open_for_weeks_prunes_itself(asking: Asking) -> None:
+    await asking.reserved(fingerprint="f-1")
+    asking.hand.now += 36 * DAY
+    second = await asking.reserved(fingerprint="f-2")
+    await asking.pruned()
+    assert [job.reference for job in await asking.ledger.recent("local", 9)] == [second]
+
+
+@pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
+async def test_opening_prunes_at_most_once_a_day(url: str) -> None:
+    hand = Hand()
+    async with opened(url, hand) as asking:
+        await asking.reserved(fingerprint="f-1")
+        hand.now += 1000
+        await asking.reserved(fingerprint="f-2")
+    left: list[int] = []
+    for now in (NOON + 35 * DAY + 1, NOON + 35 * DAY + 1001, NOON + 36 * DAY + 1):
+        hand.now = now
+        async with opened(url, hand) as asking:
+            await asking.pruned()
+            left.append(len(await asking.ledger.recent("local", 9)))
+    assert left == [1, 1, 0]

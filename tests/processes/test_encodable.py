@@ -114,10 +114,6 @@ class Host:
                 return answer
 
 
-def text_of(answer: dict[str, Any]) -> str:
-    return "".join(part.get("text", "") for part in answer["result"]["content"])
-
-
 def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_in_file_names(
     fast_kling: SandboxKling, tmp_path: Path
 ) -> None:
@@ -166,7 +162,7 @@ def test_the_process_outlives_halves_of_characters_from_the_host_from_kling_and_
                 assert missing["result"]["isError"]
 
             innocent = host.ask(call("create_try_on", human_image=PICTURE, cloth_image=GARMENT, wait_seconds=30))
-            assert innocent["result"]["structuredContent"]["status"] == "succeed", text_of(innocent)
+            assert innocent["result"]["structuredContent"]["status"] == "succeed", innocent["result"]
             if names_are_bytes:
                 assert "/kept \ufffd/" in innocent["result"]["structuredContent"]["images"][0]["saved_to"]
             assert process.stdin is not None

@@ -14,7 +14,7 @@ from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.commands import HANG_SECONDS
 from tests.support.making import jpeg
-from tests.support.over_stdio import HELLO, by_hand, environment, hear, say
+from tests.support.over_stdio import HELLO, by_hand, hear, say, server_environment
 
 HOUR = 3600
 
@@ -44,7 +44,7 @@ def test_a_ledger_that_never_answers_does_not_hold_up_the_end(
         place = f"127.0.0.1:{silent.getsockname()[1]}"
         # Within an hour nothing but the end of the process ends this wait.
         ledger = f"postgresql://nobody@{place}/none?connect_timeout={HOUR}&sslmode=disable"
-        env = environment(kling, tmp_path, KLING_API_KEY=kling.api_key, KOLORS_LEDGER=ledger)
+        env = server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key, KOLORS_LEDGER=ledger)
         with by_hand(env, really=really) as process:
             begin(process)
             create(process, 2, "navy")
@@ -61,7 +61,7 @@ def test_a_locked_ledger_and_an_unanswered_create_are_left_as_they_are_and_nothi
 ) -> None:
     kling.faults.next_create(faults.Slow(HOUR, "after_acceptance"))
     file = tmp_path / "ledger.sqlite3"
-    env = environment(kling, tmp_path, KLING_API_KEY=kling.api_key, KOLORS_LEDGER=f"sqlite:///{file}")
+    env = server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key, KOLORS_LEDGER=f"sqlite:///{file}")
     with by_hand(env) as process:
         begin(process)
         create(process, 2, "navy")

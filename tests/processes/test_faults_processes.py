@@ -16,7 +16,7 @@ from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.commands import HANG_SECONDS
 from tests.support.making import jpeg
-from tests.support.over_stdio import HELLO, by_hand, environment, hear, kill, say, server
+from tests.support.over_stdio import HELLO, by_hand, hear, kill, say, server, server_environment
 from tests.support.wishing import PERSON, Assistant, Said, garment
 
 WISHES = 50
@@ -71,7 +71,7 @@ async def test_a_server_that_is_killed_at_any_step_loses_no_task_and_pays_none_t
     kling: SandboxKling, tmp_path: Path
 ) -> None:
     kling.rules.finished_seconds = 10_000
-    env = environment(kling, tmp_path, KLING_API_KEY=kling.api_key)
+    env = server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key)
     for colour, (fault, moment, _made) in MOMENTS.items():
         if fault is not None:
             kling.faults.next_create(fault)
@@ -105,7 +105,7 @@ async def test_standard_input_that_closes_during_the_post_ends_the_process_in_ti
     kling: SandboxKling, tmp_path: Path
 ) -> None:
     kling.faults.next_create(faults.Slow(1e6))
-    env = environment(kling, tmp_path, KLING_API_KEY=kling.api_key)
+    env = server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key)
     with by_hand(env) as process:
         begin(process, WISH)
         kling.clock.wait_for_sleepers()
@@ -123,7 +123,7 @@ async def test_standard_input_that_closes_during_the_post_ends_the_process_in_ti
 @pytest.mark.process
 @pytest.mark.anyio
 async def test_two_servers_on_one_ledger_make_each_of_fifty_wishes_once(kling: SandboxKling, tmp_path: Path) -> None:
-    env = environment(kling, tmp_path, KLING_API_KEY=kling.api_key)
+    env = server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key)
     said: list[tuple[int, Said]] = []
     cloths = [base64.b64encode(jpeg(colour=f"#{5 * number:02x}6699")).decode() for number in range(WISHES)]
 

@@ -17,7 +17,7 @@ from mcp_types import CallToolResult
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.commands import HANG_SECONDS, kolors
 from tests.support.making import jpeg
-from tests.support.over_stdio import HELLO, by_hand, environment, hear, say, server
+from tests.support.over_stdio import HELLO, by_hand, hear, say, server, server_environment
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def test_the_bytes_on_the_wire_are_the_pages_for_every_kind_of_source(
         f"data:image/jpeg;base64,{bare}",
         bare,
     ]
-    env = environment(fast_kling, tmp_path, KLING_ACCESS_KEY=access, KLING_SECRET_KEY=f" {secret}\n")
+    env = server_environment(fast_kling, tmp_path, KLING_ACCESS_KEY=access, KLING_SECRET_KEY=f" {secret}\n")
     async with Client(server(env), mode=mode) as client:
         for source in sources:
             arguments = {"human_image": source, "cloth_image": shop, "new_render": True}
@@ -83,7 +83,7 @@ async def test_the_bytes_on_the_wire_are_the_pages_for_every_kind_of_source(
 @pytest.mark.process
 @pytest.mark.anyio
 async def test_an_api_key_instead_of_the_pair_works(kling: SandboxKling, tmp_path: Path) -> None:
-    async with Client(server(environment(kling, tmp_path, KLING_API_KEY=kling.api_key))) as client:
+    async with Client(server(server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key))) as client:
         result = await client.call_tool("list_try_ons", {})
     assert not result.is_error
     assert kling.requests[0].headers["authorization"] == f"Bearer {kling.api_key}"
@@ -92,7 +92,7 @@ async def test_an_api_key_instead_of_the_pair_works(kling: SandboxKling, tmp_pat
 @pytest.mark.process
 @pytest.mark.anyio
 async def test_the_embedded_sandbox_needs_no_account_and_says_so(kling: SandboxKling, tmp_path: Path) -> None:
-    env = environment(kling, tmp_path, KOLORS_SANDBOX="1", KOLORS_SAVE_DIR=str(tmp_path / "kept"))
+    env = server_environment(kling, tmp_path, KOLORS_SANDBOX="1", KOLORS_SAVE_DIR=str(tmp_path / "kept"))
     picture = base64.b64encode(jpeg()).decode()
     async with Client(server(env)) as client:
         result = await client.call_tool(
@@ -114,7 +114,7 @@ def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_i
 ) -> None:
     secret = "very-secret-key-0123456789"
     fast_kling.accounts[0].api_keys.add(secret)
-    env = environment(fast_kling, tmp_path, KLING_API_KEY=secret, KOLORS_LOG_LEVEL="DEBUG")
+    env = server_environment(fast_kling, tmp_path, KLING_API_KEY=secret, KOLORS_LOG_LEVEL="DEBUG")
     picture = base64.b64encode(jpeg()).decode()
     with by_hand(env, really=True) as process:
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
@@ -143,7 +143,7 @@ def test_the_process_ends_when_standard_input_closes_also_during_a_wait(
 ) -> None:
     kling.rules.finished_seconds = finished_seconds
     picture = base64.b64encode(jpeg()).decode()
-    with by_hand(environment(kling, tmp_path, KLING_API_KEY=kling.api_key)) as process:
+    with by_hand(server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key)) as process:
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
         hear(process.stdout, 1)
         say(process.stdin, {"method": "notifications/initialized"})
@@ -161,7 +161,7 @@ def test_the_process_ends_when_standard_input_closes_also_during_a_wait(
 
 
 def test_a_setting_that_cannot_be_used_is_named_and_ends_the_start(kling: SandboxKling, tmp_path: Path) -> None:
-    env = environment(kling, tmp_path, KOLORS_MODEL="v2")
+    env = server_environment(kling, tmp_path, KOLORS_MODEL="v2")
     done = kolors(env=env, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith('kolors-mcp: KOLORS_MODEL is "v2"; it takes kolors-virtual-try-on-v1 or')

@@ -12,7 +12,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.client.extension import advertise
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
-from mcp_types import CallToolResult, TextContent, TextResourceContents, Tool
+from mcp_types import CallToolResult, TextResourceContents, Tool
 
 from kolors_mcp.images import limits
 from kolors_mcp.images.pictures import Pictures
@@ -23,7 +23,7 @@ from kolors_mcp.server.fitting_room.binding import URI
 from kolors_mcp.server.fitting_room.page import page
 from kolors_mcp.server.resources import SHRUNK
 from kolors_mcp.settings import Settings
-from tests.support.in_memory import server_for
+from tests.support.in_memory import server_for, text_of
 from tests.support.making import Era, jpeg
 
 pytestmark = pytest.mark.anyio
@@ -57,14 +57,6 @@ async def tools_of(client: Client) -> dict[str, Tool]:
 
 def ui_of(tool: Tool) -> dict[str, Any]:
     return (tool.meta or {}).get("ui", {})
-
-
-def text_of(result: Any) -> str:
-    assert isinstance(result, CallToolResult)
-    assert not result.is_error
-    [part] = result.content
-    assert isinstance(part, TextContent)
-    return part.text
 
 
 async def test_every_try_on_tool_is_bound_to_a_page_that_can_be_read(client: Client) -> None:

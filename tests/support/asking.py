@@ -102,3 +102,7 @@ async def opened(url: str, hand: Hand) -> AsyncGenerator[Asking]:
 async def asking(url: str) -> AsyncIterator[Asking]:
     async with opened(url, Hand()) as asking:
         yield asking
+
+
+LEDGERS = Path(__file__).parents[1] / "ledger" / "layouts"
+"""Real ones, written by the version that had the layout."""

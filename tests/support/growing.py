@@ -206,8 +206,8 @@ def fault_of(
                 if large >= max(enough_seconds, FACTOR * least) or size >= largest or not enough_seconds:
                     break
                 size = min(largest, size * (8 if large < enough_seconds / 10 else 2))
-            if large < enough_seconds / 3:
-                return None  # a megabyte in a millisecond; there, caches and pages decide more than the program
+            if large < enough_seconds:
+                return None  # a megabyte in three milliseconds; there, caches and pages decide more than the program
             ratio = _ratio(_best(call, form(size), 3) - least, large, least)
             for larger, tries in _AGAIN:
                 if ratio <= DUBIOUS:

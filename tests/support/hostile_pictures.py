@@ -158,3 +158,11 @@ def reencode_reason_of(data: bytes) -> str | None:
 
 def changed(data: bytes, at: int, *values: int) -> bytes:
     return data[:at] + bytes(values) + data[at + len(values) :]
+
+
+def zeros(width: int, height: int, *, colour: int, samples: int) -> bytes:
+    """A PNG of nothing but zeros, made without holding it."""
+    packer = zlib.compressobj(1)
+    rows = b"".join(packer.compress(bytes(1 + width * samples)) for _ in range(height)) + packer.flush()
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")

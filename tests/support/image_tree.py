@@ -1,9 +1,11 @@
 """Folders with pictures in them, some of which may be read, and what is said about a path there."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
+import pytest
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
@@ -33,3 +35,6 @@ class Tree:
             return anyio.run(attempt)
         except PictureRefusedError as error:
             return str(error)
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and /proc as POSIX has them")

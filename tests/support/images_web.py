@@ -13,7 +13,7 @@ from anyio.streams.tls import TLSListener
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.sources.fetch import FetchLimits
-from tests.support.images_support import Network, Server
+from tests.support.network import Network, Server
 
 
 async def no_pause(_: float) -> None:

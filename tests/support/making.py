@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.client import KlingClient
+from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.settings import Credentials
 
@@ -126,3 +127,7 @@ def client_of(kling: SandboxKling, credentials: Credentials | None = None, clock
     """A client of the simulated Kling."""
     used = credentials or api_key(kling)
     return KlingClient(kling.origin, lambda: used, clock=clock)
+
+
+def create_request(reference: str | None = "k-1") -> CreateRequest:
+    return CreateRequest(BytesPicture(), BytesPicture(block=7), external_task_id=reference)

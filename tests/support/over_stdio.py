@@ -16,7 +16,7 @@ from tests.support import commands
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
 
 
-def environment(kling: SandboxKling, tmp_path: Path, **more: str) -> dict[str, str]:
+def server_environment(kling: SandboxKling, tmp_path: Path, **more: str) -> dict[str, str]:
     """The environment of a server that uses this simulated Kling and a shop on this machine; without any key."""
     own = {
         "KLING_API_BASE": kling.origin,

@@ -1,7 +1,7 @@
 """An assistant that wishes for try-ons through the server's front door, a Kling whose time it turns, and restarts."""
 
 import base64
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -134,3 +134,39 @@ class World:
     @property
     def posts(self) -> int:
         return sum(request.method == "POST" for request in self.kling.requests)
+
+
+async def naively(world: World, on_progress: Callable[[str], None] | None = None) -> list[Said]:
+    """Create, create again three times because the answer was odd, restart, and create once more."""
+    [said] = (await naively_each(world, ["the wish"], lambda _name: None, on_progress, times=4)).values()
+    return said
+
+
+async def naively_each(
+    world: World,
+    names: Iterable[str],
+    arm: Callable[[str], None],
+    on_progress: Callable[[str], None] | None = None,
+    *,
+    times: int = 2,
+) -> dict[str, list[Said]]:
+    """Do so with a wish of its own for each name; `arm` is called before each of them is made.
+
+    Of many wishes each is made twice before the restart: what a third and a fourth time come to, one shows for all.
+    """
+    colours = {name: f"#{number * 9 % 256:02x}2244" if number else "crimson" for number, name in enumerate(names)}
+    said: dict[str, list[Said]] = {}
+    async with world.server(on_progress) as assistant:
+        for name, colour in colours.items():
+            arm(name)
+            said[name] = [await assistant.create(colour) for _ in range(times)]
+    async with world.server() as assistant:
+        for name, colour in colours.items():
+            said[name].append(await assistant.create(colour))
+    return said
+
+
+async def found_by(world: World, reference: str) -> Said:
+    """What a later process finds by the reference alone."""
+    async with world.server() as assistant:
+        return await assistant.get(reference)

@@ -5,13 +5,14 @@ from functools import cached_property
 
 from kolors_mcp.bounds import Steps, linear
 from kolors_mcp.images.formats.structure import BrokenError
+from kolors_mcp.images.refusal import RefusalError
 
 _MAX_TABLES = 4
 _LAST_COEFFICIENT = 63
 _MAX_DC_SYMBOL = 15
 _MAX_MCU_BLOCKS = 10
 _MAX_POINT_TRANSFORM = 13
-_PRECISION = 8
+_PRECISION, _TWELVE_BITS = 8, 12
 _MAX_FACTOR = 4
 
 
@@ -113,6 +114,8 @@ def read_frame(payload: bytes, *, progressive: bool) -> Frame:
         for at in range(6, len(payload), 3)
     )
     height, width = int.from_bytes(payload[1:3], "big"), int.from_bytes(payload[3:5], "big")
+    if payload[0] == _TWELVE_BITS:
+        raise RefusalError("is a 12-bit JPEG, which cannot be read here. Save it as an ordinary JPEG first.")
     if (
         payload[0] != _PRECISION
         or not (width and height)

@@ -19,6 +19,7 @@ class Outline:
     size: int = 0
     """Bytes of what is picture."""
     travels: bool = False
+    colour_codes: tuple[int, int] | None = None
 
 
 def outline_of(structure: Structure | None) -> Outline | None:
@@ -34,4 +35,5 @@ def outline_of(structure: Structure | None) -> Outline | None:
         structure.turn,
         structure.size,
         structure.travels,
+        structure.colour_codes,
     )

@@ -98,6 +98,7 @@ class _Reader:
             animated=self._animated,
             readable=joined(self._readable),
             turn=self._turn(),
+            colour_codes=(codes[0], codes[1]) if len(codes := self._told.get(b"cICP", b"")) == 4 else None,  # noqa: PLR2004
         )
 
     def _chunk(self, position: int, previous: bytes, colour: int, rows: "_Rows | None") -> tuple[int, bytes]:

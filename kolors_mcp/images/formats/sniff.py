@@ -1,5 +1,6 @@
 """What bytes are, judged by their beginning and never by a name or a header."""
 
+import struct
 from typing import Literal
 
 from kolors_mcp.bounds import linear
@@ -25,6 +26,10 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"\x1aE\xdf\xa3", "a video"),
     (b"-----BEGIN", "a text file"),
 )
+_RAW = "a camera's raw file, which cannot be read here; export it as a JPEG"
+_RAW_SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIU\x00", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\x00MRM")
+_TIFF_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
+_SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 330, 50_706
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANKS = b" \t\n\r\f\v"
 _BEFORE_MARKUP = ((b"<!--", b"-->"), (b"<?xml", b">"))
@@ -48,6 +53,8 @@ _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 @linear(b"\0\0\0\0", b"mif1", b"avif", opening=b"\0\0\xff\xffftypxxxx")
 def kind_of(head: bytes) -> Kind | None:
     """Return which kind of picture begins with `head`, or None if it is none that can be read."""
+    if _is_raw(head):
+        return None
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             return kind
@@ -70,6 +77,8 @@ def description_of(head: bytes) -> str:
     for signature, words in _OTHERS:
         if head.startswith(signature):
             return words
+    if _is_raw(head):
+        return _RAW
     if head[4:8] == b"ftyp":
         return "a video"
     element = _first_element(head)
@@ -97,10 +106,31 @@ def _first_element(head: bytes) -> bytes | None:
         position = _past_blanks(text, found + len(closing))
     if text.startswith(b"<!doctype", position):
         name = _past_blanks(text, position + 9)
-        return b"html" if name > position + 9 and text.startswith(b"html", name) else None
+        named = next((one for one in (b"html", b"svg") if text.startswith(one, name)), None)
+        return named if name > position + 9 else None
     if text.startswith(b"<", position):
         return next((name for name in _ELEMENTS if text.startswith(name, position + 1)), None)
     return None
+
+
+@linear(b"\0\xfe\0\4\0\0\0\1\0\0\0\0", opening=b"MM\0*\0\0\0\x08\xff\xff")
+def _is_raw(head: bytes) -> bool:
+    """Return whether `head` begins what a camera's sensor saw: its pixels are no picture yet, its thumbnail is none.
+
+    Most of them are TIFFs; their first directory says that it is only a small version of what stands elsewhere, or that
+    the file is a DNG (Adobe's specification, tag DNGVersion).
+    """
+    if head.startswith(_RAW_SIGNATURES) or head[4:12] == b"ftypcrx " or (head[:4] == b"II*\0" and head[8:10] == b"CR"):
+        return True
+    order = _TIFF_ORDERS.get(head[:4])
+    if order is None or len(head) < 10:  # noqa: PLR2004  (the header, and how many entries follow)
+        return False
+    (start,) = struct.unpack_from(order + "I", head, 4)
+    entries = head[start + 2 : HEAD]
+    count = struct.unpack(order + "H", head[start : start + 2])[0] if len(head[start : start + 2]) == 2 else 0  # noqa: PLR2004
+    places = range(0, 12 * min(count, len(entries) // 12), 12)
+    found = dict(struct.unpack_from(order + "H6xI", entries, place) for place in places)
+    return _DNG_VERSION in found or (found.get(_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in found)
 
 
 def _past_blanks(text: bytes, position: int) -> int:

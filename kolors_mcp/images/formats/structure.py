@@ -42,6 +42,9 @@ class Structure:
     turn: int = 1
     """The orientation that its metadata tells, 1 to 8. A decoder is not shown it again."""
 
+    colour_codes: tuple[int, int] | None = None
+    """Primaries and transfer (ITU-T H.273) that a PNG names by number, and that no decoder tells."""
+
     @property
     def travels(self) -> bool:
         """Whether Kling takes these bytes as they are, whatever their pixels."""

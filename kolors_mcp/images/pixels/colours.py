@@ -13,6 +13,8 @@ from kolors_mcp.wording import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+COLOUR_CODES, WHITE_IS_ZERO = "kolors colour codes", "kolors white is zero"
+"""What is written into a picture's `info` of its colours, where its decoder does not."""
 _WHITE = (255, 255, 255)
 _D65 = (0.3127, 0.3290)
 _BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
@@ -25,7 +27,9 @@ _PRIMARIES = {
 }
 _LINEAR, _PQ, _HLG = 8, 16, 18
 _HDR_WHITE = 203.0
-"""Nits of ordinary white in HDR pictures (ITU-R BT.2408); what is brighter becomes white."""
+"""Nits of ordinary white in HDR pictures (ITU-R BT.2408)."""
+_HDR_PEAK = 1000 / _HDR_WHITE
+"""What is so many times brighter becomes white: the highlights of most masters end there."""
 _USUAL_GAMMA = 1 / 2.2
 _SIXTEEN_TO_EIGHT = [(value * 255 + 32767) // 65535 for value in range(65536)]
 
@@ -38,7 +42,7 @@ def to_srgb(image: Image.Image, head: bytes) -> tuple[Image.Image, list[str]]:
         head: The beginning of a HEIC or AVIF, which names its colours where no decoder tells; else empty.
     """
     notes: list[str] = []
-    profile = _profile(image, head)
+    profile, is_hdr = _profile(image, head), _is_hdr(image, head)
     image, alpha = _without_alpha(_eight_bits(image, notes), notes)
     name = {"CMYK": "CMYK", "LAB": "Lab", "YCbCr": "YCbCr"}.get(image.mode)
     if profile is not None:
@@ -48,7 +52,8 @@ def to_srgb(image: Image.Image, head: bytes) -> tuple[Image.Image, list[str]]:
         else:
             image = converted
             if name is None:
-                notes.append(f"colours converted to sRGB from the profile {quoted(_name(profile), 60)}")
+                told = "HDR" if is_hdr else f"the profile {quoted(_name(profile), 60)}"
+                notes.append(f"colours converted to sRGB from {told}")
     if image.mode not in ("RGB", "L"):
         image = _converted(image, None) or image.convert("RGB")
     if name is not None:
@@ -63,7 +68,8 @@ def to_srgb(image: Image.Image, head: bytes) -> tuple[Image.Image, list[str]]:
 
 def _eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
     if image.mode.startswith("I"):
-        return mapped(image.convert("I"), _SIXTEEN_TO_EIGHT, "L")
+        table = _SIXTEEN_TO_EIGHT[::-1] if image.info.get(WHITE_IS_ZERO) else _SIXTEEN_TO_EIGHT
+        return mapped(image.convert("I"), table, "L")
     if image.mode == "F":
         _, brightest = cast("tuple[float, float]", image.getextrema())
         scale = 255.0 if brightest <= 1 else 1.0
@@ -93,6 +99,9 @@ def _without_alpha(image: Image.Image, notes: list[str]) -> tuple[Image.Image, I
 
 def _profile(image: Image.Image, head: bytes) -> bytes | None:
     """Return the profile that the colours have to be converted from, written out if it was only hinted at."""
+    codes = cast("tuple[int, int] | None", image.info.get(COLOUR_CODES))
+    if codes is not None and codes[0] in _PRIMARIES:  # before anything else that a PNG says (PNG, third edition)
+        return _coded_profile(struct.pack(">HH", *codes))
     icc = image.info.get("icc_profile")
     if isinstance(icc, bytes) and icc:
         return None if is_srgb(icc, channels=1 if image.mode in ("L", "LA", "I;16", "1") else 3) else icc
@@ -104,6 +113,13 @@ def _profile(image: Image.Image, head: bytes) -> bytes | None:
     except ValueError:
         return None  # numbers that describe no colours describe no change either
     return None
+
+
+def _is_hdr(image: Image.Image, head: bytes) -> bool:
+    codes = cast("tuple[int, int] | None", image.info.get(COLOUR_CODES))
+    named = head.partition(b"colrnclx")[2][2:4]
+    transfer = codes[1] if codes is not None else int.from_bytes(named, "big")
+    return transfer in (_PQ, _HLG) and (codes is not None or "icc_profile" not in image.info)
 
 
 def _png_profile(image: Image.Image) -> bytes | None:
@@ -144,7 +160,7 @@ def _pq_light(value: float) -> float:
     """Return the light of a PQ value, 1 for ordinary white (SMPTE ST 2084)."""
     power = value ** (1 / 78.84375)
     nits = 10_000 * (max(power - 0.8359375, 0.0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
-    return min(1.0, nits / _HDR_WHITE)
+    return _within_white(nits / _HDR_WHITE)
 
 
 def _hlg_light(value: float) -> float:
@@ -153,7 +169,12 @@ def _hlg_light(value: float) -> float:
     def scene(coded: float) -> float:
         return coded**2 / 3 if coded <= 0.5 else (2.718281828 ** ((coded - 0.55991073) / 0.17883277) + 0.28466892) / 12  # noqa: PLR2004  (the standard's numbers)
 
-    return min(1.0, (scene(value) / scene(0.75)) ** 1.2)
+    return _within_white((scene(value) / scene(0.75)) ** 1.2)
+
+
+def _within_white(light: float) -> float:
+    """Bring light of up to `_HDR_PEAK` times ordinary white below it, so that skies keep their clouds (Reinhard)."""
+    return min(1.0, light * (1 + light / _HDR_PEAK**2) / (1 + light))
 
 
 def _converted(image: Image.Image, profile: bytes | None) -> Image.Image | None:

@@ -51,7 +51,8 @@ def most_pixels_for(needed: int, pixels: int, most: int) -> int:
 def too_dear(kind: str) -> str:
     """Say that a picture could not be decoded within the bounds; the rest of a sentence."""
     return (
-        f"is {_a(kind)} that cannot be opened here; it needs too much memory or time. Save it as a smaller JPEG first."
+        f"is {named(kind)} that cannot be opened here; it needs too much memory or time. "
+        "Save it as a smaller JPEG first."
     )
 
 
@@ -65,10 +66,11 @@ def no_process(kind: str) -> str:
     """Say that there is nothing here that could decode a picture; the rest of a sentence."""
     megabytes, megapixels = limits.MAX_BYTES // 1_000_000, limits.MAX_PIXELS // 1_000_000
     return (
-        f"is {_a(kind)} that cannot be opened here: no process for it could be started. Give an upright sRGB JPEG "
+        f"is {named(kind)} that cannot be opened here: no process for it could be started. Give an upright sRGB JPEG "
         f"of at most {megabytes} MB and {megapixels} megapixels; that is sent as it is."
     )
 
 
-def _a(kind: str) -> str:
+def named(kind: str) -> str:
+    """Return a kind with its article."""
     return f"an {kind}" if kind == "AVIF" else f"a {kind}"

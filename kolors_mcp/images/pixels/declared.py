@@ -10,7 +10,7 @@ from kolors_mcp.images.limits import MAX_DECODED_PIXELS
 from kolors_mcp.images.refusal import RefusalError
 
 _TIFF_WIDTHS, _TIFF_HEIGHTS, _TIFF_DEPTHS = (256, 322), (257, 323), 258
-_TIFF_ORIENTATION = 274
+_TIFF_ORIENTATION, _TIFF_PHOTOMETRIC = 274, 262
 _TIFF_COMPRESSION, _TIFF_SAMPLES, _TIFF_STRIP_ROWS, _UNCOMPRESSED = 259, 277, 278, 1
 USUAL_DEPTH = 8
 """Bits of a channel."""
@@ -78,6 +78,13 @@ def depth_of(image: ImageFile.ImageFile, content: Content) -> int:
     else:
         depth = image.info.get("bit_depth", USUAL_DEPTH)
     return depth if isinstance(depth, int) else USUAL_DEPTH
+
+
+def is_white_zero(image: ImageFile.ImageFile) -> bool:
+    """Return whether a TIFF's numbers go from white to black and its decoder leaves them so, as it does 16 bits."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or not image.mode.startswith("I;16"):
+        return False
+    return cast("dict[int, Any]", image.tag_v2).get(_TIFF_PHOTOMETRIC) == 0
 
 
 def turn_of(image: ImageFile.ImageFile) -> int:

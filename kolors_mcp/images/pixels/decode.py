@@ -5,27 +5,18 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import IO, cast
 
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, JpegImagePlugin, TiffImagePlugin
 from PIL.Image import Transpose
 
 from kolors_mcp.images.bounds import SCALES, Size, scaled_down
 from kolors_mcp.images.formats import jpeg
 from kolors_mcp.images.formats.content import Content, SpanReader
 from kolors_mcp.images.formats.jpeg_opening import check_opening
+from kolors_mcp.images.formats.missing_end import completed_pictures
 from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.formats.sniff import HEAD, Kind
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
-from kolors_mcp.images.pixels.costs import WHOLE, DearError, bytes_for, memory_for, most_pixels_for, no_memory
+from kolors_mcp.images.pixels.costs import DearError, bytes_for, memory_for, most_pixels_for, named, no_memory
 from kolors_mcp.images.pixels.declared import (
     USUAL_DEPTH,
     coefficient_bytes,
@@ -36,6 +27,7 @@ from kolors_mcp.images.pixels.declared import (
     webp_size,
 )
 from kolors_mcp.images.pixels.flatten import flattened
+from kolors_mcp.images.pixels.loaded import is_same, loaded, opened
 from kolors_mcp.images.refusal import RefusalError, too_many_pixels, too_small
 
 _UPRIGHT: dict[int, tuple[Transpose, str]] = {
@@ -51,6 +43,9 @@ _UPRIGHT: dict[int, tuple[Transpose, str]] = {
 
 _SIDEWAYS = frozenset((5, 6, 7, 8))
 """Turns that swap width and height."""
+
+_NOT_HERE = ("reformat failed", "not supported", "unsupported", "not implemented")
+"""What decoders say of pictures that are sound, but that they were not built for."""
 
 _LOSSLESS: frozenset[Kind] = frozenset(("PNG", "GIF", "BMP"))
 
@@ -101,9 +96,42 @@ def decode(
     except MemoryError as error:
         raise no_memory(kind, content.size, memory) from error
     except Exception as error:  # decoders raise anything at all on hostile bytes
+        if any(word in str(error).lower() for word in _NOT_HERE):
+            raise RefusalError(
+                f"is {named(kind)} of a sort that cannot be read here. Save it as a JPEG first."
+            ) from error
+        completed = completed_pictures(content, kind) if outline is None else None
+        if completed is not None:
+            pixels = _completed(completed, kind, smaller, least, memory)
+            if pixels is not None:
+                return pixels
         raise RefusalError(
-            f"is a {kind} that cannot be opened; it is damaged or cut off. Give another copy of it.", transient=True
+            f"is {named(kind)} that cannot be opened; it is damaged or cut off. Give another copy of it.",
+            transient=True,
         ) from error
+
+
+def _completed(
+    contents: tuple[Content, Content],
+    kind: Kind,
+    smaller: Callable[[Size], Size],
+    least: int,
+    memory: int | None,
+) -> Pixels | None:
+    """Return a picture that lacks its last bytes, if next to nothing of it is missing.
+
+    Rows that a decoder makes up depend on what stands in place of the missing bytes; rows that are there do not.
+    """
+    try:
+        pixels, other = (_decode(content, kind, None, smaller, least, memory) for content in contents)
+    except (RefusalError, DearError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001  (as above: then it is refused like any damaged picture)
+        return None
+    if not is_same(pixels.image, other.image):
+        return None
+    pixels.notes.append("its last bytes are missing; the picture is whole")
+    return pixels
 
 
 def _decode(
@@ -123,7 +151,7 @@ def _decode(
         check_opening(content)
     spans = ((0, content.size),) if outline is None or outline.readable is None else outline.readable
     with BufferedReader(SpanReader(content, spans), 1 << 16) as file:
-        image = _open(cast("IO[bytes]", file), kind)
+        image = opened(cast("IO[bytes]", file), kind)
         check_size(*image.size, least, budget=None if kind == "JPEG" else MAX_DECODED_PIXELS)
         declared = image.size
         if isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -134,21 +162,21 @@ def _decode(
             _check_memory(content, image.size, needed, memory)
         frames = frames_of(image)
         turn = turn_of(image) if outline is None else outline.turn
-        _load(image, content, kind, memory)
-        if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:
-            raise too_many_pixels(*image.size, MAX_DECODED_PIXELS)
-        notes = [f"only the first of its {frames} used"] if frames else []
         depth = depth_of(image, content)
+        pixels = loaded(image, content, kind, outline, memory)
+        if pixels.size[0] * pixels.size[1] > MAX_DECODED_PIXELS:
+            raise too_many_pixels(*pixels.size, MAX_DECODED_PIXELS)
+        notes = [f"only the first of its {frames} used"] if frames else []
         if depth > USUAL_DEPTH:
             notes.append(f"reduced from {depth} to 8 bits a channel")
         if kind == "TIFF":  # whose decoder has turned it already
-            declared, turned = image.size, False
+            declared, turned = pixels.size, False
         else:
             turned = turn in _SIDEWAYS
         enough = _swapped(smaller(_swapped(declared, turned)), turned)
         head = content.read(0, HEAD * 16) if kind in ("HEIC", "AVIF") else b""
-        flat, colour_notes = flattened(image, head, enough)
-        del image
+        flat, colour_notes = flattened(pixels, head, enough)
+        del image, pixels
         notes += colour_notes
     if turn in _UPRIGHT:
         transposition, words = _UPRIGHT[turn]
@@ -157,18 +185,6 @@ def _decode(
             flat = flat.transpose(transposition)
     flat.info.clear()
     return Pixels(flat, kind, _swapped(declared, turned), notes)
-
-
-def _load(image: ImageFile.ImageFile, content: Content, kind: Kind, memory: int | None) -> None:
-    try:
-        image.load()
-    except Exception as error:
-        # Decoders that find no memory call the picture damaged; so whatever comes near the bound is not called that.
-        pixels = image.size[0] * image.size[1]
-        given = memory_for(content.size, pixels) if memory is None else memory
-        if kind in WHOLE and 2 * bytes_for(kind, image.mode, image.size, (1, 1)) > given:
-            raise MemoryError from error
-        raise
 
 
 def _reaches(size: Size, enough: Size) -> bool:
@@ -195,26 +211,6 @@ def check_size(width: int, height: int, least: int, *, budget: int | None) -> No
         raise too_small(width, height, least)
     if budget is not None and width * height > budget:
         raise too_many_pixels(width, height, MAX_DECODED_PIXELS)
-
-
-_DECODERS: dict[Kind, type[ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
-    "WebP": WebPImagePlugin.WebPImageFile,
-    "AVIF": AvifImagePlugin.AvifImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-}
-
-
-def _open(file: IO[bytes], kind: Kind) -> ImageFile.ImageFile:
-    """Open with exactly the decoder that the bytes ask for: nothing is guessed, no second picture is looked for."""
-    if kind == "HEIC":
-        from pillow_heif import HeifImageFile  # noqa: PLC0415  (a large library for one kind of picture)
-
-        return HeifImageFile(file)
-    return _DECODERS[kind](file)
 
 
 def _spare(

@@ -59,10 +59,11 @@ def encode(
         size = scaled(size, min(factor, limits.SHRUNK_SIDE / max(size)))
         image = resized(image, size)
         data = _jpeg(image, quality, colour)
-    if pixels.kind == "JPEG" and outline is not None and len(data) > outline.size:
-        if outline.travels:
+    came = source_bytes if outline is None else outline.size
+    if pixels.kind == "JPEG" and 0 < came < len(data):
+        if outline is not None and outline.travels:
             return b"", []
-        data = _no_larger(image, colour, outline.size)
+        data = _no_larger(image, colour, came)
     return data, _told(pixels, "JPEG", size, notes)
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 import httpcore
 
 from kolors_mcp.egress.certificates import fault_of
+from kolors_mcp.egress.proxies import Proxy, why_refused
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.network import NotPublicError, NotResolvedError
@@ -16,9 +17,22 @@ from kolors_mcp.images.sources.waits import TooSlowError
 _logger = logging.getLogger(__name__)
 
 
-def failed(error: Exception, host: str) -> RefusalError:
+def failed(error: Exception, host: str, proxy: Proxy | None = None) -> RefusalError:
     """Return what is said about an exchange that ended with `error`; `host` is quoted already."""
+    if proxy is not None and (refused := _refused_by_proxy(error, proxy)) is not None:
+        return RefusalError(
+            f"cannot be fetched from {host}: {refused}. Check that proxy and its variable, or give the picture as a "
+            "file.",
+            transient=True,
+        )
     return _refused_before(error, host) or _failed_after(error, host)
+
+
+def _refused_by_proxy(error: Exception, proxy: Proxy) -> str | None:
+    unreached = isinstance(error, NotResolvedError | httpcore.ConnectError | httpcore.ConnectTimeout)
+    if unreached and fault_of(error) is None:
+        return f"the proxy of {proxy.source} cannot be reached"
+    return why_refused(proxy, error)
 
 
 def _refused_before(error: Exception, host: str) -> RefusalError | None:

@@ -1,7 +1,7 @@
 """Fetches a link that somebody else chose: public hosts only, within one deadline and a number of bytes."""
 
 import ssl
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -15,14 +15,16 @@ from anyio import CapacityLimiter, to_thread
 from kolors_mcp import __version__
 from kolors_mcp.egress.allowed import AllowedHosts
 from kolors_mcp.egress.certificates import trusted_certificates
+from kolors_mcp.egress.proxies import Proxy, picture_proxy_for
 from kolors_mcp.images import limits
 from kolors_mcp.images.formats.sniff import HEAD, is_page, kind_of
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.failures import failed, refused_by_status
-from kolors_mcp.images.sources.links import check_link, join_link, show_host
+from kolors_mcp.images.sources.links import check_link, join_link, show_host, web_port
 from kolors_mcp.images.sources.network import PinnedBackend
 from kolors_mcp.images.sources.page import main_picture
 from kolors_mcp.images.sources.places import Lines
+from kolors_mcp.images.sources.proxied import Connection, connection_through
 from kolors_mcp.images.sources.waits import SLOW_SECONDS, Waits
 from kolors_mcp.wording import plain, quoted
 
@@ -63,11 +65,12 @@ class FetchLimits:
 
 
 class Fetcher:
-    """Asks without cookies, without credentials and past any proxy, with a connection of its own for each question.
+    """Asks without cookies and without credentials, with a connection of its own for each question.
 
     Args:
         backend: The way out.
         allowed_hosts: Entries of the setting, for those that may be fetched from at other ports than the usual ones.
+        to_proxy: The way to a proxy, and what `KOLORS_FETCH_PROXY` says of it; without it there is none.
         ssl_context: Which certificates are trusted; the usual ones by default.
         costs: What a fetch may take.
     """
@@ -77,11 +80,13 @@ class Fetcher:
         backend: PinnedBackend,
         allowed_hosts: Iterable[str],
         *,
+        to_proxy: tuple[str, Callable[[str], PinnedBackend]] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         costs: FetchLimits | None = None,
     ) -> None:
         self._backend = backend
         self._allowed_hosts = AllowedHosts(allowed_hosts)
+        self._to_proxy = to_proxy
         self._ssl_context = ssl_context
         self._limits = costs or FetchLimits()
         self._hosts = Lines(self._limits.per_host)
@@ -154,10 +159,12 @@ class Fetcher:
     async def _answer(self, url: httpx.URL, way: PinnedBackend) -> AsyncGenerator[httpcore.Response]:
         """Ask for the link; whatever goes wrong on the way is told in our words."""
         host = quoted(show_host(url), 100)
+        proxy: Proxy | None = None
         try:
+            proxy = self._proxy(url)
             context = await self._trusted() if url.scheme == "https" else None
             target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-            connection = httpcore.AsyncHTTPConnection(target.origin, context, network_backend=way)
+            connection = await self._connection(target.origin, context, way, proxy)
             try:
                 headers = [("Host", url.netloc.decode("ascii")), *_HEADERS]
                 async with connection.stream("GET", target, headers=headers) as response:
@@ -168,7 +175,24 @@ class Fetcher:
         except RefusalError:
             raise
         except Exception as error:
-            raise failed(error, host) from error
+            raise failed(error, host, proxy) from error
+
+    def _proxy(self, url: httpx.URL) -> Proxy | None:
+        """Return the proxy for a link. What the setting names is reached directly: it is on this network."""
+        host, port = url.raw_host.decode("ascii"), web_port(url)
+        if self._to_proxy is None or self._allowed_hosts.name(host, port) or self._allowed_hosts.cover(host):
+            return None
+        return picture_proxy_for(self._to_proxy[0], url.scheme, host, port)
+
+    async def _connection(
+        self, origin: httpcore.Origin, context: ssl.SSLContext | None, way: PinnedBackend, proxy: Proxy | None
+    ) -> Connection:
+        if proxy is None or self._to_proxy is None:
+            return httpcore.AsyncHTTPConnection(origin, context, network_backend=way)
+        way.judge_host(origin.host.decode("ascii"), origin.port)
+        to_proxy = way.instead(self._to_proxy[1](proxy.host))
+        proxy_context = await self._trusted() if proxy.scheme == "https" else None
+        return connection_through(proxy, origin, to_proxy, context, proxy_context)
 
     async def _body(self, url: httpx.URL, response: httpcore.Response) -> bytearray:
         host = quoted(show_host(url), 100)

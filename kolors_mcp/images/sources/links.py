@@ -40,13 +40,18 @@ def check_link(link: str, allowed_hosts: AllowedHosts) -> httpx.URL:
         raise RefusalError("is a link without a proper host. Check it.")
     if url.userinfo:
         raise RefusalError("is a link with a name or password in it; those are never sent. Give it without.")
-    port = _PORTS[url.scheme] if url.port is None else url.port
+    port = web_port(url)
     if port not in _PORTS.values() and not (allowed_hosts.name(host, port) or allowed_hosts.cover(host)):
         raise RefusalError(
             f"is a link to port {port}; only 80 and 443 are fetched from. A server you trust can be added to "
             "KOLORS_ALLOWED_HOSTS."
         )
     return url
+
+
+def web_port(url: httpx.URL) -> int:
+    """Return the port of a link, also where it is not written."""
+    return _PORTS[url.scheme] if url.port is None else url.port
 
 
 def show_host(url: httpx.URL) -> str:

@@ -87,6 +87,10 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         within._waits = waits  # noqa: SLF001  (of the same class)
         return within
 
+    def instead(self, other: "PinnedBackend") -> "PinnedBackend":
+        """Return another way out, for the same fetch."""
+        return other.within(self._waits)
+
     async def connect_tcp(
         self,
         host: str,
@@ -143,6 +147,20 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         address = literal(host)
         if address is not None:
             return (address,)
+        addresses = await self.resolve(host, port)
+        # One bad answer condemns the name: whoever mixes them is up to something.
+        bad = [] if named else [one for one in addresses if not self._is_open(one, port, covered=covered)]
+        if bad:
+            raise NotPublicError(_fake_ranges(bad) if port in WEB_PORTS else ())
+        return addresses
+
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of a name, whatever they are.
+
+        Raises:
+            NotResolvedError: There is none.
+            TooSlowError: The fetch has waited for too long.
+        """
         try:
             with self._waits.for_server():
                 addresses = await self._resolver(host, port)
@@ -150,10 +168,6 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
             raise NotResolvedError from error
         if not addresses:
             raise NotResolvedError
-        # One bad answer condemns the name: whoever mixes them is up to something.
-        bad = [] if named else [one for one in addresses if not self._is_open(one, port, covered=covered)]
-        if bad:
-            raise NotPublicError(_fake_ranges(bad) if port in WEB_PORTS else ())
         return addresses
 
     def judge_host(self, host: str, port: int) -> None:

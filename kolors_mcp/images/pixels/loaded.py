@@ -1,0 +1,90 @@
+"""Has a decoder make the pixels of an opened picture, and marks or mends what it leaves unlike everybody else."""
+
+from typing import IO, cast
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageChops,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from kolors_mcp.images.formats.content import Content
+from kolors_mcp.images.formats.outline import Outline
+from kolors_mcp.images.formats.sniff import Kind
+from kolors_mcp.images.pixels.colours import COLOUR_CODES, WHITE_IS_ZERO
+from kolors_mcp.images.pixels.costs import WHOLE, bytes_for, memory_for
+from kolors_mcp.images.pixels.declared import is_white_zero
+
+_Box = tuple[int, int, int, int]
+
+_MADE_UP = 0.01
+"""Share of a picture that a decoder may have made up."""
+
+
+_DECODERS: dict[Kind, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WebP": WebPImagePlugin.WebPImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+}
+
+
+def opened(file: IO[bytes], kind: Kind) -> ImageFile.ImageFile:
+    """Open with exactly the decoder that the bytes ask for: nothing is guessed, no second picture is looked for."""
+    if kind == "HEIC":
+        from pillow_heif import HeifImageFile  # noqa: PLC0415  (a large library for one kind of picture)
+
+        return HeifImageFile(file)
+    return _DECODERS[kind](file)
+
+
+def loaded(
+    image: ImageFile.ImageFile, content: Content, kind: Kind, outline: Outline | None, memory: int | None
+) -> Image.Image:
+    """Return the picture with its pixels.
+
+    Raises:
+        MemoryError: There was too little.
+        Exception: Whatever its decoder raises where it is damaged.
+    """
+    frame = cast("_Box", image.tile[0].extents) if kind == "GIF" and image.tile else (0, 0, *image.size)
+    white_is_zero = is_white_zero(image)
+    _load(image, content, kind, memory)
+    if outline is not None and outline.colour_codes is not None:
+        image.info[COLOUR_CODES] = outline.colour_codes
+    if white_is_zero:
+        image.info[WHITE_IS_ZERO] = True
+    if kind == "GIF" and frame != (0, 0, *image.size):
+        # Around a first frame there is nothing in browsers, and the palette's background here.
+        canvas = Image.new("RGBA", image.size, (0, 0, 0, 0))
+        canvas.paste(image.convert("RGBA").crop(frame), frame[:2])
+        return canvas
+    return image
+
+
+def is_same(one: Image.Image, other: Image.Image) -> bool:
+    """Return whether two pictures of a size are the same in all but a small part."""
+    left, top, right, bottom = ImageChops.difference(one, other).getbbox() or (0, 0, 0, 0)
+    return (right - left) * (bottom - top) <= _MADE_UP * one.width * one.height
+
+
+def _load(image: ImageFile.ImageFile, content: Content, kind: Kind, memory: int | None) -> None:
+    try:
+        image.load()
+    except Exception as error:
+        # Decoders that find no memory call the picture damaged; so whatever comes near the bound is not called that.
+        pixels = image.size[0] * image.size[1]
+        given = memory_for(content.size, pixels) if memory is None else memory
+        if kind in WHOLE and 2 * bytes_for(kind, image.mode, image.size, (1, 1)) > given:
+            raise MemoryError from error
+        raise

@@ -1,0 +1,92 @@
+"""A doubt ends as soon as Kling shows the task, whatever call comes upon it, and is looked for no more than need be."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kolors_mcp.sandbox import faults
+from tests.support.wishing import MINUTE, World, naively
+
+pytestmark = pytest.mark.anyio
+
+LATE = {
+    "answers without task_info": {"shows_external_ids": False},
+    "a list that lags": {"list_lag_seconds": 3600.0},
+    "a list without references": {"list_shows_external_ids": False},
+    "a list that lags, and a not-found that is not true": {"list_lag_seconds": 30.0, "not_found_reads": 30},
+    "a not-found that is not true, as an odd task": {"not_found_reads": 30, "unknown_task_code": None},
+    "a list without references, and a not-found": {"list_shows_external_ids": False, "not_found_reads": 30},
+    "ids that are numbers": {"task_ids_as_numbers": True},
+}
+
+
+@pytest.mark.parametrize("rules", LATE.values(), ids=LATE)
+async def test_a_paid_task_that_kling_hides_for_a_while_is_found_as_soon_as_it_shows(
+    world: World, rules: dict[str, Any]
+) -> None:
+    # The upstream at which a second create would cost the most.
+    world.kling.rules = replace(world.kling.rules, external_ids="make_second", **rules)
+    world.kling.faults.next_create(faults.Disconnect("after_acceptance"))
+    said = await naively(world)
+    [task] = world.kling.tasks.all
+    for one in said:
+        assert one.in_doubt or one.try_on.task_id == task.id
+        assert one.is_error or one.try_on.status != "failed"
+    task.denied_reads = 0
+    world.time.now += MINUTE
+    reference = task.request.external_task_id or ""
+    async with world.server() as assistant:
+        assert (await assistant.get(reference)).try_on.task_id == task.id
+        repeated = (await assistant.create()).try_on
+        assert (repeated.task_id, repeated.reused) == (task.id, True)
+
+
+async def test_a_later_list_finds_what_was_in_doubt_and_says_its_reference(world: World) -> None:
+    world.kling.rules.not_found_reads = 1000
+    world.kling.rules.list_lag_seconds = 30
+    world.kling.faults.next_create(faults.Raw(504, accepted=True))
+    async with world.server() as assistant:
+        doubt = await assistant.create()
+        assert doubt.in_doubt
+        world.time.now += MINUTE
+        [row] = (await assistant.list()).page.try_ons
+        assert row.reference == doubt.reference
+        assert row.task_id == world.kling.tasks.all[0].id
+        # Written down: reads by reference are denied still, and it is found all the same.
+        world.kling.tasks.all[0].denied_reads = 0
+        assert (await assistant.get(doubt.reference)).try_on.task_id == row.task_id
+
+
+async def test_a_task_that_never_turns_up_again_is_not_asked_for_in_vain_on_every_call(world: World) -> None:
+    world.kling.faults.next_create(faults.Disconnect())
+    async with world.server() as assistant:
+        assert (await assistant.create()).in_doubt
+        asked = len(world.kling.requests)
+        for _ in range(10):
+            await assistant.list()
+        assert len(world.kling.requests) - asked <= 12
+
+
+@pytest.mark.parametrize("external_ids", ["unknown", "ignore"])
+async def test_where_kling_knows_no_references_a_lost_answer_is_a_doubt_that_the_list_resolves(
+    world: World, external_ids: Any
+) -> None:
+    world.kling.rules.external_ids = external_ids
+    async with world.server() as assistant:
+        if external_ids == "unknown":
+            assert "can be repeated now" in (await assistant.create("navy")).text
+        plain = (await assistant.create("navy")).try_on
+        assert plain.reference is not None
+        assert (await assistant.get(plain.reference)).try_on.task_id == plain.task_id, "the ledger knows it"
+        world.kling.faults.next_create(faults.Disconnect("after_acceptance"))
+        said = [await assistant.create() for _ in range(4)]
+    async with world.server() as assistant:
+        said.append(await assistant.create())
+        assert all(one.in_doubt and "list_try_ons" in one.text for one in said), said
+        assert len({one.reference for one in said}) == 1
+        if external_ids == "unknown":
+            assert "only list_try_ons can show it" in said[0].text
+        rows = (await assistant.list()).page.try_ons
+        assert {row.task_id for row in rows} == {task.id for task in world.kling.tasks.all}
+    assert world.kling.tasks_created == 2
