@@ -21,6 +21,7 @@ from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.codes import Refusal
 from kolors_mcp.sandbox.faults import Kind
 from kolors_mcp.sandbox.kling import SandboxKling, SeenRequest
+from kolors_mcp.sandbox.outfits import failure_of
 from kolors_mcp.sandbox.requests import check_create, check_page, check_window
 
 TRY_ONS = "/v1/images/kolors-virtual-try-on"
@@ -141,7 +142,8 @@ async def _create(exchange: SandboxExchange) -> Answer:
     content_type = exchange.request.headers.get("content-type", "")
     # Decoding two large pictures takes a while; the other requests go on meanwhile.
     checked = await asyncio.to_thread(check_create, content_type, exchange.seen.body, sandbox.rules, sandbox.own_result)
-    return Answer.of_json(200, sandbox.create(account, checked, exchange.failure))
+    failure = exchange.failure or await asyncio.to_thread(failure_of, checked)
+    return Answer.of_json(200, sandbox.create(account, checked, failure))
 
 
 async def _read(exchange: SandboxExchange) -> Answer:

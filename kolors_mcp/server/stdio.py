@@ -5,19 +5,21 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import anyio
 from anyio import CapacityLimiter, to_thread
-from anyio.streams.memory import MemoryObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
+from mcp_types.jsonrpc import JSONRPCRequest
 
 from kolors_mcp.server.lines import LineReader
 from kolors_mcp.server.sdk import WriteStream
 from kolors_mcp.server.surface import TryOnServer
 
 Incoming = SessionMessage | Exception
+_QUESTION, _GREETING = "server/discover", "initialize"
 
 
 async def serve_stdio(
@@ -39,30 +41,71 @@ async def serve_stdio(
     # The SDK's reader has no bounds and answers nothing to what it cannot read, so it is given an empty file.
     with _standard_input() as descriptor:
         async with stdio_server(stdin=anyio.wrap_file(io.StringIO())) as (_, outgoing):
-            given, incoming = anyio.create_memory_object_stream[Incoming](0)
+            begin, conversations = anyio.create_memory_object_stream[MemoryObjectReceiveStream[Incoming]](0)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_read, LineReader(descriptor), given, outgoing, closed)
+                tasks.start_soon(_read, LineReader(descriptor), begin, outgoing, closed)
                 with anyio.CancelScope() as serving:
                     begun(serving)
-                    await server.serve(incoming, outgoing)
+                    async for incoming in conversations:
+                        await server.serve(incoming, _Kept(outgoing))
                 if serving.cancel_called:
                     leave()
 
 
 async def _read(
     lines: LineReader,
-    given: MemoryObjectSendStream[Incoming],
+    begin: MemoryObjectSendStream[MemoryObjectReceiveStream[Incoming]],
     outgoing: WriteStream[SessionMessage],
     closed: Callable[[], None],
 ) -> None:
+    """Hand on the host's messages, as one conversation or, where the host changes its mind about the protocol, two.
+
+    A client of 2026 asks first what this server is. One that also knows the older protocols gives up after a moment,
+    a second for some, which a start on a busy machine can take; then it greets as they did. The SDK has settled
+    on the protocol by then, so a greeting after nothing but that question begins anew.
+    """
     thread = CapacityLimiter(1)
-    async with given:
-        while (read := await to_thread.run_sync(lines.next, limiter=thread)) is not None:
-            if isinstance(read, SessionMessage):
+    only_asked = False
+    given: MemoryObjectSendStream[Incoming] | None = None
+    try:
+        async with begin:
+            while (read := await to_thread.run_sync(lines.next, limiter=thread)) is not None:
+                if not isinstance(read, SessionMessage):
+                    await outgoing.send(SessionMessage(read))
+                    continue
+                method = read.message.method if isinstance(read.message, JSONRPCRequest) else None
+                if given is None or (only_asked and method == _GREETING):
+                    if given is not None:
+                        await given.aclose()
+                    given, incoming = anyio.create_memory_object_stream[Incoming](0)
+                    await begin.send(incoming)
+                    only_asked = True
+                if method is not None:
+                    only_asked = only_asked and method == _QUESTION
                 await given.send(read)
-            else:
-                await outgoing.send(SessionMessage(read))
-        closed()
+    finally:
+        if given is not None:
+            given.close()
+    closed()
+
+
+class _Kept:
+    """The way out, which stays open when a conversation over it ends."""
+
+    def __init__(self, stream: WriteStream[SessionMessage]) -> None:
+        self._stream = stream
+
+    async def send(self, item: SessionMessage, /) -> None:
+        await self._stream.send(item)
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
 
 
 @contextmanager
