@@ -13,7 +13,7 @@ export PYTHON PIP_ONLY_BINARY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts fuzz soak mutants licences lock clean
+.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts frameworks fuzz soak mutants licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ browser: .venv/run.stamp  ## Try the fitting room in a real Chromium (needs npm;
 
 hosts: .venv/run.stamp  ## Run Claude Code and opencode against a mock model and this server (needs npm, 700 MB)
 	@bash tests/hosts/run.sh $(ARGS)
+
+frameworks: .venv/test.stamp  ## Run agents of LangChain, OpenAI, Google and others against a mock model (needs npm, 1 GB)
+	@sh tests/frameworks/run.sh $(ARGS)
 
 fuzz: .venv/test.stamp  ## Feed in mutated pictures, pages, Kling answers and tool calls for 60 s (ARGS="--seed 7 --only pages")
 	$(BIN)/python -W ignore -m tests.fuzz $(ARGS)

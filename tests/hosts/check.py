@@ -1,21 +1,25 @@
 """Runs real hosts with this server in the sandbox, and checks what they let their model see."""
 
-import io
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from model import Json, Model, Seen, Step, serving
-from PIL import Image
-
 from kolors_mcp.sandbox.samples import sample
+from tests.support.mock_model import Model, Step, serving
+from tests.support.model_checks import (
+    Check,
+    failures_of,
+    the_create_says_status_ids_and_next_step,
+    the_get_says_status_link_and_next_step,
+    the_tools_are_offered,
+    the_view_shows_the_picture_and_the_link,
+)
+from tests.support.model_protocols import Json, Seen
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = Path(os.environ.get("KOLORS_HOSTS", HERE)) / "node_modules"
@@ -27,7 +31,11 @@ SCRIPT = [
     Step("view_try_on", {"task_id": "{task_id}", "compare": True}),
 ]
 ASKED = "Show me how this garment looks on this person."
-SERVER_ENVIRONMENT = {"KOLORS_SANDBOX": "1", "KOLORS_IMAGE_DIRS": str(sample("person").parent)}
+SERVER_ENVIRONMENT = {
+    "KOLORS_SANDBOX": "1",
+    "KOLORS_IMAGE_DIRS": str(sample("person").parent),
+    "PYTHONPATH": str(HERE.parents[1]),
+}
 
 Host = Callable[[Path, str], tuple[list[str], dict[str, str]]]
 """Takes a folder of its own and the model's origin; returns a command and its environment."""
@@ -104,42 +112,7 @@ def opencode(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
 HOSTS: dict[str, Host] = {"Claude Code": claude_code, "opencode": opencode}
 
 
-def the_tools_are_offered(seen: Seen) -> None:
-    """All four, by whatever names the host gives them."""
-    for name in ("create_try_on", "get_try_on", "list_try_ons", "view_try_on"):
-        assert any(tool.endswith(name) for tool in seen.tools), (name, seen.tools)
-
-
-def the_create_says_status_ids_and_next_step(seen: Seen) -> None:
-    """What is needed to go on."""
-    text = seen.results[0]
-    assert re.search(r"submitted|processing", text), text
-    assert re.search(r"k-[0-9a-f]{8,}", text), text
-    assert "get_try_on" in text, text
-    assert re.search(r"[0-9]{6,}", text), text
-
-
-def the_get_says_status_link_and_next_step(seen: Seen) -> None:
-    """The link with its query, since that is its signature."""
-    text = seen.results[1]
-    assert "succeed" in text, text
-    assert re.search(r"http://127\.0\.0\.1:[0-9]+/\S+\?\S+", text), text
-    assert "view_try_on" in text, text
-    assert re.search(r"tryon://[0-9]+/images/0", text), text
-
-
-def the_view_shows_the_picture_and_the_link(seen: Seen) -> None:
-    """The picture itself, person and result beside each other, and the full link."""
-    [picture] = seen.pictures
-    image = Image.open(io.BytesIO(picture))
-    assert max(image.size) <= 768, image.size
-    assert image.width > image.height, image.size
-    text = seen.results[2]
-    assert "the person's photo" in text, text
-    assert re.search(r"http://127\.0\.0\.1:[0-9]+/\S+\?\S+", text), text
-
-
-CHECKS = (
+CHECKS: tuple[Check, ...] = (
     the_tools_are_offered,
     the_create_says_status_ids_and_next_step,
     the_get_says_status_link_and_next_step,
@@ -179,16 +152,12 @@ def main() -> int:
     passed = failed = 0
     for name in wanted:
         seen, wrote = run(HOSTS[name])
+        failures = failures_of(seen, {check.__name__.replace("_", " "): check for check in CHECKS})
         for check in CHECKS:
-            line = f"{name}: {check.__name__.replace('_', ' ')}"
-            try:
-                check(seen)
-            except (AssertionError, IndexError, ValueError, OSError):
-                failed += 1
-                say(f"FAILED  {line}\n{traceback.format_exc(limit=1)}")
-            else:
-                passed += 1
-                say(f"ok      {line}")
+            line = check.__name__.replace("_", " ")
+            say(f"FAILED  {name}: {line}\n{failures[line]}" if line in failures else f"ok      {name}: {line}")
+        passed += len(CHECKS) - len(failures)
+        failed += len(failures)
         if failed:
             say(f"{name} wrote:\n{wrote[-4000:]}")
     say(f"{passed} passed" + (f", {failed} failed" if failed else ""))
