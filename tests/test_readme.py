@@ -194,9 +194,10 @@ async def _texts(kling: SandboxKling, folder: Path) -> dict[str, str]:
         kling.faults.next_create(faults.Disconnect())
         texts["outcome unknown"] = await _refusal(client, "create_try_on", pictures)
         # A doubtful create counts; two more make three.
-        for _ in range(2):
-            await client.call_tool("create_try_on", {**pictures, "new_render": True})
-        texts["daily limit"] = await _refusal(client, "create_try_on", {**pictures, "new_render": True})
+        for another in ({"new_render": True}, {"model_name": "kolors-virtual-try-on-v1"}):
+            await client.call_tool("create_try_on", {**pictures, **another})
+        last = {**pictures, "model_name": "kolors-virtual-try-on-v1-5"}
+        texts["daily limit"] = await _refusal(client, "create_try_on", last)
     return texts
 
 

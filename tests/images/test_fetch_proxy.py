@@ -12,8 +12,9 @@ import trustme
 from kolors_mcp.errors import NotConfiguredError, PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.settings import Settings
-from tests.support.images_support import Server, png, redirect, response
+from tests.support.images_support import png
 from tests.support.images_web import no_pause
+from tests.support.network import Server, redirect, response
 from tests.support.proxies import ProxyServer, http_proxy, socks_proxy
 
 pytestmark = pytest.mark.anyio

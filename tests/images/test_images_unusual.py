@@ -8,7 +8,7 @@ from PIL import Image
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
-from tests.images.test_images_colours import each, from_p3
+from tests.support.colour_maths import each, from_p3
 from tests.support.images_support import (
     QUARTERS,
     InProcess,

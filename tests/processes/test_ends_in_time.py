@@ -65,7 +65,8 @@ def test_a_locked_ledger_and_an_unanswered_create_are_left_as_they_are_and_nothi
     with by_hand(env) as process:
         begin(process)
         create(process, 2, "navy")
-        kling.wait_for_request(is_post)
+        # It is whole and accepted, and only its answer is kept back.
+        kling.clock.wait_for_sleepers(1)
         with closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             create(process, 3, "gold")
