@@ -17,6 +17,7 @@ from tests.support.readers import Function, functions_of, html_parsers_of, marke
 EXEMPT = {
     "cli.*": "speaks with our own server and with the simulated Kling, which it has started itself",
     "sandbox.*": "plays Kling on loopback, for demos and tests; nothing from outside reaches it",
+    "egress.proxies:*": "reads what the user has set for this very process",
     "settings:*": "reads what the user has set for this very process",
     "images.pixels.declared:*": "reads a few fields at known places of a file's first bytes",
     "images.pixels.colours:*": "looks for one word in at most 64 KB, and hands profiles to the colour library",

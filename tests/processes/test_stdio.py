@@ -52,26 +52,21 @@ async def test_the_bytes_on_the_wire_are_the_pages_for_every_kind_of_source(
     fast_kling: SandboxKling, tmp_path: Path, shop: str, mode: str
 ) -> None:
     access, secret = fast_kling.key_pair
-    data = jpeg()
-    (tmp_path / "me at home.jpg").write_bytes(data)
-    bare = base64.b64encode(data).decode()
-    sources = [
-        str(tmp_path / "me at home.jpg"),
-        "~/me at home.jpg",
-        (tmp_path / "me at home.jpg").as_uri(),
-        f"data:image/jpeg;base64,{bare}",
-        bare,
-    ]
+    # Five people, so that none of them is the same request as another.
+    people = [base64.b64encode(jpeg(colour=colour)).decode() for colour in ("navy", "teal", "plum", "olive", "coral")]
+    files = [tmp_path / f"me at home {number}.jpg" for number in range(3)]
+    for file, bare in zip(files, people, strict=False):
+        file.write_bytes(base64.b64decode(bare))
+    sources = [str(files[0]), f"~/{files[1].name}", files[2].as_uri(), f"data:image/jpeg;base64,{people[3]}", people[4]]
     env = server_environment(fast_kling, tmp_path, KLING_ACCESS_KEY=access, KLING_SECRET_KEY=f" {secret}\n")
     async with Client(server(env), mode=mode) as client:
         for source in sources:
-            arguments = {"human_image": source, "cloth_image": shop, "new_render": True}
+            arguments = {"human_image": source, "cloth_image": shop}
             result = await client.call_tool("create_try_on", arguments)
             assert isinstance(result, CallToolResult)
             assert not result.is_error, (source[:80], result.content)
     creates = [request for request in fast_kling.requests if request.method == "POST"]
-    assert len(creates) == len(sources)
-    for request in creates:
+    for request, bare in zip(creates, people, strict=True):
         body = request.json
         assert set(body) == {"human_image", "cloth_image", "external_task_id"}
         assert body["human_image"] == bare
