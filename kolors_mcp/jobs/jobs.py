@@ -137,6 +137,7 @@ class Jobs:
         Raises:
             LedgerError, DailyLimitError: It may not be paid for. Nothing was sent.
             KlingError: As `KlingClient.create` says.
+            UnconfirmedCreateError: Also where the same was refused before, and Kling cannot be asked for it.
         """
         with ExitStack() as unsent, self._reconciler.background.after_call(), self._watching.watcher() as watcher:
             unsent.callback(request.close)
@@ -182,7 +183,7 @@ class Jobs:
                 first = call.deadline.within(max(MAX_READ_SECONDS, call.wait))
                 task = await self._refresher.refresh(watcher, name, job, first)
             else:
-                task = await self._refresher.settle(watcher, job, waiting)
+                task = await self._refresher.find_refused(job) or await self._refresher.settle(watcher, job, waiting)
             seen = await self._watch(watcher, task, waiting, call.report)
         if job is not None and job.task_id is None:
             job = await self._store.find(job.user, job.reference) or job
@@ -192,6 +193,7 @@ class Jobs:
         try:
             with deadline.scope():
                 await self._ask_the_time(deadline)
+                await self._refresher.settle_refused(new)
                 return await self._sending.reserve(new, daily_limit=daily_limit)
         except errors.LedgerError as error:
             raise errors.LedgerError(f"{error} No task was created.") from error

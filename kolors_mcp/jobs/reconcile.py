@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.background import Background
-from kolors_mcp.jobs.search import MAX_READ_SECONDS, Search
+from kolors_mcp.jobs.search import MAX_READ_SECONDS, Answer, Search
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.doubt import Doubt, Look
@@ -62,18 +62,18 @@ class Reconciler:
         task, _look = await self._look(reference, age)
         return task
 
-    async def find(self, reference: str) -> Task | None:
-        """Ask Kling once, by reference."""
-        return (await self._search.by_reference(reference)).tasks.get(reference)
+    async def of_late(self, reference: str) -> Answer:
+        """Ask Kling once for a create that was sent seconds ago, as cheaply as that goes."""
+        return await self._search.of_late(reference)
 
     async def confirm(self, job: Job, task: Task) -> None:
         """Write down that the create made this task."""
         await self._store.created(job.reference, task)
 
     async def settle_among(self, tasks: Sequence[Task]) -> None:
-        """Write down which creates in doubt are among tasks that were read anyway."""
+        """Write down which creates without a task, in doubt or refused, are among tasks that were read anyway."""
         named = {task.reference: task for task in tasks if task.reference is not None}
-        for job in await self._store.open_among(list(named)) if named else ():
+        for job in await self._store.without_task_among(list(named)) if named else ():
             await self.confirm(job, named[job.reference])
 
     async def describe(self, job: Job) -> str:

@@ -9,13 +9,17 @@ from kolors_mcp.jobs.reconcile import Reconciler
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.watching import MAX_READ_SECONDS, PAUSES, Watcher
+from kolors_mcp.kling.refusals import BUSY_CODES
 from kolors_mcp.kling.task import Task, status_of
-from kolors_mcp.ledger.job import Job
+from kolors_mcp.ledger.doubt import LOOKED_FOR_SECONDS
+from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.models import is_reference
 from kolors_mcp.wording import quoted
 
 STEP_SECONDS = 0.5
 """Between two looks into the ledger while another process is sending the same create."""
+REFUSED_FOR_SECONDS, MAX_REFUSED = 600.0, 3
+"""For which a create that a busy account said no to is looked for before the same is sent again; the latest of them."""
 DENIED_FOR_SECONDS = 3600.0
 """After its creation in which Kling's "not found" does not count against a task whose id it gave us."""
 
@@ -74,6 +78,35 @@ class Refresher:
             if job is None and is_reference(name) and (found := await self._reconciler.search(name, math.inf)):
                 return found
             raise
+
+    async def settle_refused(self, new: NewJob) -> None:
+        """Before the same is paid for again, find out whether a busy account took it of late although it said no.
+
+        Raises:
+            UnconfirmedCreateError: Kling cannot be asked just now.
+        """
+        refused = await self._store.refused_of_late(new, REFUSED_FOR_SECONDS, MAX_REFUSED)
+        for job in refused:
+            if job.code not in BUSY_CODES:
+                continue
+            seen = await self._reconciler.of_late(job.reference)
+            if job.reference in seen.tasks:
+                await self._reconciler.confirm(job, seen.tasks[job.reference])
+            elif not seen.is_whole:
+                cause = "A busy account said no to it before, but now Kling cannot be asked whether that stands."
+                raise errors.UnconfirmedCreateError(job.reference, cause)
+
+    async def find_refused(self, job: Job) -> Task | None:
+        """Look for a create that a busy account said no to: its task may have shown only after that was told."""
+        if job.state != "refused" or job.code not in BUSY_CODES:
+            return None
+        age = await self._store.age(job)
+        if age >= LOOKED_FOR_SECONDS:
+            return None
+        task = await self._reconciler.search(job.reference, age)
+        if task is not None:
+            await self._reconciler.confirm(job, task)
+        return task
 
     async def refresh_paid(self, watcher: Watcher, job: Job, deadline: Deadline) -> Task:
         """Read a task that was paid; where Kling cannot tell about it now, the ledger does."""

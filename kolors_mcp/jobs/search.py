@@ -1,5 +1,6 @@
 """Asks Kling whether a create came to a task: by its reference, and in the list, back to when it was sent."""
 
+import asyncio
 import logging
 import math
 from collections.abc import Collection
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.in_flight import InFlight
 from kolors_mcp.kling.task import Task
 from kolors_mcp.wording import minute, plain
 
@@ -30,6 +32,8 @@ class Answer:
 
     tasks: dict[str, Task]
     words: str
+    is_whole: bool = True
+    """False: something kept Kling from being asked that may pass, so asking again may show more."""
 
 
 class Search:
@@ -39,6 +43,24 @@ class Search:
         """Ask nothing yet."""
         self._kling = kling
         self._clock = clock
+        self._newest: InFlight[list[Task]] = InFlight()
+
+    async def of_late(self, reference: str) -> Answer:
+        """Look for a create that was sent seconds ago: by its reference, and among the newest rows of the list.
+
+        However many creates are looked for in this way, one request for those rows is under way at most.
+        """
+        named = await self.by_reference(reference)
+        if named.tasks:
+            return named
+        reading = self._newest.join("rows", self._newest_rows)
+        await asyncio.wait((reading,))
+        try:
+            rows = reading.result()
+        except errors.KolorsError as error:
+            return Answer({}, _could_not(error), is_whole=not error.retryable)
+        found = next((row for row in rows if row.reference == reference), None)
+        return Answer({} if found is None else {reference: found}, _not_among([row.id for row in rows]), named.is_whole)
 
     async def by_reference(self, reference: str) -> Answer:
         """Ask for one create."""
@@ -47,7 +69,7 @@ class Search:
         except errors.TaskNotFoundError:
             return Answer({}, "Kling does not know it")
         except errors.KolorsError as error:
-            return Answer({}, _could_not(error))
+            return Answer({}, _could_not(error), is_whole=not error.retryable)
         # An answer that only echoes what was asked, or speaks of another create, is not about this one.
         if task.id == reference or task.reference not in (None, reference):
             return Answer({}, "Kling's answer is not about it")
@@ -80,6 +102,9 @@ class Search:
             if any(row.created_at is not None and row.created_at.timestamp() < since for row in fresh):
                 return Answer(found, f"{_not_among(seen)}, back to {minute(since)}")
         return Answer(found, _not_among(seen))
+
+    async def _newest_rows(self) -> list[Task]:
+        return await self._kling.page(1, NEWEST_ROWS, self._clock.deadline(MAX_READ_SECONDS))
 
     def _sent_at(self, age: float) -> float:
         """Return when, by Kling's clock, what is so old was sent, or somewhat earlier."""

@@ -26,7 +26,10 @@ MAX_UNREACHABLE_TRIES, MAX_UNREACHABLE_SECONDS = 3, 20.0
 """How often a create is tried of which nothing, or no whole request, left this machine; and for how long at most."""
 UNREACHABLE_RETRY = Backoff(initial_seconds=1.0, max_seconds=2.0)
 DOUBT_SECONDS = 6.0
-"""How long a create without an answer is looked for right away."""
+"""How long a create without an answer is looked for right away; and after which what a busy account said no to is.
+
+Kling's list has been seen to lag by seconds, so a look at once shows nothing of what was made all the same.
+"""
 LOOKED_FOR = errors.RequestRefusedError | BusyError
 """The refusals that may be about a create which was made all the same."""
 
@@ -66,6 +69,8 @@ class Send:
         self._place = parts.queue.enter(call, abandoned)
         self._refusal: errors.RefusedError | None = None
         """What Kling said last of a whole request."""
+        self._is_shown: Deadline | None = None
+        """When what it said no to last would be seen, if it was made all the same."""
 
     async def run(self) -> Task:
         """Send it, and return the task that it made.
@@ -89,8 +94,8 @@ class Send:
                 self._call.report("Kling did not confirm the start; looking for the task")
                 return await self._reconciled(error)
             except errors.KolorsError as error:
-                if isinstance(error, errors.RefusedError):
-                    self._refusal = error
+                if isinstance(error, errors.RefusedError) and error is not self._refusal:
+                    self._refusal, self._is_shown = error, self._parts.clock.deadline(DOUBT_SECONDS)
                 if isinstance(error, BusyError):
                     self._turn.give_back()
                     continue  # the queue says for how long
@@ -118,9 +123,13 @@ class Send:
 
     async def _sent(self) -> Task:
         """Send it; before what Kling said no to is sent again, see whether it came to something all the same."""
-        if self._refusal is not None and (task := await self._parts.reconciler.find(self._job.reference)) is not None:
-            return task
         again = self._refusal is not None
+        if self._refusal is not None:
+            seen = await self._parts.reconciler.of_late(self._job.reference)
+            if seen.tasks:
+                return seen.tasks[self._job.reference]
+            if not seen.is_whole:
+                raise self._refusal  # what cannot be looked for is not sent again
         return await self._parts.kling.create(self._request, again=again, commit=self._turn.commit)
 
     def _failure(self, error: Exception) -> errors.KlingError:
@@ -167,14 +176,21 @@ class Send:
         What names a wrong parameter may be the answer to a repeat that a gateway made, and an account that is busy may
         have taken what it said no to. Whoever is told that nothing was created pays again, so it is looked for once.
         """
-        reference, reconciler = self._job.reference, self._parts.reconciler
-        if isinstance(self._refusal, LOOKED_FOR) and (task := await reconciler.search(reference)) is not None:
-            return task
+        reference = self._job.reference
+        if isinstance(self._refusal, BusyError) and self._is_shown is not None:
+            # The look itself may take as long again.
+            await self._pause(min(self._is_shown.left(), self._place.deadline.left() - DOUBT_SECONDS))
+        if isinstance(self._refusal, LOOKED_FOR):
+            seen = await self._parts.reconciler.of_late(reference)
+            if seen.tasks:
+                return seen.tasks[reference]
         await self._refused(reason)
         raise reason
 
     async def _refused(self, error: errors.KolorsError) -> None:
         reference, code = self._job.reference, error.code if isinstance(error, errors.KlingError) else None
+        if code is None and self._refusal is not None:
+            code = self._refusal.code
         # What is about the reference is mended by the next create, which goes without.
         if (
             isinstance(error, errors.RefusedError)
@@ -193,6 +209,8 @@ class Send:
 
     async def _pause(self, wait: float) -> None:
         """Wait, but no longer than the caller does."""
+        if wait <= 0:
+            return
         both = [
             asyncio.ensure_future(self._parts.clock.sleep(wait)),
             asyncio.ensure_future(self._abandoned.wait()),

@@ -9,7 +9,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.doubt import Doubt, Look
-from kolors_mcp.ledger.job import Job
+from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.models import FINAL
 
 if TYPE_CHECKING:
@@ -91,9 +91,13 @@ class Store:
         """Write down what looks have shown, by reference."""
         await self.write(lambda ledger: ledger.looked(looks))
 
-    async def open_among(self, references: Sequence[str]) -> list[Job]:
-        """Return those of the account's creates of which nobody knows yet what becomes of them."""
-        return await self._tolerant(lambda ledger: ledger.open_among(references), [])
+    async def without_task_among(self, references: Sequence[str]) -> list[Job]:
+        """Return those of the account's creates of which no task is known; also of refused ones."""
+        return await self._tolerant(lambda ledger: ledger.without_task_among(references), [])
+
+    async def refused_of_late(self, new: NewJob, seconds: float, most: int) -> list[Job]:
+        """Return the user's same requests that were refused in these last seconds, the newest first."""
+        return await self._tolerant(lambda ledger: ledger.refused_of_late(new, seconds, most), [])
 
     async def age(self, job: Job) -> float:
         """Return the seconds since a create was written down; by this machine's clock if the ledger cannot be asked."""

@@ -45,6 +45,8 @@ class Turn:
 
     def give_back(self) -> None:
         """Begin the next turn, after what was sent in this one certainly came to nothing. Nobody waits for it."""
+        if self._marking is None or (self._giving_back is not None and not self._giving_back.done()):
+            return  # nothing was sent in it
         # Whether this one was lost shows when it is sent again.
         self._giving_back = asyncio.create_task(self._store.write(lambda _ledger: self._begin_next()))
 

@@ -17,6 +17,10 @@ ABOUT_THE_REQUEST = range(1200, 1300)
 """The family of codes in which a field or its value is refused."""
 
 
+BUSY_CODES = (1302, 1303)
+"""What an account says that has no room just now; a documented refusal, which passes."""
+
+
 class Meaning(NamedTuple):
     """What one code means to us."""
 

@@ -14,7 +14,7 @@ from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.leases import HAS_LAPSED, in_state, write_down_lapsed
 from kolors_mcp.ledger.rows import job_of, key
 from kolors_mcp.ledger.schema import IS_OPEN, TRY_ONS, C
-from kolors_mcp.ledger.states import HELD
+from kolors_mcp.ledger.states import HELD, states_before
 from kolors_mcp.wording import plain
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 3600.0
@@ -104,9 +104,10 @@ def doubt_about(connection: Connection, now: float, reference: str) -> Doubt | N
     return None if row is None else _doubt_of(row, now)
 
 
-def open_among(connection: Connection, account: str | None, references: Sequence[str]) -> list[Job]:
-    """Return those of an account's creates, whoever's they are, of which nobody knows yet what becomes of them."""
-    mine = and_(C.account == account, C.reference.in_([key(reference) for reference in references]), IS_OPEN)
+def without_task_among(connection: Connection, account: str | None, references: Sequence[str]) -> list[Job]:
+    """Return those of an account's creates, whoever's they are, of which no task is known; also of refused ones."""
+    called_so = C.reference.in_([key(reference) for reference in references])
+    mine = and_(C.account == account, called_so, in_state(*states_before("created")))
     return [job_of(row) for row in connection.execute(select(*_COLUMNS).where(mine))]
 
 

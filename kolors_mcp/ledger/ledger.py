@@ -15,7 +15,7 @@ from kolors_mcp.ledger.doubt import Doubt, Look
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.pruning import Pruner
 from kolors_mcp.ledger.reserving import Reserving
-from kolors_mcp.ledger.rows import ADOPT, Found, Whose, doubts_of, jobs_with, key, latest_of, one_of
+from kolors_mcp.ledger.rows import ADOPT, Found, Whose, doubts_of, jobs_with, key, latest_of, one_of, refused_of
 from kolors_mcp.ledger.schema import CLOCK, PRUNED_AT, facts_of, note, prepare
 from kolors_mcp.ledger.states import JobState
 from kolors_mcp.ledger.timing import LedgerTime
@@ -221,10 +221,19 @@ class Ledger:
         """Return what is known of a create in doubt; None if it is in none."""
         return await self._transactions.read(lambda connection, now: evidence.doubt_about(connection, now, reference))
 
-    async def open_among(self, references: Sequence[str]) -> list[Job]:
-        """Return those of the account's creates, of any user, of which nobody knows yet what becomes of them."""
+    async def without_task_among(self, references: Sequence[str]) -> list[Job]:
+        """Return those of the account's creates, of any user, of which no task is known; also of refused ones."""
         account = self._account()
-        return await self._transactions.read(lambda connection, _: evidence.open_among(connection, account, references))
+        return await self._transactions.read(
+            lambda connection, _: evidence.without_task_among(connection, account, references)
+        )
+
+    async def refused_of_late(self, new: NewJob, seconds: float, most: int) -> list[Job]:
+        """Return the user's same requests that were refused in these last seconds, the newest first."""
+        whose = self._whose(new.user)
+        return await self._transactions.read(
+            lambda connection, now: refused_of(connection, whose, new, now - seconds, most)
+        )
 
     async def seconds_to_next_look(self) -> float | None:
         """Return in how many seconds a create of the account is to be looked for; None if none is."""

@@ -86,6 +86,18 @@ _SAME_FRESH = _SAME.where(
     C.fresh.is_not(None),
     or_(C.state != "created", func.coalesce(C.posted_at, C.created_at) > bindparam("since")),
 )
+_REFUSED = (
+    select(*_JOB)
+    .where(
+        _MINE,
+        C.fingerprint == bindparam("fingerprint"),
+        C.model_name.is_not_distinct_from(bindparam("model_name")),
+        C.state == "refused",
+        C.updated_at > bindparam("since"),
+    )
+    .order_by(C.id.desc())
+    .limit(bindparam("most"))
+)
 _SPENT_SINCE = select(func.count()).select_from(
     # Only whether the limit is reached matters, so no more rows are read than that.
     select(C.id)
@@ -134,6 +146,12 @@ def joinable(connection: Connection, whose: Whose, new: NewJob, now: float) -> F
     }
     row = connection.execute(statement, same).one_or_none()
     return None if row is None else Found(job_of(row), bool(row.has_lapsed))
+
+
+def refused_of(connection: Connection, whose: Whose, new: NewJob, since: float, most: int) -> list[Job]:
+    """Return the same requests that were refused since then, the newest first."""
+    same = {**whose.bound, "fingerprint": key(new.fingerprint), "model_name": new.model_name}
+    return [job_of(row) for row in connection.execute(_REFUSED, {**same, "since": since, "most": most})]
 
 
 def spent_since(connection: Connection, whose: Whose, moment: float, most: int, now: float) -> int:

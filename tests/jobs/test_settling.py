@@ -10,8 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from kolors_mcp import errors
-from kolors_mcp.jobs.reconcile import Reconciler
-from kolors_mcp.jobs.store import Store
+from kolors_mcp.jobs.search import Search
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.references import References
 from kolors_mcp.kling.refusals import Verdict
@@ -50,12 +49,9 @@ def answering(task: dict[str, Any]) -> KlingClient:
     ],
 )
 async def test_an_answer_about_another_task_or_an_echo_settles_nothing(task: dict[str, Any], found: bool) -> None:
-    async def no_ledger() -> Any:
-        raise AssertionError
-
-    kling, clock = answering(task), TurnedClock().clock()
-    seen = await Reconciler(kling, Store(no_ledger, clock), clock).find(OURS)
-    assert (seen is not None) == found
+    kling = answering(task)
+    answer = await Search(kling, TurnedClock().clock()).by_reference(OURS)
+    assert (OURS in answer.tasks) == found
     await kling.aclose()
 
 

@@ -135,13 +135,17 @@ async def test_what_is_settled_or_of_another_account_is_not_looked_for(asking: A
     await asking.ledger.created(made, "8812", "submitted")
     await asking.ledger.refused(nothing)
     everything = [made, nothing, open_one, sent, "k-unknown"]
-    assert {job.reference for job in await asking.ledger.open_among(everything)} == {open_one, sent}
+    assert {job.reference for job in await asking.ledger.without_task_among(everything)} == {
+        nothing,
+        open_one,
+        sent,
+    }
     await asking.ledger.created(sent, "8814", "submitted")
     asking.hand.now += 10
     asking.hand.account = "another"
     assert await asking.ledger.seconds_to_next_look() is None
     assert await asking.ledger.take_looks(9) == []
-    assert await asking.ledger.open_among(everything) == []
+    assert await asking.ledger.without_task_among(everything) == []
     asking.hand.account = "an-account"
     assert names(await asking.ledger.take_looks(9)) == [open_one]
     await asking.ledger.created(open_one, "8813", "submitted")

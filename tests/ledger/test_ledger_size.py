@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import Connection, event
 
 from kolors_mcp.ledger import database, pruning
+from kolors_mcp.ledger.job import NewJob
 from tests.support.asking import DAY, LEDGERS, NOON, Asking, Hand, opened
 
+SAME = NewJob("k-9", "local", "f-1", None, ("me.jpg", "shop.example"))
 FEW = ("find", "find many", "saved", "doubts", "take looks")
 """What sorts the few rows that it has found."""
 
@@ -34,7 +36,8 @@ async def plans(asking: Asking) -> dict[str, str]:
         "doubts": lambda: asking.ledger.doubts("local"),
         "next look": asking.ledger.seconds_to_next_look,
         "take looks": lambda: asking.ledger.take_looks(9),
-        "open among": lambda: asking.ledger.open_among(["k-1", "k-2"]),
+        "without task among": lambda: asking.ledger.without_task_among(["k-1", "k-2"]),
+        "refused of late": lambda: asking.ledger.refused_of_late(SAME, 600.0, 3),
         "reserve": lambda: asking.wish(fingerprint="f-9", daily_limit=99),
         "created": lambda: asking.ledger.created("k-1", "8812", "submitted"),
         "seen": lambda: asking.ledger.seen("8812", "processing"),

@@ -1,0 +1,124 @@
+"""What a busy account took although it said no (1302, 1303) is found where Kling shows it, and paid for once."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kolors_mcp.jobs.send import DOUBT_SECONDS
+from kolors_mcp.sandbox import faults
+from tests.support.wishing import MINUTE, Assistant, Said, World
+
+pytestmark = pytest.mark.anyio
+
+TAKEN = faults.Refuse(1303, accepted=True)
+LAG_SECONDS = 3.0
+BY_REFERENCE_NEVER = 10**9
+AWAY = faults.Refuse(5001)
+"""What Kling says of everything while it is down."""
+
+
+def shown_in_list_only(world: World, *, lag: float = 0.0, external_ids: Any = "refuse") -> None:
+    world.kling.rules = replace(
+        world.kling.rules, not_found_reads=BY_REFERENCE_NEVER, list_lag_seconds=lag, external_ids=external_ids
+    )
+
+
+def lists(world: World) -> int:
+    return sum(seen.path.endswith("/kolors-virtual-try-on") and seen.method == "GET" for seen in world.kling.requests)
+
+
+def the_task(world: World) -> tuple[str, str]:
+    """The id and the reference of the only task that was made."""
+    [task] = world.kling.tasks.all
+    return task.id, task.request.external_task_id or ""
+
+
+@pytest.mark.parametrize("wait_seconds", [0, 5])
+async def test_who_does_not_wait_is_told_of_the_task_that_a_lagging_list_shows_some_seconds_later(
+    world: World, wait_seconds: float
+) -> None:
+    shown_in_list_only(world, lag=LAG_SECONDS)
+    world.kling.faults.next_create(TAKEN)
+    async with world.server() as assistant:
+        first = (await assistant.create(wait_seconds=wait_seconds)).try_on
+        second = (await assistant.create()).try_on
+    assert {first.task_id, second.task_id} == {the_task(world)[0]}
+    assert world.posts == 1
+
+
+async def test_a_kling_that_would_make_a_second_task_is_not_sent_what_its_list_shows(world: World) -> None:
+    shown_in_list_only(world, external_ids="make_second")
+    world.kling.faults.next_create(TAKEN)
+    async with world.server() as assistant:
+        made = (await assistant.create(wait_seconds=60)).try_on
+    assert made.task_id == the_task(world)[0]
+    assert world.posts == 1
+
+
+async def test_while_kling_cannot_be_asked_nothing_is_sent_again_and_later_it_is_found(world: World) -> None:
+    shown_in_list_only(world, external_ids="make_second")
+    world.kling.faults.next_create(TAKEN)
+    world.kling.faults.next_list(AWAY, times=6)
+    async with world.server() as assistant:
+        made = (await assistant.create(wait_seconds=120)).try_on
+    assert made.task_id == the_task(world)[0]
+    assert world.posts == 1
+
+
+async def test_a_list_that_this_kling_does_not_have_keeps_nothing_from_being_sent_again(world: World) -> None:
+    world.kling.faults.next_create(faults.Refuse(1303))
+    world.kling.faults.next_list(faults.Refuse(1202), times=None)
+    async with world.server() as assistant:
+        assert (await assistant.create(wait_seconds=60)).try_on
+    assert world.posts == 2
+
+
+async def told_that_nothing_was_created(world: World, assistant: Assistant) -> Said:
+    """Lag for so long that the create is told to have come to nothing."""
+    shown_in_list_only(world, lag=20 * DOUBT_SECONDS)
+    world.kling.faults.next_create(TAKEN)
+    said = await assistant.create()
+    assert said.nothing_created
+    assert "code 1303" in said.text
+    return said
+
+
+async def test_what_shows_only_later_is_found_by_its_reference(world: World) -> None:
+    async with world.server() as assistant:
+        await told_that_nothing_was_created(world, assistant)
+        task_id, reference = the_task(world)
+        assert (await assistant.get(reference)).nothing_created
+        world.time.now += 3 * MINUTE
+        assert (await assistant.get(reference)).try_on.task_id == task_id
+        assert (await assistant.create()).try_on.reused, "as the ledger has it now"
+    assert world.posts == 1
+
+
+async def test_what_shows_only_later_is_written_down_when_it_is_seen_in_the_list(world: World) -> None:
+    async with world.server() as assistant:
+        await told_that_nothing_was_created(world, assistant)
+        world.time.now += 3 * MINUTE
+        assert [one.task_id for one in (await assistant.list()).page.try_ons] == [the_task(world)[0]]
+        assert (await assistant.create()).try_on.task_id == the_task(world)[0]
+    assert world.posts == 1
+
+
+async def test_what_shows_only_later_is_found_before_the_same_is_paid_for_again(world: World) -> None:
+    async with world.server() as assistant:
+        await told_that_nothing_was_created(world, assistant)
+        world.time.now += 3 * MINUTE
+    async with world.server() as assistant:
+        again = (await assistant.create()).try_on
+    assert (again.task_id, again.reused) == (the_task(world)[0], True)
+    assert world.posts == 1
+
+
+async def test_a_refusal_that_was_true_costs_the_next_call_one_look_and_no_task(world: World) -> None:
+    world.kling.faults.next_create(faults.Refuse(1303))
+    async with world.server() as assistant:
+        assert (await assistant.create()).nothing_created
+        before = lists(world)
+        assert not (await assistant.create()).try_on.reused
+        assert lists(world) - before == 1
+    assert (world.posts, world.kling.tasks_created) == (2, 1)
