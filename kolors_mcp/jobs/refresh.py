@@ -83,22 +83,19 @@ class Refresher:
         """Before the same is paid for again, find out whether a busy account took it of late although it said no.
 
         Raises:
-            UnconfirmedCreateError: Kling cannot be asked just now.
+            UnconfirmedCreateError: Kling cannot be asked just now, and who asks has not said that it be made anew.
         """
-        refused = await self._store.refused_of_late(new, REFUSED_FOR_SECONDS, MAX_REFUSED)
-        for job in refused:
-            if job.code not in BUSY_CODES:
-                continue
+        for job in await self._store.refused_of_late(new, BUSY_CODES, REFUSED_FOR_SECONDS, MAX_REFUSED):
             seen = await self._reconciler.of_late(job.reference)
             if job.reference in seen.tasks:
                 await self._reconciler.confirm(job, seen.tasks[job.reference])
-            elif not seen.is_whole:
+            elif not seen.is_whole and not new.fresh:
                 cause = "A busy account said no to it before, but now Kling cannot be asked whether that stands."
                 raise errors.UnconfirmedCreateError(job.reference, cause)
 
     async def find_refused(self, job: Job) -> Task | None:
         """Look for a create that a busy account said no to: its task may have shown only after that was told."""
-        if job.state != "refused" or job.code not in BUSY_CODES:
+        if job.state != "refused" or job.code not in BUSY_CODES or job.posted_at is None:
             return None
         age = await self._store.age(job)
         if age >= LOOKED_FOR_SECONDS:

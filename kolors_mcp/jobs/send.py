@@ -26,9 +26,9 @@ MAX_UNREACHABLE_TRIES, MAX_UNREACHABLE_SECONDS = 3, 20.0
 """How often a create is tried of which nothing, or no whole request, left this machine; and for how long at most."""
 UNREACHABLE_RETRY = Backoff(initial_seconds=1.0, max_seconds=2.0)
 DOUBT_SECONDS = 6.0
-"""How long a create without an answer is looked for right away; and after which what a busy account said no to is.
+"""How long a create without an answer is looked for right away.
 
-Kling's list has been seen to lag by seconds, so a look at once shows nothing of what was made all the same.
+What a busy account said no to is looked for after as long: Kling has been seen to deny a task that was just made.
 """
 LOOKED_FOR = errors.RequestRefusedError | BusyError
 """The refusals that may be about a create which was made all the same."""
@@ -174,7 +174,8 @@ class Send:
         """Return the task if Kling made it although it said no; else write down that it came to nothing, and raise why.
 
         What names a wrong parameter may be the answer to a repeat that a gateway made, and an account that is busy may
-        have taken what it said no to. Whoever is told that nothing was created pays again, so it is looked for once.
+        have taken what it said no to. Whoever is told that nothing was created pays again, so it is looked for once,
+        when it would show. Where Kling cannot be asked then, its documented word stands, as long as nobody sends again.
         """
         reference = self._job.reference
         if isinstance(self._refusal, BusyError) and self._is_shown is not None:

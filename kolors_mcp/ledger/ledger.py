@@ -228,11 +228,11 @@ class Ledger:
             lambda connection, _: evidence.without_task_among(connection, account, references)
         )
 
-    async def refused_of_late(self, new: NewJob, seconds: float, most: int) -> list[Job]:
-        """Return the user's same requests that were refused in these last seconds, the newest first."""
+    async def refused_of_late(self, new: NewJob, codes: Sequence[int], seconds: float, most: int) -> list[Job]:
+        """Return the user's same requests that left, and were refused so in these last seconds, the newest first."""
         whose = self._whose(new.user)
         return await self._transactions.read(
-            lambda connection, now: refused_of(connection, whose, new, now - seconds, most)
+            lambda connection, now: refused_of(connection, whose, new, codes, now - seconds, most)
         )
 
     async def seconds_to_next_look(self) -> float | None:

@@ -93,6 +93,8 @@ _REFUSED = (
         C.fingerprint == bindparam("fingerprint"),
         C.model_name.is_not_distinct_from(bindparam("model_name")),
         C.state == "refused",
+        C.code.in_(bindparam("codes", expanding=True)),
+        C.posted_at.is_not(None),
         C.updated_at > bindparam("since"),
     )
     .order_by(C.id.desc())
@@ -148,9 +150,11 @@ def joinable(connection: Connection, whose: Whose, new: NewJob, now: float) -> F
     return None if row is None else Found(job_of(row), bool(row.has_lapsed))
 
 
-def refused_of(connection: Connection, whose: Whose, new: NewJob, since: float, most: int) -> list[Job]:
-    """Return the same requests that were refused since then, the newest first."""
-    same = {**whose.bound, "fingerprint": key(new.fingerprint), "model_name": new.model_name}
+def refused_of(
+    connection: Connection, whose: Whose, new: NewJob, codes: Sequence[int], since: float, most: int
+) -> list[Job]:
+    """Return the same requests that left, and were refused with one of the codes since then, the newest first."""
+    same = {**whose.bound, "fingerprint": key(new.fingerprint), "model_name": new.model_name, "codes": list(codes)}
     return [job_of(row) for row in connection.execute(_REFUSED, {**same, "since": since, "most": most})]
 
 

@@ -1,12 +1,17 @@
 """What a busy account took although it said no (1302, 1303) is found where Kling shows it, and paid for once."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from kolors_mcp import errors
+from kolors_mcp.jobs.search import Search
 from kolors_mcp.jobs.send import DOUBT_SECONDS
+from kolors_mcp.kling.task import Task
 from kolors_mcp.sandbox import faults
+from tests.support.making import TurnedClock
 from tests.support.wishing import MINUTE, Assistant, Said, World
 
 pytestmark = pytest.mark.anyio
@@ -15,7 +20,7 @@ TAKEN = faults.Refuse(1303, accepted=True)
 LAG_SECONDS = 3.0
 BY_REFERENCE_NEVER = 10**9
 AWAY = faults.Refuse(5001)
-"""What Kling says of everything while it is down."""
+"""What Kling says while it is down."""
 
 
 def shown_in_list_only(world: World, *, lag: float = 0.0, external_ids: Any = "refuse") -> None:
@@ -122,3 +127,60 @@ async def test_a_refusal_that_was_true_costs_the_next_call_one_look_and_no_task(
         assert not (await assistant.create()).try_on.reused
         assert lists(world) - before == 1
     assert (world.posts, world.kling.tasks_created) == (2, 1)
+
+
+async def test_while_kling_cannot_be_asked_the_same_is_a_doubt_unless_it_is_wanted_anew(world: World) -> None:
+    async with world.server() as assistant:
+        await told_that_nothing_was_created(world, assistant)
+        world.kling.faults.next_list(AWAY, times=None)
+        again = await assistant.create()
+        assert again.in_doubt
+        assert again.reference == the_task(world)[1]
+        assert world.posts == 1
+        assert not (await assistant.create(new_render=True)).try_on.reused
+    assert world.kling.tasks_created == 2
+
+
+async def test_what_was_never_sent_is_not_looked_for(world: World) -> None:
+    world.kling.faults.next_create(faults.Refuse(1303), times=None)
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+    passes = world.time.sleep
+
+    async def pause(seconds: float) -> None:
+        waiting.set()
+        await go_on.wait()
+        await passes(seconds)
+
+    world.time.sleep = pause  # pyright: ignore[reportAttributeAccessIssue]  (the pause ends when the test says so)
+    async with world.server() as assistant, asyncio.TaskGroup() as group:
+        group.create_task(assistant.create(wait_seconds=60))
+        await waiting.wait()
+        for _ in range(3):
+            assert (await assistant.create("#224488")).nothing_created
+        assert (world.posts, lists(world)) == (1, 0)
+        go_on.set()
+
+
+class OneList:
+    """Knows no reference, and counts how often its list is read."""
+
+    def __init__(self, *references: str) -> None:
+        self.rows = [Task(f"8{number}", reference, "submitted", None) for number, reference in enumerate(references)]
+        self.lists = 0
+
+    async def read(self, name: str, _deadline: Any) -> Task:
+        raise errors.TaskNotFoundError(name, "No.")
+
+    async def page(self, *_: Any) -> list[Task]:
+        self.lists += 1
+        await asyncio.sleep(0)
+        return self.rows
+
+
+async def test_those_that_are_looked_for_together_share_one_reading_of_the_list() -> None:
+    kling = OneList("k-1", "k-3")
+    search = Search(kling, TurnedClock().clock())  # pyright: ignore[reportArgumentType]  (all that is asked of a client)
+    answers = await asyncio.gather(*(search.of_late(f"k-{number}") for number in range(1, 9)))
+    assert [list(answer.tasks) for answer in answers] == [["k-1"], [], ["k-3"], *[[]] * 5]
+    assert all(answer.is_whole for answer in answers)
+    assert kling.lists == 1

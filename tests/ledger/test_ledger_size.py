@@ -37,7 +37,7 @@ async def plans(asking: Asking) -> dict[str, str]:
         "next look": asking.ledger.seconds_to_next_look,
         "take looks": lambda: asking.ledger.take_looks(9),
         "without task among": lambda: asking.ledger.without_task_among(["k-1", "k-2"]),
-        "refused of late": lambda: asking.ledger.refused_of_late(SAME, 600.0, 3),
+        "refused of late": lambda: asking.ledger.refused_of_late(SAME, [1303], 600.0, 3),
         "reserve": lambda: asking.wish(fingerprint="f-9", daily_limit=99),
         "created": lambda: asking.ledger.created("k-1", "8812", "submitted"),
         "seen": lambda: asking.ledger.seen("8812", "processing"),
