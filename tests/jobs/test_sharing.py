@@ -41,16 +41,17 @@ Create = Callable[[], Awaitable[Said]]
 
 
 async def all_at_once(world: World, reserved: list[bool], create: Create, number: int = CALLERS) -> list[Said]:
-    """Make equal creates, of which Kling answers the first when all others wait for it."""
+    """Make equal creates. Kling has the first before the others come, and answers it when all of them wait for it."""
     said: list[Said] = []
 
     async def wish() -> None:
         said.append(await create())
 
     async with anyio.create_task_group() as group:
-        for _ in range(number):
-            group.start_soon(wish)
+        group.start_soon(wish)
         await anyio.to_thread.run_sync(world.kling.clock.wait_for_sleepers)
+        for _ in range(number - 1):
+            group.start_soon(wish)
         await until(lambda: len(reserved) == number)
         world.kling.clock.advance(MINUTE)
     return said
