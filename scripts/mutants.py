@@ -52,6 +52,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "kling/try_on_replies": (*_KLING, "test_settling.py"),
     "kling/connection": ("test_kling_*.py", "test_doctor*.py"),
     "kling/content": _KLING,
+    "packing": ("test_kling_content.py", "test_images_packed.py"),
     "kling/exchange": _KLING,
     "kling/references": _KLING,
     "kling/refusals": (*_KLING, "test_doctor.py"),
