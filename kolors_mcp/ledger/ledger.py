@@ -90,7 +90,7 @@ class Ledger:
             await database.let_shrink()
             ledger._pruner.prune_daily()
         except BaseException:
-            database.engine.dispose()
+            database.close()
             raise
         return ledger
 
