@@ -47,7 +47,7 @@ conformance: .venv/run.stamp  ## Run the protocol's conformance suite (needs npm
 browser: .venv/run.stamp  ## Try the fitting room in a real Chromium (needs npm; installs Debian's chromium as root)
 	@bash tests/browser/run.sh $(ARGS)
 
-hosts: .venv/run.stamp  ## Run Claude Code and opencode against a mock model and this server (needs npm, 700 MB)
+hosts: .venv/run.stamp  ## Run Claude Code, opencode, Codex and Gemini CLI against a mock model (needs npm, 1.3 GB)
 	@bash tests/hosts/run.sh $(ARGS)
 
 frameworks: .venv/test.stamp  ## Run agents of LangChain, OpenAI, Google and others against a mock model (needs npm, 1 GB)

@@ -25,15 +25,12 @@ HERE = Path(__file__).resolve().parent
 PACKAGES = Path(os.environ.get("KOLORS_HOSTS", HERE)) / "node_modules"
 SECONDS = 180
 """What a host may take; usually it is some ten."""
-SCRIPT = [
-    Step("create_try_on", {"human_image": str(sample("person")), "cloth_image": str(sample("upper"))}),
-    Step("get_try_on", {"task_id": "{task_id}", "wait_seconds": 30}),
-    Step("view_try_on", {"task_id": "{task_id}", "compare": True}),
-]
+SESSION = "0b54a9d1-6c2b-4f0e-9c54-6d2a7f6f3d11"
+"""Of Claude Code, which soon removes the pictures of all others."""
 ASKED = "Show me how this garment looks on this person."
 SERVER_ENVIRONMENT = {
     "KOLORS_SANDBOX": "1",
-    "KOLORS_IMAGE_DIRS": str(sample("person").parent),
+    "KOLORS_IMAGE_DIRS": f"default{os.pathsep}{sample('upper').parent}",
     "PYTHONPATH": str(HERE.parents[1]),
 }
 
@@ -49,11 +46,11 @@ def claude_code(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
     command = [
         "node", str(PACKAGES / "@anthropic-ai/claude-code/cli-wrapper.cjs"), "--print", ASKED,
         "--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", "mcp__kolors",
+        "--session-id", SESSION,
     ]  # fmt: skip
     environment = {
         "ANTHROPIC_BASE_URL": origin,
         "ANTHROPIC_API_KEY": "made-up",
-        "CLAUDE_CONFIG_DIR": str(home / "claude"),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
         "ENABLE_TOOL_SEARCH": "false",
@@ -109,7 +106,74 @@ def opencode(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
     return command, environment
 
 
-HOSTS: dict[str, Host] = {"Claude Code": claude_code, "opencode": opencode}
+def codex(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
+    """Codex, exec mode, with a provider of its own."""
+    folder = home / "codex"
+    folder.mkdir()
+    quoted = json.dumps  # what TOML takes too
+    environment = ", ".join(f"{name} = {quoted(value)}" for name, value in SERVER_ENVIRONMENT.items())
+    (folder / "config.toml").write_text(
+        f"""\
+model = "mock"
+model_provider = "mock"
+
+[model_providers.mock]
+name = "Mock"
+base_url = {quoted(f"{origin}/v1")}
+wire_api = "responses"
+
+[mcp_servers.kolors]
+command = {quoted(sys.executable)}
+args = ["-m", "kolors_mcp"]
+env = {{ {environment} }}
+startup_timeout_sec = 30
+tool_timeout_sec = 330
+required = true
+"""
+    )
+    machine = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), platform.machine())
+    [program] = (PACKAGES / "@openai" / f"codex-{sys.platform}-{machine}").glob("vendor/*/bin/codex")
+    command = [str(program), "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", ASKED]
+    return command, {"CODEX_HOME": str(folder)}
+
+
+def gemini_cli(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
+    """Gemini CLI, with a prompt on its command line."""
+    folder = home / ".gemini"
+    folder.mkdir()
+    server: Json = {"command": sys.executable, "args": ["-m", "kolors_mcp"], "env": SERVER_ENVIRONMENT, "trust": True}
+    settings: Json = {
+        "mcpServers": {"kolors": server},
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "privacy": {"usageStatisticsEnabled": False},
+        "general": {"enableAutoUpdate": False},
+    }
+    (folder / "settings.json").write_text(json.dumps(settings))
+    command = ["node", str(PACKAGES / "@google/gemini-cli/bundle/gemini.js"), "--yolo", "--prompt", ASKED]
+    environment = {
+        "GEMINI_API_KEY": "made-up",
+        "GOOGLE_GEMINI_BASE_URL": origin,
+        "GEMINI_CLI_TRUST_WORKSPACE": "true",
+    }
+    return command, environment
+
+
+HOSTS: dict[str, tuple[Host, str]] = {
+    "Claude Code": (claude_code, f".claude/image-cache/{SESSION}/1.jpg"),
+    "opencode": (opencode, "tmp/opencode-clipboard.jpg"),
+    "Codex": (codex, "tmp/codex-clipboard-Xa81kQ.jpg"),
+    "Gemini CLI": (gemini_cli, ".gemini/tmp/work/images/clipboard-1795723000000.jpg"),
+}
+"""Each with the place, below its user's home, at which it keeps a pasted photo, or else for temporary files."""
+
+
+def script_with(photo: Path) -> list[Step]:
+    """Return the calls that the model makes: with the photo that was pasted as the person."""
+    return [
+        Step("create_try_on", {"human_image": str(photo), "cloth_image": str(sample("upper"))}),
+        Step("get_try_on", {"task_id": "{task_id}", "wait_seconds": 30}),
+        Step("view_try_on", {"task_id": "{task_id}", "compare": True}),
+    ]
 
 
 CHECKS: tuple[Check, ...] = (
@@ -120,24 +184,26 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def run(host: Host) -> tuple[Seen, str]:
-    """Run a host in an empty folder; return what its model saw, and what the host itself wrote."""
-    model = Model(SCRIPT)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, serving(model) as origin:
+def run(host: Host, pasted: str) -> tuple[Seen, str]:
+    """Run a host in an empty home, with a photo pasted; return what its model saw, and what the host itself wrote."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = Path(folder)
-        command, environment = host(home, origin)
-        work = home / "work"
-        work.mkdir()
-        # Nothing of this machine's own settings, and no account, reaches a host.
-        environment = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder, "LANG": "C.UTF-8", **environment}
-        try:
-            ended = subprocess.run(
-                command, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=SECONDS, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            return model.seen, f"not over after {SECONDS} s\n{error.stdout!r}\n{error.stderr!r}"
-        return model.seen, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        model = Model(script_with(home / pasted))
+        with serving(model) as origin:
+            command, environment = host(home, origin)
+            for place in (home / "work", home / "tmp", (home / pasted).parent):
+                place.mkdir(parents=True, exist_ok=True)
+            (home / pasted).write_bytes(sample("person").read_bytes())
+            # Nothing of this machine's own settings, and no account, reaches a host.
+            bare = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": str(home / "tmp"), "LANG": "C.UTF-8"}
+            try:
+                ended = subprocess.run(
+                    command, cwd=home / "work", env=bare | environment, stdin=subprocess.DEVNULL, capture_output=True,
+                    text=True, timeout=SECONDS, check=False,
+                )  # fmt: skip
+            except subprocess.TimeoutExpired as error:
+                return model.seen, f"not over after {SECONDS} s\n{error.stdout!r}\n{error.stderr!r}"
+    return model.seen, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
 
 
 def say(line: str) -> None:
@@ -151,14 +217,14 @@ def main() -> int:
     wanted = sys.argv[1:] or list(HOSTS)
     passed = failed = 0
     for name in wanted:
-        seen, wrote = run(HOSTS[name])
+        seen, wrote = run(*HOSTS[name])
         failures = failures_of(seen, {check.__name__.replace("_", " "): check for check in CHECKS})
         for check in CHECKS:
             line = check.__name__.replace("_", " ")
             say(f"FAILED  {name}: {line}\n{failures[line]}" if line in failures else f"ok      {name}: {line}")
         passed += len(CHECKS) - len(failures)
         failed += len(failures)
-        if failed:
+        if failures:
             say(f"{name} wrote:\n{wrote[-4000:]}")
     say(f"{passed} passed" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0

@@ -4,7 +4,7 @@ set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../.." && pwd)
 python=${PYTHON:-$root/.venv/bin/python}
-# Some 700 MB, so not inside the project. The programs are packages of their own, so no script of a package has to run.
+# Some 1.3 GB, so not inside the project. The programs are packages of their own, so no script of a package has to run.
 place=${KOLORS_HOSTS:-${TMPDIR:-/tmp}/kolors-mcp-hosts}
 mkdir -p "$place"
 if ! cmp -s "$here/package-lock.json" "$place/package-lock.json" || [ ! -e "$place/node_modules/.installed" ]; then
