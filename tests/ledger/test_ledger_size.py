@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event
 from kolors_mcp.ledger import database, pruning
 from tests.support.asking import DAY, LEDGERS, NOON, Asking, Hand, opened
 
-FEW = ("find", "find many", "saved", "doubts", "take looks")
+FEW = ("find", "find many", "saved", "take looks")
 """What sorts the few rows that it has found."""
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,6 @@ async def plans(asking: Asking) -> dict[str, str]:
         "find": lambda: asking.ledger.find("local", "k-1"),
         "find many": lambda: asking.ledger.find_many("local", ["8812"]),
         "recent": lambda: asking.ledger.recent("local", 9),
-        "doubts": lambda: asking.ledger.doubts("local"),
         "next look": asking.ledger.seconds_to_next_look,
         "take looks": lambda: asking.ledger.take_looks(9),
         "open among": lambda: asking.ledger.open_among(["k-1", "k-2"]),
