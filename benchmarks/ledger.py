@@ -56,7 +56,8 @@ async def _measured(rows: int) -> dict[str, Any]:
             "find by task id": lambda number: ledger.find(USER, str(number * rows // RUNS)),
             "find nothing": lambda number: ledger.find(USER, f"no-{number}"),
             "recent 100": lambda _number: ledger.recent(USER, 100),
-            "doubts": lambda _number: ledger.doubts(USER),
+            "next look": lambda _number: ledger.seconds_to_next_look(),
+            "take looks": lambda _number: ledger.take_looks(100),
             "reserve": reserve,
             "reserve, created": create,
         }

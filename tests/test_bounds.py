@@ -38,6 +38,8 @@ EXEMPT = {
     "kling.http:*": "our own paths and queries; what comes back is read and bounded by `kling.content`",
     "kling.account:*": "the values of an answer, bounded by `kling.content`; pydantic reads each once",
     "kling.try_on_replies:*": "the values of an answer, bounded by `kling.content`; pydantic reads each once",
+    "images.sources.fetch:Fetcher._unpacked": "hands the bytes to `packing`, whose readers are marked",
+    "kling.content:content_of": "hands the bytes to `packing`, whose readers are marked",
     "kling.content:aside": "hands the bytes to a reader, which is marked",
     "kling.exchange:_envelope_of": "the values of an answer; pydantic reads each once",
     "server.tasks:Tasks.intercept_tool_call": "an answer of our own",

@@ -6,13 +6,13 @@ small the pieces are, other tasks of the event loop run between them.
 
 import asyncio
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import httpx
 
 from kolors_mcp.bounds import linear
+from kolors_mcp.packing import PackingError, packing_of, unpack
 
 MAX_ANSWER_BYTES = 2_000_000
 """Of an answer, packed and also unpacked; a page of 500 try-ons has less than one million."""
@@ -24,29 +24,6 @@ FREE_PIECES, BYTES_A_PIECE = 2_000, 32
 """The pieces of any size that an answer may come in, and the bytes that each further one must bring on the average."""
 PIECES_A_TURN = 32
 """After each of this many pieces other tasks of the event loop run."""
-
-# Names that servers write into the header although nothing is packed.
-_NOT_PACKED = frozenset(
-    {
-        "",
-        "identity",
-        "none",
-        "utf-8",
-        "utf8",
-        "us-ascii",
-        "iso-8859-1",
-        "aws-chunked",
-        "chunked",
-        "binary",
-        "7bit",
-        "8bit",
-    }
-)
-MAX_MEMBERS = 100
-"""Members of an answer packed with gzip; servers that pack in pieces write a few."""
-_MEMBER = b"\x1f\x8b\x08"
-"""How a member begins."""
-_GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 T = TypeVar("T")
 
@@ -61,7 +38,10 @@ async def content_of(response: httpx.Response) -> bytes:
     Raises:
         ContentError: It is too large, comes in too many pieces, or is packed in a way that was not asked for.
     """
-    packing = packing_of(response.headers.get("content-encoding", ""))
+    try:
+        packing = packing_of(response.headers.get("content-encoding", ""))
+    except PackingError as error:
+        raise ContentError(f"an answer that {error}") from None
     content = bytearray()
     pieces = 0
     # As it comes from the connection; httpx itself unpacks without a bound.
@@ -77,8 +57,10 @@ async def content_of(response: httpx.Response) -> bytes:
             await asyncio.sleep(0)
     if packing is None:
         return bytes(content)
-    unpacked = unpack_gzip if packing == "gzip" else unpack_deflate
-    return await aside(unpacked, bytes(content))
+    try:
+        return bytes(await aside(lambda data: unpack(data, packing, MAX_ANSWER_BYTES), bytes(content)))
+    except PackingError as error:
+        raise ContentError(f"an answer that {error}") from None
 
 
 async def aside(read: Callable[[bytes], T], content: bytes) -> T:
@@ -86,74 +68,6 @@ async def aside(read: Callable[[bytes], T], content: bytes) -> T:
     if len(content) > PARSED_ASIDE_BYTES:
         return await asyncio.to_thread(read, content)
     return read(content)
-
-
-@linear(b"gzip,", b"identity, ", b",", b" ")
-def packing_of(header: str) -> str | None:
-    """Return how an answer is packed, by its `Content-Encoding`: `gzip` or `deflate`; None if it is not packed.
-
-    Raises:
-        ContentError: More than once, or in another way.
-    """
-    packings = [name for part in header.split(",") if (name := part.strip().lower()) not in _NOT_PACKED]
-    if not packings:
-        return None
-    if len(packings) > 1:
-        raise ContentError("an answer that is packed more than once")
-    if packings[0] not in ("gzip", "x-gzip", "deflate"):
-        raise ContentError("an answer that is packed in a way that was not asked for")
-    return packings[0].removeprefix("x-")
-
-
-@linear(
-    b"\0", b"\0\0\0\xff\xff", b"\x1f\x8b\x08\0\0\0\0\0\0\xff\3\0" + bytes(8),
-    opening=b"\x1f\x8b\x08\0\0\0\0\0\0\xff",
-)  # fmt: skip
-def unpack_gzip(data: bytes) -> bytes:
-    """Return what was packed with gzip, in one member or, as RFC 9110 has it by RFC 1952, in several.
-
-    Raises:
-        ContentError: It is damaged, or too large.
-    """
-    content = bytearray()
-    for _ in range(MAX_MEMBERS):
-        member, data = _unpacked(data, _GZIP)
-        content += member
-        if len(content) > MAX_ANSWER_BYTES:
-            raise ContentError("an answer that is too large")
-        # Bytes that follow and begin no further member are ignored, as browsers and `gunzip` do.
-        if not data.startswith(_MEMBER):
-            return bytes(content)
-    raise ContentError("an answer in too many pieces")
-
-
-@linear(b"\0", b"\0\0\0\xff\xff", opening=b"\x78\x9c")
-def unpack_deflate(data: bytes) -> bytes:
-    """Return what was packed with deflate, in its wrapping or, as some servers send it, without.
-
-    Raises:
-        ContentError: It is damaged, or too large.
-    """
-    try:
-        return _unpacked(data, _ZLIB)[0]
-    except zlib.error:
-        return _unpacked(data, _BARE)[0]
-
-
-def _unpacked(data: bytes, how: int) -> tuple[bytes, bytes]:
-    """Return what was packed, and what follows it."""
-    unpacking = zlib.decompressobj(how)
-    try:
-        content = unpacking.decompress(data, MAX_ANSWER_BYTES + 1)
-    except zlib.error:
-        if how == _ZLIB:
-            raise
-        raise ContentError("a packed answer that is damaged") from None
-    if len(content) > MAX_ANSWER_BYTES:
-        raise ContentError("an answer that is too large")
-    if not unpacking.eof:
-        raise ContentError("a packed answer that is cut off")
-    return content, unpacking.unused_data
 
 
 @linear(

@@ -15,11 +15,11 @@ from kolors_mcp.ledger.doubt import Doubt, Look
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.pruning import Pruner
 from kolors_mcp.ledger.reserving import Reserving
-from kolors_mcp.ledger.rows import ADOPT, Found, Whose, doubts_of, jobs_with, key, latest_of, one_of, refused_of
+from kolors_mcp.ledger.rows import ADOPT, Found, Whose, jobs_with, key, latest_of, one_of, refused_of
 from kolors_mcp.ledger.schema import CLOCK, PRUNED_AT, facts_of, note, prepare
 from kolors_mcp.ledger.states import JobState
 from kolors_mcp.ledger.timing import LedgerTime
-from kolors_mcp.ledger.transactions import HOUSEKEEPING, Timed, Transactions
+from kolors_mcp.ledger.transactions import HOUSEKEEPING, Transactions
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Ledger:
             await database.let_shrink()
             ledger._pruner.prune_daily()
         except BaseException:
-            database.engine.dispose()
+            database.close()
             raise
         return ledger
 
@@ -197,25 +197,27 @@ class Ledger:
         await self._transactions.write(partial(outcomes.write_saved, which=created, index=index, path=path))
 
     async def find(self, user: str, task_id_or_reference: str) -> Job | None:
-        """Return the user's job with Kling's id or our reference."""
+        """Return the user's job with Kling's id or our reference; one that nobody has in hand any more is settled."""
         whose = self._whose(user)
 
-        def finding(connection: Connection, now: float) -> list[Found]:
-            found = one_of(connection, whose, task_id_or_reference, now)
-            return [] if found is None else [found]
+        def finding(connection: Connection, now: float) -> Found | None:
+            return one_of(connection, whose, task_id_or_reference, now)
 
-        return next(iter(await self._settled(finding)), None)
+        found = await self._transactions.read(finding)
+        if found is not None and found.has_lapsed:
+            lapsed = found.job.reference
+
+            def settling(connection: Connection, now: float) -> Found | None:
+                leases.write_down_lapsed(connection, now, lapsed)
+                return finding(connection, now)
+
+            found = await self._transactions.write(settling)
+        return None if found is None else found.job
 
     async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
         """Return those of the user's jobs that have one of Kling's ids, by id."""
         whose = self._whose(user)
         return await self._transactions.read(lambda connection, _: jobs_with(connection, whose, task_ids))
-
-    async def doubts(self, user: str) -> list[Job]:
-        """Return the user's jobs of which nobody knows whether a task exists, the newest first."""
-        whose = self._whose(user)
-        found = await self._settled(lambda connection, now: doubts_of(connection, whose, now))
-        return [job for job in found if job.state == "unconfirmed"]
 
     async def doubt(self, reference: str) -> Doubt | None:
         """Return what is known of a create in doubt; None if it is in none."""
@@ -270,19 +272,6 @@ class Ledger:
     def needs_kling_time(self) -> bool:
         """Whether the clock has jumped by more than a day, and an answer of Kling's has to tell whether it is right."""
         return self._transactions.time.needs_kling
-
-    async def _settled(self, look: Timed[list[Found]]) -> list[Job]:
-        """Return what a look shows, once it is written down what became of those that nobody has in hand any more."""
-        found = await self._transactions.read(look)
-        if lapsed := [one.job.reference for one in found if one.has_lapsed]:
-
-            def writing(connection: Connection, now: float) -> list[Found]:
-                for reference in lapsed:
-                    leases.write_down_lapsed(connection, now, reference)
-                return look(connection, now)
-
-            found = await self._transactions.write(writing)
-        return [one.job for one in found]
 
     async def _see(self, task: outcomes.Seen) -> None:
         if task.status is None:

@@ -17,14 +17,13 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    text,
     union_all,
     update,
 )
 
 from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.ledger.leases import HAS_LAPSED, NEVER_LEFT, in_state
-from kolors_mcp.ledger.schema import IS_OPEN, IS_SPENT, IS_UNCLAIMED, TRY_ONS, C
+from kolors_mcp.ledger.schema import IS_SPENT, IS_UNCLAIMED, TRY_ONS, C
 from kolors_mcp.ledger.states import JOINED
 from kolors_mcp.wording import plain
 
@@ -57,18 +56,6 @@ _NAMED = union_all(
 # Each name has an index of its own; asked with "or", SQLite would read all rows of the user.
 _ONE = select(*_JOB, HAS_LAPSED.label("has_lapsed")).where(_MINE, C.id.in_(_NAMED)).order_by(C.id.desc()).limit(1)
 _LATEST = select(*_JOB).where(_MINE).order_by(C.id.desc()).limit(bindparam("most"))
-# Those that a look settles are told from those that somebody has in hand: what has lapsed is written down first.
-_DOUBTS = (
-    select(*_JOB, HAS_LAPSED.label("has_lapsed"))
-    .where(
-        _MINE,
-        IS_OPEN,
-        # Says nothing new. By it, and by an order that no index has, SQLite takes the index of the open ones.
-        text("state in ('sending', 'posting', 'unconfirmed')"),
-        or_(C.state == "unconfirmed", HAS_LAPSED),
-    )
-    .order_by((C.id + 0).desc())
-)
 _SAME = (
     select(*_JOB, HAS_LAPSED.label("has_lapsed"))
     .where(
@@ -188,12 +175,6 @@ def jobs_with(connection: Connection, whose: Whose, task_ids: Sequence[str]) -> 
         for job in newest(connection, mine):
             found.setdefault(wanted[job.task_id or ""], job)
     return found
-
-
-def doubts_of(connection: Connection, whose: Whose, now: float) -> list[Found]:
-    """Return what is in doubt, and what nobody has in hand any more, the newest first."""
-    rows = connection.execute(_DOUBTS, {**whose.bound, "now": now})
-    return [Found(job_of(row), bool(row.has_lapsed)) for row in rows]
 
 
 def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Job]:

@@ -27,10 +27,6 @@ def without_credentials(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(httpx.URL, "userinfo", b"")
 
 
-def without_encoding(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fetch, "_header", partial(_answering, None))
-
-
 def without_status(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fetch, "HTTPStatus", type("Any", (), {"OK": 203, "TOO_MANY_REQUESTS": 429}))
 
@@ -38,12 +34,6 @@ def without_status(patch: pytest.MonkeyPatch) -> None:
 GUARDS: dict[str, tuple[str, bytes, Switch, str]] = {
     "port": ("http://shop.example:8080/a.png", response(png()), without_ports, "port 8080"),
     "credentials": ("http://me:secret@shop.example/a.png", response(png()), without_credentials, "name or password"),
-    "encoding": (
-        "http://shop.example/a.png",
-        response(png()).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n", 1),
-        without_encoding,
-        "compressed",
-    ),
     "status": (
         "http://shop.example/a.png",
         response(png()).replace(b"200 OK", b"203 OK", 1),

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from kolors_mcp import errors
+from kolors_mcp import errors, packing
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling import content, exchange
 from kolors_mcp.kling.client import KlingClient
@@ -98,15 +98,15 @@ async def test_one_layer_that_nobody_asked_for_is_unpacked(
         ("deflate, gzip", gzip.compress(zlib.compress(SMALL)), "packed more than once"),
         ("br", b"\x0b\x02\x80{}\x03", "packed in a way that was not asked for"),
         ("zstd", b"\x28\xb5\x2f\xfd", "packed in a way that was not asked for"),
-        ("gzip", SMALL, "a packed answer that is damaged"),
-        ("deflate", SMALL, "a packed answer that is damaged"),
-        ("gzip", zlib.compress(SMALL), "a packed answer that is damaged"),
-        ("gzip", gzip.compress(SMALL)[:-12], "a packed answer that is cut off"),
-        ("deflate", zlib.compress(SMALL)[:-6], "a packed answer that is cut off"),
-        ("gzip", b"", "a packed answer that is cut off"),
-        ("gzip", in_members(SMALL)[:-12], "a packed answer that is cut off"),
-        ("gzip", gzip.compress(SMALL) + b"\x1f\x8b\x08" + b"\xff" * 50, "a packed answer that is damaged"),
-        ("gzip", gzip.compress(b"") * content.MAX_MEMBERS + gzip.compress(SMALL), "too many pieces"),
+        ("gzip", SMALL, "packed and damaged"),
+        ("deflate", SMALL, "packed and damaged"),
+        ("gzip", zlib.compress(SMALL), "packed and damaged"),
+        ("gzip", gzip.compress(SMALL)[:-12], "packed and cut off"),
+        ("deflate", zlib.compress(SMALL)[:-6], "packed and cut off"),
+        ("gzip", b"", "packed and cut off"),
+        ("gzip", in_members(SMALL)[:-12], "packed and cut off"),
+        ("gzip", gzip.compress(SMALL) + b"\x1f\x8b\x08" + b"\xff" * 50, "packed and damaged"),
+        ("gzip", gzip.compress(b"") * packing.MAX_MEMBERS + gzip.compress(SMALL), "too many pieces"),
         ("gzip", gzip.compress(bytes(content.MAX_ANSWER_BYTES // 2 + 1)) * 2, "too large"),
         ("gzip", gzip.compress(gzip.compress(SMALL)), "not JSON"),
         ("", gzip.compress(SMALL), "not JSON"),

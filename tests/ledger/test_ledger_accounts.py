@@ -42,7 +42,6 @@ async def test_another_account_sees_and_changes_nothing_of_this_ones(asking: Ask
     for name in (reference, "8812", doubt):
         assert await asking.ledger.find("local", name) is None
     assert await asking.ledger.find_many("local", ["8812"]) == {}
-    assert await asking.ledger.doubts("local") == []
     assert await asking.ledger.recent("local", 9) == []
     await asking.ledger.seen("8812", "succeed")
     await asking.ledger.saved("8812", 0, "/pictures/0.png")

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from kolors_mcp.cli.state_folder import default_url, state_folder
 from kolors_mcp.errors import LedgerError
-from kolors_mcp.ledger import database
+from kolors_mcp.ledger import opening
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.schema import NEWEST, VERSION, facts_of, prepare
 from kolors_mcp.ledger.upgrades import UPGRADES
@@ -166,7 +166,7 @@ async def test_a_new_file_that_another_process_is_just_setting_up_is_waited_for(
         other.close()
 
     # SQLite itself does not wait here: the ledger does, and while it does the other one finishes.
-    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=other_is_done))
+    monkeypatch.setattr(opening, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=other_is_done))
     async with opened(url) as ledger:
         await wish(ledger)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):

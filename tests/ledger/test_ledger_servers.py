@@ -41,11 +41,10 @@ async def test_a_server_that_refuses_says_why(postgres_server: Postgres) -> None
 async def test_a_lock_that_another_session_holds_is_waited_for_and_then_reported(postgres_url: str) -> None:
     async with opened(postgres_url) as ledger:
         await wish(ledger)
-        holder = psycopg.connect(postgres_url)
-        holder.execute("LOCK TABLE kolors_try_ons")
-        with pytest.raises(LedgerError, match=r"is locked: another program .* \(SQLSTATE 55P03\)"):
-            await wish(ledger, "k-2")
-        holder.close()
+        with psycopg.connect(postgres_url) as holder:
+            holder.execute("LOCK TABLE kolors_try_ons")
+            with pytest.raises(LedgerError, match=r"is locked: another program .* \(SQLSTATE 55P03\)"):
+                await wish(ledger, "k-2")
         await wish(ledger, "k-2")
 
 

@@ -14,7 +14,7 @@ from kolors_mcp.ledger.job import NewJob
 from tests.support.asking import DAY, LEDGERS, NOON, Asking, Hand, opened
 
 SAME = NewJob("k-9", "local", "f-1", None, ("me.jpg", "shop.example"))
-FEW = ("find", "find many", "saved", "doubts", "take looks")
+FEW = ("find", "find many", "saved", "take looks")
 """What sorts the few rows that it has found."""
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,6 @@ async def plans(asking: Asking) -> dict[str, str]:
         "find": lambda: asking.ledger.find("local", "k-1"),
         "find many": lambda: asking.ledger.find_many("local", ["8812"]),
         "recent": lambda: asking.ledger.recent("local", 9),
-        "doubts": lambda: asking.ledger.doubts("local"),
         "next look": asking.ledger.seconds_to_next_look,
         "take looks": lambda: asking.ledger.take_looks(9),
         "without task among": lambda: asking.ledger.without_task_among(["k-1", "k-2"]),

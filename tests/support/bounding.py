@@ -6,6 +6,8 @@ from kolors_mcp.bounds import Growth
 from kolors_mcp.images.formats.jpeg_tables import Tables, read_frame, read_scan
 from kolors_mcp.images.formats.structure import steps
 from kolors_mcp.images.sources.structured_data import product_pictures
+from kolors_mcp.kling.content import MAX_ANSWER_BYTES
+from kolors_mcp.packing import unpack_deflate, unpack_gzip
 from tests.support.growing import FACTOR, argument_of, caller_of, fault_of, forms_of, memory_fault_of
 from tests.support.patterns import Pattern
 
@@ -21,6 +23,8 @@ CALLS: dict[str, Callable[[bytes], object]] = {
     "images.formats.jpeg_tables:Tables.add_huffman": lambda data: Tables(steps()).add_huffman(data),
     "images.formats.jpeg_tables:read_frame": lambda data: read_frame(data, progressive=True),
     "images.formats.jpeg_tables:read_scan": _in_a_frame,
+    "packing:unpack_gzip": lambda data: unpack_gzip(data, MAX_ANSWER_BYTES),
+    "packing:unpack_deflate": lambda data: unpack_deflate(data, MAX_ANSWER_BYTES),
     "images.sources.structured_data:product_pictures": lambda data: product_pictures([data]),
 }
 

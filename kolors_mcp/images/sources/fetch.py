@@ -26,6 +26,7 @@ from kolors_mcp.images.sources.page import main_picture
 from kolors_mcp.images.sources.places import Lines
 from kolors_mcp.images.sources.proxied import Connection, connection_through
 from kolors_mcp.images.sources.waits import SLOW_SECONDS, Waits
+from kolors_mcp.packing import PackingError, TooLargeError, packing_of, unpack
 from kolors_mcp.wording import plain, quoted
 
 if TYPE_CHECKING:
@@ -198,9 +199,6 @@ class Fetcher:
         host = quoted(show_host(url), 100)
         if response.status != HTTPStatus.OK:
             raise refused_by_status(response.status, host)
-        encoding = (_header(response, b"content-encoding") or "identity").strip().lower()
-        if encoding not in ("identity", ""):
-            raise RefusalError(f"was sent compressed by {host}, which is not unpacked. Download it and give the file.")
         declared = (_header(response, b"content-length") or "").strip()
         announced = int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
         if announced > self._limits.data_bytes:
@@ -221,6 +219,20 @@ class Fetcher:
         if not filled:
             raise RefusalError(f"is empty: {host} sent no bytes. Check the link.")
         del data[filled:]
+        return await self._unpacked(data, _header(response, b"content-encoding") or "", host)
+
+    async def _unpacked(self, data: bytearray, encoding: str, host: str) -> bytearray:
+        """Return what came as it was before it was packed. Many servers name a packing and send the picture itself."""
+        head = bytes(data[:HEAD])
+        if kind_of(head) is not None or is_page(head):
+            return data
+        try:
+            if (packing := packing_of(encoding)) is not None:
+                data = bytearray(await to_thread.run_sync(unpack, data, packing, self._limits.data_bytes))
+        except TooLargeError:
+            raise RefusalError(self._too_large()) from None
+        except PackingError as error:
+            raise RefusalError(f"{error}, as {host} sent it. Download it and give the file.") from None
         return data
 
     def _too_large(self) -> str:
