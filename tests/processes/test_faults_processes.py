@@ -39,7 +39,7 @@ def a_minute_passes(tmp_path: Path) -> list[str]:
         return [row[0] for row in ledger.execute("SELECT reference FROM kolors_try_ons ORDER BY id")]
 
 
-def while_it_is_sent(kling: SandboxKling, _stdout: Any) -> None:
+def when_it_has_left(kling: SandboxKling, _stdout: Any) -> None:
     kling.clock.wait_for_sleepers(1)
 
 
@@ -57,7 +57,7 @@ def while_it_backs_off(_kling: SandboxKling, stdout: Any) -> None:
 
 
 MOMENTS: dict[str, tuple[faults.Fault | None, Callable[[SandboxKling, Any], None], bool]] = {
-    "navy": (faults.Slow(1e6, when="before_body"), while_it_is_sent, False),
+    "navy": (faults.Slow(1e6), when_it_has_left, False),
     "gold": (faults.Slow(1e6, when="after_acceptance"), before_the_answer, True),
     "pink": (None, while_it_waits, True),
     "plum": (faults.Refuse(1303, retry_after="30"), while_it_backs_off, False),
