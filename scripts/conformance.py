@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,7 +67,8 @@ class SuiteNames:
         self._app = app
         self._rules = sandbox.rules
         self._faults = sandbox.faults
-        self._arguments = {"human_image": _picture("teal"), "cloth_image": _picture("crimson"), "new_render": True}
+        self._person = _picture("teal")
+        self._jobs = count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, changed if it calls a long job."""
@@ -108,7 +110,9 @@ class SuiteNames:
             self._faults.next_create(FailLate())
         else:
             return None
-        params |= {"name": "create_try_on", "arguments": self._arguments}
+        # Each job is a try-on of its own: the same request would join the one before.
+        garment = _picture(f"#dc{2 * (next(self._jobs) % 128):02x}3c")
+        params |= {"name": "create_try_on", "arguments": {"human_image": self._person, "cloth_image": garment}}
         return name.encode(), json.dumps(message).encode()
 
 
