@@ -34,7 +34,7 @@ test("two dropped photos become a picture, with the way there shown", async () =
   await room.locator("#stage-title", { hasText: "Kling is dressing the person" }).waitFor();
   await page.screenshot({ path: `${SHOTS}/3-progress.png` });
   await finished(room);
-  assert.match(await room.locator("#expiry").innerText(), /Kept until/);
+  assert.equal(await room.locator("#expiry").innerText(), "", "the sandbox keeps nothing");
   await room.locator("#tiles .thumb img").waitFor();
   await page.setViewportSize({ width: 960, height: 1320 });
   await page.screenshot({ path: `${SHOTS}/4-result.png` });
@@ -53,7 +53,7 @@ test("the photos travel by the tool that only the view may call, and the model i
   const told = await page.locator("#told li").allInnerTexts();
   assert.equal(told.length, 2);
   assert.match(told[0], /^Fitting room: the user started try-on \d+ \("shirt\.png" on "me\.png"\); do not create it again\.$/);
-  assert.match(told[1], /^Fitting room: the user looks at try-on \d+ .*finished: http\S+ \(kept until \d{4}-/);
+  assert.match(told[1], /^Fitting room: the user looks at try-on \d+ .*finished: http\S+/);
   assert.ok(told.every((line) => line.length < 600 && !line.includes("base64")));
   const everything = await page.evaluate(() => window.heard.filter(({ method }) => method?.startsWith("ui/")));
   assert.ok(!JSON.stringify(everything).includes("base64,"));
@@ -140,7 +140,7 @@ test("a view that is opened again goes on with the running try-on and pays nothi
   await finished(room);
   assert.equal(await around.paid(), paid);
   assert.equal(await room.locator("#again").isHidden(), true);
-  await room.locator("#tiles li:first-child [data-status=succeed]", { hasText: "Kept until" }).waitFor();
+  await room.locator("#tiles li:first-child [data-status=succeed]").waitFor();
 });
 
 test("what the assistant's call came to is named by what it was about", async () => {
@@ -197,7 +197,7 @@ test("the same photos again are joined and said to be; a fresh render is named, 
   assert.equal(await around.paid(), paid + 1);
 });
 
-test("a try-on on the wall shows its state and its last day, and opens on the stage", async () => {
+test("a try-on on the wall shows its state and its day, and opens on the stage", async () => {
   await around.turn("faults", { on: "create", fault: "fail_late" });
   const { page, room } = await openRoom(around);
   await filled(room);
@@ -209,7 +209,7 @@ test("a try-on on the wall shows its state and its last day, and opens on the st
   await page.screenshot({ path: `${SHOTS}/6-failed.png` });
   const tiles = await room.locator("#tiles button").allInnerTexts();
   assert.match(tiles[0], /^failed\s.*\d\d:\d\d.*risk control/s);
-  assert.match(tiles[1], /^finished\s.*\d\d:\d\d.*Kept until .*20\d\d/s);
+  assert.match(tiles[1], /^finished\s.*\d\d:\d\d/s);
   await room.locator("#tiles [data-status=succeed]").first().click();
   await finished(room);
 });

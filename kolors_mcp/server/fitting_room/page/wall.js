@@ -17,7 +17,7 @@ async function showWall() {
   try {
     const page = await host.ask("list_try_ons", { page_num: 1, page_size: PAGE_SIZE });
     fillWall(page);
-    return page.try_ons;
+    return rowsOf(page);
   } catch (error) {
     noList(error.message);
     return [];
@@ -34,7 +34,7 @@ function noList(reason) {
 /** Show a page of try-ons that is there already. */
 function fillWall(page) {
   wall.page = page.page_num;
-  wall.rows = page.try_ons;
+  wall.rows = rowsOf(page);
   reletter();
   at("none").textContent = say("none_yet");
   at("none").hidden = page.try_ons.length > 0;
@@ -52,7 +52,7 @@ async function showMore() {
     const page = await host.ask("list_try_ons", { page_num: wall.page + 1, page_size: PAGE_SIZE });
     wall.page = page.page_num;
     const known = new Set(wall.rows.map((tryOn) => tryOn.task_id));
-    const rows = page.try_ons.filter((tryOn) => !known.has(tryOn.task_id));
+    const rows = rowsOf(page).filter((tryOn) => !known.has(tryOn.task_id));
     const added = rows.map(tile);
     wall.rows.push(...rows);
     at("tiles").append(...added);
@@ -62,6 +62,11 @@ async function showMore() {
     alarm(say("list_failed", { reason: error.message }));
   }
   at("more").disabled = false;
+}
+
+/** The try-ons of a page. What is empty is left out of them. */
+function rowsOf(page) {
+  return page.try_ons.map((tryOn) => ({ ...tryOn, images: tryOn.images ?? [] }));
 }
 
 function tile(tryOn) {
