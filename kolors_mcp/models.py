@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kolors_mcp.bounds import linear
 
-LONGEST_ID = 200
+MAX_ID_CHARACTERS = 200
 """Characters of an id; the vendor's have some twenty."""
 
-_ID = re.compile(rf"(?!\.+\Z)[A-Za-z0-9._~=-]{{1,{LONGEST_ID}}}")
+_ID = re.compile(rf"(?!\.+\Z)[A-Za-z0-9._~=-]{{1,{MAX_ID_CHARACTERS}}}")
 
 
 @linear(b"8", b".", b"~=", "é".encode())

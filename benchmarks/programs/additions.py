@@ -25,7 +25,7 @@ tools = import_module("kolors_mcp.server.tools").all_tools([])
 settings = import_module("kolors_mcp.settings").Settings(sandbox=True)
 
 begin = time.perf_counter()
-import_module("kolors_mcp.server.surface")
+import_module("kolors_mcp.server.handlers")
 binding = import_module("kolors_mcp.server.fitting_room.binding")
 binding.with_fitting_room(tools, [])
 binding.FittingRoom(settings).resources()

@@ -36,12 +36,12 @@ def _run(arguments: "Sequence[str] | None") -> int:
         case "demo" if parsed.app:
             from kolors_mcp.cli import app_demo  # noqa: PLC0415  (a start as a server must not pay for other commands)
 
-            return app_demo.run(app_demo.Choice(parsed.port, real=parsed.real, bridge=parsed.bridge))
+            return app_demo.run(app_demo.AppOptions(parsed.port, real=parsed.real, bridge=parsed.bridge))
         case "demo":
             from kolors_mcp.cli import demo  # noqa: PLC0415  (a start as a server must not pay for the other commands)
 
             return demo.run(
-                demo.Choice(parsed.human, parsed.cloth, parsed.lower_cloth, parsed.save_dir, real=parsed.real)
+                demo.DemoOptions(parsed.human, parsed.cloth, parsed.lower_cloth, parsed.save_dir, real=parsed.real)
             )
         case "doctor":
             from kolors_mcp.cli import doctor  # noqa: PLC0415

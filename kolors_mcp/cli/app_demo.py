@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp.cli.sandbox import open_sandbox
 from kolors_mcp.cli.serve import configure_logging, credentials_of_process, settings_of_process
-from kolors_mcp.cli.terminal import complain, interruptible, is_terminal, say
+from kolors_mcp.cli.terminal import interruptible, is_terminal, print_error, print_line
 from kolors_mcp.errors import KolorsError, NotConfiguredError
 from kolors_mcp.kling.auth import MISSING
 from kolors_mcp.server import Upstream, build_server
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from kolors_mcp.cli.app_guard import Addresses
 
-TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "mjs": "text/javascript"}
+MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "mjs": "text/javascript"}
 VIEW_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "media-src 'self' data:; connect-src 'none'; frame-src 'none'; object-src 'none'; base-uri 'none'; "
@@ -51,7 +51,7 @@ PAGE_POLICY = (
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Of a request: three photos in base64."""
 _FREE_PORTS_TRIED = 20
-OFFICIAL = {
+BRIDGE_MODULES = {
     "@modelcontextprotocol/ext-apps/app-bridge": "@modelcontextprotocol/ext-apps/dist/src/app-bridge.js",
     "@modelcontextprotocol/client": "@modelcontextprotocol/client/dist/index.mjs",
     "@modelcontextprotocol/client/_shims": "@modelcontextprotocol/client/dist/shimsBrowser.mjs",
@@ -68,7 +68,7 @@ OFFICIAL = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class AppOptions:
     """What the person at the terminal chose."""
 
     port: int
@@ -77,51 +77,51 @@ class Choice:
     """A folder of node modules with the official bridge; None: the small one that comes with this package."""
 
 
-def run(choice: Choice) -> int:
+def run(options: AppOptions) -> int:
     """Serve the host page until it is interrupted."""
-    if choice.bridge is not None and not choice.bridge.is_dir():
-        complain(f"{quoted(str(choice.bridge))} is no folder, so it has no @modelcontextprotocol/ext-apps in it.")
+    if options.bridge is not None and not options.bridge.is_dir():
+        print_error(f"{quoted(str(options.bridge))} is no folder, so it has no @modelcontextprotocol/ext-apps in it.")
         return 1
     try:
         with interruptible():
-            if choice.real and credentials_of_process()() is None:
+            if options.real and credentials_of_process()() is None:
                 raise NotConfiguredError(MISSING)
             settings = (
-                settings_of_process() if choice.real else Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"})
+                settings_of_process() if options.real else Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"})
             )
             configure_logging(settings)
             # What strangers try is refused; it need not be told one by one.
             logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-            asyncio.run(_serve(choice, settings))
+            asyncio.run(_serve(options, settings))
     except KolorsError as error:
-        complain(str(error))
+        print_error(str(error))
         return 1
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "ports go from 0 to 65535"
-        complain(f"Port {choice.port} cannot be used ({reason}). Choose another with --port; 0 takes a free one.")
+        print_error(f"Port {options.port} cannot be used ({reason}). Choose another with --port; 0 takes a free one.")
         return 1
     except KeyboardInterrupt:
         return 0
     return 0
 
 
-async def _serve(choice: Choice, settings: Settings) -> None:
+async def _serve(options: AppOptions, settings: Settings) -> None:
     import uvicorn  # noqa: PLC0415  (a web server, only where it runs)
 
     from kolors_mcp.cli.app_guard import Addresses, Connection, Guard  # noqa: PLC0415
 
-    listeners = _listeners(choice.port)
+    listeners = _listeners(options.port)
     addresses = Addresses(listeners[0].getsockname()[1])
-    async with _upstream(choice, settings) as upstream:
-        application = Guard(application_for(choice, settings, upstream, addresses), addresses)
+    async with _upstream(options, settings) as upstream:
+        application = Guard(application_for(options, settings, upstream, addresses), addresses)
         # Neither proxies nor servers of others stand before it: the addresses in a request are the caller's own.
         config = uvicorn.Config(application, http=Connection, log_config=None, ws="none", proxy_headers=False)
-        say(f"The fitting room: {addresses.origin}/")
-        if choice.real:
-            say("It uses your Kling account: each start by a click costs a unit.")
+        print_line(f"The fitting room: {addresses.origin}/")
+        if options.real:
+            print_line("It uses your Kling account: each start by a click costs a unit.")
         else:
-            say(f"Simulated, free, no account: the sandbox listens at {upstream.api_base}")
-        say("Ctrl-C ends it.")
+            print_line(f"Simulated, free, no account: the sandbox listens at {upstream.api_base}")
+        print_line("Ctrl-C ends it.")
         if is_terminal(sys.stdout):
             webbrowser.open(f"{addresses.origin}/")
         await uvicorn.Server(config).serve(sockets=listeners)
@@ -147,15 +147,15 @@ def _listeners(port: int) -> list[socket.socket]:
 
 
 @asynccontextmanager
-async def _upstream(choice: Choice, settings: Settings) -> AsyncGenerator[Upstream]:
-    if choice.real:
+async def _upstream(options: AppOptions, settings: Settings) -> AsyncGenerator[Upstream]:
+    if options.real:
         yield Upstream(settings.api_base, credentials_of_process())
     else:
         async with open_sandbox(settings.allowed_hosts) as upstream:
             yield upstream
 
 
-def application_for(choice: Choice, settings: Settings, upstream: Upstream, addresses: "Addresses") -> "Starlette":
+def application_for(options: AppOptions, settings: Settings, upstream: Upstream, addresses: "Addresses") -> "Starlette":
     """Return the server over HTTP, with the host page beside it."""
     from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415  (only where it runs)
     from starlette.routing import Mount, Route  # noqa: PLC0415
@@ -166,7 +166,7 @@ def application_for(choice: Choice, settings: Settings, upstream: Upstream, addr
         yield upstream
 
     async def asset(request: "Request") -> "Response":
-        return _asset(request.path_params.get("name", "host.html"), choice, addresses)
+        return _asset(request.path_params.get("name", "host.html"), options, addresses)
 
     server = build_server(settings, open_upstream=opened)
     application = server.streamable_http_app(
@@ -176,24 +176,24 @@ def application_for(choice: Choice, settings: Settings, upstream: Upstream, addr
             allowed_hosts=[addresses.host], allowed_origins=[addresses.origin]
         ),
     )
-    if choice.bridge is not None:
-        application.router.routes.append(Mount("/modules", StaticFiles(directory=choice.bridge, follow_symlink=True)))
+    if options.bridge is not None:
+        application.router.routes.append(Mount("/modules", StaticFiles(directory=options.bridge, follow_symlink=True)))
     application.router.routes += [Route("/", asset), Route("/{name}", asset)]
     application.router.redirect_slashes = False
     return application
 
 
-def _asset(name: str, choice: Choice, addresses: "Addresses") -> "Response":
+def _asset(name: str, options: AppOptions, addresses: "Addresses") -> "Response":
     from starlette.responses import Response  # noqa: PLC0415  (only where it runs)
 
-    source = "official.js" if name == "bridge.js" and choice.bridge is not None else name
+    source = "official.js" if name == "bridge.js" and options.bridge is not None else name
     file = next((each for each in files("kolors_mcp.cli").joinpath("app_host").iterdir() if each.name == source), None)
     if file is None:
         return Response("There is nothing here.", 404, media_type="text/plain")
     text = file.read_text(encoding="utf-8")
     headers: dict[str, str] = {}
     if name == "host.html":
-        imports = "" if choice.bridge is None else _import_map()
+        imports = "" if options.bridge is None else _import_map()
         text = text.replace("{{modules}}", imports and f'<script type="importmap">{imports}</script>')
         text = text.replace("{{token}}", addresses.token)
         scripts = "script-src 'self'" + (imports and f" 'sha256-{_digest(imports)}'")
@@ -201,11 +201,11 @@ def _asset(name: str, choice: Choice, addresses: "Addresses") -> "Response":
         headers["content-security-policy"] = f"{PAGE_POLICY}; {scripts}; {frame}"
     elif name == "sandbox.html":
         headers["content-security-policy"] = f"{VIEW_POLICY}; frame-ancestors {addresses.origin}"
-    return Response(text, headers=headers, media_type=TYPES[name.rpartition(".")[2]])
+    return Response(text, headers=headers, media_type=MEDIA_TYPES[name.rpartition(".")[2]])
 
 
 def _import_map() -> str:
-    return json.dumps({"imports": {name: f"/modules/{place}" for name, place in OFFICIAL.items()}})
+    return json.dumps({"imports": {name: f"/modules/{place}" for name, place in BRIDGE_MODULES.items()}})
 
 
 def _digest(script: str) -> str:

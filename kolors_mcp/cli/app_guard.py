@@ -16,15 +16,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MCP = "/mcp"
+MCP_PATH = "/mcp"
 """Where the server is."""
-SANDBOX = ("/sandbox.html", "/sandbox.js", "/sandbox.css")
+SANDBOX_PATHS = ("/sandbox.html", "/sandbox.js", "/sandbox.css")
 """What the sandbox's own origin serves, and nothing else there."""
-TOKEN = "kolors-page-token"  # noqa: S105  (the name of a header)
+TOKEN_HEADER = "kolors-page-token"  # noqa: S105  (the name of a header)
 """The header with which the host page shows that it is the one we served."""
-NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+DENY_ALL_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 """The policy of all that is not meant to be a page: it is shown in no frame, and has no origin."""
-_ALWAYS = (
+_FIXED_HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -74,7 +74,7 @@ class Guard:
     def _refusal(self, scope: "Scope") -> PlainTextResponse | None:
         headers, where = Headers(scope=scope), self._addresses
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        if scope["path"] in SANDBOX:
+        if scope["path"] in SANDBOX_PATHS:
             expected, origin = where.sandbox_host, where.sandbox_origin
         else:
             expected, origin = where.host, where.origin
@@ -82,9 +82,9 @@ class Guard:
             return PlainTextResponse(f"This is at {expected} only.", 421)
         if origins not in ([], [origin]):
             return PlainTextResponse("Other pages have no access.", 403)
-        if scope["path"] == MCP or scope["path"].startswith(MCP + "/"):
+        if scope["path"] == MCP_PATH or scope["path"].startswith(MCP_PATH + "/"):
             site = headers.get("sec-fetch-site", "same-origin")
-            token = headers.get(TOKEN, "").encode()
+            token = headers.get(TOKEN_HEADER, "").encode()
             if site != "same-origin" or not hmac.compare_digest(token, where.token.encode()):
                 return PlainTextResponse("Only the page that was served here has access.", 403)
         return None
@@ -102,4 +102,4 @@ class Connection(H11Protocol):
 
 
 def _headers() -> list[tuple[bytes, bytes]]:
-    return [(b"content-security-policy", NOTHING.encode()), *_ALWAYS]
+    return [(b"content-security-policy", DENY_ALL_POLICY.encode()), *_FIXED_HEADERS]

@@ -15,10 +15,10 @@ from typing import Any
 from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 
-from kolors_mcp.cli.demo_progress import say_labelled, shown_progress
-from kolors_mcp.cli.folders import PICTURE_BYTES, why_not_writable
+from kolors_mcp.cli.demo_progress import print_labelled, shown_progress
+from kolors_mcp.cli.folders import MAX_RESULT_BYTES, why_not_writable
 from kolors_mcp.cli.serve import credentials_of_process
-from kolors_mcp.cli.terminal import INTERRUPTED, complain, interruptible, is_terminal, say
+from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, interruptible, is_terminal, print_error, print_line
 from kolors_mcp.errors import KolorsError
 from kolors_mcp.kling.auth import MISSING
 from kolors_mcp.models import TryOn
@@ -35,7 +35,7 @@ MAX_PATH_CHARACTERS = 4096
 
 
 @dataclass(frozen=True)
-class Choice:
+class DemoOptions:
     """What the person at the terminal chose."""
 
     human: str | None
@@ -50,29 +50,29 @@ class DemoError(KolorsError):
     """The demo did not end in a saved picture."""
 
 
-def run(choice: Choice) -> int:
+def run(options: DemoOptions) -> int:
     """Make a try-on; the exit code is 0 only if a picture was saved."""
     begun = False
     try:
-        with interruptible(), saving(choice.save_dir) as folder:
-            if choice.real:
-                _agree()
+        with interruptible(), saving(options.save_dir) as folder:
+            if options.real:
+                _confirm_cost()
             begun = True
-            _report(asyncio.run(_made(choice, folder)), choice)
+            _report(asyncio.run(_made(options, folder)), options)
     except KolorsError as error:
-        complain(str(error))
+        print_error(str(error))
         return 1
     except (MCPError, ExceptionGroup):
-        complain("The server ended before it answered. What it wrote stands above.")
+        print_error("The server ended before it answered. What it wrote stands above.")
         return 1
     except KeyboardInterrupt:
         if not begun:
-            complain("Stopped. Nothing was sent.")
-        elif choice.real:
-            complain("Stopped. A try-on that was started at Kling goes on there; list_try_ons finds it.")
+            print_error("Stopped. Nothing was sent.")
+        elif options.real:
+            print_error("Stopped. A try-on that was started at Kling goes on there; list_try_ons finds it.")
         else:
-            complain("Stopped. The simulated try-on ended with it.")
-        return INTERRUPTED
+            print_error("Stopped. The simulated try-on ended with it.")
+        return EXIT_INTERRUPTED
     return 0
 
 
@@ -92,7 +92,7 @@ def saving(chosen: Path | None) -> Generator[Path]:
         raise DemoError(f"The working folder cannot be used ({error.strerror}). Nothing was made.") from None
     folder = fresh or Path(os.path.abspath(os.path.expanduser(chosen or "kolors-pictures")))  # noqa: PTH100, PTH111  (the same; and never raises)
     try:
-        reason = why_not_writable(folder, PICTURE_BYTES)
+        reason = why_not_writable(folder, MAX_RESULT_BYTES)
         if reason is not None:
             raise DemoError(
                 f"No picture can be saved in {quoted(str(folder))} ({reason}). Nothing was made. "
@@ -105,22 +105,22 @@ def saving(chosen: Path | None) -> Generator[Path]:
                 fresh.rmdir()
 
 
-async def _made(choice: Choice, folder: Path) -> TryOn:
+async def _made(options: DemoOptions, folder: Path) -> TryOn:
     arguments = {
-        "human_image": _full(choice.human or str(sample("person"))),
-        "cloth_image": _full(choice.cloth or str(sample("upper"))),
+        "human_image": _full(options.human or str(sample("person"))),
+        "cloth_image": _full(options.cloth or str(sample("upper"))),
     }
-    if choice.lower_cloth:
-        arguments["lower_cloth_image"] = _full(choice.lower_cloth)
-    say_labelled("server", "your Kling account" if choice.real else "sandbox: simulated, free, no account")
+    if options.lower_cloth:
+        arguments["lower_cloth_image"] = _full(options.lower_cloth)
+    print_labelled("server", "your Kling account" if options.real else "sandbox: simulated, free, no account")
     for label, reference in zip(("person", "garment", "with"), arguments.values(), strict=False):
-        say_labelled(label, reference if len(reference) <= MAX_PATH_CHARACTERS else "a picture given as data")
+        print_labelled(label, reference if len(reference) <= MAX_PATH_CHARACTERS else "a picture given as data")
     server = StdioServerParameters(
-        command=sys.executable, args=["-m", "kolors_mcp"], env=_environment(choice, folder, arguments.values())
+        command=sys.executable, args=["-m", "kolors_mcp"], env=_environment(options, folder, arguments.values())
     )
     async with Client(server) as client:
         try:
-            outcome = await _finished(client, arguments, TYPICAL_SECONDS if choice.real else SANDBOX_SECONDS)
+            outcome = await _finished(client, arguments, TYPICAL_SECONDS if options.real else SANDBOX_SECONDS)
         except (KolorsError, MCPError) as error:
             outcome = error  # Raised once the client is closed: on its way through, it would be wrapped in groups.
     if isinstance(outcome, TryOn):
@@ -128,18 +128,18 @@ async def _made(choice: Choice, folder: Path) -> TryOn:
     raise outcome
 
 
-def _report(try_on: TryOn, choice: Choice) -> None:
+def _report(try_on: TryOn, options: DemoOptions) -> None:
     for note in try_on.notes:
-        say_labelled("note", note)
+        print_labelled("note", note)
     if try_on.status != "succeed" or not try_on.images:
         raise DemoError(f"The try-on ended as {try_on.status}: {try_on.status_message or try_on.next_step}")
     for image in try_on.images:
-        say_labelled("link", image.url)
+        print_labelled("link", image.url)
         if image.saved_to is None or not Path(image.saved_to).is_file():
             raise DemoError("The picture could not be saved; the notes above say why.")
-        say_labelled("saved", image.saved_to)
-    if not choice.real:
-        say("\nThe link ends with the demo, because the sandbox does. The saved picture stays.")
+        print_labelled("saved", image.saved_to)
+    if not options.real:
+        print_line("\nThe link ends with the demo, because the sandbox does. The saved picture stays.")
 
 
 async def _finished(client: Client, arguments: dict[str, str], expected_seconds: float) -> TryOn:
@@ -165,13 +165,13 @@ def _answer(result: Any) -> TryOn:
     return TryOn.model_validate(result.structured_content)
 
 
-def _agree() -> None:
+def _confirm_cost() -> None:
     """Say what it costs, and let a person at a terminal think again."""
     if credentials_of_process()() is None:
         raise DemoError(MISSING)
-    say(f"This makes a real try-on: {PRICE}.")
+    print_line(f"This makes a real try-on: {PRICE}.")
     if is_terminal(sys.stdin):
-        say("Press Enter to go on, Ctrl-C to stop.")
+        print_line("Press Enter to go on, Ctrl-C to stop.")
         if not sys.stdin.readline():
             raise DemoError("Stopped. Nothing was sent.")
 
@@ -186,12 +186,12 @@ def _full(reference: str) -> str:
     return path if _is_file(path) else reference
 
 
-def _environment(choice: Choice, folder: Path, references: Iterable[str]) -> dict[str, str]:
+def _environment(options: DemoOptions, folder: Path, references: Iterable[str]) -> dict[str, str]:
     """Give the server our environment, the folders of the pictures named here, and where to save."""
     folders = [*Settings.from_env(os.environ).image_dirs, *(Path(name).parent for name in references if _is_file(name))]
     return {
         **os.environ,
-        "KOLORS_SANDBOX": "0" if choice.real else "1",
+        "KOLORS_SANDBOX": "0" if options.real else "1",
         "KOLORS_SAVE_DIR": str(folder),
         "KOLORS_IMAGE_DIRS": os.pathsep.join(dict.fromkeys(map(str, folders))),
     }

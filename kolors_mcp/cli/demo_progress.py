@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from kolors_mcp.cli.terminal import is_terminal, say
+from kolors_mcp.cli.terminal import is_terminal, print_line
 
 MAX_SHARE_BEFORE_THE_END = 0.97
 """How far the bar gets by time alone; only the picture brings it to its end."""
@@ -29,13 +29,13 @@ class Progress:
     def tell(self, label: str, text: str) -> None:
         """Print a line above the bar."""
         self._bar.clear()
-        say_labelled(label, text)
+        print_labelled(label, text)
 
     async def on_progress(self, progress: float, total: float | None, message: str | None) -> None:
         """Take up what the server reports; an MCP client's `progress_callback`."""
         del progress, total  # Each call counts anew; the bar counts from the first one.
         if self._bar.disable:
-            say_labelled("progress", message or "")
+            print_labelled("progress", message or "")
         else:
             self._bar.set_description_str(message, refresh=False)
 
@@ -72,6 +72,6 @@ async def shown_progress(expected_seconds: float) -> AsyncGenerator[Progress]:
                 await asyncio.wait((moving,))
 
 
-def say_labelled(label: str, text: str) -> None:
+def print_labelled(label: str, text: str) -> None:
     """Print a line of the demo: what it is about, and what is said of it, in two columns."""
-    say(f"{label:<9} {text}")
+    print_line(f"{label:<9} {text}")

@@ -7,11 +7,11 @@ from contextlib import aclosing, asynccontextmanager
 
 from kolors_mcp import errors
 from kolors_mcp.cli.finding import Finding, Verdict, broken
-from kolors_mcp.cli.folders import PICTURE_BYTES, why_not_writable
+from kolors_mcp.cli.folders import MAX_RESULT_BYTES, why_not_writable
 from kolors_mcp.cli.network_checks import network_findings
 from kolors_mcp.cli.serve import credentials_of_process
 from kolors_mcp.cli.state_folder import default_url
-from kolors_mcp.cli.terminal import INTERRUPTED, interruptible, say
+from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, interruptible, print_line
 from kolors_mcp.clock import Clock
 from kolors_mcp.kling.auth import BACKDATED_SECONDS
 from kolors_mcp.kling.client import KlingClient
@@ -19,11 +19,11 @@ from kolors_mcp.server import Upstream
 from kolors_mcp.settings import Settings
 from kolors_mcp.wording import quoted
 
-MAX_QUESTION_SECONDS = 10.0
+MAX_REQUEST_SECONDS = 10.0
 """For one question to Kling, retries included."""
 MAX_BEHIND_SECONDS = 60.0
 """How far behind Kling's this clock may be without a warning; tokens of a slower clock live shorter."""
-NEEDED = ("proxy", "certificates")
+NEEDED_CHECKS = ("proxy", "certificates")
 """Checks of the network without which Kling cannot be asked; a name that is not resolved Kling's own line tells too."""
 
 
@@ -33,12 +33,12 @@ def run(clock: Clock | None = None) -> int:
         with interruptible():
             verdicts = asyncio.run(_examined(clock))
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     failures, warnings = verdicts.count("FAIL"), verdicts.count("warn")
     if failures or warnings:
-        say(f"\n{_counted(failures, 'failure')}, {_counted(warnings, 'warning')}.")
+        print_line(f"\n{_counted(failures, 'failure')}, {_counted(warnings, 'warning')}.")
     else:
-        say("\nEverything is in order.")
+        print_line("\nEverything is in order.")
     return 1 if failures else 0
 
 
@@ -46,7 +46,7 @@ async def _examined(clock: Clock | None) -> list[Verdict]:
     verdicts: list[Verdict] = []
     async with aclosing(_findings(clock)) as findings:
         async for finding in findings:
-            say(str(finding))
+            print_line(str(finding))
             verdicts.append(finding.verdict)
     return verdicts
 
@@ -66,7 +66,7 @@ async def _findings(clock: Clock | None) -> AsyncGenerator[Finding]:
     is_usable = credentials.verdict != "FAIL"
     async with aclosing(network_findings(settings)) as findings:
         async for finding in findings:
-            is_usable = is_usable and not (finding.verdict == "FAIL" and finding.check in NEEDED)
+            is_usable = is_usable and not (finding.verdict == "FAIL" and finding.check in NEEDED_CHECKS)
             yield finding
     if is_usable:
         try:
@@ -125,7 +125,7 @@ async def _account(upstream: Upstream, clock: Clock) -> AsyncGenerator[Finding]:
     try:
         refusal: errors.KolorsError | None = None
         try:
-            await client.page(1, 1, deadline=clock.deadline(MAX_QUESTION_SECONDS))
+            await client.page(1, 1, deadline=clock.deadline(MAX_REQUEST_SECONDS))
         except (errors.UnreachableError, errors.ConnectionLostError, errors.UnexpectedAnswerError) as error:
             yield Finding("FAIL", "region", f"{upstream.api_base}: {error}")
             return
@@ -154,7 +154,7 @@ def _clock(skew: float | None) -> Finding:
 
 async def _units(client: KlingClient, clock: Clock) -> Finding:
     try:
-        units = await client.units(clock.deadline(MAX_QUESTION_SECONDS))
+        units = await client.units(clock.deadline(MAX_REQUEST_SECONDS))
     except errors.KlingError as error:
         return Finding("warn", "units", f"not told: {error}")
     late = "(Kling's figures can be 12 hours late)"
@@ -177,7 +177,7 @@ def _save_folder(settings: Settings) -> Finding:
     folder = settings.save_dir
     if folder is None:
         return Finding("ok", "save folder", "none set: finished pictures are given as links only")
-    reason = why_not_writable(folder, PICTURE_BYTES)
+    reason = why_not_writable(folder, MAX_RESULT_BYTES)
     if reason is None:
         return Finding("ok", "save folder", str(folder))
     return Finding("FAIL", "save folder", f"{folder} cannot be written ({reason})", "set KOLORS_SAVE_DIR to another")

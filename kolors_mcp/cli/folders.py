@@ -4,7 +4,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-PICTURE_BYTES = 4 * 1024 * 1024
+MAX_RESULT_BYTES = 4 * 1024 * 1024
 """What a finished picture may take: Kling's are some megabytes of PNG."""
 
 

@@ -15,7 +15,7 @@ from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.images.sources.network import NotPublicError, NotResolvedError, PinnedBackend
 from kolors_mcp.settings import Settings
 
-LOOK_UP_SECONDS = 5.0
+MAX_LOOK_UP_SECONDS = 5.0
 _HTTPS_PORT = 443
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _DIRECTLY = "reached directly"
@@ -76,10 +76,10 @@ async def _names(settings: Settings, host: str, *, proxied: bool) -> Finding:
         return answers
 
     try:
-        with anyio.fail_after(LOOK_UP_SECONDS):
+        with anyio.fail_after(MAX_LOOK_UP_SECONDS):
             await PinnedBackend(settings.allowed_hosts, resolver).addresses(host, _HTTPS_PORT)
     except (NotResolvedError, TimeoutError) as error:
-        slow = f" within {LOOK_UP_SECONDS:.0f} s" if isinstance(error, TimeoutError) else ""
+        slow = f" within {MAX_LOOK_UP_SECONDS:.0f} s" if isinstance(error, TimeoutError) else ""
         if proxied:
             return Finding("ok", "name resolution", f"{host} is not resolved here{slow}; the proxy does that")
         remedy = f"look at this machine's network and name servers; behind a proxy set HTTPS_PROXY and {FETCH_PROXY}"

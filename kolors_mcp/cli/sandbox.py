@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from kolors_mcp.cli.terminal import complain, say
+from kolors_mcp.cli.terminal import print_error, print_line
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.settings import Credentials, Settings
 
@@ -45,7 +45,7 @@ def run(port: int) -> int:
     try:
         allowed_hosts = Settings.from_env(os.environ).allowed_hosts
     except NotConfiguredError as error:
-        complain(str(error))
+        print_error(str(error))
         return 1
     reason = "ports go from 0 to 65535"
     if 0 <= port <= MAX_PORT:
@@ -57,7 +57,7 @@ def run(port: int) -> int:
             reason = os.strerror(error.errno or 0)
         else:
             return 0
-    complain(f"Port {port} cannot be used ({reason}). Choose another with --port; 0 takes a free one.")
+    print_error(f"Port {port} cannot be used ({reason}). Choose another with --port; 0 takes a free one.")
     return 1
 
 
@@ -88,7 +88,7 @@ def _upstream(place: "RunningSandbox") -> "Upstream":
 
 
 def _introduce(place: "RunningSandbox") -> None:
-    say(f"A simulated Kling listens at {place.origin}. Everything is forgotten when it ends. Use it with:")
-    say(f"  KLING_API_BASE={place.origin}")
-    say(f"  KLING_API_KEY={place.sandbox.api_key}")
-    say(f"  KOLORS_ALLOWED_HOSTS={urlsplit(place.origin).netloc}")
+    print_line(f"A simulated Kling listens at {place.origin}. Everything is forgotten when it ends. Use it with:")
+    print_line(f"  KLING_API_BASE={place.origin}")
+    print_line(f"  KLING_API_KEY={place.sandbox.api_key}")
+    print_line(f"  KOLORS_ALLOWED_HOSTS={urlsplit(place.origin).netloc}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kolors_mcp.cli.state_folder import default_url
-from kolors_mcp.cli.terminal import INTERRUPTED, complain, is_terminal, leave
+from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, is_terminal, leave, print_error
 from kolors_mcp.errors import LedgerError, NotConfiguredError
 from kolors_mcp.server import build_server
 from kolors_mcp.server.stdio import serve_stdio
@@ -26,7 +26,7 @@ MAX_INTERRUPTED_SECONDS = 2.0
 """How long an interrupted server may take to put away what it has begun."""
 MAX_CLOSING_SECONDS = 4.0
 """The same once the host has closed standard input: hosts allow some 5 seconds for the whole end."""
-FOR_A_PERSON = """\
+TERMINAL_NOTICE = """\
 kolors-mcp is a server that assistants talk to: their host starts it, and now it waits for a host's messages here.
 How hosts are told of it stands in the README under "Install". To try it without one:
   kolors-mcp demo    makes a try-on, simulated and free
@@ -37,18 +37,20 @@ Ctrl-C ends it."""
 def run_stdio() -> int:
     """Serve until the host closes standard input, or Ctrl-C interrupts."""
     if sys.stdin is None or sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed at the start
-        complain("kolors-mcp: standard input and output are where a host talks to this server; one of them is closed.")
+        print_error(
+            "kolors-mcp: standard input and output are where a host talks to this server; one of them is closed."
+        )
         return 2
     try:
         settings = settings_of_process()
     except NotConfiguredError as error:
-        complain(f"kolors-mcp: {error}")
+        print_error(f"kolors-mcp: {error}")
         return 2
     configure_logging(settings)
     if is_terminal(sys.stdin):
-        complain(FOR_A_PERSON)
+        print_error(TERMINAL_NOTICE)
     server = build_server(settings, credentials_of_process(), open_upstream=_sandbox(settings))
-    anyio.run(partial(serve_stdio, server, begun=_stop_when_interrupted, closed=_end_in_time, leave=leave))
+    anyio.run(partial(serve_stdio, server, on_begin=_stop_when_interrupted, on_closed=_end_in_time, leave=leave))
     return 0
 
 
@@ -57,11 +59,11 @@ def _stop_when_interrupted(serving: anyio.CancelScope) -> None:
     loop = asyncio.get_running_loop()
 
     def at_once(_number: int, _frame: "FrameType | None") -> None:
-        os._exit(INTERRUPTED)
+        os._exit(EXIT_INTERRUPTED)
 
     def stop(_number: int, _frame: "FrameType | None") -> None:
         signal.signal(signal.SIGINT, at_once)
-        _end_after(MAX_INTERRUPTED_SECONDS, INTERRUPTED)
+        _end_after(MAX_INTERRUPTED_SECONDS, EXIT_INTERRUPTED)
         loop.call_soon_threadsafe(serving.cancel)
 
     signal.signal(signal.SIGINT, stop)
@@ -104,7 +106,7 @@ def settings_of_process() -> Settings:
         url = default_url(os.environ)
     except LedgerError as error:
         # Looking works without a ledger; the first create is told that this one has no place.
-        complain(f"kolors-mcp: {error}")
+        print_error(f"kolors-mcp: {error}")
         url = "sqlite:///"
     return settings.model_copy(update={"ledger": url})
 

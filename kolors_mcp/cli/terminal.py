@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 if TYPE_CHECKING:
     from types import FrameType
 
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 and the number of SIGINT, as shells have it."""
 
 
-def say(text: str = "") -> None:
+def print_line(text: str = "") -> None:
     """Write a line to standard output at once. Once the reader has gone (`| head`), the work goes on in silence."""
     _write(sys.stdout, text)
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Write a line to standard error: standard output may carry the protocol."""
     _write(sys.stderr, text)
 
@@ -39,7 +39,7 @@ def flush() -> None:
                 _drop(stream)
 
 
-def leave(code: int = INTERRUPTED) -> NoReturn:
+def leave(code: int = EXIT_INTERRUPTED) -> NoReturn:
     """End the process now. Threads that wait for a line of input would keep it for ever."""
     flush()
     os._exit(code)
@@ -91,7 +91,7 @@ def _write(stream: TextIO | None, text: str) -> None:
     except OSError as error:
         _drop(stream)
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-            complain(f"Standard output takes nothing any more ({error.strerror}).")
+            print_error(f"Standard output takes nothing any more ({error.strerror}).")
 
 
 def _drop(stream: TextIO) -> None:

@@ -16,7 +16,7 @@ _SIMULATED = (
 if TYPE_CHECKING:
     from kolors_mcp.try_ons.gallery import View
 
-_LEFT = {"person": "the person's photo", "garment": "the garment's photo"}
+_INPUT_NAMES = {"person": "the person's photo", "garment": "the garment's photo"}
 
 
 def to_result(answer: Answer) -> CallToolResult:
@@ -35,8 +35,8 @@ def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
     image = view.image
     link = f"its link {_expired(image)}" if image.expired else f"in full: {image.url}{_until(image)}"
     text = f"Picture {image.index} of try-on {view.try_on.task_id}; {link}."
-    if view.beside:
-        text = f"Left: {_LEFT[view.beside]}. Right: {text[0].lower()}{text[1:]}"
+    if view.left:
+        text = f"Left: {_INPUT_NAMES[view.left]}. Right: {text[0].lower()}{text[1:]}"
     elif compare:
         text += " It is shown alone: what was sent is remembered only for a while, by the process that sent it."
     if image.saved_to:

@@ -11,8 +11,8 @@ from mcp_types import Icon
 from kolors_mcp import __version__
 from kolors_mcp.clock import Clock
 from kolors_mcp.server.fitting_room.binding import FittingRoom, with_fitting_room
+from kolors_mcp.server.handlers import TryOnServer
 from kolors_mcp.server.service import OpenUpstream, Service, Upstream
-from kolors_mcp.server.surface import TryOnServer
 from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription
 from kolors_mcp.server.tools import all_tools
 from kolors_mcp.settings import Credentials, Settings

@@ -15,7 +15,7 @@ MAX_VALUES = 100
 _WORDS: dict[str, Sequence[str]] = {"most": GARMENT_NUMBERS, "occasion": OCCASIONS}
 
 
-async def completed(service: Service, params: CompleteRequestParams) -> Completion:
+async def complete(service: Service, params: CompleteRequestParams) -> Completion:
     """Return the values that begin as what was typed, the newest try-ons first.
 
     Raises:

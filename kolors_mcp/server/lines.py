@@ -2,7 +2,7 @@
 
 import os
 
-from kolors_mcp.server.messages import Read, message_of, unreadable
+from kolors_mcp.server.messages import Read, message_of, refusal_of
 
 MAX_LINE_BYTES = 56_000_000
 """Two pictures of 20 MB in base64, and what stands around them."""
@@ -29,7 +29,7 @@ class LineReader:
             if isinstance(line, bytes | bytearray):
                 read = None if line.isspace() else message_of(line)
             else:
-                read = unreadable(*line, f"is longer than {MAX_LINE_BYTES:,} bytes; give pictures as files or links")
+                read = refusal_of(*line, f"is longer than {MAX_LINE_BYTES:,} bytes; give pictures as files or links")
             if read is not None:
                 return read
         return None

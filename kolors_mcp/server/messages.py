@@ -18,12 +18,12 @@ from kolors_mcp.server.encodable import encodable
 
 MAX_PARTS = 20_000
 """Brackets, braces and commas of a message, those in its texts included; the dearest take some 30 ms to read."""
-LARGE_BYTES = 4_000_000
+MAX_MIXED_BYTES = 4_000_000
 """A longer line must be what is read fast: base64, with a backslash before each `/` at most."""
 _BYTES_FOR_ESCAPE = 16
-"""Bytes that each backslash of a large line must bring: base64 has one in 64, and two for each line's end."""
+"""Bytes that each backslash of a long line must bring: base64 has one in 64, and two for each line's end."""
 
-_HEAD, _TAIL = 1_000, 600
+_HEAD_BYTES, _TAIL_BYTES = 1_000, 600
 """Bytes at both ends of a line that are searched for the request's number."""
 _ID = rb'"id"\s{0,9}:\s{0,9}(?P<id>-?[0-9]{1,18}|"[^"\\\x00-\x1f]{1,200}")\s{0,9}'
 _OTHER = rb'"(?:jsonrpc|method)"\s{0,9}:\s{0,9}"[^"\\\x00-\x1f]{0,200}"\s{0,9}'
@@ -42,22 +42,26 @@ Read = SessionMessage | JSONRPCError
 )  # fmt: skip
 def message_of(line: bytes | bytearray) -> Read | None:
     """Return what a line says, or an error with the number of the request; None for what takes no answer."""
-    large = len(line) > LARGE_BYTES
-    dear = large and not (line.isascii() and line.count(b"\\") <= len(line) // _BYTES_FOR_ESCAPE)
-    if dear or line.count(b"[") + line.count(b"{") + line.count(b",") > MAX_PARTS:
-        return unreadable(
-            line[:_HEAD], line[-_TAIL:], "is too large for anything but pictures in base64; give files or links"
+    is_long = len(line) > MAX_MIXED_BYTES
+    is_slow = is_long and not (line.isascii() and line.count(b"\\") <= len(line) // _BYTES_FOR_ESCAPE)
+    if is_slow or line.count(b"[") + line.count(b"{") + line.count(b",") > MAX_PARTS:
+        return refusal_of(
+            line[:_HEAD_BYTES],
+            line[-_TAIL_BYTES:],
+            "is too large for anything but pictures in base64; give files or links",
         )
     try:
         return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
     except ValidationError as refused:
         strictly = refused.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
-    return (_repaired(line) if strictly and not large else None) or unreadable(
-        line[:_HEAD], line[-_TAIL:], "is not JSON that can be read, is nested too deep, or is no message of JSON-RPC"
+    return (_repaired(line) if strictly and not is_long else None) or refusal_of(
+        line[:_HEAD_BYTES],
+        line[-_TAIL_BYTES:],
+        "is not JSON that can be read, is nested too deep, or is no message of JSON-RPC",
     )
 
 
-def unreadable(head: bytes | bytearray, tail: bytes | bytearray, why: str) -> JSONRPCError | None:
+def refusal_of(head: bytes | bytearray, tail: bytes | bytearray, why: str) -> JSONRPCError | None:
     """Return the answer to a request that is not read; None if its number cannot be told.
 
     Args:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-BEAT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 5.0
 """The longest silence; hosts cut calls that say nothing for 45 to 60 seconds."""
 MIN_ADVANCE_SECONDS = 0.001
-"""Between two reports, as they are told: the protocol wants each to be more than the one before."""
+"""By how much each report is later than the one before, even if the clock stands: the protocol wants growing values."""
 
 SendProgress = Callable[[float, float | None, str], Awaitable[None]]
 """Takes the seconds elapsed, the seconds expected if known, and a line of text."""
@@ -21,12 +21,12 @@ async def heartbeat(send: SendProgress, expected_seconds: float) -> AsyncGenerat
     line, elapsed = "starting", -MIN_ADVANCE_SECONDS
     changed = asyncio.Event()
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         nonlocal line
         line = text
         changed.set()
 
-    async def tell() -> None:
+    async def send_line() -> None:
         nonlocal elapsed
         changed.clear()
         # A clock may show the same time twice.
@@ -38,14 +38,14 @@ async def heartbeat(send: SendProgress, expected_seconds: float) -> AsyncGenerat
         while True:
             # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_SECONDS):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
                     await changed.wait()
-            await tell()
+            await send_line()
 
-    await tell()
+    await send_line()
     beating = asyncio.create_task(beat())
     try:
-        yield say
+        yield report
     finally:
         beating.cancel()
         await asyncio.wait((beating,))

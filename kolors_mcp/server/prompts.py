@@ -13,10 +13,10 @@ MAX_ARGUMENT_CHARACTERS = 2_000
 """Of one argument; links are long."""
 GARMENT_NUMBERS = ("2", "3", "4", "5", "6")
 """What `most` may be: how many garments are compared."""
-USUAL_NUMBER = "3"
+DEFAULT_GARMENT_NUMBER = "3"
 OCCASIONS = ("everyday", "office", "sport", "party", "wedding", "travel", "winter", "summer")
 
-_EARLIER = re.compile(r"[0-9]{6,30}|k-[0-9a-f]{6,40}")
+_TASK_ID_OR_REFERENCE = re.compile(r"[0-9]{6,30}|k-[0-9a-f]{6,40}")
 
 Given = Mapping[str, str]
 
@@ -52,10 +52,10 @@ def _compare(given: Given) -> str:
     return (
         "Help me choose between several garments on the same person, with Kling's virtual try-on.\n"
         f"{_person(given)}\nThe garments: ask me for their photos, if I have not given them yet.\n"
-        f"Each garment costs one unit: make at most {most or USUAL_NUMBER} try-ons, tell me the number before you "
-        "begin, and wait for my yes. Then call create_try_on once for each, with the same human_image, and get_try_on "
-        "until all are finished. Look at each with view_try_on, put them in a table (garment, for, against, whole "
-        "link), and say which one you would take and why."
+        f"Each garment costs one unit: make at most {most or DEFAULT_GARMENT_NUMBER} try-ons, tell me the number "
+        "before you begin, and wait for my yes. Then call create_try_on once for each, with the same human_image, and "
+        "get_try_on until all are finished. Look at each with view_try_on, put them in a table (garment, for, against, "
+        "whole link), and say which one you would take and why."
     )
 
 
@@ -100,7 +100,7 @@ TEMPLATES: dict[str, PromptTemplate] = {
 }
 
 
-def listed() -> list[Prompt]:
+def list_prompts() -> list[Prompt]:
     """Return the prompts as a host lists them."""
     return [
         Prompt(
@@ -116,7 +116,7 @@ def listed() -> list[Prompt]:
     ]
 
 
-def written(name: str, arguments: Given) -> GetPromptResult:
+def render_prompt(name: str, arguments: Given) -> GetPromptResult:
     """Return a prompt's text.
 
     Raises:
@@ -152,7 +152,7 @@ def template_of(name: str) -> PromptTemplate:
 
 def _person(given: Given) -> str:
     person = given.get("person")
-    if person is not None and _EARLIER.fullmatch(person):
+    if person is not None and _TASK_ID_OR_REFERENCE.fullmatch(person):
         return (
             f"The person: the result of the earlier try-on {person}. Call get_try_on with it, and use the link of its "
             "picture as human_image."

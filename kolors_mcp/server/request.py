@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kolors_mcp.try_ons.try_ons import TryOns
 
-ANSWER_WITHIN = 40.0
+MAX_SILENT_CALL_SECONDS = 40.0
 """Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
 
 ToolContext = Context[Service, Any]
@@ -24,7 +24,9 @@ async def calling(ctx: ToolContext, wait_seconds: float = 0.0) -> "AsyncGenerato
     """Give the user's try-ons for this call: with progress, within the time that the host gives."""
     service = ctx.request_context.lifespan_context
     meta = ctx.request_context.meta or {}
-    alive = meta.get("progress_token") is not None
+    hears_progress = meta.get("progress_token") is not None
     # Also without a token: a client in the same process hears of progress without one.
     async with heartbeat(ctx.report_progress, wait_seconds) as report:
-        yield await service.try_ons(None if alive else ANSWER_WITHIN, wait=wait_seconds, report=report)
+        yield await service.try_ons(
+            None if hears_progress else MAX_SILENT_CALL_SECONDS, wait=wait_seconds, report=report
+        )

@@ -28,7 +28,7 @@ from kolors_mcp.models import TryOn
 from kolors_mcp.server.service import Service
 from kolors_mcp.try_ons.uris import (
     PICTURE_TEMPLATE,
-    RECENT,
+    RECENT_URI,
     TRY_ON_TEMPLATE,
     Address,
     address_of,
@@ -44,21 +44,21 @@ logger = logging.getLogger(__name__)
 
 JSON, JPEG = "application/json", "image/jpeg"
 
-SHRUNK = "kolors-mcp/shrunk"
+SHRUNK_KEY = "kolors-mcp/shrunk"
 """Stands in `_meta` of a picture that has fewer pixels than the one behind its link."""
-SHOWN = 20
+MAX_RECENT = 20
 """Try-ons in `tryon://recent`."""
-LISTED = 10
+MAX_LISTED = 10
 """Try-ons in the list of resources, each with its picture."""
-RUNNING_MS, FINISHED_MS, PICTURE_MS = 2_000, 3_600_000, 86_400_000
+RUNNING_TTL_MS, FINISHED_TTL_MS, PICTURE_TTL_MS = 2_000, 3_600_000, 86_400_000
 """How long a host may keep what it read: as long as our own looks last, an hour, and a day, since pictures never change
 and their links live 30 days."""
 
 _FOR_BOTH = Annotations(audience=["user", "assistant"])
-_ABSENT = (TaskNotFoundError, ArgumentError, RequestRefusedError, ResultUnavailableError)
+_NOT_FOUND = (TaskNotFoundError, ArgumentError, RequestRefusedError, ResultUnavailableError)
 
 
-def templates() -> list[ResourceTemplate]:
+def list_templates() -> list[ResourceTemplate]:
     """Return how the address of a try-on and of its picture are made."""
     return [
         ResourceTemplate(
@@ -80,26 +80,26 @@ def templates() -> list[ResourceTemplate]:
     ]
 
 
-async def listed(service: Service) -> list[Resource]:
+async def list_resources(service: Service) -> list[Resource]:
     """Return the resources that are there now. Nothing is opened for it: a host asks for it at its start."""
     found = [
         Resource(
-            uri=RECENT,
+            uri=RECENT_URI,
             name="recent-try-ons",
             title="Recent try-ons",
-            description=f"The latest {SHOWN} try-ons that were made here, with status, links and expiry dates.",
+            description=f"The latest {MAX_RECENT} try-ons that were made here, with status, links and expiry dates.",
             mime_type=JSON,
             annotations=_FOR_BOTH,
         )
     ]
     if service.is_open:
         try_ons = await service.try_ons()
-        for try_on in await try_ons.recent(LISTED):
-            found += _of(try_on, try_ons)
+        for try_on in await try_ons.recent(MAX_LISTED):
+            found += _resources_of(try_on, try_ons)
     return found
 
 
-async def read(service: Service, uri: str) -> ReadResourceResult:
+async def read_resource(service: Service, uri: str) -> ReadResourceResult:
     """Read a resource, with a hint how long it stays as it is.
 
     Raises:
@@ -110,14 +110,14 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
     if address is None:
         raise MCPError(
             INVALID_PARAMS,
-            f"There is no resource {quoted(uri)}; there are {RECENT}, {TRY_ON_TEMPLATE} and {PICTURE_TEMPLATE}.",
+            f"There is no resource {quoted(uri)}; there are {RECENT_URI}, {TRY_ON_TEMPLATE} and {PICTURE_TEMPLATE}.",
             {"uri": shown},
         )
     try:
         return await _read(await service.try_ons(), address, uri)
     except KolorsError as error:
         raise MCPError(
-            INVALID_PARAMS if isinstance(error, _ABSENT) else INTERNAL_ERROR, str(error), {"uri": shown}
+            INVALID_PARAMS if isinstance(error, _NOT_FOUND) else INTERNAL_ERROR, str(error), {"uri": shown}
         ) from error
     except Exception as error:
         logger.exception("reading a resource failed unexpectedly")
@@ -130,16 +130,16 @@ async def read(service: Service, uri: str) -> ReadResourceResult:
 
 async def _read(try_ons: "TryOns", address: Address, uri: str) -> ReadResourceResult:
     if address.task_id is None:
-        rows = [try_on.model_dump(mode="json") for try_on in await try_ons.refreshed(SHOWN)]
-        return _text(uri, to_json({"try_ons": rows}).decode(), RUNNING_MS)
+        rows = [try_on.model_dump(mode="json") for try_on in await try_ons.refreshed(MAX_RECENT)]
+        return _text(uri, to_json({"try_ons": rows}).decode(), RUNNING_TTL_MS)
     if address.index is None:
         try_on = await try_ons.look(address.task_id)
-        return _text(uri, try_on.model_dump_json(), FINISHED_MS if try_on.finished else RUNNING_MS)
+        return _text(uri, try_on.model_dump_json(), FINISHED_TTL_MS if try_on.finished else RUNNING_TTL_MS)
     jpeg, shrunk = await try_ons.picture(address.task_id, address.index)
     contents = BlobResourceContents(
-        uri=uri, mime_type=JPEG, blob=base64.b64encode(jpeg).decode(), _meta={SHRUNK: True} if shrunk else None
+        uri=uri, mime_type=JPEG, blob=base64.b64encode(jpeg).decode(), _meta={SHRUNK_KEY: True} if shrunk else None
     )
-    return ReadResourceResult(contents=[contents], ttl_ms=PICTURE_MS, cache_scope="private")
+    return ReadResourceResult(contents=[contents], ttl_ms=PICTURE_TTL_MS, cache_scope="private")
 
 
 def _text(uri: str, text: str, ttl_ms: int) -> ReadResourceResult:
@@ -147,7 +147,7 @@ def _text(uri: str, text: str, ttl_ms: int) -> ReadResourceResult:
     return ReadResourceResult(contents=[contents], ttl_ms=ttl_ms, cache_scope="private")
 
 
-def _of(try_on: TryOn, try_ons: "TryOns") -> list[Resource]:
+def _resources_of(try_on: TryOn, try_ons: "TryOns") -> list[Resource]:
     changed = f"{try_on.updated_at:%Y-%m-%dT%H:%M:%SZ}" if try_on.updated_at else None
     annotations = Annotations(audience=["user", "assistant"], last_modified=changed)
     found = [

@@ -30,8 +30,8 @@ class Upstream:
     """Hosts of its result links that are neither public nor in the settings: a Kling on this machine."""
 
 
-IN_MEMORY = "sqlite://"
-USER = "local"
+IN_MEMORY_LEDGER = "sqlite://"
+LOCAL_USER = "local"
 """The one user of a server that runs on its user's own machine."""
 
 OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
@@ -79,16 +79,16 @@ class Service:
         account = self._account
         if account is None:
             # A caller that leaves does not end it for the others, and what takes long serves the next call.
-            opening = self._opening.join("account", self._opened)
+            opening = self._opening.join("account", self._open_account)
             if not await ends(opening, deadline):
                 raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
             account = opening.result()
-        return account.view(account.jobs, account.pictures, self._settings, Call(USER, deadline, wait, report))
+        return account.view(account.jobs, account.pictures, self._settings, Call(LOCAL_USER, deadline, wait, report))
 
-    async def _opened(self) -> "_Account":
+    async def _open_account(self) -> "_Account":
         """Open the client and, where one is embedded, the simulated Kling."""
         # Off the event loop: the HTTP client takes longer to load than the tools take to be listed.
-        make_client, make_pictures, make_jobs, view = await asyncio.to_thread(_load)
+        make_client, make_pictures, make_jobs, view = await asyncio.to_thread(_load_types)
         upstream = await self._resources.enter_async_context(self._open_upstream())
         kling = make_client(upstream.api_base, upstream.credentials, clock=self._clock)
         pictures = make_pictures(
@@ -110,7 +110,7 @@ class Service:
         from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
 
         # The embedded Kling forgets everything when the process ends; what is written about it must too.
-        url = IN_MEMORY if self._settings.sandbox else self._settings.ledger or IN_MEMORY
+        url = IN_MEMORY_LEDGER if self._settings.sandbox else self._settings.ledger or IN_MEMORY_LEDGER
         return await Ledger.open(url, clock=self._clock, account=kling.account, kling_time=kling.time)
 
     async def aclose(self) -> None:
@@ -119,9 +119,9 @@ class Service:
         await self._resources.aclose()
 
 
-def _load() -> "tuple[type[KlingClient], type[Pictures], type[Jobs], type[TryOns]]":
+def _load_types() -> "tuple[type[KlingClient], type[Pictures], type[Jobs], type[TryOns]]":
     """Import what a call needs and the start does not."""
-    from kolors_mcp.images.pictures import Pictures  # noqa: PLC0415  (see `_opened`)
+    from kolors_mcp.images.pictures import Pictures  # noqa: PLC0415  (see `_open_account`)
     from kolors_mcp.jobs.jobs import Jobs  # noqa: PLC0415
     from kolors_mcp.kling.client import KlingClient  # noqa: PLC0415
     from kolors_mcp.try_ons.try_ons import TryOns  # noqa: PLC0415

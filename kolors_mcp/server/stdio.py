@@ -14,27 +14,27 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp_types.jsonrpc import JSONRPCRequest
 
+from kolors_mcp.server.handlers import TryOnServer
 from kolors_mcp.server.lines import LineReader
 from kolors_mcp.server.sdk import WriteStream
-from kolors_mcp.server.surface import TryOnServer
 
 Incoming = SessionMessage | Exception
-_QUESTION, _GREETING = "server/discover", "initialize"
+_DISCOVER, _INITIALIZE = "server/discover", "initialize"
 
 
 async def serve_stdio(
     server: TryOnServer,
     *,
-    begun: Callable[[anyio.CancelScope], None],
-    closed: Callable[[], None],
+    on_begin: Callable[[anyio.CancelScope], None],
+    on_closed: Callable[[], None],
     leave: Callable[[], NoReturn],
 ) -> None:
     """Serve until the host closes standard input, or until the serving is cancelled.
 
     Args:
         server: The server.
-        begun: Is given the scope that cancels the serving.
-        closed: Called when the host has closed standard input; what is under way is put away then.
+        on_begin: Is given the scope that cancels the serving.
+        on_closed: Called when the host has closed standard input; what is under way is put away then.
         leave: Ends the process. Called once a cancelled serving has put everything away: a thread that waits for
             the host's next line cannot be stopped, and leaving in good order would wait for it.
     """
@@ -43,11 +43,11 @@ async def serve_stdio(
         async with stdio_server(stdin=anyio.wrap_file(io.StringIO())) as (_, outgoing):
             begin, conversations = anyio.create_memory_object_stream[MemoryObjectReceiveStream[Incoming]](0)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_read, LineReader(descriptor), begin, outgoing, closed)
+                tasks.start_soon(_read, LineReader(descriptor), begin, outgoing, on_closed)
                 with anyio.CancelScope() as serving:
-                    begun(serving)
+                    on_begin(serving)
                     async for incoming in conversations:
-                        await server.serve(incoming, _Kept(outgoing))
+                        await server.serve(incoming, _SharedOutput(outgoing))
                 if serving.cancel_called:
                     leave()
 
@@ -56,7 +56,7 @@ async def _read(
     lines: LineReader,
     begin: MemoryObjectSendStream[MemoryObjectReceiveStream[Incoming]],
     outgoing: WriteStream[SessionMessage],
-    closed: Callable[[], None],
+    on_closed: Callable[[], None],
 ) -> None:
     """Hand on the host's messages, as one conversation or, where the host changes its mind about the protocol, two.
 
@@ -74,23 +74,23 @@ async def _read(
                     await outgoing.send(SessionMessage(read))
                     continue
                 method = read.message.method if isinstance(read.message, JSONRPCRequest) else None
-                if given is None or (only_asked and method == _GREETING):
+                if given is None or (only_asked and method == _INITIALIZE):
                     if given is not None:
                         await given.aclose()
                     given, incoming = anyio.create_memory_object_stream[Incoming](0)
                     await begin.send(incoming)
                     only_asked = True
                 if method is not None:
-                    only_asked = only_asked and method == _QUESTION
+                    only_asked = only_asked and method == _DISCOVER
                 await given.send(read)
     finally:
         if given is not None:
             given.close()
-    closed()
+    on_closed()
 
 
-class _Kept:
-    """The way out, which stays open when a conversation over it ends."""
+class _SharedOutput:
+    """Standard output, which stays open when one of the conversations over it ends."""
 
     def __init__(self, stream: WriteStream[SessionMessage]) -> None:
         self._stream = stream

@@ -29,14 +29,14 @@ from kolors_mcp.errors import ArgumentError, KolorsError, RequestRefusedError, T
 from kolors_mcp.models import TryOn, is_id
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.server.service import Service
-from kolors_mcp.try_ons.answers import RESULTS_KEPT
+from kolors_mcp.try_ons.answers import RESULT_LIFETIME
 from kolors_mcp.wording import quoted
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 CREATING_TOOL = "create_try_on"
 POLL_INTERVAL_MS = 3000
 """A try-on takes 20 to 60 seconds; this is between our own shortest and longest pause."""
-TTL_MS = round(RESULTS_KEPT.total_seconds() * 1000)
+TTL_MS = round(RESULT_LIFETIME.total_seconds() * 1000)
 """Counted from the creation, so a little before Kling removes the result."""
 MAX_READ_SECONDS = 20.0
 """For a request about a task."""
@@ -90,7 +90,7 @@ class Tasks(Extension):
         return result if try_on.status == "succeed" else {"resultType": "task", **self._task(try_on)}
 
     async def _get(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
-        try_on = await self._known(ctx, params)
+        try_on = await self._require_try_on(ctx, params)
         task = {"resultType": "complete", **self._task(try_on)}
         if try_on.finished:
             # The task is the wish for a picture, so without one it is an error; `get_try_on` only reports, and is none.
@@ -100,10 +100,10 @@ class Tasks(Extension):
 
     async def _acknowledge(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
         """Answer an update or a cancellation without effect: a try-on asks for no input, and Kling cancels nothing."""
-        await self._known(ctx, params)
+        await self._require_try_on(ctx, params)
         return {"resultType": "complete"}
 
-    async def _known(self, ctx: Context, params: TaskParams) -> TryOn:
+    async def _require_try_on(self, ctx: Context, params: TaskParams) -> TryOn:
         """Return the try-on that a request is about.
 
         Raises:

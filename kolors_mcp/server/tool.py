@@ -24,13 +24,13 @@ from kolors_mcp.wording import quoted
 
 logger = logging.getLogger(__name__)
 
-MOST_COMPLAINTS = 5
+MAX_COMPLAINTS = 5
 """Wrong arguments named in one answer."""
 COUNTED_FROM_ONE = frozenset({"page_num", "page_size"})
 """Arguments of which 0 cannot mean anything but that nothing was chosen."""
 LEFT_OUT = frozenset({"", "null", "none", "undefined"})
 """Texts that hosts and models write into an argument that they leave out."""
-LARGEST_SHOWN = 64
+MAX_SHOWN_BITS = 64
 """Bits of a whole number that is worth printing."""
 
 
@@ -95,7 +95,7 @@ class TryOnTool(Tool):
         except ValidationError as error:
             complaints += [_sentence(details, known) for details in error.errors(include_url=False)]
         if complaints:
-            raise ArgumentError(" ".join(dict.fromkeys(complaints[:MOST_COMPLAINTS])) + " Nothing was sent.")
+            raise ArgumentError(" ".join(dict.fromkeys(complaints[:MAX_COMPLAINTS])) + " Nothing was sent.")
         return checked
 
 
@@ -134,7 +134,7 @@ def _shown(value: Any) -> str:
         return "null"
     if isinstance(value, int | float | bool):
         # Whole numbers of thousands of digits cannot even be printed.
-        return "a number out of range" if isinstance(value, int) and value.bit_length() > LARGEST_SHOWN else str(value)
+        return "a number out of range" if isinstance(value, int) and value.bit_length() > MAX_SHOWN_BITS else str(value)
     return "a list" if isinstance(value, list) else "an object"
 
 

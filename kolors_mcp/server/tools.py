@@ -7,7 +7,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ContentBlock, Icon, ToolAnnotations
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from kolors_mcp.models import LONGEST_ID, Model, TryOn, TryOnPage, is_id
+from kolors_mcp.models import MAX_ID_CHARACTERS, Model, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
 from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.server.request import ToolContext, calling
@@ -17,11 +17,11 @@ from kolors_mcp.try_ons.request import TryOnRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LONGEST_ADDRESS = 2_000
+MAX_CALLBACK_CHARACTERS = 2_000
 """Characters of a callback address."""
 
 
-def _no_switch(value: Any) -> Any:
+def _refuse_boolean(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")  # noqa: TRY004  (only ValueError becomes a complaint)
     return value
@@ -34,17 +34,17 @@ def _text_of_id(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64 else value  # noqa: PLR2004  (an id fits into 64 bits)
 
 
-def _id(value: str) -> str:
+def _require_id(value: str) -> str:
     if not is_id(value):
         raise ValueError("is no id: letters, digits and ._~=- only, as create_try_on and list_try_ons give it")
     return value
 
 
-def _web_address(value: str | None) -> str | None:
+def _require_web_address(value: str | None) -> str | None:
     if value is None:
         return None
-    if len(value) > LONGEST_ADDRESS:
-        raise ValueError(f"must have at most {LONGEST_ADDRESS} characters, or be left out")
+    if len(value) > MAX_CALLBACK_CHARACTERS:
+        raise ValueError(f"must have at most {MAX_CALLBACK_CHARACTERS} characters, or be left out")
     try:
         parts = urlsplit(value)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
@@ -84,7 +84,7 @@ LowerClothImage = Annotated[
 ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]
 CallbackUrl = Annotated[
     str | None,
-    AfterValidator(_web_address),
+    AfterValidator(_require_web_address),
     Field(description="Optional: an http(s) address that Kling notifies when the status changes."),
 ]
 WaitSeconds = Annotated[
@@ -96,31 +96,33 @@ WaitSeconds = Annotated[
         description="How long to wait for the finished picture, 0 to 300 seconds. A deadline is not a failure: the "
         "answer then has the task_id to go on with.",
     ),
-    BeforeValidator(_no_switch),
+    BeforeValidator(_refuse_boolean),
 ]
 NewRender = Annotated[
     bool, Field(description="True: pay for a fresh picture even if the same request was made a moment ago.")
 ]
 TaskId = Annotated[
     str,
-    Field(min_length=1, max_length=LONGEST_ID, description="Kling's task_id, or the reference (k-...) of a create."),
+    Field(
+        min_length=1, max_length=MAX_ID_CHARACTERS, description="Kling's task_id, or the reference (k-...) of a create."
+    ),
     BeforeValidator(_text_of_id),
-    AfterValidator(_id),
+    AfterValidator(_require_id),
 ]
 Index = Annotated[
     int,
     Field(ge=0, le=99, description="Which picture of the try-on, 0 to 99; the first is 0."),
-    BeforeValidator(_no_switch),
+    BeforeValidator(_refuse_boolean),
 ]
 Compare = Annotated[
     bool,
     Field(description="True: put the person's photo, or else the garment, to the left of the result."),
 ]
 PageNum = Annotated[
-    int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(_no_switch)
+    int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(_refuse_boolean)
 ]
 PageSize = Annotated[
-    int, Field(ge=1, le=500, description="Most try-ons on the page, 1 to 500."), BeforeValidator(_no_switch)
+    int, Field(ge=1, le=500, description="Most try-ons on the page, 1 to 500."), BeforeValidator(_refuse_boolean)
 ]
 
 

@@ -11,21 +11,21 @@ from mcp.shared.subscriptions import ResourceUpdated
 
 from kolors_mcp.clock import Backoff, Clock
 from kolors_mcp.errors import KolorsError
-from kolors_mcp.server.resources import SHOWN
+from kolors_mcp.server.resources import MAX_RECENT
 from kolors_mcp.server.service import Service
 from kolors_mcp.try_ons.uris import Address, address_of
 from kolors_mcp.wording import plain
 
 logger = logging.getLogger(__name__)
 
-PAUSES = Backoff(initial_seconds=3.0, max_seconds=60.0, jitter=(1.0, 1.0))
+POLL_PAUSES = Backoff(initial_seconds=3.0, max_seconds=60.0, jitter=(1.0, 1.0))
 """Between two looks; it grows with each failed one."""
 MAX_WATCHED = 100
 """Resources that are watched at once; further ones are accepted, and tell nothing."""
-MAX_LOOKED_AT = 5
+MAX_POLLED = 5
 """Running try-ons that are looked at for clients that watch the latest ones."""
 
-State = tuple[tuple[str, str], ...]
+Statuses = tuple[tuple[str, str], ...]
 """Task ids and their status."""
 
 
@@ -57,8 +57,8 @@ class Updates:
                 continue
             if key not in self._watches or self._watches[key].task.done():
                 before = self._watches.get(key)
-                task = asyncio.create_task(self._look(service, uri, address))
-                task.add_done_callback(_tell_failure)
+                task = asyncio.create_task(self._poll(service, uri, address))
+                task.add_done_callback(_log_failure)
                 self._watches[key] = _Watch(task, 0 if before is None else before.watching)
             self._watches[key].watching += 1
             joined.append(key)
@@ -72,12 +72,12 @@ class Updates:
                     watch.task.cancel()
                     del self._watches[key]
 
-    async def _look(self, service: Service, uri: str, address: Address) -> None:
-        before: State | None = None
+    async def _poll(self, service: Service, uri: str, address: Address) -> None:
+        before: Statuses | None = None
         failures = 0
         while True:
             try:
-                now, over = await self._state(service, address)
+                now, over = await self._statuses(service, address)
             except KolorsError as error:
                 logger.info("a watched try-on could not be looked at: %s", plain(str(error), 400))
                 failures += 1
@@ -88,20 +88,20 @@ class Updates:
                 if over:
                     return
                 before = now
-            await self._clock.sleep(PAUSES.seconds(failures, self._clock))
+            await self._clock.sleep(POLL_PAUSES.seconds(failures, self._clock))
 
-    async def _state(self, service: Service, address: Address) -> tuple[State, bool]:
+    async def _statuses(self, service: Service, address: Address) -> tuple[Statuses, bool]:
         """Return how it stands, and whether it stays so."""
         try_ons = await service.try_ons()
         if address.task_id is not None:
             try_on = await try_ons.look(address.task_id)
             return ((try_on.task_id, try_on.status),), try_on.finished
-        running = [try_on for try_on in await try_ons.recent(SHOWN) if not try_on.finished]
-        for try_on in running[:MAX_LOOKED_AT]:
+        running = [try_on for try_on in await try_ons.recent(MAX_RECENT) if not try_on.finished]
+        for try_on in running[:MAX_POLLED]:
             await try_ons.look(try_on.task_id)  # what it finds is written down
-        return tuple((try_on.task_id, try_on.status) for try_on in await try_ons.recent(SHOWN)), False
+        return tuple((try_on.task_id, try_on.status) for try_on in await try_ons.recent(MAX_RECENT)), False
 
 
-def _tell_failure(task: "asyncio.Task[None]") -> None:
+def _log_failure(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("watching a try-on ended unexpectedly", exc_info=error)

@@ -11,7 +11,7 @@ from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.try_ons.uris import picture_uri
 from kolors_mcp.wording import plain, quoted
 
-RESULTS_KEPT = timedelta(days=30)
+RESULT_LIFETIME = timedelta(days=30)
 """How long Kling keeps a result (vendor)."""
 
 
@@ -95,7 +95,7 @@ class Answers:
             return ()
         # Kling says both times; by the creation, some seconds before the result, a link is good a little shorter.
         since = task.updated_at or task.created_at
-        expires_at = None if since is None else _to_the_second(since + RESULTS_KEPT)
+        expires_at = None if since is None else _to_the_second(since + RESULT_LIFETIME)
         expired = expires_at is not None and expires_at.timestamp() <= self._wall()
         return tuple(
             ResultImage(

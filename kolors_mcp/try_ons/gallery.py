@@ -1,4 +1,4 @@
-"""Finished pictures to look at, from their links while these live and from their copies, beside what went in."""
+"""Fetches finished pictures, from a saved copy or from Kling's link, and puts the photo that was given beside them."""
 
 import asyncio
 import errno
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SHOWN_SECONDS, COMPARED_SECONDS = 17.0, 5.0
-"""For looking at a try-on, and again for its picture; then for what went in. Hosts cut at 45 and 60."""
-Beside = Literal["person", "garment"]
+MAX_STEP_SECONDS, MAX_INPUT_SECONDS = 17.0, 5.0
+"""For asking Kling, and again for fetching the picture; then for the photo beside it. Hosts cut at 45 and 60."""
+Input = Literal["person", "garment"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class View:
     jpeg: bytes
     try_on: TryOn
     image: ResultImage
-    beside: Beside | None = None
+    left: Input | None = None
     """What stands to the left of the result."""
 
 
@@ -53,39 +53,39 @@ class Gallery:
 
     async def view(self, try_on: TryOn, image: ResultImage, *, compare: bool) -> View:
         """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand."""
-        image, data = await self._served(try_on, image)
+        image, data = await self._fetch_in_time(try_on, image)
         jpeg = await self._pictures.preview(data)
         inputs = self._memory.inputs_of(try_on.reference or "") if compare else None
         if inputs is not None:
-            sides: tuple[tuple[Beside, str], ...] = (("person", inputs.person), ("garment", inputs.garment))
-            with self._call.deadline.within(COMPARED_SECONDS).scope():
-                for beside, source in sides:
-                    left = await self._small(source)
-                    if left is not None:
-                        return View(await self._pictures.side_by_side(left, jpeg), try_on, image, beside)
+            sides: tuple[tuple[Input, str], ...] = (("person", inputs.person), ("garment", inputs.garment))
+            with self._call.deadline.within(MAX_INPUT_SECONDS).scope():
+                for name, source in sides:
+                    photo = await self._input_preview(source)
+                    if photo is not None:
+                        return View(await self._pictures.side_by_side(photo, jpeg), try_on, image, name)
         return View(jpeg, try_on, image)
 
     async def picture(self, try_on: TryOn, image: ResultImage) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that."""
-        image, data = await self._served(try_on, image)
+        image, data = await self._fetch_in_time(try_on, image)
         jpeg, shrunk = await self._pictures.for_host(data)
         self._memory.keep_size(try_on.task_id, image.index, len(jpeg))
         return jpeg, shrunk
 
-    async def _served(self, try_on: TryOn, image: ResultImage) -> tuple[ResultImage, bytes]:
+    async def _fetch_in_time(self, try_on: TryOn, image: ResultImage) -> tuple[ResultImage, bytes]:
         """Return a finished picture in time, as it was served."""
         try:
-            with self._call.deadline.within(SHOWN_SECONDS).scope():
-                return await self._data_of(try_on.task_id, image)
+            with self._call.deadline.within(MAX_STEP_SECONDS).scope():
+                return await self._fetch(try_on.task_id, image)
         except errors.PictureRefusedError as error:
             raise _not_shown(try_on, image, str(error)) from error
         raise _not_shown(try_on, image, "It did not come in time.")
 
-    async def _data_of(self, task_id: str, image: ResultImage) -> tuple[ResultImage, bytes]:
+    async def _fetch(self, task_id: str, image: ResultImage) -> tuple[ResultImage, bytes]:
         """Return a picture from its copy or else from its link, and where it is to be had from then."""
         if image.saved_to is not None:
             try:
-                return image, await self._pictures.saved(await asyncio.to_thread(self._ours, task_id, image))
+                return image, await self._pictures.saved(await asyncio.to_thread(self._path_of_copy, task_id, image))
             except (OSError, errors.PictureRefusedError) as error:
                 logger.info("the saved picture cannot be shown (%s)", type(error).__name__)
                 if image.url.startswith("file:"):
@@ -95,7 +95,7 @@ class Gallery:
                 image = image.model_copy(update={"saved_to": None})
         return image, await self._pictures.download(image.url)
 
-    def _ours(self, task_id: str, image: ResultImage) -> Path:
+    def _path_of_copy(self, task_id: str, image: ResultImage) -> Path:
         """Return where a saved picture lies, which must be where and how pictures are saved here.
 
         Raises:
@@ -108,7 +108,7 @@ class Gallery:
             raise PermissionError(errno.EACCES, "not a picture that was saved here")
         return path
 
-    async def _small(self, source: str) -> bytes | None:
+    async def _input_preview(self, source: str) -> bytes | None:
         """Return what was given, made small; None if it is not there any more."""
         try:
             picture = await self._pictures.prepare(source, "picture")

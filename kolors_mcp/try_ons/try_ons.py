@@ -12,7 +12,7 @@ from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.models import Picture, ResultImage, TryOn, TryOnPage, new_reference
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.answers import Answers, copies_of, numbered, why_no_picture, with_next_step
-from kolors_mcp.try_ons.gallery import SHOWN_SECONDS, Gallery, View
+from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS, Gallery, View
 from kolors_mcp.try_ons.preparing import fingerprint, model_for, notes_on, prepare
 from kolors_mcp.try_ons.request import TryOnRequest
 from kolors_mcp.wording import plain
@@ -27,7 +27,7 @@ SENDING_SECONDS = 10.0
 NOT_CALLED_BACK = (
     "callback_url: this try-on was started by an earlier call, and Kling calls only the address that came with that one"
 )
-LISTED_ROWS = 100
+MAX_LIST_ROWS = 100
 """Newest rows of Kling's list in which recent try-ons are looked for."""
 MAX_LIST_SECONDS = 5.0
 """What Kling is given for it; without an answer they are shown as they were."""
@@ -120,7 +120,7 @@ class TryOns:
         if not recent:
             return ()
         try:
-            tasks = await self._jobs.newest(LISTED_ROWS, self._call.deadline.within(MAX_LIST_SECONDS))
+            tasks = await self._jobs.newest(MAX_LIST_ROWS, self._call.deadline.within(MAX_LIST_SECONDS))
         except errors.KolorsError as error:
             logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
             return recent
@@ -135,7 +135,7 @@ class TryOns:
             KlingError: As `get`, and no picture of it is saved.
         """
         try:
-            return await self._get(name, self._call.shortened(SHOWN_SECONDS))
+            return await self._get(name, self._call.shortened(MAX_STEP_SECONDS))
         except errors.KlingError:
             job = await self._visible(name)
             saved = self._answers.of_job(job) if job is not None and job.saved else None

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 from kolors_mcp.bounds import linear
 from kolors_mcp.models import is_id
 
-RECENT = "tryon://recent"
+RECENT_URI = "tryon://recent"
 TRY_ON_TEMPLATE = "tryon://{task_id}"
 PICTURE_TEMPLATE = "tryon://{task_id}/images/{index}"
 
@@ -35,7 +35,7 @@ def picture_uri(task_id: str, index: int) -> str:
 @linear(b"%41", b"/images/1", b"a", opening=b"tryon://")
 def address_of(uri: str) -> Address | None:
     """Return what an address means; None if it is not one of ours."""
-    if uri == RECENT:
+    if uri == RECENT_URI:
         return Address(None)
     found = _ADDRESS.fullmatch(uri)
     if found is None:

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kolors_mcp.cli import app_demo
-from kolors_mcp.cli.app_guard import MCP, TOKEN, Addresses, Guard
+from kolors_mcp.cli.app_guard import MCP_PATH, TOKEN_HEADER, Addresses, Guard
 from kolors_mcp.server import Upstream
 from kolors_mcp.settings import Settings
 
@@ -18,11 +18,11 @@ HELLO = {
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
 }
 WHERE = Addresses(8766)
-PROOF = {TOKEN: WHERE.token, "accept": "application/json, text/event-stream"}
+PROOF = {TOKEN_HEADER: WHERE.token, "accept": "application/json, text/event-stream"}
 
 
 def application(*, official: bool = False) -> Starlette:
-    choice = app_demo.Choice(8766, real=False, bridge=Path(__file__).parent if official else None)
+    choice = app_demo.AppOptions(8766, real=False, bridge=Path(__file__).parent if official else None)
     upstream = Upstream("http://127.0.0.1:1", lambda: None)
     return app_demo.application_for(choice, Settings(sandbox=True), upstream, WHERE)
 
@@ -50,7 +50,7 @@ def guarded(*, official: bool = False) -> TestClient:
         "",
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/gate.js", "/nothing-here", MCP])
+@pytest.mark.parametrize("path", ["/", "/gate.js", "/nothing-here", MCP_PATH])
 def test_another_host_gets_nothing(host: str, path: str) -> None:
     with guarded() as browser:
         answer = browser.post(path, json=HELLO, headers={**PROOF, "host": host})
@@ -75,17 +75,17 @@ def test_another_host_gets_nothing(host: str, path: str) -> None:
 )
 def test_another_origin_gets_nothing(origin: str) -> None:
     with guarded() as browser:
-        for path in (MCP, "/", "/gate.js"):
+        for path in (MCP_PATH, "/", "/gate.js"):
             assert browser.post(path, json=HELLO, headers={**PROOF, "origin": origin}).status_code == 403
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {TOKEN: ""},
-        {TOKEN: "a guess"},
-        {TOKEN: WHERE.token[:-1]},
-        {TOKEN: Addresses(8766).token},
+        {TOKEN_HEADER: ""},
+        {TOKEN_HEADER: "a guess"},
+        {TOKEN_HEADER: WHERE.token[:-1]},
+        {TOKEN_HEADER: Addresses(8766).token},
         {"sec-fetch-site": "same-site"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "none"},
@@ -93,7 +93,7 @@ def test_another_origin_gets_nothing(origin: str) -> None:
 )
 def test_a_request_that_is_not_the_pages_own_gets_nothing(changed: dict[str, str]) -> None:
     with guarded() as browser:
-        for path in (MCP, f"{MCP}/"):
+        for path in (MCP_PATH, f"{MCP_PATH}/"):
             answer = browser.post(path, json=HELLO, headers={**PROOF, "origin": WHERE.origin, **changed})
             assert answer.status_code == 403
 
@@ -102,14 +102,14 @@ def test_the_page_itself_is_answered() -> None:
     own = {**PROOF, "origin": WHERE.origin, "sec-fetch-site": "same-origin"}
     with guarded() as browser:
         assert WHERE.token in browser.get("/").text
-        answer = browser.post(MCP, json=HELLO, headers=own)
+        answer = browser.post(MCP_PATH, json=HELLO, headers=own)
         assert answer.json()["result"]["serverInfo"]["name"] == "kolors-mcp"
 
 
 def test_behind_the_guard_the_sdk_compares_as_exactly() -> None:
     with TestClient(application(), base_url=WHERE.origin) as browser:
         for changed, status in ({}, 200), ({"host": "localhost:8766"}, 421), ({"origin": "http://localhost:8766"}, 403):
-            assert browser.post(MCP, json=HELLO, headers={**PROOF, **changed}).status_code == status
+            assert browser.post(MCP_PATH, json=HELLO, headers={**PROOF, **changed}).status_code == status
 
 
 def test_what_is_for_the_sandbox_is_at_its_own_address_and_nothing_else_is() -> None:
@@ -133,8 +133,8 @@ def test_what_is_for_the_sandbox_is_at_its_own_address_and_nothing_else_is() -> 
         ("POST", "/host.js", {}, 405),
         ("GET", "/", {"host": "evil.example"}, 421),
         ("GET", "/", {"origin": "null"}, 403),
-        ("POST", MCP, {}, 403),
-        ("POST", MCP, {**PROOF, "content-type": "text/plain"}, 400),
+        ("POST", MCP_PATH, {}, 403),
+        ("POST", MCP_PATH, {**PROOF, "content-type": "text/plain"}, 400),
         ("GET", "/host.js", {}, 200),
         ("GET", "/", {}, 200),
     ],

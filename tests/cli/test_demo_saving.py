@@ -9,7 +9,7 @@ import pytest
 
 from kolors_mcp import cli
 from kolors_mcp.cli import demo
-from kolors_mcp.cli.folders import PICTURE_BYTES, why_not_writable
+from kolors_mcp.cli.folders import MAX_RESULT_BYTES, why_not_writable
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.commands import account_of, environment
 
@@ -17,7 +17,7 @@ from tests.support.commands import account_of, environment
 def test_a_folder_that_can_be_made_is_found_good_and_not_left_behind(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     for folder in (tmp_path / "there", tmp_path / "not" / "yet" / "there"):
-        assert why_not_writable(folder, PICTURE_BYTES) is None
+        assert why_not_writable(folder, MAX_RESULT_BYTES) is None
     assert [path.name for path in tmp_path.rglob("*")] == ["there"]
 
 
@@ -38,10 +38,10 @@ def test_a_place_without_room_for_a_picture_is_told(tmp_path: Path) -> None:
     import resource  # noqa: PLC0415  (not there on Windows)
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (PICTURE_BYTES - 1, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_RESULT_BYTES - 1, before[1]))
     try:
-        assert why_not_writable(tmp_path / "new", PICTURE_BYTES) == "File too large"
-        assert why_not_writable(tmp_path / "new", PICTURE_BYTES // 2) is None
+        assert why_not_writable(tmp_path / "new", MAX_RESULT_BYTES) == "File too large"
+        assert why_not_writable(tmp_path / "new", MAX_RESULT_BYTES // 2) is None
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []

@@ -60,7 +60,7 @@ def test_a_network_that_cannot_be_used_is_a_failure_with_a_line(
     for name in ("all_proxy", "http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     # Nobody listens at these addresses, and waiting for them is another test's affair.
-    monkeypatch.setattr(doctor, "MAX_QUESTION_SECONDS", 0)
+    monkeypatch.setattr(doctor, "MAX_REQUEST_SECONDS", 0)
     code, output = examined(**variables)
     assert code == 1
     assert "FAIL" in output

@@ -30,7 +30,7 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
             return [(socket.AF_INET6 if ":" in one else socket.AF_INET, 1, 6, "", (one, port)) for one in addresses]
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        monkeypatch.setattr(doctor, "MAX_QUESTION_SECONDS", 0)
+        monkeypatch.setattr(doctor, "MAX_REQUEST_SECONDS", 0)
         sound = {
             "KLING_API_KEY": "key",
             "KLING_API_BASE": "https://kling.example",

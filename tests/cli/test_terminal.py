@@ -36,8 +36,8 @@ def test_once_nobody_reads_the_work_goes_on_in_silence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with unread(monkeypatch):
-        terminal.say("first")
-        terminal.say("second")
+        terminal.print_line("first")
+        terminal.print_line("second")
     assert capsys.readouterr() == ("", "")
 
 
@@ -52,22 +52,22 @@ def test_output_that_cannot_be_written_is_said_once(
 ) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        terminal.say("first")
-        terminal.say("second")
+        terminal.print_line("first")
+        terminal.print_line("second")
     assert capsys.readouterr().err == "Standard output takes nothing any more (No space left on device).\n"
 
 
 def test_text_that_a_terminal_cannot_show_is_written_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
-    terminal.say("caf\u00e9 \udcff")
+    terminal.print_line("caf\u00e9 \udcff")
     stream.seek(0)
     assert stream.read() == "caf\\xe9 \\udcff\n"
 
 
 def test_a_standard_stream_that_was_closed_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    terminal.say("nothing")
+    terminal.print_line("nothing")
     terminal.flush()
     assert not terminal.is_terminal(None)
 

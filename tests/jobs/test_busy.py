@@ -9,7 +9,7 @@ from kolors_mcp.jobs import queue
 from kolors_mcp.jobs.queue import BUSY_RETRY, Place, SendQueue
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
-from kolors_mcp.server.request import ANSWER_WITHIN
+from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
 from tests.support.still_time import turn, until
 from tests.support.wishing import MINUTE, Said, World
 
@@ -177,7 +177,7 @@ async def test_who_has_no_turn_because_others_hang_is_told_that_nothing_was_crea
         calls = [group.create_task(assistant.create(colour(n))) for n in range(AT_ONCE + 1)]
         await asyncio.to_thread(world.kling.clock.wait_for_sleepers, AT_ONCE)
         await until(lambda: len(arrived) == len(calls))
-        turn(ANSWER_WITHIN - 1)
+        turn(MAX_SILENT_CALL_SECONDS - 1)
         await until(lambda: any(call.done() for call in calls))
         [said] = [call.result() for call in calls if call.done()]
         assert said.nothing_created

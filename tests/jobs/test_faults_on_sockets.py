@@ -12,7 +12,7 @@ from PIL import Image
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.kling.try_on import MAX_CREATE_SECONDS
 from kolors_mcp.sandbox import faults
-from kolors_mcp.server.request import ANSWER_WITHIN
+from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
 from tests.support.gateways import (
     Breaks,
     Gateway,
@@ -146,8 +146,8 @@ async def test_a_caller_who_has_no_more_time_is_told_the_reference_and_the_outco
 
     monkeypatch.setattr(Sending, "outcome", counted)
     wall.faults.append(stall_before_the_answer)
-    wall.patience = ANSWER_WITHIN
-    assert ANSWER_WITHIN < MAX_CREATE_SECONDS / 3
+    wall.patience = MAX_SILENT_CALL_SECONDS
+    assert MAX_SILENT_CALL_SECONDS < MAX_CREATE_SECONDS / 3
     async with world.server() as assistant:
         said = await assistant.create()
         assert said.in_doubt
@@ -155,8 +155,8 @@ async def test_a_caller_who_has_no_more_time_is_told_the_reference_and_the_outco
         async with asyncio.TaskGroup() as group:
             asking = [group.create_task(assistant.create()), group.create_task(assistant.get(said.reference))]
             await until(lambda: waiting == 3)
-            world.time.now += ANSWER_WITHIN
-            turn(ANSWER_WITHIN)
+            world.time.now += MAX_SILENT_CALL_SECONDS
+            turn(MAX_SILENT_CALL_SECONDS)
         assert asking[0].result().reference == said.reference
         assert asking[1].result().in_doubt
     # The server that sent it is gone, with its last seconds; the next one finds the task.

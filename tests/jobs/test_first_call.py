@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from kolors_mcp.server import service
-from kolors_mcp.server.request import ANSWER_WITHIN
+from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
 from tests.support.still_time import turn
 from tests.support.wishing import World
 
 pytestmark = pytest.mark.anyio
-load = service._load  # pyright: ignore[reportPrivateUsage]
+load = service._load_types  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_the_time_that_loading_takes_is_taken_from_the_first_calls_wait(
@@ -23,16 +23,16 @@ async def test_the_time_that_loading_takes_is_taken_from_the_first_calls_wait(
         made = (await assistant.create()).try_on
 
     def slowly() -> Any:
-        world.time.now += ANSWER_WITHIN - 12
+        world.time.now += MAX_SILENT_CALL_SECONDS - 12
         return load()
 
-    monkeypatch.setattr(service, "_load", slowly)
+    monkeypatch.setattr(service, "_load_types", slowly)
     async with world.server() as assistant:
         arrived = world.time.now
         assert (await assistant.get(made.task_id, wait_seconds=300)).try_on.status == "processing"
-        assert world.time.now - arrived == pytest.approx(ANSWER_WITHIN, abs=5)
+        assert world.time.now - arrived == pytest.approx(MAX_SILENT_CALL_SECONDS, abs=5)
         assert (await assistant.get(made.task_id, wait_seconds=300)).try_on.task_id == made.task_id
-        assert world.time.now - arrived > 1.5 * ANSWER_WITHIN, "the second has its whole time"
+        assert world.time.now - arrived > 1.5 * MAX_SILENT_CALL_SECONDS, "the second has its whole time"
 
 
 async def test_what_does_not_load_in_time_is_an_answer_and_serves_the_next_call(
@@ -47,11 +47,11 @@ async def test_what_does_not_load_in_time_is_an_answer_and_serves_the_next_call(
         assert loaded.wait(100)
         return load()
 
-    monkeypatch.setattr(service, "_load", slowly)
+    monkeypatch.setattr(service, "_load_types", slowly)
     async with world.server() as assistant, asyncio.TaskGroup() as group:
         first = group.create_task(assistant.create())
         await asyncio.to_thread(loading.wait, 100)
-        turn(ANSWER_WITHIN)
+        turn(MAX_SILENT_CALL_SECONDS)
         said = await first
         assert said.is_error
         assert "still starting. Nothing was sent." in said.text
@@ -71,7 +71,7 @@ async def test_calls_that_arrive_while_it_is_opened_share_one_account(
         loads.append(1)
         return load()
 
-    monkeypatch.setattr(service, "_load", counted)
+    monkeypatch.setattr(service, "_load_types", counted)
     async with world.server() as assistant, asyncio.TaskGroup() as group:
         for _ in range(60):
             group.create_task(assistant.create())

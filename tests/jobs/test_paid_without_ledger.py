@@ -8,7 +8,7 @@ import pytest
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
-from kolors_mcp.server.request import ANSWER_WITHIN
+from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
 from tests.support.still_time import turn
 from tests.support.wishing import World
 
@@ -79,7 +79,7 @@ async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_a
 
 async def test_a_ledger_that_hangs_is_a_refusal_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(_self: Ledger, _new: NewJob, **_more: Any) -> Any:
-        turn(ANSWER_WITHIN)
+        turn(MAX_SILENT_CALL_SECONDS)
         await anyio.sleep_forever()
 
     for bound in ("LAST_SENDS_SECONDS", "MAX_CLOSE_SECONDS"):

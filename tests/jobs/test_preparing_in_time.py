@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from kolors_mcp.server.request import ANSWER_WITHIN
+from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
 from kolors_mcp.try_ons.try_ons import SENDING_SECONDS
 from tests.support.making import jpeg
 from tests.support.still_time import idle, turn
@@ -13,7 +13,7 @@ from tests.support.wishing import PERSON, World
 
 pytestmark = pytest.mark.anyio
 
-PHOTOS_WITHIN = ANSWER_WITHIN - SENDING_SECONDS
+PHOTOS_WITHIN = MAX_SILENT_CALL_SECONDS - SENDING_SECONDS
 
 
 @pytest.mark.parametrize("late", [False, True])

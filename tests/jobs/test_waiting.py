@@ -16,7 +16,7 @@ from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
-from kolors_mcp.server.request import ANSWER_WITHIN
+from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
 from tests.support.making import api_key
 from tests.support.still_time import idle, turn, until
 from tests.support.wishing import MINUTE, World
@@ -156,7 +156,7 @@ async def test_a_read_that_stalls_is_given_up_with_the_callers_patience(world: W
         world.kling.faults.next_read(faults.Slow(1e6), times=None)
         asking = group.create_task(assistant.get(made.task_id, wait_seconds=300))
         await asyncio.to_thread(world.kling.clock.wait_for_sleepers)
-        turn(ANSWER_WITHIN)
+        turn(MAX_SILENT_CALL_SECONDS)
         said = (await asking).try_on
         assert (said.task_id, said.status) == (made.task_id, "submitted")
         assert "Kling did not answer within" in (said.status_message or "")
@@ -208,7 +208,7 @@ class Metronome:
 async def test_sixty_who_wait_for_six_tasks_ask_once_per_task_and_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kolors_mcp.server.request.ANSWER_WITHIN", 300.0)
+    monkeypatch.setattr("kolors_mcp.server.request.MAX_SILENT_CALL_SECONDS", 300.0)
     time = Metronome()
     world = World(tmp_path)
     world.kling = SandboxKling(clock=SandboxClock(wall=lambda: time.now), remember=10_000)

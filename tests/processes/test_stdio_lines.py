@@ -15,7 +15,7 @@ from mcp_types.jsonrpc import INVALID_REQUEST, JSONRPCError, JSONRPCRequest
 
 from kolors_mcp.server import lines
 from kolors_mcp.server.lines import LineReader
-from kolors_mcp.server.messages import LARGE_BYTES, MAX_PARTS, message_of, unreadable
+from kolors_mcp.server.messages import MAX_MIXED_BYTES, MAX_PARTS, message_of, refusal_of
 from tests.support.commands import environment, python
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
@@ -91,9 +91,9 @@ UNREAD = {
     "a long number": "1" * 5_000,
     "many parts": "[" + "0," * MAX_PARTS + "0]",
     "many empty lists": "[" + "[]," * MAX_PARTS + "0]",
-    "many escapes": '"' + r"\n" * LARGE_BYTES + '"',
-    "much that is no base64": '"' + "\u4e2d" * (LARGE_BYTES // 3) + '"',
-    "half a character in a large line": '"' + "A" * LARGE_BYTES + r'\ud800"',
+    "many escapes": '"' + r"\n" * MAX_MIXED_BYTES + '"',
+    "much that is no base64": '"' + "\u4e2d" * (MAX_MIXED_BYTES // 3) + '"',
+    "half a character in a large line": '"' + "A" * MAX_MIXED_BYTES + r'\ud800"',
     "no JSON": "nothing",
 }
 SHAPES = {
@@ -216,4 +216,4 @@ def test_a_line_that_is_too_long_is_passed_over_and_little_of_it_is_held(monkeyp
 
 
 def test_a_line_without_end_is_no_message() -> None:
-    assert unreadable(b"x" * 4_096, b"x" * 4_096, "is long") is None
+    assert refusal_of(b"x" * 4_096, b"x" * 4_096, "is long") is None

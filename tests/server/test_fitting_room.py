@@ -21,7 +21,7 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
 from kolors_mcp.server.fitting_room.binding import URI
 from kolors_mcp.server.fitting_room.page import page
-from kolors_mcp.server.resources import SHRUNK
+from kolors_mcp.server.resources import SHRUNK_KEY
 from kolors_mcp.settings import Settings
 from tests.support.in_memory import server_for, text_of
 from tests.support.making import Era, jpeg
@@ -180,10 +180,10 @@ def test_the_page_knows_the_limits_of_the_server_and_whether_it_is_a_simulation(
         facts = json.loads(dict(Markup(page(sandbox=sandbox)).inside)["application/json"])
         assert facts == {
             "sandbox": sandbox,
-            "leastSide": limits.MIN_SIDE,
-            "mostFileBytes": limits.MAX_FILE_BYTES,
-            "mostSentBytes": limits.MAX_FETCHED_BYTES,
-            "shrunk": SHRUNK,
+            "minSide": limits.MIN_SIDE,
+            "maxFileBytes": limits.MAX_FILE_BYTES,
+            "maxSentBytes": limits.MAX_FETCHED_BYTES,
+            "shrunk": SHRUNK_KEY,
         }
 
 

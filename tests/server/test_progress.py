@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kolors_mcp.server import progress
-from kolors_mcp.server.progress import BEAT_SECONDS, heartbeat
+from kolors_mcp.server.progress import HEARTBEAT_SECONDS, heartbeat
 from tests.support.still_time import idle, turn
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def test_it_speaks_at_once_and_goes_on_while_nothing_happens() -> None:
         assert told == [(0.0, 12, "starting (0 s)")]
         while not heard.is_set():
             await idle()
-            turn(BEAT_SECONDS)
+            turn(HEARTBEAT_SECONDS)
     assert [elapsed for elapsed, _, _ in told] == [0.0, 5.0, 10.0, 15.0]
     assert [expected for _, expected, _ in told] == [12, 12, 12, None]
 

@@ -11,7 +11,7 @@ from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
 from kolors_mcp.clock import Clock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
-from kolors_mcp.server.updates import PAUSES
+from kolors_mcp.server.updates import POLL_PAUSES
 from tests.support.in_memory import settings_for
 from tests.support.making import Era, api_key
 from tests.support.reading import Heard, created, json_of
@@ -43,7 +43,7 @@ async def unsubscribe(client: Client, uri: str) -> None:
 def watched() -> dict[str, Any]:
     """What the server is looking at for somebody, and what it saw last."""
     frames = [frame for task in asyncio.all_tasks() for frame in task.get_stack(limit=1)]
-    looks = [frame.f_locals for frame in frames if frame.f_code.co_qualname == "Updates._look"]
+    looks = [frame.f_locals for frame in frames if frame.f_code.co_qualname == "Updates._poll"]
     return {look["uri"]: look.get("before") for look in looks}
 
 
@@ -79,7 +79,7 @@ async def test_whoever_listens_hears_when_a_watched_try_on_moves(watcher: Client
     async with watcher.listen(resource_subscriptions=[uri, picture]) as subscription:
         await until(lambda: len(watched()) == 2 and all(watched().values()))
         kling.clock.advance(20_000)
-        turn(PAUSES.initial_seconds)
+        turn(POLL_PAUSES.initial_seconds)
         told: set[str] = set()
         async for event in subscription:
             assert isinstance(event, ResourceUpdated)
@@ -97,7 +97,7 @@ async def test_whoever_listens_to_the_recent_ones_hears_of_a_new_one_and_of_its_
     async with watcher.listen(resource_subscriptions=["tryon://recent"]) as subscription:
         await until(lambda: watched() == {"tryon://recent": ()})
         made = await created(watcher)
-        turn(PAUSES.initial_seconds)
+        turn(POLL_PAUSES.initial_seconds)
         async for _event in subscription:
             rows = json_of(await watcher.read_resource("tryon://recent"), "tryon://recent")["try_ons"]
             assert [row["task_id"] for row in rows] == [made.task_id]
@@ -106,7 +106,7 @@ async def test_whoever_listens_to_the_recent_ones_hears_of_a_new_one_and_of_its_
                 break
             kling.clock.advance(20_000)
             await idle()
-            turn(PAUSES.initial_seconds)
+            turn(POLL_PAUSES.initial_seconds)
     assert states == ["submitted", "succeed"]
 
 
@@ -120,7 +120,7 @@ async def test_whoever_subscribes_hears_when_a_watched_try_on_moves_until_they_u
     await subscribe(watcher, uri)
     await until(lambda: any(watched().values()))
     kling.clock.advance(20_000)
-    turn(PAUSES.initial_seconds)
+    turn(POLL_PAUSES.initial_seconds)
     assert await heard.next() == uri
     assert json_of(await watcher.read_resource(uri, cache_mode="refresh"), uri)["status"] == "succeed"
     await unsubscribe(watcher, uri)

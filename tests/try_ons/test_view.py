@@ -14,7 +14,7 @@ from PIL import Image
 
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
-from kolors_mcp.try_ons.gallery import COMPARED_SECONDS
+from kolors_mcp.try_ons.gallery import MAX_INPUT_SECONDS
 from tests.support.in_memory import PICTURES, server_for, settings_for, text_of, try_on_of
 from tests.support.making import Era, jpeg
 from tests.support.still_time import turn
@@ -87,7 +87,7 @@ async def test_photos_that_do_not_come_leave_the_result_alone(kling: SandboxKlin
     async def shop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = await reader.readuntil(b"\r\n\r\n")
         if kept_waiting:
-            turn(COMPARED_SECONDS)
+            turn(MAX_INPUT_SECONDS)
             await reader.read()  # until the other side has had enough
         picture = jpeg(colour="gold" if b"cloth" in asked else "teal")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture)

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from kolors_mcp.images import limits
-from kolors_mcp.server.resources import SHRUNK
+from kolors_mcp.server.resources import SHRUNK_KEY
 
 SCRIPTS = ("texts", "host", "photos", "choose", "stage", "wall", "room")
 """In this order they are one module, so each may use what stands before it."""
@@ -28,10 +28,10 @@ def page(*, sandbox: bool) -> str:
     script = "\n".join(_packed(_source(f"{name}.js")) for name in SCRIPTS)
     facts = {
         "sandbox": sandbox,
-        "leastSide": limits.MIN_SIDE,
-        "mostFileBytes": limits.MAX_FILE_BYTES,
-        "mostSentBytes": limits.MAX_FETCHED_BYTES,
-        "shrunk": SHRUNK,
+        "minSide": limits.MIN_SIDE,
+        "maxFileBytes": limits.MAX_FILE_BYTES,
+        "maxSentBytes": limits.MAX_FETCHED_BYTES,
+        "shrunk": SHRUNK_KEY,
     }
     policy = "; ".join(
         (

@@ -1,6 +1,6 @@
 // The way to the host: JSON-RPC over postMessage, as the MCP Apps specification (2026-01-26) has it.
 
-const ANSWER_WITHIN = 120_000; // milliseconds; hosts cut tool calls earlier themselves
+const MAX_ANSWER_MS = 120_000; // milliseconds; hosts cut tool calls earlier themselves
 
 /** What went wrong, in words for people; `told` is true where the server itself said so. */
 class Trouble extends Error {
@@ -29,7 +29,7 @@ const host = {
   request(method, params = {}) {
     const id = ++this.last;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => this.settle(id, { error: { message: say("no_host") } }), ANSWER_WITHIN);
+      const late = setTimeout(() => this.settle(id, { error: { message: say("no_host") } }), MAX_ANSWER_MS);
       this.waiting.set(id, { resolve, reject, late });
       window.parent.postMessage({ jsonrpc: "2.0", id, method, params }, "*");
     });

@@ -1,7 +1,7 @@
 // Photos: told by their bytes, checked against the server's limits, turned upright, shrunk, and stripped of metadata.
 
 const FACTS = JSON.parse(document.getElementById("facts").textContent);
-const LONGEST_SIDE = 2048; // pixels: more than a try-on renders
+const MAX_SIDE_PIXELS = 2048; // pixels: more than a try-on renders
 const LARGEST = 900_000; // bytes: three photos in base64 stay under the 4 MiB that servers take in one request
 const QUALITIES = [0.92, 0.85, 0.75];
 
@@ -32,8 +32,8 @@ async function photoFrom(file, what, turns = 0) {
   const subject = say(`${what}_subject`);
   const name = plain(file.name || "photo");
   if (!file.size) throw new Trouble(say("empty", { subject, name }));
-  if (file.size > FACTS.mostFileBytes) {
-    const [mb, most] = [Math.round(file.size / 1e6), FACTS.mostFileBytes / 1e6];
+  if (file.size > FACTS.maxFileBytes) {
+    const [mb, most] = [Math.round(file.size / 1e6), FACTS.maxFileBytes / 1e6];
     throw new Trouble(say("too_large", { subject, mb, most }));
   }
   const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 4096).arrayBuffer()));
@@ -49,7 +49,7 @@ async function photoFrom(file, what, turns = 0) {
     return unread(file, kind, subject, name);
   }
   const { width, height } = bitmap;
-  const least = FACTS.leastSide;
+  const least = FACTS.minSide;
   if (Math.min(width, height) < least) throw new Trouble(say("too_small", { subject, width, height, least }));
   const { uri, size } = shrunk(bitmap, turns);
   bitmap.close();
@@ -59,8 +59,8 @@ async function photoFrom(file, what, turns = 0) {
 /** A picture that this browser cannot open: the server can open more kinds, so it is sent as it is. */
 async function unread(file, kind, subject, name) {
   if (["JPEG", "PNG", "GIF", "WebP", "BMP"].includes(kind)) throw new Trouble(say("damaged", { subject, kind }));
-  if (file.size > FACTS.mostSentBytes) {
-    throw new Trouble(say("too_large_unread", { subject, most: FACTS.mostSentBytes / 1e6 }));
+  if (file.size > FACTS.maxSentBytes) {
+    throw new Trouble(say("too_large_unread", { subject, most: FACTS.maxSentBytes / 1e6 }));
   }
   const uri = await new Promise((resolve, reject) => {
     const reader = new FileReader();
@@ -74,12 +74,12 @@ async function unread(file, kind, subject, name) {
 /** Draw a bitmap upright on white, no larger than needed, and return it as a data: URI with its size in words. */
 function shrunk(bitmap, turns) {
   const [longer, shorter] = [Math.max(bitmap.width, bitmap.height), Math.min(bitmap.width, bitmap.height)];
-  let scale = Math.min(1, Math.max(LONGEST_SIDE / longer, FACTS.leastSide / shorter));
+  let scale = Math.min(1, Math.max(MAX_SIDE_PIXELS / longer, FACTS.minSide / shorter));
   for (;;) {
     const canvas = drawn(bitmap, scale, turns);
     for (const quality of QUALITIES) {
       const uri = canvas.toDataURL("image/jpeg", quality);
-      const smallest = shorter * scale * 0.8 < FACTS.leastSide && quality === QUALITIES.at(-1);
+      const smallest = shorter * scale * 0.8 < FACTS.minSide && quality === QUALITIES.at(-1);
       if (uri.length * 0.75 <= LARGEST || smallest) return { uri, size: `${canvas.width} × ${canvas.height}` };
     }
     scale *= 0.8;

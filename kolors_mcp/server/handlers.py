@@ -1,4 +1,4 @@
-"""The SDK's server with what this one adds below its tools: resources, prompts, completion, and who watches what."""
+"""Handlers of the protocol's requests beyond tool calls: lists, resources, prompts, completion, subscriptions."""
 
 import asyncio
 from contextlib import ExitStack
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 
 Context = ServerRequestContext[Service, Any]
 
-_LISTS_MS = 3_600_000
+_LISTS_TTL_MS = 3_600_000
 """How long a host may keep the lists that only a new version changes."""
-_RESOURCES_MS = 2_000
+_RESOURCES_TTL_MS = 2_000
 """The same for the list of resources, which grows with each try-on."""
-_TOLD = 1_000
-"""Latest try-ons of which is remembered that they, or their pictures, have joined the list of resources."""
+_MAX_ANNOUNCED = 1_000
+"""Latest try-ons that are remembered as announced, so that each lengthens the clients' list of resources once."""
 _SUBSCRIPTIONS = "kolors-mcp subscriptions"
 
 
@@ -66,31 +66,31 @@ class TryOnServer(MCPServer[Service]):
             clock: By which watched try-ons are looked at.
             **options: As `MCPServer`.
         """
-        same_for_all = CacheHint(ttl_ms=_LISTS_MS, scope="public")
+        same_for_all = CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public")
         self._clock = clock
         self._bus = InMemorySubscriptionBus()
         self._sending: set[asyncio.Task[None]] = set()
-        self._told: Latest[tuple[str, bool], bool] = Latest(_TOLD)
+        self._announced: Latest[tuple[str, bool], bool] = Latest(_MAX_ANNOUNCED)
         super().__init__(
             subscriptions=self._bus,
             cache_hints={
-                "tools/list": CacheHint(ttl_ms=_LISTS_MS, scope="private"),  # it depends on what the host can show
-                "resources/list": CacheHint(ttl_ms=_RESOURCES_MS, scope="private"),
+                "tools/list": CacheHint(ttl_ms=_LISTS_TTL_MS, scope="private"),  # it depends on what the host can show
+                "resources/list": CacheHint(ttl_ms=_RESOURCES_TTL_MS, scope="private"),
                 "prompts/list": same_for_all,
                 "resources/templates/list": same_for_all,
             },
             **options,
         )
         server = sdk.protocol_server(self)
-        self._listen = _handler(server, "subscriptions/listen")
-        self._read_constant = _handler(server, "resources/read")
+        self._sdk_listen = _sdk_handler(server, "subscriptions/listen")
+        self._sdk_read = _sdk_handler(server, "resources/read")
         server.add_request_handler("tools/list", PaginatedRequestParams, self._list_tools)
         server.add_request_handler("resources/list", PaginatedRequestParams, self._list_resources)
         server.add_request_handler("resources/templates/list", PaginatedRequestParams, self._list_templates)
         server.add_request_handler("resources/read", ReadResourceRequestParams, self._read)
         server.add_request_handler("resources/subscribe", SubscribeRequestParams, self._subscribe)
         server.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
-        server.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, self._hear)
+        server.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, self._listen)
         server.add_request_handler("prompts/list", PaginatedRequestParams, self._list_prompts)
         server.add_request_handler("prompts/get", GetPromptRequestParams, self._prompt)
         server.add_request_handler("completion/complete", CompleteRequestParams, self._complete)
@@ -111,14 +111,14 @@ class TryOnServer(MCPServer[Service]):
         answer = result.structured_content if isinstance(result, CallToolResult) else None
         if answer and "reference" in answer:
             known = (answer["task_id"], answer["status"] == "succeed")
-            if not self._told.get(known):
-                self._told.keep(known, True)
+            if not self._announced.get(known):
+                self._announced.keep(known, True)
                 await self._bus.publish(ResourcesListChanged())
         return result
 
     @cached_property
     def _updates(self) -> "Updates":
-        from kolors_mcp.server.updates import Updates  # noqa: PLC0415  (as `_offers`)
+        from kolors_mcp.server.updates import Updates  # noqa: PLC0415  (as `_load_modules`)
 
         return Updates(self._bus, self._clock)
 
@@ -130,7 +130,7 @@ class TryOnServer(MCPServer[Service]):
         return ListToolsResult(tools=[tool for tool in await self.list_tools() if shown or not _is_for_app_only(tool)])
 
     async def _list_resources(self, ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
-        found = await _offers().resources.listed(ctx.lifespan_context)
+        found = await _load_modules().resources.list_resources(ctx.lifespan_context)
         return ListResourcesResult(resources=[*await self._constants(), *found])
 
     async def _constants(self) -> list[Resource]:
@@ -149,19 +149,19 @@ class TryOnServer(MCPServer[Service]):
         return uri in {resource.uri for resource in await self.list_resources()}
 
     async def _list_templates(self, _ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
-        found = [*await self.list_resource_templates(), *_offers().resources.templates()]
+        found = [*await self.list_resource_templates(), *_load_modules().resources.list_templates()]
         return ListResourceTemplatesResult(resource_templates=found)
 
     async def _read(self, ctx: Context, params: ReadResourceRequestParams) -> HandlerResult:
         if await self._is_constant(params.uri):
-            read = await self._read_constant(ctx, params)
+            read = await self._sdk_read(ctx, params)
             assert isinstance(read, ReadResourceResult)
-            return read.model_copy(update={"ttl_ms": _LISTS_MS, "cache_scope": "public"})
-        return await _offers().resources.read(ctx.lifespan_context, params.uri)
+            return read.model_copy(update={"ttl_ms": _LISTS_TTL_MS, "cache_scope": "public"})
+        return await _load_modules().resources.read_resource(ctx.lifespan_context, params.uri)
 
-    async def _hear(self, ctx: Context, params: SubscriptionsListenRequestParams) -> HandlerResult:
+    async def _listen(self, ctx: Context, params: SubscriptionsListenRequestParams) -> HandlerResult:
         with self._updates.watched(ctx.lifespan_context, params.notifications.resource_subscriptions or ()):
-            return await self._listen(ctx, params)
+            return await self._sdk_listen(ctx, params)
 
     async def _subscribe(self, ctx: Context, params: SubscribeRequestParams) -> HandlerResult:
         """Subscribe in the manner of the protocols before 2026: until unsubscribed, or the connection ends."""
@@ -189,16 +189,16 @@ class TryOnServer(MCPServer[Service]):
         return EmptyResult()
 
     async def _list_prompts(self, _ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
-        return ListPromptsResult(prompts=_offers().prompts.listed())
+        return ListPromptsResult(prompts=_load_modules().prompts.list_prompts())
 
     async def _prompt(self, _ctx: Context, params: GetPromptRequestParams) -> HandlerResult:
-        return _offers().prompts.written(params.name, params.arguments or {})
+        return _load_modules().prompts.render_prompt(params.name, params.arguments or {})
 
     async def _complete(self, ctx: Context, params: CompleteRequestParams) -> HandlerResult:
-        return CompleteResult(completion=await _offers().completion.completed(ctx.lifespan_context, params))
+        return CompleteResult(completion=await _load_modules().completion.complete(ctx.lifespan_context, params))
 
 
-def _handler(server: "Server[Service]", method: str) -> "RequestHandler[Service, Any]":
+def _sdk_handler(server: "Server[Service]", method: str) -> "RequestHandler[Service, Any]":
     """Return how the SDK itself answers a method, before that is replaced."""
     entry = server.get_request_handler(method)
     assert entry is not None
@@ -210,7 +210,7 @@ def _is_for_app_only(tool: Tool) -> bool:
     return ui.get("visibility") == ["app"]
 
 
-def _offers():  # noqa: ANN202  (this package, with three of its modules loaded)
+def _load_modules():  # noqa: ANN202  (this package, with three of its modules loaded)
     # Loaded by the first question about them: at the start a host asks for the tools, and waits.
     import kolors_mcp.server.completion  # noqa: PLC0415
     import kolors_mcp.server.prompts  # noqa: PLC0415
