@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Update, and_, bindparam, case, or_, update
 
-from kolors_mcp.ledger.schema import TRY_ONS, C
+from kolors_mcp.ledger.schema import IS_OPEN, TRY_ONS, C
 from kolors_mcp.ledger.states import HELD, JobState, states_before
 
 LEASE_SECONDS = 15.0
@@ -28,14 +28,14 @@ def in_state(*states: JobState) -> ColumnElement[bool]:
 _NEVER_WHOLE = and_(C.state == "sending", C.posted_at.is_(None))
 HAS_LAPSED = and_(in_state(*HELD), C.lease_until <= bindparam("now"))
 """What nobody has in hand any more."""
-NEVER_LEFT = and_(_NEVER_WHOLE, C.lease_until <= bindparam("now"))
-"""What nobody has in hand, and what never left whole."""
 
 _LAPSE = (
     update(TRY_ONS)
-    .where(C.reference == bindparam("ours"), HAS_LAPSED)
+    .where(HAS_LAPSED)
     .values(state=case((_NEVER_WHOLE, "refused"), else_="unconfirmed"), updated_at=bindparam("now"))
 )
+_LAPSE_ONE = _LAPSE.where(C.reference == bindparam("ours"))
+_LAPSE_OF_USER = _LAPSE.where(C.user == bindparam("owner"), C.account == bindparam("its_account"), IS_OPEN)
 
 _MY_TURN = and_(C.reference == bindparam("ours"), C.holder == bindparam("me"), C.turn == bindparam("my_turn"))
 _LEASED: dict[str, BindParameter[float]] = {"lease_until": bindparam("until"), "updated_at": bindparam("now")}
@@ -70,7 +70,12 @@ def renew(connection: Connection, now: float, holder: str, references: Sequence[
 
 def write_down_lapsed(connection: Connection, now: float, reference: str) -> None:
     """Write down what became of one that nobody has in hand any more: nothing, unless it ever left whole."""
-    connection.execute(_LAPSE, {"ours": reference, "now": now})
+    connection.execute(_LAPSE_ONE, {"ours": reference, "now": now})
+
+
+def write_down_lapsed_of(connection: Connection, now: float, user: str, account: str) -> bool:
+    """Do so for all of a user's on an account; return whether there were any."""
+    return connection.execute(_LAPSE_OF_USER, {"owner": user, "its_account": account, "now": now}).rowcount > 0
 
 
 def _change(connection: Connection, change: Update, now: float, holder: str, reference: str, turn: int) -> bool:

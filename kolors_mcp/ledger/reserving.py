@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from kolors_mcp.errors import DailyLimitError
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
-from kolors_mcp.ledger.leases import LEASE_SECONDS, write_down_lapsed
-from kolors_mcp.ledger.rows import RESERVE, Whose, joinable, key, spent_since
+from kolors_mcp.ledger.leases import LEASE_SECONDS, write_down_lapsed, write_down_lapsed_of
+from kolors_mcp.ledger.rows import RESERVE, Whose, has_spent, joinable, key
 from kolors_mcp.wording import plain
 
 MAX_LABEL_CHARACTERS, MAX_NOTE_CHARACTERS, MAX_NOTES = 200, 300, 20
@@ -47,9 +47,18 @@ class Reserving:
     def _require_below_limit(self, connection: Connection, whose: Whose, now: float) -> None:
         if self.daily_limit is None:
             return
+        limit = self.daily_limit
         midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        if spent_since(connection, whose, midnight.timestamp(), self.daily_limit, now) >= self.daily_limit:
-            raise DailyLimitError(self.daily_limit, midnight + timedelta(days=1))
+
+        def is_reached() -> bool:
+            return has_spent(connection, whose, midnight.timestamp(), limit)
+
+        if not is_reached():
+            return
+        # What a dead process had in hand counts until it is written down that it never left.
+        if write_down_lapsed_of(connection, now, key(self.user), self.account) and not is_reached():
+            return
+        raise DailyLimitError(limit, midnight + timedelta(days=1))
 
     def _job(self, now: float) -> Job:
         new = self.new

@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
-    not_,
     or_,
     select,
     union_all,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 )
 
 from kolors_mcp.ledger.job import Job, NewJob
-from kolors_mcp.ledger.leases import HAS_LAPSED, NEVER_LEFT, in_state
+from kolors_mcp.ledger.leases import HAS_LAPSED, in_state
 from kolors_mcp.ledger.schema import IS_SPENT, IS_UNCLAIMED, TRY_ONS, C
 from kolors_mcp.ledger.states import JOINED
 from kolors_mcp.wording import plain
@@ -87,12 +86,9 @@ _REFUSED = (
     .order_by(C.id.desc())
     .limit(bindparam("most"))
 )
-_SPENT_SINCE = select(func.count()).select_from(
-    # Only whether the limit is reached matters, so no more rows are read than that.
-    select(C.id)
-    .where(_MINE, C.created_at >= bindparam("since"), IS_SPENT, not_(NEVER_LEFT))
-    .limit(bindparam("most"))
-    .subquery()
+_SPENT_AS_OFTEN = (
+    # Only whether there are so many, and nothing of what is in them: then the index alone is read, and that no further.
+    select(C.id).where(_MINE, C.created_at >= bindparam("since"), IS_SPENT).limit(1).offset(bindparam("others"))
 )
 
 
@@ -145,10 +141,17 @@ def refused_of(
     return [job_of(row) for row in connection.execute(_REFUSED, {**same, "since": since, "most": most})]
 
 
-def spent_since(connection: Connection, whose: Whose, moment: float, most: int, now: float) -> int:
-    """Return how many creates since then may have cost money; the counting ends with `most`."""
-    bound = {**whose.bound, "since": moment, "most": most, "now": now}
-    return connection.execute(_SPENT_SINCE, bound).scalar_one()
+def has_spent(connection: Connection, whose: Whose, since: float, times: int) -> bool:
+    """Whether so many creates since then may have cost money; those of a process that is dead count until it is missed.
+
+    Args:
+        connection: In a transaction.
+        whose: Creates.
+        since: A moment.
+        times: At least 1.
+    """
+    bound = {**whose.bound, "since": since, "others": times - 1}
+    return connection.execute(_SPENT_AS_OFTEN, bound).first() is not None
 
 
 def one_of(connection: Connection, whose: Whose, name: str, now: float) -> Found | None:

@@ -36,6 +36,26 @@ async def test_a_lapsed_sending_is_refused_by_whoever_asks_for_the_same_and_its_
 
 
 @pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
+@pytest.mark.parametrize("has_left", [False, True], ids=["never left", "may have left"])
+async def test_what_a_dead_process_had_in_hand_counts_against_the_limit_only_if_it_may_have_left(
+    asking: Asking, another: Asking, has_left: bool
+) -> None:
+    first = await asking.reserved(reference="k-a", daily_limit=1)
+    if has_left:
+        assert await asking.ledger.mark_posting(first, 1)
+    asking.hand.now += LEASE_SECONDS - 1
+    with pytest.raises(DailyLimitError):
+        await another.wish(fingerprint="f-2", daily_limit=1)
+    asking.hand.now += 1
+    if has_left:
+        with pytest.raises(DailyLimitError):
+            await another.wish(fingerprint="f-2", daily_limit=1)
+    else:
+        await another.reserved(reference="k-b", fingerprint="f-2", daily_limit=1)
+        assert not await asking.ledger.mark_posting(first, 1), "it was given up so that the other may be made"
+
+
+@pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
 @pytest.mark.parametrize("turns", [1, 2])
 async def test_what_may_have_left_whole_is_a_doubt_when_its_lease_has_lapsed(
     asking: Asking, another: Asking, turns: int

@@ -9,7 +9,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.leases import LEASE_SECONDS
 from kolors_mcp.ledger.ledger import Ledger
-from kolors_mcp.ledger.rows import Whose, joinable, spent_since
+from kolors_mcp.ledger.rows import Whose, has_spent, joinable
 from kolors_mcp.ledger.states import RULES, STATES, JobState, states_before
 from tests.support.ledger_deeds import account
 
@@ -88,8 +88,8 @@ async def test_what_counts_as_spent_and_what_is_joined_is_as_the_table_says(stat
         for seconds in (0, LEASE_SECONDS - 1, 80_000):
             now = NOON + seconds
             await ledger.renew(["k-1"])
-            spent = await ledger.database.read(lambda connection: spent_since(connection, WHOSE, 0, 9, now))  # noqa: B023  (awaited here)
-            assert spent == int(RULES[state].counts_as_spent)
+            spent = await ledger.database.read(lambda connection: has_spent(connection, WHOSE, 0, 1))
+            assert spent is RULES[state].counts_as_spent
             found = await ledger.database.read(lambda connection: joinable(connection, WHOSE, SAME, now))  # noqa: B023  (awaited here)
             assert (found is not None) is RULES[state].is_joined
     finally:
