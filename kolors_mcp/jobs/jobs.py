@@ -11,7 +11,7 @@ import anyio
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
-from kolors_mcp.jobs.call import Call, Report
+from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.joining import Joining
 from kolors_mcp.jobs.memory import Inputs, Memory
 from kolors_mcp.jobs.reconcile import Reconciler
@@ -19,10 +19,10 @@ from kolors_mcp.jobs.refresh import Refresher
 from kolors_mcp.jobs.saving import Saving
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.store import OpenLedger, Store
-from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watcher, Watching
+from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watching
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
-from kolors_mcp.models import FINAL, TryOn
+from kolors_mcp.models import TryOn
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Sighting:
     is_new: bool = False
     """Whether this very call has made it."""
     hindrance: str | None = None
-    """What kept us from watching it to its end, if something did."""
+    """What keeps us from seeing how it stands by now, if something does."""
 
 
 class Jobs:
@@ -110,13 +110,14 @@ class Jobs:
         """Read a page of the account's list; creates in doubt that are on it are in doubt no more."""
         with self._reconciler.background.after_call():
             tasks = await self._kling.page(page_num, page_size)
-            await self._reconciler.settle_among(tasks)
-            jobs = await self._store.find_many(user, [task.id for task in tasks])
+            jobs = await self._known(user, tasks)
             return [Sighting(task, jobs.get(task.id)) for task in tasks]
 
     async def newest(self, rows: int, deadline: Deadline) -> Sequence[Task]:
-        """Read the newest tasks of the account's list."""
-        return await self._kling.page(1, rows, deadline)
+        """Read the newest tasks of the account's list; creates in doubt that are among them are in doubt no more."""
+        tasks = await self._kling.page(1, rows, deadline)
+        await self._reconciler.settle_among(tasks)
+        return tasks
 
     async def save(self, try_on: TryOn, deadline: Deadline) -> TryOn:
         """Save the pictures of a finished one where that is set, and say in the answer where they are."""
@@ -160,8 +161,8 @@ class Jobs:
                 if task is not None:
                     break
                 joined.add(job.reference)
-            seen = await self._watch(watcher, task, call.waiting(), call.report)
-            return await self._noted(replace(seen, job=job, is_new=reservation.is_new))
+            task, hindrance = await watcher.follow(task, call.waiting(), call.report)
+            return await self._noted(Sighting(task, job, reservation.is_new, hindrance))
 
     async def look(self, name: str, job: Job | None, call: Call, waiting: Deadline) -> Sighting:
         """Look at a create, by Kling's id or our reference, and wait until it is finished.
@@ -182,12 +183,19 @@ class Jobs:
             if job is None or job.task_id is not None:
                 first = call.deadline.within(max(MAX_READ_SECONDS, call.wait))
                 task = await self._refresher.refresh(watcher, name, job, first)
+                if job is None:
+                    job = (await self._known(call.user, [task])).get(task.id)
             else:
                 task = await self._refresher.find_refused(job) or await self._refresher.settle(watcher, job, waiting)
-            seen = await self._watch(watcher, task, waiting, call.report)
+            task, hindrance = await watcher.follow(task, waiting, call.report)
         if job is not None and job.task_id is None:
             job = await self._store.find(job.user, job.reference) or job
-        return await self._noted(replace(seen, job=job))
+        return await self._noted(Sighting(task, job, hindrance=hindrance))
+
+    async def _known(self, user: str, tasks: Sequence[Task]) -> dict[str, Job]:
+        """Return what is written about tasks that were just read; a create in doubt that is one of them is settled."""
+        await self._reconciler.settle_among(tasks)
+        return await self._store.find_many(user, [task.id for task in tasks])
 
     async def _reserve(self, new: NewJob, daily_limit: int | None, deadline: Deadline) -> Reservation:
         try:
@@ -216,20 +224,6 @@ class Jobs:
         if task is None:
             raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
         return task
-
-    async def _watch(self, watcher: Watcher, task: Task, deadline: Deadline, report: Report) -> Sighting:
-        """Look again and again until a task is finished or the deadline has come; ride out what passes."""
-        while task.status not in FINAL and deadline.left() > 0:
-            report(f"Kling says {task.status}")
-            try:
-                task = await watcher.next(task.id, deadline) or task
-            except errors.KolorsError as error:
-                # "Not found" soon after a create is not true; anything else that passes is ridden out too.
-                if isinstance(error, errors.TaskNotFoundError) or error.retryable:
-                    continue
-                # What is known of a paid task outlives whatever keeps us from watching it.
-                return Sighting(task, None, hindrance=plain(str(error), 400))
-        return Sighting(task, None)
 
     async def _noted(self, seen: Sighting) -> Sighting:
         """Write down what was seen last."""

@@ -72,7 +72,8 @@ class Reconciler:
 
     async def settle_among(self, tasks: Sequence[Task]) -> None:
         """Write down which creates without a task, in doubt or refused, are among tasks that were read anyway."""
-        named = {task.reference: task for task in tasks if task.reference is not None}
+        # An id that only repeats our reference is none of Kling's.
+        named = {task.reference: task for task in tasks if task.reference not in (None, task.id)}
         for job in await self._store.without_task_among(list(named)) if named else ():
             await self.confirm(job, named[job.reference])
 

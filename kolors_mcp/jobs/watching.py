@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
+from kolors_mcp.jobs.call import Report
 from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.kling.task import Task
+from kolors_mcp.models import FINAL
+from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,6 +25,7 @@ MAX_READ_SECONDS = 20.0
 """What a read may take, retries included."""
 FRESH_SECONDS = PAUSES.initial_seconds * PAUSES.jitter[0]
 """For how long what was seen is good enough for everybody: the shortest pause."""
+NOT_SHOWN = "Kling does not show this try-on just now."
 
 
 @dataclass
@@ -30,6 +34,8 @@ class _Watched:
     looks: int = 0
     seen: Task | None = None
     seen_at: float = -math.inf
+    asked_at: float = -math.inf
+    """When the latest read began."""
 
 
 class Watching:
@@ -94,6 +100,11 @@ class Watching:
         look = self._looks.join(task_id, lambda: self._look(task_id))
         return look.result() if await ends(look, deadline) else None
 
+    def unanswered_seconds(self, task_id: str) -> float:
+        """Return for how long Kling has been asked about a watched task without an answer; 0 if it is not asked now."""
+        is_asked = self._reads.get(task_id) is not None
+        return self._clock.monotonic() - self._watched[task_id].asked_at if is_asked else 0.0
+
     async def _look(self, task_id: str) -> Task:
         watched = self._watched[task_id]
         watched.looks += 1
@@ -110,6 +121,7 @@ class Watching:
 
     async def _read(self, task_id: str, deadline: Deadline) -> Task:
         watched = self._watched[task_id]
+        watched.asked_at = self._clock.monotonic()
         watched.seen = await self._kling.read(task_id, deadline=deadline)
         watched.seen_at = self._clock.monotonic()
         return watched.seen
@@ -137,10 +149,33 @@ class Watcher:
         self._turn_to(task_id)
         return await self._watching.now(task_id, deadline)
 
-    async def next(self, task_id: str, deadline: Deadline) -> Task | None:
-        """Return what the next look at a task shows, as `Watching.next`."""
-        self._turn_to(task_id)
-        return await self._watching.next(task_id, deadline)
+    async def follow(self, task: Task, deadline: Deadline, report: Report) -> tuple[Task, str | None]:
+        """Look again and again until a task is finished or the deadline has come; ride out what passes.
+
+        Returns:
+            The task as it was seen last, which outlives whatever keeps us from watching it; and what does so, if
+            anything does.
+        """
+        hindrance: str | None = None
+        while task.status not in FINAL and deadline.left() > 0:
+            report(f"Kling says {task.status}")
+            self._turn_to(task.id)
+            try:
+                seen = await self._watching.next(task.id, deadline)
+            except errors.TaskNotFoundError:
+                hindrance = NOT_SHOWN  # soon after a create that is not true
+            except errors.KolorsError as error:
+                hindrance = error.happened if error.retryable and isinstance(error, errors.KlingError) else str(error)
+                if not error.retryable:
+                    break
+            else:
+                if seen is not None:
+                    task, hindrance = seen, None
+                elif hindrance is None and (seconds := self._watching.unanswered_seconds(task.id)) >= FRESH_SECONDS:
+                    hindrance = f"Kling has not said for {seconds:.0f} seconds how it stands."
+        if hindrance is not None:
+            hindrance = plain(f"{hindrance} The try-on goes on at Kling.", 400)
+        return task, hindrance
 
     def _turn_to(self, task_id: str) -> None:
         if task_id != self._task_id:

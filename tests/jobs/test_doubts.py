@@ -58,6 +58,39 @@ async def test_a_later_list_finds_what_was_in_doubt_and_says_its_reference(world
         assert (await assistant.get(doubt.reference)).try_on.task_id == row.task_id
 
 
+async def test_a_read_by_klings_id_that_shows_our_reference_ends_the_doubt_and_says_what_is_known_of_it(
+    world: World,
+) -> None:
+    world.kling.rules.not_found_reads = 1000
+    world.kling.rules.list_lag_seconds = 1e6
+    world.kling.faults.next_create(faults.Raw(504, accepted=True))
+    async with world.server() as assistant:
+        doubt = await assistant.create()
+        assert doubt.in_doubt
+        [task] = world.kling.tasks.all
+        task.denied_reads = 0
+        seen = (await assistant.get(task.id)).try_on
+        task.denied_reads = 10**9
+        again = (await assistant.create()).try_on
+    assert (seen.reference, again.task_id, again.reused) == (doubt.reference, task.id, True)
+    assert seen.notes == again.notes
+    assert world.posts == 1
+
+
+async def test_the_latest_try_ons_as_kling_lists_them_end_a_doubt_too(world: World) -> None:
+    world.kling.rules.not_found_reads = 1000
+    world.kling.rules.list_lag_seconds = 30
+    async with world.server() as assistant:
+        assert (await assistant.create("navy")).try_on
+        world.kling.faults.next_create(faults.Raw(504, accepted=True))
+        assert (await assistant.create()).in_doubt
+        world.time.now += MINUTE
+        await assistant.client.read_resource("tryon://recent")
+        world.kling.rules.list_lag_seconds = 1e6
+        again = (await assistant.create()).try_on
+    assert (again.task_id, again.reused) == (world.kling.tasks.all[1].id, True)
+
+
 async def test_a_task_that_never_turns_up_again_is_not_asked_for_in_vain_on_every_call(world: World) -> None:
     world.kling.faults.next_create(faults.Disconnect())
     async with world.server() as assistant:
