@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kolors_mcp.sandbox import faults
-from kolors_mcp.server.request import ANSWER_WITHIN
+from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
 from tests.support.still_time import turn
 from tests.support.wishing import World
 
@@ -47,6 +47,6 @@ async def test_a_kling_that_hangs_while_somebody_waits_is_told_of(world: World) 
         asking = group.create_task(assistant.create(wait_seconds=20))
         await asyncio.to_thread(world.kling.clock.wait_for_sleepers)
         world.time.now += 18
-        turn(ANSWER_WITHIN)
+        turn(MAX_SILENT_CALL_SECONDS)
         made = (await asking).try_on
     assert made.status_message == f"Kling has not said for 18 seconds how it stands. {GOES_ON}"
