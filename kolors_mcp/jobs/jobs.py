@@ -227,7 +227,6 @@ class Jobs:
 
     async def _noted(self, seen: Sighting) -> Sighting:
         """Write down what was seen last."""
-        task, job = seen.task, seen.job
-        if job is not None and (job.status != task.status or (job.units is None and task.units is not None)):
-            await self._store.seen(task)
+        if seen.job is not None:
+            await self._store.seen(seen.job, seen.task)
         return seen

@@ -63,7 +63,7 @@ class Joining:
             if is_last or (isinstance(error, BusyError) and not patience.left()):
                 raise
             return None
-        await self._store.seen(task)
+        await self._store.seen(job, task)
         # When it has ended only now is known, and it may be too long ago to be joined.
         has_ended = task.status in FINAL and job.status not in FINAL
         return None if has_ended and not is_last else task

@@ -107,8 +107,10 @@ class Store:
         """Write down that a create made this task."""
         await self.write(lambda ledger: ledger.created(reference, task.id, task.status, task.units, _end_of(task)))
 
-    async def seen(self, task: Task) -> None:
-        """Write down how a task stands."""
+    async def seen(self, job: Job, task: Task) -> None:
+        """Write down how the task of a create stands, unless it is known that this is written already."""
+        if job.status == task.status and (job.units is not None or task.units is None):
+            return  # most looks at a running task bring no news
         await self.write(lambda ledger: ledger.seen(task.id, task.status, task.units, _end_of(task)))
 
     async def write(self, action: "Callable[[Ledger], Awaitable[None]]") -> None:

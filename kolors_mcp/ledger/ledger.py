@@ -276,10 +276,7 @@ class Ledger:
     async def _see(self, task: outcomes.Seen) -> None:
         if task.status is None:
             return
-        account = self._account()
-        # Most looks at a running task bring no news, and cost no write.
-        if await self._transactions.read(lambda connection, _: task.is_news(connection, account)):
-            await self._transactions.write(lambda connection, now: task.write(connection, account, now))
+        await self._transactions.write(partial(task.write, account=self._account()))
 
     async def _held(self, change: Callable[..., bool], reference: str, turn: int) -> bool:
         ours = key(reference)

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, case, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from kolors_mcp.ledger.leases import in_state
 from kolors_mcp.ledger.rows import key, named, newest, word
@@ -44,39 +56,19 @@ class Seen:
 
     def values(self, now: float) -> dict[str, Any]:
         """Return what is written down of how it stands."""
-        values: dict[str, Any] = {"status": word(self.status)}
-        if self.status in FINAL:
-            # Whatever Kling's clock shows, it has not ended later than now.
-            values["final_at"] = now if self.finished_at is None else min(self.finished_at, now)
-            values["units"] = self.units
-        return values
+        has_ended = self.status in FINAL
+        # Whatever Kling's clock shows, it has not ended later than now.
+        ended_at = now if self.finished_at is None else min(self.finished_at, now)
+        return {
+            "status": word(self.status),
+            "final_at": ended_at if has_ended else None,
+            "units": self.units if has_ended else None,
+        }
 
-    def is_news(self, connection: Connection, account: str | None) -> bool:
-        """Whether there is anything to write down; a final word stays, and so does its price."""
-        news = or_(self._moved(account), self._priced(account)) if self._is_price else self._moved(account)
-        return bool(newest(connection, news, 1))
-
-    def write(self, connection: Connection, account: str | None, now: float) -> None:
-        """Write down how it stands."""
-        new = {**self.values(now), "updated_at": now}
-        bound = {f"new_{name}": value for name, value in new.items()}
-        connection.execute(update(TRY_ONS).where(self._moved(account)).values(_new(tuple(new))), bound)
-        if self._is_price:
-            connection.execute(update(TRY_ONS).where(self._priced(account)).values(units=self.units))
-
-    @property
-    def _is_price(self) -> bool:
-        return self.units is not None and self.status in FINAL
-
-    def _moved(self, account: str | None) -> ColumnElement[bool]:
-        is_new = C.status.is_distinct_from(word(self.status))
-        return and_(self._called(account), is_new, or_(C.status.is_(None), C.status.not_in(FINAL)))
-
-    def _priced(self, account: str | None) -> ColumnElement[bool]:
-        return and_(self._called(account), C.status == word(self.status), C.units.is_(None))
-
-    def _called(self, account: str | None) -> ColumnElement[bool]:
-        return and_(C.task_id == key(self.task_id), C.account == account)
+    def write(self, connection: Connection, now: float, account: str | None) -> None:
+        """Write down how it stands, if that is news; a final word stays, and so does its price."""
+        bound = {f"new_{name}": value for name, value in self.values(now).items()}
+        connection.execute(_SEE, {**bound, "task": key(self.task_id), "whose": account, "now": now})
 
 
 def write_saved(connection: Connection, now: float, which: ColumnElement[bool], index: int, path: str) -> None:
@@ -91,6 +83,23 @@ def created_and_named(name: str, account: str | None) -> ColumnElement[bool]:
     return and_(named(key(name)), C.account == account, C.state == "created")
 
 
+_NEW_END: BindParameter[float] = bindparam("new_final_at")
+# Nor has it ended before it began, whatever Kling's clock shows.
+_END = case((C.created_at > _NEW_END, C.created_at), else_=_NEW_END)
+_NEW_STATUS: BindParameter[str] = bindparam("new_status")
+_PRICED = func.coalesce(C.units, bindparam("new_units"))
+_SEE = (
+    update(TRY_ONS)
+    .where(
+        C.task_id == bindparam("task"),
+        C.account == bindparam("whose"),
+        or_(C.status.is_(None), C.status == _NEW_STATUS, and_(*(C.status != final for final in FINAL))),
+        or_(C.status.is_distinct_from(_NEW_STATUS), C.units.is_distinct_from(_PRICED)),
+    )
+    .values(status=_NEW_STATUS, units=_PRICED, final_at=func.coalesce(C.final_at, _END), updated_at=bindparam("now"))
+)
+
+
 @cache
 def _change(before: tuple[JobState, ...], columns: tuple[str, ...]) -> Update:
     """Return the statement that sets `columns` (as `new_...`) of the job `ours` if it is in a state of `before`."""
@@ -99,7 +108,6 @@ def _change(before: tuple[JobState, ...], columns: tuple[str, ...]) -> Update:
 
 def _new(columns: tuple[str, ...]) -> dict[str, ColumnElement[Any]]:
     values: dict[str, ColumnElement[Any]] = {name: bindparam(f"new_{name}") for name in columns}
-    if (end := values.get("final_at")) is not None:
-        # Nor has it ended before it began, whatever Kling's clock shows.
-        values["final_at"] = case((C.created_at > end, C.created_at), else_=end)
+    if "final_at" in values:
+        values["final_at"] = _END
     return values

@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    bindparam,
     insert,
     inspect,
     text,
@@ -94,8 +95,8 @@ NEWEST = 1 + len(UPGRADES)
 
 # As text, since it is asked in every transaction, and putting a statement together takes longer than answering it.
 _FACTS = f"SELECT name, value FROM {FACTS.name}"  # noqa: S608  (a name of ours)
-
 _FACTS_AND_TIME = f"{_FACTS} UNION ALL SELECT '{SERVER_NOW}', extract(epoch FROM clock_timestamp())::float8"  # noqa: S608
+_NOTE = update(FACTS).where(FACTS.c.name == bindparam("fact")).values(value=bindparam("new_value"))
 
 
 def prepare(connection: Connection, now: float, upgrades: Sequence[Upgrade] = UPGRADES) -> None:
@@ -139,4 +140,4 @@ def facts_of(connection: Connection, newest: int = NEWEST) -> dict[str, float]:
 
 def note(connection: Connection, name: str, value: float) -> None:
     """Change a fact."""
-    connection.execute(update(FACTS).where(FACTS.c.name == name).values(value=value))
+    connection.execute(_NOTE, {"fact": name, "new_value": value})

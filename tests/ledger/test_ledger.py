@@ -118,7 +118,7 @@ async def test_what_a_task_cost_is_written_down_once_it_has_ended_and_stays(aski
         asking.hand.now += 1
         await asking.ledger.seen("8812", status, units)
     job = await asking.job(reference)
-    assert (job.final_at, job.updated_at, job.units) == (NOON + 9, NOON + 9, 1.5)
+    assert (job.final_at, job.updated_at, job.units) == (NOON + 9, NOON + 11, 1.5)
 
 
 async def test_a_create_that_answers_twice_brings_its_news(asking: Asking) -> None:
