@@ -171,6 +171,12 @@ class UnreachableError(KlingError):
     retryable = True
 
 
+class WayRefusedError(UnreachableError):
+    """A certificate is not accepted, or a proxy lets nothing through: the next try would meet the same."""
+
+    retryable = False
+
+
 class TurnLostError(UnreachableError):
     """This process was out of action for so long that others may have sent the same create; it did not."""
 

@@ -35,6 +35,8 @@ class Fault(NamedTuple):
 
     what: str
     remedy: str
+    lasts: bool = True
+    """Whether the next try would meet it too."""
 
 
 def trusted_certificates(*, write_keys: bool = False) -> ssl.SSLContext:
@@ -78,7 +80,9 @@ def fault_of(error: BaseException | None) -> Fault | None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return _certificate_fault(error)
         if isinstance(error, ssl.SSLError):
-            return Fault("no encrypted connection could be made", "Check the address, and any proxy on the way.")
+            # Also what a server says that is just being started again.
+            remedy = "Check the address, and any proxy on the way."
+            return Fault("no encrypted connection could be made", remedy, lasts=False)
         error = error.__cause__ or error.__context__
     return None
 

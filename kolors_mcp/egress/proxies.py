@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from kolors_mcp.egress.allowed import canonical_host, read_host
@@ -26,6 +27,20 @@ _MOST_CREDENTIAL_BYTES = 255
 """Longest name or password of SOCKS (RFC 1929)."""
 _STATUS = re.compile(r"([1-9][0-9]{2})\b")
 _WANTS_CREDENTIALS = 407
+_CLIENTS_FAULTS = frozenset(range(400, 500)) - {408, 429}
+"""Statuses that the same request would get again."""
+SOCKS_REFUSED = "refused the connection ({})"
+"""How a SOCKS proxy is quoted: with its reason (RFC 1928)."""
+PASSING_SOCKS_REFUSALS = frozenset(
+    SOCKS_REFUSED.format(reason)
+    for reason in (
+        "general server failure",
+        "network unreachable",
+        "host unreachable",
+        "connection refused",
+        "ttl expired",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -91,8 +106,17 @@ def picture_proxy_for(setting: str | None, scheme: str, host: str, port: int) ->
     return proxy_for(scheme, host, port) if setting == ENVIRONMENT else read_proxy(setting, FETCH_PROXY)
 
 
-def why_refused(proxy: Proxy, error: Exception) -> str | None:
-    """Return how a proxy refused a connection, as a clause; None if the error is nothing that a proxy says.
+class ProxyRefusal(NamedTuple):
+    """How a proxy refused a connection."""
+
+    what: str
+    """A clause."""
+    lasts: bool
+    """Whether the next try would be refused too; a proxy that cannot reach the host just now may soon."""
+
+
+def refusal_of(proxy: Proxy, error: Exception) -> ProxyRefusal | None:
+    """Return how a proxy refused a connection; None if the error is nothing that a proxy says.
 
     Args:
         proxy: Through which it was tried.
@@ -102,13 +126,14 @@ def why_refused(proxy: Proxy, error: Exception) -> str | None:
         return None
     which, said = f"the proxy of {proxy.source}", str(error)
     if proxy.is_socks:
-        return f"{which} {said}"
+        return ProxyRefusal(f"{which} {said}", said not in PASSING_SOCKS_REFUSALS)
     # What follows the status are the proxy's words.
     found = _STATUS.match(said)
     if found is None:
-        return f"{which} refused the connection"
-    wanted = ", so it wants a name and a password" if int(found[1]) == _WANTS_CREDENTIALS else ""
-    return f"{which} answered {found[1]}{wanted}"
+        return ProxyRefusal(f"{which} refused the connection", lasts=False)
+    status = int(found[1])
+    wanted = ", so it wants a name and a password" if status == _WANTS_CREDENTIALS else ""
+    return ProxyRefusal(f"{which} answered {status}{wanted}", status in _CLIENTS_FAULTS)
 
 
 def _read_proxy(value: str, source: str) -> Proxy:

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import httpcore
 
-from kolors_mcp.egress.proxies import Proxy
+from kolors_mcp.egress.proxies import SOCKS_REFUSED, Proxy
 
 _SHORT_ANSWER_BYTES = 2
 _ADDRESS_BYTES = {1: 4, 4: 16}
@@ -91,7 +91,7 @@ async def _ask(
     await _send(stream, speaking, seconds)
     outcome = (await _answer(stream, speaking, seconds, long=True)).reply_code
     if outcome != socks5.SOCKS5ReplyCode.SUCCEEDED:
-        raise httpcore.ProxyError(f"refused the connection ({outcome.name.lower().replace('_', ' ')})")
+        raise httpcore.ProxyError(SOCKS_REFUSED.format(outcome.name.lower().replace("_", " ")))
 
 
 async def _send(stream: httpcore.AsyncNetworkStream, speaking: Any, seconds: float | None) -> None:

@@ -33,7 +33,7 @@ class Answer:
     tasks: dict[str, Task]
     words: str
     is_whole: bool = True
-    """False: something kept Kling from being asked that may pass, so asking again may show more."""
+    """False: Kling was not asked, or said what passes, so asking again may show more."""
 
 
 class Search:
@@ -58,7 +58,7 @@ class Search:
         try:
             rows = reading.result()
         except errors.KolorsError as error:
-            return Answer({}, _could_not(error), is_whole=not error.retryable)
+            return Answer({}, _could_not(error), is_whole=_is_answer(error))
         found = next((row for row in rows if row.reference == reference), None)
         return Answer({} if found is None else {reference: found}, _not_among([row.id for row in rows]), named.is_whole)
 
@@ -69,7 +69,7 @@ class Search:
         except errors.TaskNotFoundError:
             return Answer({}, "Kling does not know it")
         except errors.KolorsError as error:
-            return Answer({}, _could_not(error), is_whole=not error.retryable)
+            return Answer({}, _could_not(error), is_whole=_is_answer(error))
         # An answer that only echoes what was asked, or speaks of another create, is not about this one.
         if task.id == reference or task.reference not in (None, reference):
             return Answer({}, "Kling's answer is not about it")
@@ -115,6 +115,11 @@ class Search:
 
 def _not_among(seen: Collection[str]) -> str:
     return f"not among the newest {len(seen)} tasks"
+
+
+def _is_answer(error: errors.KolorsError) -> bool:
+    """Whether Kling itself said that it does not tell, and would say so again."""
+    return isinstance(error, errors.RefusedError) and not error.retryable
 
 
 def _could_not(error: errors.KolorsError) -> str:

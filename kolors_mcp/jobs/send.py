@@ -32,6 +32,8 @@ What a busy account said no to is looked for after as long: Kling has been seen 
 """
 LOOKED_FOR = errors.RequestRefusedError | BusyError
 """The refusals that may be about a create which was made all the same."""
+NOT_TRIED_AGAIN = errors.TurnLostError | errors.WayRefusedError
+"""What did not leave and will not the next time either, or may not any more."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class Send:
 
     def _wait_before_next(self, error: errors.KolorsError, tries: int, unreachable: Deadline) -> float | None:
         """Return how long to wait before the same create may be sent again; None if it may not."""
-        if isinstance(error, errors.UnreachableError) and not isinstance(error, errors.TurnLostError):
+        if isinstance(error, errors.UnreachableError) and not isinstance(error, NOT_TRIED_AGAIN):
             wait = UNREACHABLE_RETRY.seconds(tries - 1, self._parts.clock)
             return wait if tries < MAX_UNREACHABLE_TRIES and unreachable.allows(wait) else None
         return None

@@ -8,9 +8,10 @@ import httpcore
 import httpx
 
 from kolors_mcp.egress.certificates import fault_of, trusted_certificates
-from kolors_mcp.egress.proxies import Proxy, proxy_for, why_refused
+from kolors_mcp.egress.proxies import Proxy, ProxyRefusal, proxy_for, refusal_of
 from kolors_mcp.egress.socks import SocksBackend
 from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.kling.unreached import ProxyRefusedError
 
 MAX_CONNECTIONS = 200
 """Open at once, and kept open. The pool counts busy connections among the kept ones, so a smaller number of kept ones
@@ -102,15 +103,16 @@ class ProxiedTransport(httpx.AsyncHTTPTransport):
         """Send a request.
 
         Raises:
-            httpx.ProxyError: The proxy cannot be reached, or let nothing through; the text is a clause that says so.
+            ProxyRefusedError: The proxy cannot be reached, or let nothing through.
             httpx.TransportError: It could not be sent, or was not answered.
         """
         try:
             return await super().handle_async_request(request)
         except Exception as error:
-            refused = why_refused(self._proxy, error)
-            if refused is None and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not fault_of(error):
-                refused = f"the proxy of {self._proxy.source} cannot be reached"
-            if refused is None:
+            refusal = refusal_of(self._proxy, error)
+            unreached = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            if refusal is None and unreached and not fault_of(error):
+                refusal = ProxyRefusal(f"the proxy of {self._proxy.source} cannot be reached", lasts=False)
+            if refusal is None:
                 raise
-            raise httpx.ProxyError(refused, request=request) from error
+            raise ProxyRefusedError(refusal, request) from error

@@ -12,7 +12,7 @@ from kolors_mcp.clock import Deadline
 from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.content import ContentError, aside, content_of, json_of
 from kolors_mcp.kling.refusals import Verdict
-from kolors_mcp.kling.unreached import CHECK, reason_and_remedy
+from kolors_mcp.kling.unreached import Obstacle, obstacle_of
 from kolors_mcp.kling.wire import Envelope
 
 _HEADERS = {
@@ -66,20 +66,16 @@ class _Sending:
         if held is not None:
             yield held
 
-    def broken(self, host: str, how: str, check: str = CHECK) -> errors.KlingError:
-        """Make the error for a request that got no answer.
-
-        Args:
-            host: Of Kling.
-            how: A name, or a clause.
-            check: What to do where it has not left.
-        """
+    def broken(self, host: str, obstacle: Obstacle) -> errors.KlingError:
+        """Make the error for a request that got no answer from Kling at `host`."""
+        how = obstacle.reason
         if not self.left:
-            return errors.UnreachableError(f"Kling at {host} cannot be reached ({how})", check, creating=self.creating)
+            kind = errors.WayRefusedError if obstacle.lasts else errors.UnreachableError
+            return kind(f"Kling at {host} cannot be reached ({how})", obstacle.remedy, creating=self.creating)
         if self.creating and not self.whole:
             return errors.UnreachableError(
                 f"The connection to Kling at {host} ended before the pictures were through ({how})",
-                check,
+                obstacle.remedy,
                 creating=True,
             )
         return errors.ConnectionLostError(f"The connection to Kling ended without an answer ({how})", "Try again.")
@@ -121,7 +117,8 @@ async def exchange(
             what keeps the request from being sent, which comes out of here as it is, with the connection closed.
 
     Raises:
-        UnreachableError: Nothing left, or of a create not all of it; nothing was created.
+        UnreachableError: Nothing left, or of a create not all of it; nothing was created. A `WayRefusedError` where
+            that would be so again.
         ConnectionLostError: The request left and no whole answer came (before the deadline).
         UnexpectedAnswerError: The answer is no envelope.
         RefusedError: Nor was it, and it came before the whole create had left; nothing was created.
@@ -153,9 +150,9 @@ async def exchange(
                 await response.aclose()
         # A host name that cannot be written as one is a UnicodeError, before anything is looked up.
         except (httpx.HTTPError, OSError, UnicodeError) as error:
-            raise sending.broken(host, *reason_and_remedy(error)) from error
+            raise sending.broken(host, obstacle_of(error)) from error
         return _reply(response, envelope, sending)
-    raise sending.broken(host, f"it did not answer within {given:.0f} seconds")
+    raise sending.broken(host, Obstacle(f"it did not answer within {given:.0f} seconds"))
 
 
 async def _envelope_of(content: bytes) -> Envelope:

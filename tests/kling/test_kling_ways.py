@@ -4,9 +4,8 @@ import asyncio
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,56 +20,19 @@ from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.settings import Credentials
 from tests.support.making import BytesPicture
 from tests.support.proxies import http_proxy, socks_proxy
-from tests.support.raw_kling import ROW, raw_answer, said
+from tests.support.secure_kling import forget_ways, secure_kling
 
 pytestmark = pytest.mark.anyio
 
 KEY = Credentials(api_key=SecretStr("key"))
 UNTRIED_AGAIN = Clock(jitter=lambda: 1e6)
-VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 NAME, PASSWORD = "user@corp", "s3:cret/é"
 WRITTEN = "user%40corp:s3%3Acret%2F%C3%A9"
 
 
-@dataclass
-class SecureKling:
-    """A Kling behind TLS whose authority is no known one, and what it was asked."""
-
-    port: int
-    authority: trustme.CA
-    inside: ssl.SSLContext
-    asked: list[bytes] = field(default_factory=list[bytes])
-
-    def trust(self, file: Path) -> str:
-        self.authority.cert_pem.write_to_path(file)
-        return str(file)
-
-
-@asynccontextmanager
-async def secure_kling(*names: str) -> AsyncGenerator[SecureKling]:
-    authority, inside = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(inside)  # pyright: ignore[reportUnknownMemberType]
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            made.asked.append(head)
-            length = next((line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), b": 0")
-            await reader.readexactly(int(length.split(b":")[1]))
-            writer.write(raw_answer(said(ROW), Connection="close"))
-            await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=inside) as server:
-        made = SecureKling(server.sockets[0].getsockname()[1], authority, inside)
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment without any of the variables."""
-    for name in (*VARIABLES, *(name.lower() for name in VARIABLES)):
-        monkeypatch.delenv(name, raising=False)
+    forget_ways(monkeypatch)
 
 
 async def created(origin: str) -> str:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import httpcore
 
 from kolors_mcp.egress.certificates import fault_of
-from kolors_mcp.egress.proxies import Proxy, why_refused
+from kolors_mcp.egress.proxies import Proxy, refusal_of
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.network import NotPublicError, NotResolvedError
@@ -32,7 +32,8 @@ def _refused_by_proxy(error: Exception, proxy: Proxy) -> str | None:
     unreached = isinstance(error, NotResolvedError | httpcore.ConnectError | httpcore.ConnectTimeout)
     if unreached and fault_of(error) is None:
         return f"the proxy of {proxy.source} cannot be reached"
-    return why_refused(proxy, error)
+    refusal = refusal_of(proxy, error)
+    return None if refusal is None else refusal.what
 
 
 def _refused_before(error: Exception, host: str) -> RefusalError | None:
