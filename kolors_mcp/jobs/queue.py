@@ -14,9 +14,13 @@ from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report
 
 MAX_SENDS_AT_ONCE = 32
 """Creates under way. More of them only share the line up, and would all be refused by an account that is busy."""
-MIN_BUSY_SECONDS = 1.0
-"""The shortest wait after 1302 or 1303 (vendor)."""
-BUSY_RETRY = Backoff(initial_seconds=5.0, max_seconds=20.0)
+MIN_BUSY_SECONDS = 6.0
+"""The shortest wait after 1302 or 1303; at least one second (vendor).
+
+Kling has been seen to deny a task that was just made. So much later one that it made although it said no would show,
+and only then is the same create looked for and sent again.
+"""
+BUSY_RETRY = Backoff(initial_seconds=3.0, max_seconds=15.0)
 """By how much chance lengthens it, the more the longer the account is busy."""
 
 BusyError = errors.TooFastError | errors.AllSlotsBusyError
@@ -131,15 +135,15 @@ class SendQueue:
 
     def _refused(self, place: Place, error: BusyError) -> None:
         now = self._clock.monotonic()
+        at_least = max(MIN_BUSY_SECONDS, error.retry_after or 0.0)
         self._busy, self._room = error.anew(), 1
         if place.refusals == self._refusals:
-            at_least = max(MIN_BUSY_SECONDS, error.retry_after or 0.0)
             self._opens_at = now + BUSY_RETRY.seconds(self._failures_in_a_row, self._clock, at_least=at_least)
             self._refusals += 1
             self._failures_in_a_row += 1
         else:
             # It was sent before the last refusal came, so it says nothing new but for how long to wait.
-            self._opens_at = max(self._opens_at, now + (error.retry_after or 0.0))
+            self._opens_at = max(self._opens_at, now + at_least)
         self._stop_opening()
 
     def _answered(self, place: Place) -> None:

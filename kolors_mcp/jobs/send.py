@@ -9,7 +9,7 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.memory import Latest
-from kolors_mcp.jobs.queue import BusyError, SendQueue
+from kolors_mcp.jobs.queue import MIN_BUSY_SECONDS, BusyError, SendQueue
 from kolors_mcp.jobs.reconcile import Reconciler
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.turns import Turn
@@ -25,11 +25,8 @@ logger = logging.getLogger(__name__)
 MAX_UNREACHABLE_TRIES, MAX_UNREACHABLE_SECONDS = 3, 20.0
 """How often a create is tried of which nothing, or no whole request, left this machine; and for how long at most."""
 UNREACHABLE_RETRY = Backoff(initial_seconds=1.0, max_seconds=2.0)
-DOUBT_SECONDS = 6.0
-"""How long a create without an answer is looked for right away.
-
-What a busy account said no to is looked for after as long: Kling has been seen to deny a task that was just made.
-"""
+DOUBT_SECONDS = MIN_BUSY_SECONDS
+"""How long a create without an answer is looked for right away; what a busy account said no to, after as long."""
 LOOKED_FOR = errors.RequestRefusedError | BusyError
 """The refusals that may be about a create which was made all the same."""
 NOT_TRIED_AGAIN = errors.TurnLostError | errors.WayRefusedError

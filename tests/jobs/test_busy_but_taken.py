@@ -61,6 +61,20 @@ async def test_a_kling_that_would_make_a_second_task_is_not_sent_what_its_list_s
     assert world.posts == 1
 
 
+async def test_what_a_kling_hides_for_some_seconds_is_not_sent_again_before_it_shows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when chance makes the pause as short as it gets."""
+    shortest = replace(world.time.clock(), jitter=lambda: 0.0)
+    monkeypatch.setattr(world.time, "clock", lambda: shortest)
+    shown_in_list_only(world, lag=DOUBT_SECONDS - 0.5, external_ids="make_second")
+    world.kling.faults.next_create(TAKEN)
+    async with world.server() as assistant:
+        made = (await assistant.create(wait_seconds=60)).try_on
+    assert made.task_id == the_task(world)[0]
+    assert world.posts == 1
+
+
 async def test_while_kling_cannot_be_asked_nothing_is_sent_again_and_later_it_is_found(world: World) -> None:
     shown_in_list_only(world, external_ids="make_second")
     world.kling.faults.next_create(TAKEN)
