@@ -1,19 +1,19 @@
 """The door of this package: from whatever an assistant names to a picture that Kling takes, or one refusal."""
 
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import anyio
 from anyio import CapacityLimiter, to_thread
 
+from kolors_mcp.clock import Clock
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images import write
 from kolors_mcp.images.bounds import Bounds
+from kolors_mcp.images.finished import FinishedPictures
 from kolors_mcp.images.formats import examine
-from kolors_mcp.images.formats.content import Content, MemoryContent
+from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.formats.structure import Structure
 from kolors_mcp.images.limits import NOTED_ASPECT_RATIO, SENT_SIDE
 from kolors_mcp.images.picture import CheckedPicture
@@ -29,15 +29,12 @@ from kolors_mcp.settings import SentSide
 
 _MAX_READERS = 4
 """Files looked through at once; they take milliseconds."""
-_DOWNLOADS = 3
-_DOWNLOAD_PAUSE = 0.5
-
 
 _Piece = tuple[Obtained, examine.Looked]
 
 
 class Pictures:
-    """Prepares pictures for Kling and fetches, shows and keeps its results.
+    """Prepares pictures for Kling; `finished` fetches, shows and keeps its results.
 
     Args:
         folders: Where local files may be read; empty: nowhere.
@@ -47,7 +44,7 @@ class Pictures:
         connect: Dials an address that was judged; plain TCP by default.
         ssl_context: Which certificates are trusted; the usual ones by default.
         costs: What a fetch may take.
-        sleep: Waits between attempts at a download.
+        clock: Waits between attempts at a download.
         decoder: Decodes pictures; processes of its own by default, started by the first picture that needs one.
         sent_side: Longest side of what is sent, in pixels, or `original`: what Kling takes is sent as it is.
     """
@@ -62,7 +59,7 @@ class Pictures:
         connect: Connect | None = None,
         ssl_context: ssl.SSLContext | None = None,
         costs: FetchLimits | None = None,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        clock: Clock | None = None,
         decoder: Decoder | None = None,
         sent_side: SentSide = SENT_SIDE,
     ) -> None:
@@ -82,7 +79,7 @@ class Pictures:
         )
         self._decoder: Decoder = decoder or Decoders()
         self._readers = CapacityLimiter(_MAX_READERS)
-        self._sleep = sleep
+        self.finished = FinishedPictures(self._fetcher, self._decoder, self._readers, clock or Clock())
         self._sent_side = None if sent_side == "original" else sent_side
 
     async def prepare(self, reference: str, argument: str) -> CheckedPicture:
@@ -127,83 +124,6 @@ class Pictures:
         label = " and ".join(obtained.label for obtained, _ in pieces)
         return _checked(made.content, made.structure, notes, label, "cloth_image", *sources)
 
-    async def download(self, url: str) -> bytes:
-        """Return a finished picture whole, as it was served.
-
-        Raises:
-            PictureRefusedError: It could not be had, after a few attempts.
-        """
-        for attempt in range(1, _DOWNLOADS + 1):
-            try:
-                fetched = await self._fetcher.fetch(url, pages=False, patient=True)  # it is paid for
-                data = bytes(fetched.data)
-                await self._verify(data)
-            except RefusalError as error:
-                if attempt == _DOWNLOADS or not error.transient:
-                    raise PictureRefusedError(f"The finished picture {error}") from error
-                await self._sleep(_DOWNLOAD_PAUSE * attempt)
-            else:
-                return data
-        raise AssertionError  # the last attempt returns or raises
-
-    async def saved(self, file: Path) -> bytes:
-        """Return a kept picture.
-
-        Raises:
-            OSError: It cannot be read, or is no ordinary file, or larger than any picture.
-            PictureRefusedError: It is damaged, or no picture any more.
-        """
-        try:
-            data = await to_thread.run_sync(write.read, file, limiter=self._readers)
-            await self._verify(data)
-            return data  # noqa: TRY300  (the two lines before it are what may fail)
-        except RefusalError as error:
-            raise PictureRefusedError(f"The saved picture {error}") from error
-
-    async def preview(self, data: bytes) -> bytes:
-        """Return a small baseline JPEG of a picture: at most 768 pixels and 150,000 bytes.
-
-        Raises:
-            PictureRefusedError: The bytes are no picture.
-        """
-        try:
-            return bytes((await self._shown("preview", data)).data)
-        except RefusalError as error:
-            raise PictureRefusedError(f"The finished picture {error}") from error
-
-    async def side_by_side(self, left: bytes, right: bytes) -> bytes:
-        """Return two pictures beside each other, as small as a preview.
-
-        Raises:
-            PictureRefusedError: Either is no picture.
-        """
-        try:
-            return bytes((await self._shown("side_by_side", left, right)).data)
-        except RefusalError as error:
-            raise PictureRefusedError(f"The finished picture {error}") from error
-
-    async def for_host(self, data: bytes) -> tuple[bytes, bool]:
-        """Return a finished picture as a JPEG that hosts take: as it is, or at most 2048 pixels and 700,000 bytes.
-
-        Raises:
-            PictureRefusedError: The bytes are no picture.
-        """
-        try:
-            if examine.host_takes(data):
-                return data, False
-            made = await self._shown("for_host", data)
-            return bytes(made.data), made.shrunk
-        except RefusalError as error:
-            raise PictureRefusedError(f"The finished picture {error}") from error
-
-    async def keep(self, data: bytes, folder: Path, stem: str) -> Path:
-        """Write a picture to `folder` under a name that begins with `stem`, over nothing; return where.
-
-        Raises:
-            PictureRefusedError: The folder cannot be written to, or the bytes are no picture.
-        """
-        return await to_thread.run_sync(write.keep, data, folder, stem, limiter=self._readers)
-
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""
         await self._decoder.aclose()
@@ -240,16 +160,6 @@ class Pictures:
 
     async def _digest(self, obtained: Obtained, looked: examine.Looked) -> bytes:
         return await to_thread.run_sync(examine.digest_of, obtained.content, looked, limiter=self._readers)
-
-    async def _shown(self, job: Literal["preview", "side_by_side", "for_host"], *pictures: bytes) -> Done:
-        tasks = (Task(MemoryContent(data), examine.kind_known(data)) for data in pictures)
-        return await self._decoder.run(job, *tasks)
-
-    async def _verify(self, data: bytes) -> None:
-        content = MemoryContent(data)
-        unknown = await to_thread.run_sync(examine.whole, content, limiter=self._readers)
-        if unknown is not None:
-            await self._decoder.run("verify", _task(content, unknown))
 
     async def _made_fit(self, obtained: Obtained, argument: str) -> CheckedPicture:
         content, kept_open = obtained.content, False

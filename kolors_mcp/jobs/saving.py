@@ -68,9 +68,9 @@ class Saving:
         for image in images:
             stem = stem_of(task_id, image.index)
             try:
-                data = await self._pictures.download(image.url)
+                data = await self._pictures.finished.download(image.url)
                 path = await anyio.to_thread.run_sync(_same_file, self._folder, stem, data)
-                path = path or await self._pictures.keep(data, self._folder, stem)
+                path = path or await self._pictures.finished.keep(data, self._folder, stem)
             except (errors.PictureRefusedError, OSError) as error:
                 reason = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
                 outcomes[image.index] = plain(reason)

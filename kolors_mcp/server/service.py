@@ -95,7 +95,7 @@ class Service:
             folders=self._settings.image_dirs,
             allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
             fetch_proxy=self._settings.fetch_proxy,
-            sleep=self._clock.sleep,
+            clock=self._clock,
             sent_side=self._settings.sent_side,
         )
         jobs = make_jobs(

@@ -54,7 +54,7 @@ class Gallery:
     async def view(self, try_on: TryOn, image: ResultImage, *, compare: bool) -> View:
         """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand."""
         image, data = await self._fetch_in_time(try_on, image)
-        jpeg = await self._pictures.preview(data)
+        jpeg = await self._pictures.finished.preview(data)
         inputs = self._memory.inputs_of(try_on.reference or "") if compare else None
         if inputs is not None:
             sides: tuple[tuple[Input, str], ...] = (("person", inputs.person), ("garment", inputs.garment))
@@ -62,13 +62,13 @@ class Gallery:
                 for name, source in sides:
                     photo = await self._input_preview(source)
                     if photo is not None:
-                        return View(await self._pictures.side_by_side(photo, jpeg), try_on, image, name)
+                        return View(await self._pictures.finished.side_by_side(photo, jpeg), try_on, image, name)
         return View(jpeg, try_on, image)
 
     async def picture(self, try_on: TryOn, image: ResultImage) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that."""
         image, data = await self._fetch_in_time(try_on, image)
-        jpeg, shrunk = await self._pictures.for_host(data)
+        jpeg, shrunk = await self._pictures.finished.for_host(data)
         self._memory.keep_size(try_on.task_id, image.index, len(jpeg))
         return jpeg, shrunk
 
@@ -85,7 +85,8 @@ class Gallery:
         """Return a picture from its copy or else from its link, and where it is to be had from then."""
         if image.saved_to is not None:
             try:
-                return image, await self._pictures.saved(await asyncio.to_thread(self._path_of_copy, task_id, image))
+                path = await asyncio.to_thread(self._path_of_copy, task_id, image)
+                return image, await self._pictures.finished.saved(path)
             except (OSError, errors.PictureRefusedError) as error:
                 logger.info("the saved picture cannot be shown (%s)", type(error).__name__)
                 if image.url.startswith("file:"):
@@ -93,7 +94,7 @@ class Gallery:
                         "Kling does not have this picture any more, and its saved copy is gone or damaged."
                     ) from error
                 image = image.model_copy(update={"saved_to": None})
-        return image, await self._pictures.download(image.url)
+        return image, await self._pictures.finished.download(image.url)
 
     def _path_of_copy(self, task_id: str, image: ResultImage) -> Path:
         """Return where a saved picture lies, which must be where and how pictures are saved here.
@@ -116,7 +117,7 @@ class Gallery:
                 data = await asyncio.to_thread(lambda: b"".join(picture.blocks()))
             finally:
                 picture.close()
-            return await self._pictures.preview(data)
+            return await self._pictures.finished.preview(data)
         except errors.PictureRefusedError as error:
             logger.info("nothing to compare with: %s", error)
             return None

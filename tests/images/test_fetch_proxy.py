@@ -9,6 +9,7 @@ import anyio
 import pytest
 import trustme
 
+from kolors_mcp.clock import Clock
 from kolors_mcp.errors import NotConfiguredError, PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.settings import Settings
@@ -41,7 +42,7 @@ async def said(link: str, proxy: str, **more: Any) -> str | None:
     async def resolver(host: str, port: int) -> list[str]:
         raise AssertionError(f"{host}:{port} is the proxy's to resolve")
 
-    given: dict[str, Any] = {"fetch_proxy": proxy, "resolver": resolver, "sleep": no_pause, **more}
+    given: dict[str, Any] = {"fetch_proxy": proxy, "resolver": resolver, "clock": Clock(sleep=no_pause), **more}
     pictures = Pictures(folders=[], **given)
     try:
         await pictures.prepare(link, "cloth_image")

@@ -4,6 +4,7 @@ import anyio
 import pytest
 
 from kolors_mcp import __version__
+from kolors_mcp.clock import Clock
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.sources.fetch import FetchLimits
@@ -214,8 +215,9 @@ async def test_a_finished_picture_is_downloaded_whole_after_breaks() -> None:
                 await stream.send(answers.pop(0))
 
         site.server.behave = one_after_the_other
-        pictures = Pictures(folders=[], resolver=site.network.resolver, connect=site.network.connect, sleep=sleep)
-        assert await pictures.download("http://cdn.example/result.jpg?sig=SECRET") == whole
+        clock = Clock(sleep=sleep, jitter=lambda: 1.0)
+        pictures = Pictures(folders=[], resolver=site.network.resolver, connect=site.network.connect, clock=clock)
+        assert await pictures.finished.download("http://cdn.example/result.jpg?sig=SECRET") == whole
         assert pauses == [0.5, 1.0]
         assert all(b"sig=SECRET" in request for request in site.server.requests)
 
@@ -227,7 +229,7 @@ async def test_a_download_that_is_no_picture_is_refused_without_its_query(answer
     async with web() as site:
         site.server.answers["/r?sig=SECRET"] = answer
         with pytest.raises(PictureRefusedError) as refusal:
-            await site.pictures.download("http://cdn.example/r?sig=SECRET")
+            await site.pictures.finished.download("http://cdn.example/r?sig=SECRET")
         assert str(refusal.value).startswith("The finished picture ")
         assert "SECRET" not in str(refusal.value)
 

@@ -213,7 +213,7 @@ def test_arbitrary_bytes_end_in_a_picture_or_one_refusal(data: bytes) -> None:
             uri = "data:;base64," + b64(data)
             assert_nothing_but_picture(b"".join((await pictures.prepare(uri, "human_image")).blocks()))
         with suppress(PictureRefusedError):
-            assert len(await pictures.preview(data)) <= limits.PREVIEW_BYTES
+            assert len(await pictures.finished.preview(data)) <= limits.PREVIEW_BYTES
 
     anyio.run(attempt)
 

@@ -130,7 +130,7 @@ async def test_each_garment_is_refused_by_its_own_name(pictures: Pictures) -> No
     ],
 )
 async def test_a_preview_is_a_small_baseline_jpeg(pictures: Pictures, made: Callable[[], bytes]) -> None:
-    shown = await pictures.preview(made())
+    shown = await pictures.finished.preview(made())
     image = opened(shown)
     assert image.format == "JPEG"
     assert "progressive" not in image.info
@@ -140,26 +140,27 @@ async def test_a_preview_is_a_small_baseline_jpeg(pictures: Pictures, made: Call
 
 
 async def test_a_preview_is_upright(pictures: Pictures) -> None:
-    assert distance(corners(opened(await pictures.preview(jpeg(turned(6), exif=exif(6))))), corners(quarters())) < 12
+    shown = opened(await pictures.finished.preview(jpeg(turned(6), exif=exif(6))))
+    assert distance(corners(shown), corners(quarters())) < 12
 
 
 async def test_a_preview_of_no_picture_is_refused(pictures: Pictures) -> None:
     for data in (b"", b"<html>", png()[:-50]):
         with pytest.raises(PictureRefusedError, match=r"^The finished picture is "):
-            await pictures.preview(data)
+            await pictures.finished.preview(data)
 
 
 async def test_a_finished_picture_is_kept_under_its_name_and_over_nothing(pictures: Pictures, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "looks"
-    first = await pictures.keep(png(), folder, "8412/../../x")
+    first = await pictures.finished.keep(png(), folder, "8412/../../x")
     assert (first, first.read_bytes()) == (folder / "8412-x.png", png())
-    second = await pictures.keep(jpeg(), folder, "8412-x")
-    third = await pictures.keep(jpeg(), folder, "8412-x")
+    second = await pictures.finished.keep(jpeg(), folder, "8412-x")
+    third = await pictures.finished.keep(jpeg(), folder, "8412-x")
     assert [second.name, third.name] == ["8412-x.jpg", "8412-x-2.jpg"]
     assert first.read_bytes() == png()
     assert names(folder) == ["8412-x-2.jpg", "8412-x.jpg", "8412-x.png"]
     assert stat.S_IMODE(first.stat().st_mode) & 0o022 == 0
-    assert (await pictures.keep(png(), folder, "..")).name == "picture.png"
+    assert (await pictures.finished.keep(png(), folder, "..")).name == "picture.png"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs links")
@@ -169,7 +170,7 @@ async def test_a_link_in_the_place_of_the_picture_is_not_followed(pictures: Pict
     folder.mkdir()
     (folder / "look.png").symlink_to(tmp_path / "precious")
     (folder / "look-2.png").symlink_to(tmp_path / "dangling")
-    kept = await pictures.keep(png(), folder, "look")
+    kept = await pictures.finished.keep(png(), folder, "look")
     assert kept == folder / "look-3.png"
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert not (tmp_path / "dangling").exists()
@@ -182,7 +183,7 @@ async def test_a_file_system_without_hard_links_keeps_pictures_too(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
-    first, second = [await pictures.keep(png(), tmp_path, "look") for _ in range(2)]
+    first, second = [await pictures.finished.keep(png(), tmp_path, "look") for _ in range(2)]
     assert [first.name, second.name] == ["look.png", "look-2.png"]
     assert names(tmp_path) == ["look-2.png", "look.png"]
 
@@ -191,7 +192,7 @@ async def test_many_that_keep_at_once_each_get_a_name_of_their_own(pictures: Pic
     kept: list[Path] = []
 
     async def one(number: int) -> None:
-        kept.append(await pictures.keep(png(quarters((300 + number, 300))), tmp_path, "look"))
+        kept.append(await pictures.finished.keep(png(quarters((300 + number, 300))), tmp_path, "look"))
 
     async with anyio.create_task_group() as tasks:
         for number in range(12):
@@ -204,15 +205,15 @@ async def test_what_cannot_be_kept_leaves_nothing_behind(
     pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(PictureRefusedError, match="is no picture and was not kept"):
-        await pictures.keep(b"<html>", tmp_path, "look")
+        await pictures.finished.keep(b"<html>", tmp_path, "look")
     (tmp_path / "file").touch()
     with pytest.raises(PictureRefusedError, match=r"could not be kept in .*file"):
-        await pictures.keep(png(), tmp_path / "file", "look")
+        await pictures.finished.keep(png(), tmp_path / "file", "look")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(write.os, "fsync", full)
     with pytest.raises(PictureRefusedError, match="No space left on device"):
-        await pictures.keep(png(), tmp_path / "looks", "look")
+        await pictures.finished.keep(png(), tmp_path / "looks", "look")
     assert names(tmp_path / "looks") == []

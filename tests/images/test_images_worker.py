@@ -51,9 +51,9 @@ async def test_the_process_makes_what_the_server_would_from_memory_and_from_a_fi
         made, expected = [await pictures.prepare(reference, "human_image") for pictures in (theirs, ours)]
         assert b"".join(made.blocks()) == b"".join(expected.blocks())
         assert made.notes == expected.notes == ("converted from WebP to JPEG",)
-    data, shrunk = await theirs.for_host(WEBP)
+    data, shrunk = await theirs.finished.for_host(WEBP)
     assert (opened(data).size, shrunk) == ((640, 480), False)
-    assert opened(await theirs.side_by_side(WEBP, data)).width <= limits.PREVIEW_SIDE
+    assert opened(await theirs.finished.side_by_side(WEBP, data)).width <= limits.PREVIEW_SIDE
     outfit = await theirs.outfit(b64(WEBP), b64(encoded(quarters((400, 500)), "GIF")))
     assert_nothing_but_picture(b"".join(outfit.blocks()))
     with pytest.raises(PictureRefusedError, match=r"^lower_cloth_image is a WebP that cannot be opened; it is damaged"):

@@ -10,6 +10,7 @@ import pytest
 import trustme
 from anyio.streams.tls import TLSListener
 
+from kolors_mcp.clock import Clock
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.sources.fetch import FetchLimits
@@ -53,7 +54,7 @@ async def web(costs: FetchLimits | None = None, certificate_for: str | None = No
         connect=network.connect,
         costs=costs,
         ssl_context=context,
-        sleep=no_pause,
+        clock=Clock(sleep=no_pause),
     )
     async with serving, anyio.create_task_group() as tasks:
         tasks.start_soon(serving.serve, server.serve)
