@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.connections import Connections
 from kolors_mcp.ledger.failures import in_words
-from kolors_mcp.ledger.opening import SESSIONS, SHRINKS, in_file, in_memory, on_server
+from kolors_mcp.ledger.opening import READS, SESSIONS, SHRINKS, UNSYNCED, in_file, in_memory, on_server
 from kolors_mcp.wording import quoted
 
 INCREMENTAL = 2
@@ -37,7 +37,8 @@ class Database:
         """Take an engine. `place` names it to people; `file` is the SQLite file, if there is one."""
         self.engine = engine
         self._connections = Connections(engine)
-        self._reader = engine.execution_options(kolors_reading=True)
+        self._reader = engine.execution_options(**{READS: True})
+        self._unsynced = engine.execution_options(**{UNSYNCED: True})
         self.place = place
         self._file = file
         self._identity = None if file is None else _identity(file)
@@ -73,15 +74,23 @@ class Database:
 
         return await _guarded(self.place, self._reading, reading, self._driver_errors)
 
-    async def write(self, work: Work[T], *, lock: str | None = None) -> T:
-        """Do `work` in a thread, as one durable transaction; no other with the same `lock` overlaps it, anywhere."""
+    async def write(self, work: Work[T], *, lock: str | None = None, synced: bool = True) -> T:
+        """Do `work` in a thread, as one transaction.
+
+        Args:
+            work: What is done.
+            lock: No other with the same one overlaps it, anywhere.
+            synced: Whether it is on the disk when this returns. Otherwise it is there no later than the next one that
+                is: a process that is killed loses nothing, a power cut may take it. PostgreSQL does as it is set up.
+        """
+        engine = self.engine if synced else self._unsynced
 
         def writing() -> T:
             if self._file is not None and _identity(self._file) != self._identity:
                 raise LedgerError(
                     f"The ledger {self.place} was replaced or removed while in use. Start this server again."
                 )
-            with self._connections.in_use(), self.engine.begin() as connection:
+            with self._connections.in_use(), engine.begin() as connection:
                 if lock is not None and connection.dialect.name == "postgresql":
                     # The next statement sees everything that earlier holders of the lock have committed.
                     connection.execute(select(func.pg_advisory_xact_lock(_number(lock))))

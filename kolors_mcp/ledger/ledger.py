@@ -102,8 +102,9 @@ class Ledger:
     async def reserve(self, new: NewJob, *, daily_limit: int | None = None) -> Reservation:
         """Write down a request before it is sent, unless it is the same as one that it joins.
 
-        When the reservation is new, its row is on the disk, and this process has it in hand: its lease runs, and it is
-        its turn 1. What the same request (account, user, fingerprint and model) joins, `rows.joinable` says.
+        When the reservation is new, all processes see its row, and this one has it in hand: its lease runs, and it is
+        its turn 1. It is on the disk with the mark before the request leaves whole. What the same request (account,
+        user, fingerprint and model) joins, `rows.joinable` says.
 
         Args:
             new: What is asked for.
@@ -124,23 +125,23 @@ class Ledger:
                 note(connection, CLOCK, now)
             return made
 
-        return await self._transactions.write(reserved, lock=f"account {account} user {key(new.user)}")
+        return await self._transactions.write(reserved, lock=f"account {account} user {key(new.user)}", synced=False)
 
     async def mark_posting(self, reference: str, turn: int) -> bool:
         """Mark that the request is about to leave whole; return whether that turn is still this process's.
 
         If it is not, the request must not leave: another process may have the same one in hand by now.
         """
-        return await self._held(leases.mark_posting, reference, turn)
+        return await self._held(leases.mark_posting, reference, turn, synced=True)
 
     async def begin_next_turn(self, reference: str, turn: int) -> bool:
         """Begin the turn after this one, in which the request is sent anew; return whether it was this process's."""
-        return await self._held(leases.begin_next_turn, reference, turn)
+        return await self._held(leases.begin_next_turn, reference, turn, synced=False)
 
     async def renew(self, references: Sequence[str]) -> None:
         """Give a sign of life for creates that this process has in hand."""
-        keys = [key(reference) for reference in references]
-        await self._transactions.write(lambda connection, now: leases.renew(connection, now, self.holder, keys))
+        renewal = partial(leases.renew, holder=self.holder, references=[key(reference) for reference in references])
+        await self._transactions.write(renewal, synced=False)
 
     async def created(
         self,
@@ -244,11 +245,13 @@ class Ledger:
 
     async def take_looks(self, most: int) -> list[Doubt]:
         """Take up to `most` of the looks that are due; no other process takes the same ones."""
-        return await self._transactions.write(partial(evidence.take_due, account=self._account(), most=most))
+        return await self._transactions.write(
+            partial(evidence.take_due, account=self._account(), most=most), synced=False
+        )
 
     async def looked(self, looks: Mapping[str, Look]) -> None:
         """Write down what looks have shown, by reference; of what is not in doubt any more nothing is written."""
-        await self._transactions.write(partial(evidence.note_looks, looks=looks))
+        await self._transactions.write(partial(evidence.note_looks, looks=looks), synced=False)
 
     async def now(self) -> float:
         """Return what time it is for the ledger, in seconds since 1970."""
@@ -276,11 +279,13 @@ class Ledger:
     async def _see(self, task: outcomes.Seen) -> None:
         if task.status is None:
             return
-        await self._transactions.write(partial(task.write, account=self._account()))
+        await self._transactions.write(partial(task.write, account=self._account()), synced=False)
 
-    async def _held(self, change: Callable[..., bool], reference: str, turn: int) -> bool:
+    async def _held(self, change: Callable[..., bool], reference: str, turn: int, *, synced: bool) -> bool:
         ours = key(reference)
-        return await self._transactions.write(lambda connection, now: change(connection, now, self.holder, ours, turn))
+        return await self._transactions.write(
+            lambda connection, now: change(connection, now, self.holder, ours, turn), synced=synced
+        )
 
     async def _change(self, reference: str, state: JobState, values: Callable[[float], dict[str, Any]]) -> bool:
         """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""

@@ -1,4 +1,4 @@
-"""The engine for each place that a ledger can be at, set up so that what was committed is on the disk."""
+"""The engine for each place that a ledger can be at, set up so that what has to be on the disk is there."""
 
 import os
 import sqlite3
@@ -20,6 +20,10 @@ SILENCE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 
 """Seconds and probes after which a PostgreSQL server that has fallen silent is given up (libpq's parameters)."""
 MIN_STOPPED_MILLISECONDS = 2000
 """The least that a process is silent within a transaction before it counts as stopped."""
+READS, UNSYNCED = "kolors_reads", "kolors_unsynced"
+"""Options of an engine: it only reads; what it writes need not be on the disk when that ends."""
+HAS_LOG, WAITS = "has_log", "waits"
+"""What is known of a connection: whether its file has a write-ahead log, and for what it waits."""
 SHRINKS = "PRAGMA auto_vacuum = INCREMENTAL"
 """Makes a SQLite file one that can give pages back to the disk."""
 
@@ -67,17 +71,27 @@ def in_file(path: str, patience: float) -> tuple[Engine, Path]:
 
 def _hook_begin(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
+    def connected(connection: Any, record: Any) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
         # The driver begins transactions by rules of its own unless told not to.
         connection.isolation_level = None
-        # A row is on the disk before the money is spent, whatever this SQLite was built with.
+        # Whatever this SQLite was built with.
         connection.execute("PRAGMA synchronous = FULL")
+        record.info[WAITS] = "FULL"
+        record.info[HAS_LOG] = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
-        reading = connection.get_execution_options().get("kolors_reading")
+        options = connection.get_execution_options()
+        if READS in options:
+            connection.exec_driver_sql("BEGIN")
+            return
+        # Only in a write-ahead log nothing is damaged by it, and the next one that waits for the disk brings it along.
+        waits = "NORMAL" if UNSYNCED in options and connection.info[HAS_LOG] else "FULL"
+        if connection.info[WAITS] != waits:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {waits}")
+            connection.info[WAITS] = waits
         # A transaction that looks first and writes then must hold the write lock from its beginning.
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _enable_wal(file: Path, patience: float) -> None:

@@ -45,9 +45,9 @@ class Pruner:
             after: int | None = 0
             while after is not None:
                 portion = partial(_old_portion, after=after, doubts=doubts)
-                gone, after = await self._transactions.write(portion, lock=HOUSEKEEPING)
+                gone, after = await self._transactions.write(portion, lock=HOUSEKEEPING, synced=False)
                 removed += gone
-        self._pruned_at = await self._transactions.write(_note_pruned, lock=HOUSEKEEPING)
+        self._pruned_at = await self._transactions.write(_note_pruned, lock=HOUSEKEEPING, synced=False)
         return removed
 
     def prune_daily(self) -> None:

@@ -29,9 +29,9 @@ class Transactions:
         """Do work that writes nothing."""
         return await self.database.read(lambda connection: self._timed(connection, work))
 
-    async def write(self, work: Timed[T], *, lock: str | None = None) -> T:
-        """Do work as one durable transaction; no other with the same `lock` overlaps it, anywhere."""
-        return await self.database.write(lambda connection: self._timed(connection, work), lock=lock)
+    async def write(self, work: Timed[T], *, lock: str | None = None, synced: bool = True) -> T:
+        """Do work as one transaction, as `Database.write` says."""
+        return await self.database.write(lambda connection: self._timed(connection, work), lock=lock, synced=synced)
 
     def _timed(self, connection: Connection, work: Timed[T]) -> T:
         # Read under the lock, so that times rise in the order of the rows.

@@ -49,7 +49,7 @@ def url(file: Path) -> str:
     return f"sqlite:///{file}"
 
 
-async def test_a_row_is_on_the_disk_before_a_reservation_returns(url: str) -> None:
+async def test_a_connection_waits_for_the_disk_and_for_others_unless_it_is_told_otherwise(url: str) -> None:
     async with opened(url) as ledger:
 
         def pragmas(connection: Connection) -> list[object]:
