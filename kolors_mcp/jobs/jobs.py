@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+UNASKED = "This call has created nothing; whether the same was created before is not known."
+"""What is true of a request that the ledger knows nothing of: it may be the repetition of one that was paid."""
+
 
 @dataclass(frozen=True)
 class Sighting:
@@ -204,10 +207,8 @@ class Jobs:
                 await self._refresher.settle_refused(new)
                 return await self._sending.reserve(new, daily_limit=daily_limit)
         except errors.LedgerError as error:
-            raise errors.LedgerError(f"{error} No task was created.") from error
-        raise errors.LedgerError(
-            "The ledger of paid try-ons did not answer in time. No task was created. Try again in a minute."
-        )
+            raise errors.LedgerError(f"{error} {UNASKED}") from error
+        raise errors.LedgerError(f"The ledger of paid try-ons did not answer in time. Try again in a minute. {UNASKED}")
 
     async def _ask_the_time(self, deadline: Deadline) -> None:
         """Let Kling tell its time where the ledger cannot believe this clock; until it does, time stands still."""

@@ -5,13 +5,14 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 import anyio
 import anyio.to_thread
 from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.connections import Connections
@@ -31,7 +32,11 @@ Work = Callable[[Connection], T]
 
 
 class Database:
-    """One open database. Every method raises `LedgerError`, in words, for whatever the database does."""
+    """One open database. Every method raises `LedgerError`, in words, for whatever the database does.
+
+    Where the connection to a server is lost in the middle, nobody knows whether the work was committed; it is then done
+    once more, on a new connection. So all work has to be such that twice is as good as once.
+    """
 
     def __init__(self, engine: Engine, place: str, file: Path | None = None) -> None:
         """Take an engine. `place` names it to people; `file` is the SQLite file, if there is one."""
@@ -72,7 +77,7 @@ class Database:
             with self._connections.in_use(), self._reader.connect() as connection:
                 return work(connection)
 
-        return await _guarded(self.place, self._reading, reading, self._driver_errors)
+        return await _guarded(self.place, self._reading, partial(_again_if_lost, reading), self._driver_errors)
 
     async def write(self, work: Work[T], *, lock: str | None = None, synced: bool = True) -> T:
         """Do `work` in a thread, as one transaction.
@@ -96,7 +101,7 @@ class Database:
                     connection.execute(select(func.pg_advisory_xact_lock(_number(lock))))
                 return work(connection)
 
-        return await _guarded(self.place, self._writing, writing, self._driver_errors)
+        return await _guarded(self.place, self._writing, partial(_again_if_lost, writing), self._driver_errors)
 
     async def let_shrink(self) -> None:
         """Let a file of an older version give removed pages back to the disk, where that takes no time.
@@ -142,6 +147,16 @@ async def _guarded(
         return await anyio.to_thread.run_sync(work, limiter=limiter)
     except (SQLAlchemyError, OSError, driver_errors) as error:
         raise LedgerError(in_words(error, place)) from error
+
+
+def _again_if_lost(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        logger.info("the connection to the ledger was lost, and what was under way is done again")
+        return work()
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

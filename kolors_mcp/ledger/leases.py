@@ -37,14 +37,21 @@ _LAPSE = (
 _LAPSE_ONE = _LAPSE.where(C.reference == bindparam("ours"))
 _LAPSE_OF_USER = _LAPSE.where(C.user == bindparam("owner"), C.account == bindparam("its_account"), IS_OPEN)
 
-_MY_TURN = and_(C.reference == bindparam("ours"), C.holder == bindparam("me"), C.turn == bindparam("my_turn"))
+_MINE = and_(C.reference == bindparam("ours"), C.holder == bindparam("me"))
+_MY_TURN = and_(_MINE, C.turn == bindparam("my_turn"))
+_MY_NEXT_TURN = and_(_MINE, C.turn == bindparam("my_turn") + 1, C.state == "sending")
 _LEASED: dict[str, BindParameter[float]] = {"lease_until": bindparam("until"), "updated_at": bindparam("now")}
+# A mark or a turn of ours that is there already was made by the same statement, whose answer was lost on the way.
 _MARK = (
     update(TRY_ONS)
-    .where(_MY_TURN, in_state(*states_before("posting")))
+    .where(_MY_TURN, in_state(*states_before("posting"), "posting"))
     .values(state="posting", posted_at=bindparam("now"), **_LEASED)
 )
-_NEXT = update(TRY_ONS).where(_MY_TURN, in_state(*HELD)).values(state="sending", turn=C.turn + 1, **_LEASED)
+_NEXT = (
+    update(TRY_ONS)
+    .where(or_(and_(_MY_TURN, in_state(*HELD)), _MY_NEXT_TURN))
+    .values(state="sending", turn=bindparam("my_turn") + 1, **_LEASED)
+)
 
 
 def mark_posting(connection: Connection, now: float, holder: str, reference: str, turn: int) -> bool:
@@ -60,12 +67,17 @@ def begin_next_turn(connection: Connection, now: float, holder: str, reference: 
     return _change(connection, _NEXT, now, holder, reference, turn)
 
 
-def renew(connection: Connection, now: float, holder: str, references: Sequence[str]) -> None:
-    """Give a sign of life for what a process has in hand. What was written down for lapsed stays so."""
+def renew(connection: Connection, now: float, holder: str, references: Sequence[str]) -> int:
+    """Give a sign of life for what a process has in hand; return for how many of these that is so.
+
+    What was written down for lapsed stays so.
+    """
+    renewed = 0
     for start in range(0, len(references), RENEWED_AT_ONCE):
         mine = C.reference.in_(references[start : start + RENEWED_AT_ONCE])
         held = update(TRY_ONS).where(mine, C.holder == holder, in_state(*HELD))
-        connection.execute(held.values(lease_until=now + LEASE_SECONDS))
+        renewed += connection.execute(held.values(lease_until=now + LEASE_SECONDS)).rowcount
+    return renewed
 
 
 def write_down_lapsed(connection: Connection, now: float, reference: str) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from kolors_mcp.errors import DailyLimitError
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
-from kolors_mcp.ledger.leases import LEASE_SECONDS, write_down_lapsed, write_down_lapsed_of
+from kolors_mcp.ledger.leases import LEASE_SECONDS, renew, write_down_lapsed, write_down_lapsed_of
 from kolors_mcp.ledger.rows import RESERVE, Whose, has_spent, joinable, key
 from kolors_mcp.wording import plain
 
@@ -34,10 +34,14 @@ class Reserving:
         """
         whose = Whose(self.account, self.user)
         while (before := joinable(connection, whose, self.new, now)) is not None:
+            reference = before.job.reference
+            if reference == key(self.new.reference) and renew(connection, now, self.holder, [reference]):
+                # It was written for this very request, and the answer was lost; nothing of it was sent yet.
+                return Reservation(before.job, is_new=True)
             if not before.has_lapsed:
                 return Reservation(before.job, is_new=False)
             # Only once this is written down, the old holder cannot let its request leave any more.
-            write_down_lapsed(connection, now, before.job.reference)
+            write_down_lapsed(connection, now, reference)
         self._require_below_limit(connection, whose, now)
         job = self._job(now)
         lease = {"holder": self.holder, "lease_until": now + LEASE_SECONDS, "fresh": FRESH if self.new.fresh else None}

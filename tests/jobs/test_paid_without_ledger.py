@@ -9,6 +9,8 @@ from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
+from tests.support.postgres import Postgres
+from tests.support.postgres_relay import Moment, relay
 from tests.support.still_time import turn
 from tests.support.wishing import World
 
@@ -22,7 +24,7 @@ async def test_without_a_ledger_nothing_is_created_and_everything_can_be_looked_
     async with world.server(ledger=f"sqlite:///{world.folder / 'a file' / 'ledger'}") as assistant:
         for _ in range(2):
             said = await assistant.create("navy")
-            assert said.nothing_created
+            assert said.unasked
             assert "ledger" in said.text
             assert "cannot be opened" in said.text
         assert (await assistant.get(made.task_id)).try_on.task_id == made.task_id
@@ -87,6 +89,37 @@ async def test_a_ledger_that_hangs_is_a_refusal_in_time(world: World, monkeypatc
     monkeypatch.setattr(Ledger, "reserve", never)
     async with world.server() as assistant:
         said = await assistant.create()
-        assert said.nothing_created
+        assert said.unasked
         assert "ledger of paid try-ons did not answer in time" in said.text
     assert world.posts == 0
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_server_that_closes_the_connection_at_a_reservation_does_not_keep_the_create_from_being_made_once(
+    world: World, postgres_server: Postgres, moment: Moment
+) -> None:
+    with relay(postgres_server) as between:
+        async with world.server(ledger=between.url) as assistant:
+            await assistant.create()
+            between.cut(moment)
+            made = (await assistant.create("navy")).try_on
+            assert between.cuts == 1
+            assert not made.reused
+            assert (await assistant.create("navy")).try_on.task_id == made.task_id
+    assert world.posts == 2
+
+
+async def test_a_paid_create_is_not_denied_by_a_repetition_that_the_ledger_cannot_be_asked_about(
+    world: World, postgres_server: Postgres
+) -> None:
+    with relay(postgres_server) as between:
+        async with world.server(ledger=between.url) as assistant:
+            made = (await assistant.create()).try_on
+            between.is_away = True
+            between.cut("before")
+            said = await assistant.create()
+            assert said.unasked
+            assert not said.nothing_created
+            between.is_away = False
+            assert (await assistant.create()).try_on.task_id == made.task_id
+    assert world.posts == 1

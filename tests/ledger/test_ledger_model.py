@@ -144,7 +144,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(reference=references, turn=st.integers(1, 3))
     def mark_posting(self, reference: str, turn: int) -> None:
         row = self.model.named(reference)
-        may = row is not None and row.state == "sending" and row.turn == turn and self.is_mine(reference)
+        may = row is not None and row.state in HELD and row.turn == turn and self.is_mine(reference)
         assert self.portal.call(self.ledger.mark_posting, reference, turn) == may
         if may:
             self.model.change(reference, self.now, state="posting", posted_at=self.now)

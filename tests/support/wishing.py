@@ -62,6 +62,11 @@ class Said:
     def nothing_created(self) -> bool:
         return self.is_error and "No task was created." in self.text
 
+    @property
+    def unasked(self) -> bool:
+        """Whether the ledger could not be asked: this call has created nothing, and of others it knows nothing."""
+        return self.is_error and "whether the same was created before is not known." in self.text
+
 
 @dataclass
 class Assistant:
