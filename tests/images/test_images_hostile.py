@@ -32,6 +32,7 @@ from tests.support.images_support import (
     b64,
     chunk,
     encoded,
+    grain,
     jpeg,
     opened,
     png,
@@ -236,7 +237,7 @@ def test_a_jpeg_that_fits_never_waits_for_pillow(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_never_held_whole(tmp_path: Path) -> None:
-    noise = Image.merge("RGB", [Image.effect_noise((1700, 1300), 90) for _ in "RGB"])
+    noise = grain((1700, 1300), 90)
     (tmp_path / "large.jpg").write_bytes(jpeg(noise, quality=97))
     size = (tmp_path / "large.jpg").stat().st_size
     assert size > 4_000_000

@@ -21,6 +21,7 @@ from tests.support.images_support import (
     distance,
     encoded,
     exif,
+    grain,
     jpeg,
     opened,
     png,
@@ -43,8 +44,7 @@ async def prepared(data: bytes, folder: Path, sent_side: SentSide = 1_024) -> tu
 
 def photo(size: tuple[int, int], **options: Any) -> bytes:
     """A JPEG as a camera makes it: soft shapes, and grain everywhere."""
-    grain = Image.merge("RGB", [Image.effect_noise(size, 12) for _ in "RGB"])
-    return jpeg(Image.blend(quarters(size), grain, 0.4), **{"quality": 95, **options})
+    return jpeg(Image.blend(quarters(size), grain(size, 12), 0.4), **{"quality": 95, **options})
 
 
 def screenshot(size: tuple[int, int]) -> Image.Image:

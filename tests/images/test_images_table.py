@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import limits
@@ -17,6 +16,7 @@ from tests.support.images_support import (
     corners,
     distance,
     exif,
+    grain,
     jpeg,
     opened,
     p3_profile,
@@ -103,8 +103,7 @@ async def test_the_same_picture_comes_out_of_every_source(name: str, tmp_path: P
 
 @pytest.mark.anyio
 async def test_a_picture_over_ten_megabytes_is_compressed_before_it_is_shrunk(tmp_path: Path) -> None:
-    noise = Image.merge("RGB", [Image.effect_noise((2200, 1600), 90) for _ in "RGB"])
-    (tmp_path / "large.jpg").write_bytes(jpeg(noise, quality=100))
+    (tmp_path / "large.jpg").write_bytes(jpeg(grain((2200, 1600), 90), quality=100))
     assert (tmp_path / "large.jpg").stat().st_size > 10_000_000
     pictures = Pictures(folders=[tmp_path], decoder=InProcess(), sent_side="original")
     picture = await pictures.prepare(str(tmp_path / "large.jpg"), "human_image")
@@ -118,8 +117,7 @@ async def test_what_cannot_be_compressed_enough_is_shrunk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: Pictures
 ) -> None:
     monkeypatch.setattr(limits, "MAX_BYTES", 500_000)
-    noise = Image.merge("RGB", [Image.effect_noise((1200, 1000), 120) for _ in "RGB"])
-    (tmp_path / "noise.jpg").write_bytes(jpeg(noise, quality=92))
+    (tmp_path / "noise.jpg").write_bytes(jpeg(grain((1200, 1000), 120), quality=92))
     picture = await pictures.prepare(str(tmp_path / "noise.jpg"), "cloth_image")
     assert picture.notes[0] == "compressed more, to stay within 10 MB"
     assert picture.notes[1] == f"sent at {picture.width} x {picture.height}, from 1200 x 1000"
@@ -139,7 +137,7 @@ async def test_a_wide_gamut_phone_photo_says_what_was_done(pictures: Pictures) -
 
 @pytest.mark.anyio
 async def test_blocks_are_whole_groups_of_three_bytes_and_can_be_read_again(tmp_path: Path, pictures: Pictures) -> None:
-    data = jpeg(Image.effect_noise((1500, 1200), 80).convert("RGB"), quality=98)
+    data = jpeg(grain((1500, 1200), 80), quality=98)
     (tmp_path / "large.jpg").write_bytes(with_segment(data, 0xFE, b"x" * 1000))
     for reference in (str(tmp_path / "large.jpg"), b64(data)):
         picture = await pictures.prepare(reference, "human_image")

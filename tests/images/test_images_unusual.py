@@ -16,6 +16,7 @@ from tests.support.images_support import (
     corners,
     distance,
     encoded,
+    grain,
     jpeg,
     opened,
     png,
@@ -61,8 +62,7 @@ async def test_a_picture_that_lacks_only_its_last_bytes_is_taken_and_says_so(nam
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 async def test_a_picture_that_lacks_rows_is_refused(kind: str, share: float) -> None:
-    grain = Image.merge("RGB", [Image.effect_noise((400, 400), 60) for _ in "RGB"])
-    data = encoded(grain, kind, quality=80)
+    data = encoded(grain((400, 400), 60), kind, quality=80)
     assert "cut off" in await refusal_of(data[: int(len(data) * share)])
 
 

@@ -15,7 +15,7 @@ from tests.support.still_time import until
 from tests.support.wishing import MINUTE, Assistant, Said, World
 
 pytestmark = pytest.mark.anyio
-CALLERS = 100
+CALLERS = 40
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def all_at_once(world: World, reserved: list[bool], create: Create, number
 
 
 @pytest.mark.parametrize("code", [1301, 1102, 1201, 1002])
-async def test_a_hundred_equal_creates_share_one_final_refusal_and_the_next_call_sends_again(
+async def test_many_equal_creates_share_one_final_refusal_and_the_next_call_sends_again(
     world: World, reserved: list[bool], code: int
 ) -> None:
     message = f"human_image: {MEANINGS[code].what}"

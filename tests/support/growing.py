@@ -250,7 +250,7 @@ def _best(call: Callable[[Any], object], argument: Any, tries: int) -> float:
     return best
 
 
-def memory_fault_of(call: Callable[[Any], object], form: Form, *, size: int = 16_384) -> str | None:
+def memory_fault_of(call: Callable[[Any], object], form: Form, *, size: int = 8_192) -> str | None:
     """Say how the memory of `call` is out of proportion; none if it is not."""
     argument = form(size)
     length = len(argument) if hasattr(argument, "__len__") else size

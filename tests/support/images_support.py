@@ -57,6 +57,21 @@ def quarters(size: tuple[int, int] = SIZE, colours: Sequence[tuple[int, int, int
     return image
 
 
+@cache
+def _tile(spread: float) -> Image.Image:
+    # Drawing noise is dear. No side of a picture is a multiple of this one, so that no two rows are alike.
+    return Image.merge("RGB", [Image.effect_noise((331, 331), spread) for _ in "RGB"])
+
+
+def grain(size: tuple[int, int], spread: float) -> Image.Image:
+    """Noise in three colours that no file format packs well; the same at each call, in this process."""
+    image, tile = Image.new("RGB", size), _tile(spread)
+    for top in range(0, size[1], tile.height):
+        for left in range(0, size[0], tile.width):
+            image.paste(tile, (left, top))
+    return image
+
+
 def corners(image: Image.Image) -> list[tuple[int, int, int]]:
     """The colours in the middle of the quarters."""
     rgb = image.convert("RGB")

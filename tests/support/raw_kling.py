@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ROW = {"task_id": "842", "task_status": "submitted", "task_status_msg": ""}
-BOMB = gzip.compress(bytes(64_000_000), 1)
-"""Some 300 KB."""
+UNPACKED_BYTES = 24_000_000
+BOMB = gzip.compress(bytes(UNPACKED_BYTES), 1)
+"""Some 100 KB."""
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 What the product bounds in real seconds (anyio's deadlines, `asyncio.timeout`, the time-outs of the HTTP client) is
 counted by the loop's time. On this loop a slow machine meets none of them, and a test that is about one of them turns
-the time on. A test that hangs is ended, with the process that runs it, by pytest's own limit; run
-alone (without `-n`) it shows the stacks of all threads.
+the time on. A test that hangs is ended by pytest, with the process that runs it, which then
+shows the stacks of all its threads.
 """
 
 import asyncio
