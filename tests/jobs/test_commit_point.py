@@ -10,6 +10,7 @@ from kolors_mcp.ledger import leases
 from kolors_mcp.ledger.leases import LEASE_SECONDS
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
+from tests.support.making import TurnedClock
 from tests.support.still_time import turn, until
 from tests.support.wishing import MINUTE, World
 
@@ -63,7 +64,15 @@ async def test_a_process_that_wakes_up_beyond_its_lease_never_sends_the_last_pie
 async def test_while_its_sender_lives_others_wait_and_do_not_ask_kling(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped = Stopped(monkeypatch)
+    stopped, pass_time = Stopped(monkeypatch), TurnedClock.sleep
+
+    async def sleep_until_sent(clock: TurnedClock, seconds: float) -> None:
+        await pass_time(clock, seconds)
+        if sum(clock.slept) > 2 * LEASE_SECONDS:
+            # From here on time waits for the machine, which may be slow to send.
+            await asyncio.wait((first,))
+
+    monkeypatch.setattr(TurnedClock, "sleep", sleep_until_sent)
     async with world.server() as one, world.server() as another:
         first = asyncio.create_task(one.create())
         await stopped.reached.wait()
