@@ -60,6 +60,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "kling/wire": (*_KLING, "test_server.py"),
     "ledger/connections": ("test_ledger_closing.py",),
     "ledger/ledger": _LEDGER,
+    "ledger/lookups": _LEDGER,
     "ledger/opening": (*_LEDGER, "test_ledger_size.py"),
     "ledger/rows": (*_LEDGER, "test_doctor.py"),
     "ledger/states": ("test_ledger_states.py", *_LEDGER),

@@ -12,10 +12,11 @@ from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger import evidence, leases, outcomes
 from kolors_mcp.ledger.database import Database
 from kolors_mcp.ledger.doubt import Doubt, Look
-from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.job import NewJob, Reservation
+from kolors_mcp.ledger.lookups import Account, Lookups
 from kolors_mcp.ledger.pruning import Pruner
 from kolors_mcp.ledger.reserving import Reserving
-from kolors_mcp.ledger.rows import ADOPT, Found, Whose, jobs_with, key, latest_of, one_of, refused_of
+from kolors_mcp.ledger.rows import ADOPT, key
 from kolors_mcp.ledger.schema import CLOCK, PRUNED_AT, facts_of, note, prepare
 from kolors_mcp.ledger.states import JobState
 from kolors_mcp.ledger.timing import LedgerTime
@@ -25,11 +26,8 @@ from kolors_mcp.wording import plain
 if TYPE_CHECKING:
     import asyncio
 
-Account = Callable[[], str | None]
-"""Returns what tells the account in use from others, and shows nothing of its keys; None without keys."""
 
-
-class Ledger:
+class Ledger(Lookups):
     """What was asked for, by whom, and what came of it. Safe to share between tasks, processes and replicas.
 
     Every method raises `LedgerError` where the database fails; its text does not say whether anything was billed.
@@ -39,9 +37,8 @@ class Ledger:
 
     def __init__(self, transactions: Transactions, account: Account, pruned_at: float) -> None:
         """Use `open` instead: it makes sure that the database fits."""
+        super().__init__(transactions, account)
         self.database = transactions.database
-        self._transactions = transactions
-        self._account = account
         self._pruner = Pruner(transactions, pruned_at)
         self.holder = secrets.token_hex(8)
         """Tells the one who has this ledger open from all others, as whose the creates are written down."""
@@ -197,52 +194,6 @@ class Ledger:
         created = outcomes.created_and_named(reference_or_task_id, self._account())
         await self._transactions.write(partial(outcomes.write_saved, which=created, index=index, path=path))
 
-    async def find(self, user: str, task_id_or_reference: str) -> Job | None:
-        """Return the user's job with Kling's id or our reference; one that nobody has in hand any more is settled."""
-        whose = self._whose(user)
-
-        def finding(connection: Connection, now: float) -> Found | None:
-            return one_of(connection, whose, task_id_or_reference, now)
-
-        found = await self._transactions.read(finding)
-        if found is not None and found.has_lapsed:
-            lapsed = found.job.reference
-
-            def settling(connection: Connection, now: float) -> Found | None:
-                leases.write_down_lapsed(connection, now, lapsed)
-                return finding(connection, now)
-
-            found = await self._transactions.write(settling)
-        return None if found is None else found.job
-
-    async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
-        """Return those of the user's jobs that have one of Kling's ids, by id."""
-        whose = self._whose(user)
-        return await self._transactions.read(lambda connection, _: jobs_with(connection, whose, task_ids))
-
-    async def doubt(self, reference: str) -> Doubt | None:
-        """Return what is known of a create in doubt; None if it is in none."""
-        return await self._transactions.read(lambda connection, now: evidence.doubt_about(connection, now, reference))
-
-    async def without_task_among(self, references: Sequence[str]) -> list[Job]:
-        """Return those of the account's creates, of any user, of which no task is known; also of refused ones."""
-        account = self._account()
-        return await self._transactions.read(
-            lambda connection, _: evidence.without_task_among(connection, account, references)
-        )
-
-    async def refused_of_late(self, new: NewJob, codes: Sequence[int], seconds: float, most: int) -> list[Job]:
-        """Return the user's same requests that left, and were refused so in these last seconds, the newest first."""
-        whose = self._whose(new.user)
-        return await self._transactions.read(
-            lambda connection, now: refused_of(connection, whose, new, codes, now - seconds, most)
-        )
-
-    async def seconds_to_next_look(self) -> float | None:
-        """Return in how many seconds a create of the account is to be looked for; None if none is."""
-        look = partial(evidence.seconds_to_next_look, account=self._account())
-        return await self._transactions.read(look)
-
     async def take_looks(self, most: int) -> list[Doubt]:
         """Take up to `most` of the looks that are due; no other process takes the same ones."""
         return await self._transactions.write(
@@ -252,15 +203,6 @@ class Ledger:
     async def looked(self, looks: Mapping[str, Look]) -> None:
         """Write down what looks have shown, by reference; of what is not in doubt any more nothing is written."""
         await self._transactions.write(partial(evidence.note_looks, looks=looks), synced=False)
-
-    async def now(self) -> float:
-        """Return what time it is for the ledger, in seconds since 1970."""
-        return await self._transactions.read(lambda _, now: now)
-
-    async def recent(self, user: str, limit: int) -> list[Job]:
-        """Return the user's latest jobs, the newest first."""
-        whose = self._whose(user)
-        return await self._transactions.read(lambda connection, _: latest_of(connection, whose, limit))
 
     async def prune(self) -> int:
         """Remove what is older than 35 days, doubts last; return how many rows that were."""
@@ -298,6 +240,3 @@ class Ledger:
             return False
 
         return await self._transactions.write(changing)
-
-    def _whose(self, user: str) -> Whose:
-        return Whose(self._account(), user)
