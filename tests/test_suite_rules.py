@@ -1,15 +1,17 @@
-"""No test depends on how fast the machine is, or on another test file, and none is long: seen in the source."""
+"""No test depends on how fast the machine is, or on another test file, and no file is long: seen in the source."""
 
 import ast
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from tests.support.clockless import faults_of
 from tests.support.commands import HANG_SECONDS
+from tests.support.package import MODULES
 
 TESTS = Path(__file__).parent
 SOURCES = {
@@ -20,7 +22,7 @@ NO_TEST = {
     "soak": "real servers against a real clock, for minutes",
     "hosts": "programs of others, which take what they take",
 }
-MAX_LINES = 300
+MAX_LINES, MAX_PRODUCT_LINES = 300, 250
 
 
 def imported_test_files(text: str) -> Iterator[str]:
@@ -41,9 +43,16 @@ def test_no_test_sleeps_measures_time_or_has_a_short_real_limit() -> None:
     assert not faults, "\n".join(faults)
 
 
-def test_no_file_of_the_tests_is_longer_than_three_hundred_lines() -> None:
-    lengths = {path: text.count("\n") for path, text in SOURCES.items()}
-    assert {str(path): length for path, length in lengths.items() if length > MAX_LINES} == {}
+def longer(sources: Mapping[Any, str], lines: int) -> dict[str, int]:
+    """Which sources have more lines, and how many."""
+    lengths = {str(path): text.count("\n") for path, text in sources.items()}
+    return {path: length for path, length in lengths.items() if length > lines}
+
+
+def test_no_file_is_longer_than_a_reader_takes_in_at_once() -> None:
+    assert longer({"a.py": "\n" * 251, "b.py": "\n" * 250}, MAX_PRODUCT_LINES) == {"a.py": 251}
+    assert longer(SOURCES, MAX_LINES) == {}
+    assert longer({module: text for module, (text, _) in MODULES.items()}, MAX_PRODUCT_LINES) == {}
 
 
 def test_no_test_file_needs_another_one() -> None:
