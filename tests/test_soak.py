@@ -16,7 +16,6 @@ from tests.soak.report import Report
 from tests.soak.verdicts import judged
 from tests.soak.without import GUARDS
 from tests.soak.world import World, run
-from tests.support.commands import python
 
 SEED, WISHES = 7, 20
 QUICK = {"none", "gzip", "drips", "closed after", "reset after", "failed after", "busy", "refused", "cut short"}
@@ -25,11 +24,7 @@ QUICK = {"none", "gzip", "drips", "closed after", "reset after", "failed after",
 
 @pytest.mark.process
 @pytest.mark.anyio
-async def test_a_short_run_is_clean_and_finds_what_is_paid_twice_without_joining(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Nothing is killed or stopped here.
-    monkeypatch.setattr(Server, "python", python())
+async def test_a_short_run_is_clean_and_finds_what_is_paid_twice_without_joining() -> None:
     but = [name for name in FAULTS if name not in QUICK]
     plans = drawn(
         SEED, WISHES, ["sqlite"], providers=[Provider("second", "both")], but=but, interrupted=False, servers=1
@@ -113,6 +108,15 @@ def test_nothing_was_created_is_wrong_if_there_is_a_task_and_no_lie_was_told(
     assert kinds(world) == []  # the other call may be the one that made it
     world.wishes[2].said.append(said("nothing", task.accepted_at + 2, task.accepted_at + 3))
     assert kinds(world) == [kind]
+
+
+def test_a_call_that_could_not_ask_the_ledger_denies_only_what_it_has_created_itself() -> None:
+    world = a_world(Provider("second", "both"))
+    task = world.kling.accept(2, "k-1")
+    world.wishes[2].said.append(said("unasked", task.accepted_at + 1, task.accepted_at + 2))
+    assert kinds(world) == []
+    world.wishes[2].said.append(said("unasked", task.accepted_at - 1, task.accepted_at + 0.5))
+    assert kinds(world) == ["wrong 'nothing was created'"]
 
 
 def test_a_task_that_nobody_can_find_is_a_verdict_where_it_is_shown_and_a_named_doubt_elsewhere() -> None:

@@ -16,20 +16,11 @@ from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.commands import HANG_SECONDS
 from tests.support.making import jpeg
-from tests.support.over_stdio import HELLO, by_hand, hear, kill, say, server, server_environment
+from tests.support.over_stdio import begin, by_hand, kill, server, server_environment
 from tests.support.wishing import PERSON, Assistant, Said, garment
 
 WISHES = 50
 WISH = {"human_image": PERSON, "cloth_image": garment("crimson"), "wait_seconds": 300}
-
-
-def begin(process: Any, arguments: dict[str, Any]) -> None:
-    """Greet a server by hand and send it one create."""
-    say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
-    hear(process.stdout, 1)
-    say(process.stdin, {"method": "notifications/initialized"})
-    call = {"name": "create_try_on", "arguments": arguments, "_meta": {"progressToken": "p"}}
-    say(process.stdin, {"id": 2, "method": "tools/call", "params": call})
 
 
 def a_minute_passes(tmp_path: Path) -> list[str]:

@@ -10,6 +10,8 @@ import asyncio
 import sys
 import time
 
+from tests.support.commands import end_fork_server
+
 from .ledgers import DATABASES, ledgers
 from .plan import FAULTS, PROVIDERS, drawn
 from .report import Report
@@ -59,8 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
     def add(world: World) -> None:
         print(report.add(world), flush=True)  # noqa: T201  (a program for people)
 
-    with ledgers(databases) as empty:
-        asyncio.run(run(plans, seed, given.wishes, empty, add, without=given.without, at_once=given.worlds))
+    try:
+        with ledgers(databases) as empty:
+            asyncio.run(run(plans, seed, given.wishes, empty, add, without=given.without, at_once=given.worlds))
+    finally:
+        end_fork_server()
     for line in report.lines(told=given.history or bool(given.wish)):
         print(line)  # noqa: T201  (a program for people)
     return 1 if report.verdicts or report.blind else 0

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
@@ -12,11 +13,14 @@ from .host import Gone, Server
 from .pictures import Pictures
 from .plan import Stage, WishPlan, chance
 
-Kind = Literal["task", "doubt", "nothing", "other", "gone"]
-"""What an answer says: a task, a doubt by its name, that nothing was created, something else; or that none came."""
+Kind = Literal["task", "doubt", "nothing", "unasked", "other", "gone"]
+"""What an answer says: a task; a doubt by its name; that nothing was created, or nothing by this call while it does not
+know of earlier ones; something else; or that none came.
+"""
 
 DOUBT = "may exist and be billed"
 NOTHING = re.compile(r"[Nn]o task was created|[Nn]othing was (created|sent|billed)|came to nothing")
+UNASKED = "This call has created nothing; whether the same was created before is not known."
 REFERENCE = re.compile(r"k-[0-9a-f]{24}")
 ATTEMPTS, DOUBTS = 6, 2
 """Calls of one caller before it gives up, and answers of doubt."""
@@ -24,6 +28,8 @@ PATIENCE_SECONDS = (50.0, 50.0, 50.0, 20.0)
 """How long a host waits for an answer, each as likely."""
 CALLED_SECONDS = 0.1
 """Seconds in which a create usually gets from the caller to Kling."""
+BEGUN_SECONDS = 20.0
+"""For which whoever is to take over a create waits until another server has begun it."""
 RENEWED_SECONDS = 40.0
 """Seconds in which a call with `new_render` is repeated: below the minute for which the same call joins its first."""
 
@@ -59,6 +65,8 @@ class Wish:
     asked_first: Server | None = None
     interrupted: str = ""
     """What was killed or stopped because of it."""
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when its first create is at Kling but for its end, if it is one that is held up then."""
 
     @property
     def number(self) -> int:
@@ -94,10 +102,17 @@ class Callers:
                 await asyncio.sleep(luck.uniform(0.1, 1.0))
 
     async def _caller(self, wish: Wish, luck: Random, *, first: bool) -> None:
+        takes_over = wish.plan.is_slept_through and not first
+        if takes_over:
+            # Before, the server that is to fall asleep may not have it in hand yet.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEGUN_SECONDS):
+                    await wish.begun.wait()
         await asyncio.sleep(0 if first else luck.choice((0.0, luck.uniform(0, 0.3), luck.uniform(0, 8))))
         doubts = 0
-        for _attempt in range(ATTEMPTS):
-            server = luck.choice(self.servers)
+        for attempt in range(ATTEMPTS):
+            others = [one for one in self.servers if one is not wish.asked_first]
+            server = luck.choice(others if takes_over and not attempt else self.servers)
             if wish.asked_first is None:
                 wish.asked_first = server
                 asyncio.get_running_loop().call_later(
@@ -165,4 +180,6 @@ def _understood(tool: str, server: int, result: dict[str, Any], began: float, *,
     named = REFERENCE.search(text)
     reference = named.group() if named else None
     kind: Kind = "doubt" if DOUBT in text else "nothing" if NOTHING.search(text) else "other"
+    if kind == "other" and UNASKED in text:
+        kind = "unasked"
     return Said(tool, server, kind, text, began, ended, None, reference, renewed)

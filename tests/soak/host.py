@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import os
 import signal
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from tests.support.commands import program_of, python
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "soak", "version": "1"}}
 LONGEST_LINE = 32_000_000
@@ -23,9 +25,6 @@ class Gone(Exception):  # noqa: N818  (what is meant to happen)
 
 class Server:
     """A server that is there again some moments after it was killed."""
-
-    python = sys.executable
-    """What runs it."""
 
     def __init__(self, number: int, environment: Mapping[str, str], log: Path, without: str | None) -> None:
         """Start nothing yet.
@@ -43,7 +42,7 @@ class Server:
         self.died = 0
         """How often it ended although nobody had killed it."""
         program = ["-m", "kolors_mcp"] if without is None else ["-m", "tests.soak.without", without]
-        self._command = [self.python, *program]
+        self._command = [python(), *program]
         self._environment = dict(environment)
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -105,8 +104,8 @@ class Server:
             raise Gone("no answer in time") from None
 
     async def kill(self) -> None:
-        """End the process at once, and start it anew."""
-        if not self._ready.is_set():
+        """End the process at once, and start it anew, unless it is asleep: what that leads to is still to be seen."""
+        if self.stopped or not self._ready.is_set():
             return
         self._ready.clear()
         self.killed += 1
@@ -121,16 +120,17 @@ class Server:
         """Let the process sleep for so long, as under a closed lid."""
         if self._process is None or not self._ready.is_set() or self.stopped:
             return
-        process = self._process
+        # Where the process only stands in for the server, that is what has to sleep.
+        server = program_of(self._process.pid)
         self.stopped = True
         self.stops += 1
+        os.kill(server, signal.SIGSTOP)
         try:
-            process.send_signal(signal.SIGSTOP)
             await asyncio.sleep(seconds)
         finally:
             self.stopped = False
             with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)
+                os.kill(server, signal.SIGCONT)
 
     async def close(self) -> bool:
         """Close standard input, as a host does; return whether the process ended in time."""
@@ -153,8 +153,6 @@ class Server:
         if how is not None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(how)
-                # A stopped process is ended by it too, but other signals wait until it goes on.
-                self._process.send_signal(signal.SIGCONT)
         await self._process.wait()
         if self._reading is not None:
             await self._reading

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -10,11 +10,11 @@ Repeated = Literal["first", "second", "refuses"]
 """What a create with a known `external_task_id` does: not documented, so all three are played."""
 Shown = Literal["both", "list", "id", "nowhere", "unknown"]
 """Where Kling shows our reference. `unknown`: it takes none, as on the vendor's older page, and refuses the field."""
-Stage = Literal["called", "body", "accepted", "answered"]
-"""How far the first create of a wish has come."""
+Stage = Literal["called", "begun", "body", "accepted", "answered"]
+"""How far the first create of a wish has come. When it is begun, its last piece has certainly not left."""
 
-STAGES: tuple[Stage, ...] = ("called", "body", "accepted", "answered")
-STOPPED_SECONDS = 17.0, 24.0
+STAGES: tuple[Stage, ...] = ("called", "begun", "body", "accepted", "answered")
+STOPPED_SECONDS = 18.0, 24.0
 """Longer than a lease of 15 s, and shorter than a host's patience, so that the sleeper's own call is answered."""
 LARGEST_WORLD, SMALLEST_WORLD = 160, 10
 """Wishes that share one ledger and one Kling."""
@@ -124,6 +124,16 @@ class WishPlan:
     shown_after: float
     """Seconds after which Kling shows the reference, where it does."""
 
+    @property
+    def is_slept_through(self) -> bool:
+        """Whether the first server falls asleep just before its create could be taken."""
+        return self.stopped_at == "begun"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its creates are held up when they are begun, so that what happens then happens in time."""
+        return self.is_slept_through or self.killed_at == "begun"
+
 
 @dataclass(frozen=True)
 class Interruption:
@@ -188,7 +198,11 @@ def drawn(
         if not chosen:
             continue
         provider = order[number % len(order)]
-        given = tuple(_wish(seed, wish, provider, but, interrupted=interrupted) for wish in chosen)
+        slept_through = chance(seed, "slept through", number).choice(numbers)
+        given = tuple(
+            _slept_through(planned) if interrupted and planned.number == slept_through else planned
+            for planned in (_wish(seed, wish, provider, but, interrupted=interrupted) for wish in chosen)
+        )
         database = databases[number % len(databases)]
         plans.append(_world(seed, number, provider, database, given, size, servers, interrupted=interrupted))
     return plans
@@ -214,6 +228,15 @@ def _world(
         happen = [Interruption(luck.uniform(1.0, spread), luck.randrange(servers), None) for _ in range(1 + size // 80)]
         happen.append(Interruption(luck.uniform(1.0, spread), luck.randrange(servers), luck.uniform(*STOPPED_SECONDS)))
     return WorldPlan(number, provider, database, servers, wishes, tuple(happen), spread)
+
+
+def _slept_through(wish: WishPlan) -> WishPlan:
+    """Let the first server fall asleep just before a create could be taken, and somebody ask another one for it.
+
+    Nothing but this shows whether the one that wakes up still sends what others have taken over. It happens too seldom
+    by chance.
+    """
+    return replace(wish, killed_at=None, stopped_at="begun", callers=max(2, wish.callers))
 
 
 def _wish(seed: int, number: int, provider: Provider, but: Sequence[str], *, interrupted: bool) -> WishPlan:

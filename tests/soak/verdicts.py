@@ -86,7 +86,7 @@ def _unknowable(world: World, task: Task) -> bool:
 def _wrongly_nothing(world: World, wish: Wish, tasks: list[Task], cause: str) -> Iterator[Verdict | Limit]:
     creates = [said for said in wish.said if said.tool == "create_try_on"]
     for said in wish.said:
-        if said.kind != "nothing":
+        if said.kind not in ("nothing", "unasked"):
             continue
         there = [task for task in tasks if task.accepted_at < said.ended and not task.failed_by(said.ended)]
         if said.tool == "get_try_on":
@@ -96,6 +96,9 @@ def _wrongly_nothing(world: World, wish: Wish, tasks: list[Task], cause: str) ->
         elif any(other is not said and other.began < said.ended and said.began < other.ended for other in creates):
             # What another call brought about meanwhile is not what this answer speaks of.
             there = [task for task in there if task.accepted_at < said.began]
+        if said.kind == "unasked":
+            # It denies only what it has created itself.
+            there = [task for task in there if task.accepted_at > said.began]
         if there and all(_unknowable(world, task) for task in there):
             yield Limit("lie", wish.number)
         elif there:

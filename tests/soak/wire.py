@@ -11,11 +11,16 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.support.holding import UNREAD_BYTES, narrow_listener
+
 from .kling import API_KEY, PATH, Kling, Refused, Task, envelope, refusal
 from .plan import FAULTS, Fault, answered, better, chance
 
 CUT_SHARE, READ_FAULT_SHARE = 0.02, 0.08
 """Of the creates, that are reset before they are whole; of the reads, that go wrong."""
+BEGINNING_BYTES = 8192
+HELD_SECONDS = 0.2
+"""For which a large create that is begun is not read: until its server has been stopped or killed."""
 HTML = b"<html><head><title>502</title></head><body>upstream</body></html>"
 ODD_IDS = ("", None, "..", "null", "0", "a b", "x" * 9000)
 
@@ -48,8 +53,9 @@ class Wire:
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator[None]:
         """Listen until the body ends; sets the Kling's origin."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.kling.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        listener = narrow_listener()
+        server = await asyncio.start_server(self._serve, sock=listener, limit=UNREAD_BYTES)
+        self.kling.origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
             yield
         finally:
@@ -84,7 +90,7 @@ class Wire:
         if method == "POST" and not self.kling.calm and self._luck.random() < CUT_SHARE:
             await reader.readexactly(length // 2)
             raise _Lost(reset=True)
-        body = await reader.readexactly(length)
+        body = await self._body(reader, length)
         if fields.get("authorization") != f"Bearer {API_KEY}":
             await _write(writer, 401, refusal(1002, "authorization is invalid"))
             return True
@@ -96,6 +102,15 @@ class Wire:
         else:
             await _write(writer, 404, refusal(1202, "no such method"))
         return True
+
+    async def _body(self, reader: asyncio.StreamReader, length: int) -> bytes:
+        """Read the body of a request; one that belongs to a wish which is to be interrupted now is held up."""
+        beginning = await reader.readexactly(min(length, BEGINNING_BYTES))
+        wish = self.kling.pictures.begun(beginning)
+        if wish is not None:
+            self.kling.on_stage(wish, "begun")
+            await asyncio.sleep(HELD_SECONDS)
+        return beginning + await reader.readexactly(length - len(beginning))
 
     async def _create(self, writer: asyncio.StreamWriter, body: bytes) -> None:
         kling = self.kling

@@ -23,6 +23,8 @@ WISHES_AT_ONCE = 80
 LOOKS, LOOK_PAUSE = 6, 2.0
 """How often a task is looked for in the end that Kling shows, and the seconds between two looks."""
 LOOKS_AT_ONCE = 24
+QUIET_SECONDS = 3.0
+"""After the last of the others comes the wish that a server falls asleep over."""
 GRANTED_SECONDS = 400.0
 """Seconds after which calls that have not ended never will."""
 
@@ -68,7 +70,8 @@ async def run(
         without: The guard that is switched off in the servers.
         at_once: How many run beside each other.
     """
-    pictures, places = Pictures(wishes), asyncio.Semaphore(at_once)
+    held = [wish.number for plan in plans for wish in plan.wishes if wish.is_held]
+    pictures, places = Pictures(wishes, held), asyncio.Semaphore(at_once)
 
     async def one(plan: WorldPlan) -> None:
         async with places:
@@ -87,6 +90,8 @@ async def lived(plan: WorldPlan, seed: int, pictures: Pictures, ledgers: Ledgers
 
     def note(number: int, stage: Stage) -> None:
         wish = wishes[number]
+        if stage == "begun":
+            wish.begun.set()
         if wish.interrupted or wish.asked_first is None or kling.calm:
             return
         if wish.plan.killed_at == stage:
@@ -170,7 +175,9 @@ async def _granted(world: World, callers: Callers, luck: Random) -> None:
     try:
         async with asyncio.timeout(GRANTED_SECONDS), asyncio.TaskGroup() as group:
             for wish in world.wishes.values():
-                group.create_task(one(wish, luck.uniform(0, world.plan.spread)))
+                after = luck.uniform(0, world.plan.spread)
+                # A server that falls asleep over it is not to hold the lock of the ledger for another one.
+                group.create_task(one(wish, world.plan.spread + QUIET_SECONDS if wish.plan.is_slept_through else after))
     except TimeoutError:
         world.hung = True
 

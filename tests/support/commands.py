@@ -44,6 +44,15 @@ def python(*, really: bool = False) -> str:
     return os.environ.get(FORKS) or str(_fork_server()[1])
 
 
+def program_of(number: int) -> int:
+    """The number of the process that really runs what was started as this one, which may only stand in for a fork.
+
+    SIGSTOP, which no process can pass on, has to be sent there.
+    """
+    note = Path(python()).with_name(f"program-of-{number}")
+    return int(note.read_text()) if note.exists() else number
+
+
 def share_fork_server() -> None:
     """Begin it for all workers that are started from here on; it loads while they do."""
     if sys.platform == "linux" and " " not in sys.executable:

@@ -14,6 +14,7 @@ import selectors
 import shutil
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -51,6 +52,8 @@ class Program:
     """The connection to what a test takes for the program."""
     alive: int
     """A pipe whose other end is only the program's, so that it ends when the program does."""
+    note: Path
+    """Has its number, for whoever knows only the one of its stand-in."""
 
 
 class ForkServer:
@@ -86,8 +89,10 @@ class ForkServer:
             close(order.streams)
             return None
         alive, theirs = os.pipe()
+        note = note_of(self._folder, number_of(stand_in))
         number = os.fork()
         if number == 0:
+            note.write_text(str(os.getpid()))
             self._selector.close()
             self._listener.close()
             for other in self._running:
@@ -96,7 +101,7 @@ class ForkServer:
             close([alive, *(other.alive for other in self._running)])
             return order
         close([theirs, *order.streams])
-        program = Program(number, stand_in, alive)
+        program = Program(number, stand_in, alive, note)
         self._running.add(program)
         self._selector.register(stand_in, selectors.EVENT_READ, partial(self._hear, program))
         self._selector.register(alive, selectors.EVENT_READ, partial(self._reap, program))
@@ -116,6 +121,7 @@ class ForkServer:
         """Let the stand-in end as the program did."""
         _, status = os.waitpid(program.number, 0)
         self._running.remove(program)
+        program.note.unlink(missing_ok=True)
         self._selector.unregister(program.alive)
         os.close(program.alive)
         if program.stand_in.fileno() < 0:
@@ -131,6 +137,17 @@ class ForkServer:
             os.waitpid(program.number, 0)
         shutil.rmtree(self._folder)
         sys.exit()
+
+
+def number_of(stand_in: socket.socket) -> int:
+    """Return the number of the process at the other end."""
+    number, _user, _group = struct.unpack("3i", stand_in.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return number
+
+
+def note_of(folder: Path, stand_in: int) -> Path:
+    """Where it stands which process runs the program of a stand-in."""
+    return folder / f"program-of-{stand_in}"
 
 
 def read_at_the_start(environment: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from random import Random
 from typing import Any, Literal
 
 from PIL import Image
@@ -26,6 +27,16 @@ def jpeg(width: int = 320, height: int = 400, colour: str = "teal") -> bytes:
     """A small JPEG of one colour."""
     out = io.BytesIO()
     Image.new("RGB", (width, height), colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+@cache
+def noise(number: int = 0) -> bytes:
+    """A small JPEG of some 370 kB, since there is nothing in it that could be packed; each number has its own."""
+    side = 304
+    pixels = Random(number).randbytes(3 * side * side)  # noqa: S311  (chance, not secrets)
+    out = io.BytesIO()
+    Image.frombytes("RGB", (side, side), pixels).save(out, "JPEG", quality=100, subsampling=0)
     return out.getvalue()
 
 

@@ -32,10 +32,13 @@ def server(env: dict[str, str], *, really: bool = False) -> StdioServerParameter
 
 
 @contextmanager
-def by_hand(env: dict[str, str], *, really: bool = False) -> Generator[subprocess.Popen[bytes]]:
-    """A server that runs until the body ends."""
+def by_hand(
+    env: dict[str, str], *program: str, really: bool = False, cwd: Path | None = None
+) -> Generator[subprocess.Popen[bytes]]:
+    """A server that runs until the body ends; another program than its own may be given, a module with arguments."""
     process = subprocess.Popen(
-        [commands.python(really=really), "-m", "kolors_mcp"],
+        [commands.python(really=really), "-m", *(program or ("kolors_mcp",))],
+        cwd=cwd,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -46,6 +49,15 @@ def by_hand(env: dict[str, str], *, really: bool = False) -> Generator[subproces
     finally:
         kill(process)
         process.communicate()
+
+
+def begin(process: subprocess.Popen[bytes], arguments: dict[str, Any]) -> None:
+    """Greet a server and send it one create, which is its message 2."""
+    say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
+    hear(process.stdout, 1)
+    say(process.stdin, {"method": "notifications/initialized"})
+    call = {"name": "create_try_on", "arguments": arguments, "_meta": {"progressToken": "p"}}
+    say(process.stdin, {"id": 2, "method": "tools/call", "params": call})
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
