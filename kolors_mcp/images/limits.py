@@ -31,8 +31,9 @@ MAX_DECODED_PIXELS = 89_000_000
 MAX_DECODERS = 2
 """Processes that decode at once: each takes a core."""
 
-DECODING_SHARE_BYTES = 120_000_000
-"""Memory for each of two pictures that are decoded at once: 12 megapixels of most kinds."""
+DECODING_SHARE_BYTES = 40_000_000
+"""Memory for each of two pictures that are decoded at once: what most photos take, of whatever size, since a JPEG is
+decoded smaller and a PNG row by row. With what encoding takes, the two hold less than 120 MB."""
 
 DECODING_BYTES = 240_000_000
 """Memory for one picture that is decoded alone. Either way all of our processes stay below 400 MB."""

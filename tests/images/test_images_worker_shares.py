@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
 ]
 
-DEAR = zeros(6_000, 5_000, colour=6, samples=4)
+DEAR = zeros(3_500, 3_000, colour=6, samples=4, interlaced=True)
 
 
 def watched(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, int]]:
@@ -56,17 +56,14 @@ async def test_a_picture_that_takes_more_than_its_share_is_decoded_alone(monkeyp
 async def test_whoever_gives_up_while_waiting_to_be_alone_leaves_the_places_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # How large the share is, does not matter here; what is larger than a small one is decoded sooner.
-    monkeypatch.setattr(limits, "DECODING_SHARE_BYTES", 40_000_000)
-    dear = zeros(3_000, 2_500, colour=6, samples=4)
     place = Place()
     seen = watched(place, monkeypatch)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(place.prepare, dear)
-        tasks.start_soon(place.prepare, dear)
+        tasks.start_soon(place.prepare, DEAR)
+        tasks.start_soon(place.prepare, DEAR)
         while len(seen) < 3:
             await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
-    await place.prepare(dear)
+    await place.prepare(DEAR)
     assert seen[-1] == (limits.DECODING_BYTES, 0)
     await place.pictures.aclose()

@@ -160,9 +160,17 @@ def changed(data: bytes, at: int, *values: int) -> bytes:
     return data[:at] + bytes(values) + data[at + len(values) :]
 
 
-def zeros(width: int, height: int, *, colour: int, samples: int) -> bytes:
-    """A PNG of nothing but zeros, made without holding it."""
+ADAM7 = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2))
+"""First column and step, first row and step of each pass of an interlaced PNG."""
+
+
+def zeros(width: int, height: int, *, colour: int, samples: int, interlaced: bool = False) -> bytes:
+    """A PNG of nothing but zeros, made without holding it. An interlaced one cannot be decoded row by row."""
     packer = zlib.compressobj(1)
-    rows = b"".join(packer.compress(bytes(1 + width * samples)) for _ in range(height)) + packer.flush()
-    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    sizes = [(width, height)]
+    if interlaced:
+        sizes = [(len(range(x, width, across)), len(range(y, height, down))) for x, across, y, down in ADAM7]
+    packed = (packer.compress(bytes(1 + columns * samples)) for columns, rows in sizes for _ in range(rows))
+    rows = b"".join(packed) + packer.flush()
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, interlaced)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")

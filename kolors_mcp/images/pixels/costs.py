@@ -4,9 +4,13 @@ from kolors_mcp.images import limits
 from kolors_mcp.images.formats.sniff import Kind
 from kolors_mcp.images.refusal import RefusalError
 
-WHOLE: dict[Kind, tuple[float, float]] = {"WebP": (16, 12), "AVIF": (9.5, 6.5), "HEIC": (7.5, 4.5)}
+WHOLE: dict[Kind, tuple[float, float]] = {"WebP": (12, 4), "AVIF": (9.5, 4), "HEIC": (7.5, 4)}
 """Bytes for each pixel of decoders that unpack the whole picture into memory of their own and hand over a copy: at
 most, and afterwards. Measured with Pillow 13, libwebp 1.6, dav1d and libheif 1.23."""
+BAND_PIXELS = 1_000_000
+"""Pixels that are unpacked, converted and shrunk at once; a picture of so many is converted whole."""
+_BAND_BYTES = 20 * BAND_PIXELS
+"""Memory for all forms in which a band is held, from what its decoder packs it into to what is left of it."""
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "F": 9}
 """Bytes in which Pillow keeps a pixel of a mode; four for most, whatever they need. Numbers with a point
 are copied once."""
@@ -14,11 +18,21 @@ _LARGE = 15_000_000
 """Pixels up to which every picture fits into the smaller share of memory."""
 
 
-def bytes_for(kind: Kind, mode: str, size: tuple[int, int], enough: tuple[int, int]) -> int:
-    """Return the memory that a picture takes until it is flat and of the size that is enough."""
+def bytes_for(kind: Kind, mode: str, size: tuple[int, int], enough: tuple[int, int], *, streamed: bool = False) -> int:
+    """Return the memory that a picture takes until it is flat and of the size that is enough.
+
+    Args:
+        kind: Which decoder it has.
+        mode: What its pixels are made of.
+        size: Of what is decoded.
+        enough: What it is shrunk to.
+        streamed: Whether its rows are made when they are asked for.
+    """
     most, kept = WHOLE.get(kind, (_STORED.get(mode, 4),) * 2)
     pixels = size[0] * size[1]
     flat = 4 * min(pixels, enough[0] * enough[1])
+    if streamed:
+        return _BAND_BYTES + flat
     return int(max(most * pixels, kept * pixels + flat))
 
 

@@ -27,7 +27,7 @@ from kolors_mcp.images.pixels.declared import (
     webp_size,
 )
 from kolors_mcp.images.pixels.flatten import flattened
-from kolors_mcp.images.pixels.loaded import is_same, loaded, opened
+from kolors_mcp.images.pixels.loaded import is_same, is_streamed, loaded, opened
 from kolors_mcp.images.refusal import RefusalError, too_many_pixels, too_small
 
 _UPRIGHT: dict[int, tuple[Transpose, str]] = {
@@ -158,12 +158,14 @@ def _decode(
             _spare(image, content, outline, smaller, memory)
         else:
             extra = piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
-            needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size))
+            streamed = is_streamed(image, outline)
+            needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size), streamed=streamed)
             _check_memory(content, image.size, needed, memory)
         frames = frames_of(image)
         turn = turn_of(image) if outline is None else outline.turn
         depth = depth_of(image, content)
-        pixels = loaded(image, content, kind, outline, memory)
+        pixels = loaded(image, cast("IO[bytes]", file), content, kind, outline, memory)
+        del image  # with it goes what its decoder holds
         if pixels.size[0] * pixels.size[1] > MAX_DECODED_PIXELS:
             raise too_many_pixels(*pixels.size, MAX_DECODED_PIXELS)
         notes = [f"only the first of its {frames} used"] if frames else []
@@ -176,7 +178,7 @@ def _decode(
         enough = _swapped(smaller(_swapped(declared, turned)), turned)
         head = content.read(0, HEAD * 16) if kind in ("HEIC", "AVIF") else b""
         flat, colour_notes = flattened(pixels, head, enough)
-        del image, pixels
+        del pixels
         notes += colour_notes
     if turn in _UPRIGHT:
         transposition, words = _UPRIGHT[turn]

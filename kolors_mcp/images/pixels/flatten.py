@@ -3,39 +3,40 @@
 from PIL import Image
 
 from kolors_mcp.images.pixels.colours import to_srgb
+from kolors_mcp.images.pixels.costs import BAND_PIXELS
+from kolors_mcp.images.pixels.rows import Rows
 from kolors_mcp.images.pixels.typed_pillow import resized_part
 
-_BAND_PIXELS = 2_000_000
-"""Pixels that are converted at once; a picture of so many is converted whole."""
 _REACH = 3
 """Rows of the result that Lanczos looks at to either side."""
 _LEFT_OUT, _MADE_WHITE = "unused transparency left out", "transparent parts made white"
 
 
-def flattened(image: Image.Image, head: bytes, size: tuple[int, int]) -> tuple[Image.Image, list[str]]:
+def flattened(image: Rows, head: bytes, size: tuple[int, int]) -> tuple[Image.Image, list[str]]:
     """Return the picture in mode RGB or L, and what was done to its colours; see `to_srgb`.
 
     Args:
-        image: A loaded picture.
+        image: Its rows.
         head: As for `to_srgb`.
         size: What it is shrunk to if it is too large to be converted whole. Nothing is enlarged.
     """
-    if image.width * image.height <= _BAND_PIXELS or image.mode == "F":  # whose brightest value decides about all
-        return to_srgb(image, head)
-    width, height = size if size[0] <= image.width and size[1] <= image.height else image.size
-    scale = image.height / height
-    rows = max(1, int(_BAND_PIXELS / image.width / scale))
+    whole = image.size
+    if whole[0] * whole[1] <= BAND_PIXELS or image.mode == "F":  # whose brightest value decides about all
+        return to_srgb(image.cut(0, whole[1]), head)
+    width, height = size if size[0] <= whole[0] and size[1] <= whole[1] else whole
+    scale = whole[1] / height
+    rows = max(1, int(BAND_PIXELS / whole[0] / scale))
     canvas: Image.Image | None = None
     notes: dict[str, None] = {}
     for top in range(0, height, rows):
         bottom = min(height, top + rows)
         # With the rows around it that the filter reaches, so that no seam is seen.
-        around = scale * _REACH if (width, height) != image.size else 0
-        first, last = int(max(0, top * scale - around)), int(min(image.height, bottom * scale + around + 1))
-        band, band_notes = to_srgb(_cut(image, first, last), head)
+        around = scale * _REACH if (width, height) != whole else 0
+        first, last = int(max(0, top * scale - around)), int(min(whole[1], bottom * scale + around + 1))
+        band, band_notes = to_srgb(image.cut(first, last), head)
         notes |= dict.fromkeys(band_notes)
-        if (width, height) != image.size:
-            box = (0, top * scale - first, image.width, min(bottom * scale - first, band.height))
+        if (width, height) != whole:
+            box = (0, top * scale - first, whole[0], min(bottom * scale - first, band.height))
             band = resized_part(band, (width, bottom - top), box)
         else:
             band = band.crop((0, top - first, width, bottom - first))
@@ -46,10 +47,3 @@ def flattened(image: Image.Image, head: bytes, size: tuple[int, int]) -> tuple[I
     if _MADE_WHITE in notes:
         notes.pop(_LEFT_OUT, None)
     return canvas, list(notes)
-
-
-def _cut(image: Image.Image, first: int, last: int) -> Image.Image:
-    """Return some rows of a picture, with all that tells their colours."""
-    band = image.crop((0, first, image.width, last))
-    band.format = image.format
-    return band

@@ -1,6 +1,8 @@
 """Has a decoder make the pixels of an opened picture, and marks or mends what it leaves unlike everybody else."""
 
-from typing import IO, cast
+import io
+from functools import cache
+from typing import IO, Any, cast
 
 from PIL import (
     AvifImagePlugin,
@@ -21,6 +23,8 @@ from kolors_mcp.images.formats.sniff import Kind
 from kolors_mcp.images.pixels.colours import COLOUR_CODES, WHITE_IS_ZERO
 from kolors_mcp.images.pixels.costs import WHOLE, bytes_for, memory_for
 from kolors_mcp.images.pixels.declared import is_white_zero
+from kolors_mcp.images.pixels.png_rows import PngRows
+from kolors_mcp.images.pixels.rows import LoadedRows, PackedRows, Rows
 
 _Box = tuple[int, int, int, int]
 
@@ -28,11 +32,53 @@ _MADE_UP = 0.01
 """Share of a picture that a decoder may have made up."""
 
 
+class _Unpacked(ImageFile.ImageFile):
+    """Stands between a decoder that unpacks whole pictures and Pillow, and keeps what Pillow would copy."""
+
+    packed: bytes | memoryview = b""
+    packed_mode = ""
+    stride = 0
+
+    def load_prepare(self) -> None:
+        """Make no room for the copy."""
+
+    def frombytes(self, data: Any, decoder_name: str = "raw", *args: Any) -> None:
+        """Keep what is handed over with the words for it."""
+        del decoder_name
+        self.packed, (self.packed_mode, self.stride) = data, args[0]
+
+    def load(self) -> Any:
+        """Keep what is handed over as a file; nothing is left to do if it came in the other way."""
+        if self.tile:
+            assert isinstance(self.fp, io.BytesIO)
+            self.packed, self.packed_mode = self.fp.getvalue(), str(self.tile[0].args)
+            self.stride = len(self.packed) // self.size[1]
+            self.tile = []
+
+
+class _WebP(WebPImagePlugin.WebPImageFile, _Unpacked):
+    pass
+
+
+class _Avif(AvifImagePlugin.AvifImageFile, _Unpacked):
+    pass
+
+
+@cache
+def _heif() -> type[ImageFile.ImageFile]:
+    from pillow_heif import HeifImageFile  # noqa: PLC0415  (a large library for one kind of picture)
+
+    class _Heif(HeifImageFile, _Unpacked):
+        pass
+
+    return _Heif
+
+
 _DECODERS: dict[Kind, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
-    "WebP": WebPImagePlugin.WebPImageFile,
-    "AVIF": AvifImagePlugin.AvifImageFile,
+    "WebP": _WebP,
+    "AVIF": _Avif,
     "GIF": GifImagePlugin.GifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
@@ -42,16 +88,19 @@ _DECODERS: dict[Kind, type[ImageFile.ImageFile]] = {
 def opened(file: IO[bytes], kind: Kind) -> ImageFile.ImageFile:
     """Open with exactly the decoder that the bytes ask for: nothing is guessed, no second picture is looked for."""
     if kind == "HEIC":
-        from pillow_heif import HeifImageFile  # noqa: PLC0415  (a large library for one kind of picture)
-
-        return HeifImageFile(file)
+        return _heif()(file)
     return _DECODERS[kind](file)
 
 
 def loaded(
-    image: ImageFile.ImageFile, content: Content, kind: Kind, outline: Outline | None, memory: int | None
-) -> Image.Image:
-    """Return the picture with its pixels.
+    image: ImageFile.ImageFile,
+    file: IO[bytes],
+    content: Content,
+    kind: Kind,
+    outline: Outline | None,
+    memory: int | None,
+) -> Rows:
+    """Return the picture's pixels; where they can be had row by row, they are made when they are asked for.
 
     Raises:
         MemoryError: There was too little.
@@ -59,17 +108,28 @@ def loaded(
     """
     frame = cast("_Box", image.tile[0].extents) if kind == "GIF" and image.tile else (0, 0, *image.size)
     white_is_zero = is_white_zero(image)
-    _load(image, content, kind, memory)
     if outline is not None and outline.colour_codes is not None:
         image.info[COLOUR_CODES] = outline.colour_codes
+    if is_streamed(image, outline):
+        return PngRows(cast("PngImagePlugin.PngImageFile", image), file)
+    _load(image, content, kind, memory)
+    if isinstance(image, _Unpacked):
+        return PackedRows(
+            image.packed, image.size, image.mode, image.packed_mode, image.stride, image.format, image.info
+        )
     if white_is_zero:
         image.info[WHITE_IS_ZERO] = True
     if kind == "GIF" and frame != (0, 0, *image.size):
         # Around a first frame there is nothing in browsers, and the palette's background here.
         canvas = Image.new("RGBA", image.size, (0, 0, 0, 0))
         canvas.paste(image.convert("RGBA").crop(frame), frame[:2])
-        return canvas
-    return image
+        return LoadedRows(canvas)
+    return LoadedRows(image)
+
+
+def is_streamed(image: ImageFile.ImageFile, outline: Outline | None) -> bool:
+    """Return whether rows are made when they are asked for; only where it is known that all of them are there."""
+    return outline is not None and isinstance(image, PngImagePlugin.PngImageFile) and PngRows.reads(image)
 
 
 def is_same(one: Image.Image, other: Image.Image) -> bool:
