@@ -10,6 +10,7 @@ from kolors_mcp import __version__, errors
 from kolors_mcp.bounds import linear
 from kolors_mcp.clock import Deadline
 from kolors_mcp.kling.body import Body
+from kolors_mcp.kling.connection import Connections
 from kolors_mcp.kling.content import ContentError, aside, content_of, json_of
 from kolors_mcp.kling.refusals import Verdict
 from kolors_mcp.kling.unreached import Obstacle, obstacle_of
@@ -93,7 +94,7 @@ class _Sending:
 
 
 async def exchange(
-    http: httpx.AsyncClient,
+    connections: Connections,
     method: str,
     path: str,
     authorization: str,
@@ -106,7 +107,7 @@ async def exchange(
     """Send one request and read its envelope. With a body it is a create.
 
     Args:
-        http: Carries the request.
+        connections: Carry the request.
         method: Of HTTP.
         path: Of the endpoint.
         authorization: The header's value.
@@ -128,20 +129,19 @@ async def exchange(
     headers = {**_HEADERS, "Authorization": authorization}
     if body is not None:
         headers["Content-Length"] = str(body.length)
-    # Made here and not by the client, which would merge in defaults and cookies at three times the cost.
     request = httpx.Request(
         method,
-        f"{str(http.base_url).rstrip('/')}{path}",
+        f"{str(connections.origin).rstrip('/')}{path}",
         params=query or None,
         headers=headers,
         content=None if body is None else sending.content(body),
         extensions={"trace": sending.trace},
     )
-    host = http.base_url.host
+    host = connections.origin.host
     given = deadline.left()
     with deadline.scope():
         try:
-            response = await http.send(request, stream=True)
+            response = await connections.send(request, creating=sending.creating)
             try:
                 envelope = await _envelope_of(await content_of(response))
             except ContentError as error:

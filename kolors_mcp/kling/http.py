@@ -63,7 +63,7 @@ class SignedHttp:
 
     def account(self) -> str | None:
         """Return what tells the account in use, at this origin, from others, and shows no key; None without keys."""
-        url = self.connections.kept.base_url
+        url = self.connections.origin
         return self.authorization.account(f"{url.scheme}://{url.netloc.decode()}")
 
     def time(self) -> float | None:
@@ -142,8 +142,9 @@ class SignedHttp:
         commit: Commit | None = None,
     ) -> Reply:
         authorization = self.authorization.header()
-        http = self.connections.kept if body is None else self.connections.fresh
-        return await exchange(http, method, path, authorization, deadline, query=query, body=body, commit=commit)
+        return await exchange(
+            self.connections, method, path, authorization, deadline, query=query, body=body, commit=commit
+        )
 
     def _wait_after(self, error: errors.KlingError, attempt: int) -> float:
         at_least = MIN_RATE_WAIT_SECONDS if isinstance(error, errors.TooFastError) else 0.0
@@ -158,7 +159,7 @@ class SignedHttp:
             and self.authorization.renew_after(reply.verdict.code, reply.date)
         )
 
-    async def _note_clock(self, response: httpx.Response) -> None:
+    def _note_clock(self, response: httpx.Response) -> None:
         self.observed_skew = skew_of(response.headers.get("date"), self._clock)
         if self.observed_skew is not None:
             self._told = self._clock.wall() + self.observed_skew, self._clock.monotonic()

@@ -63,11 +63,13 @@ async def test_a_wrong_clock_is_guessed_where_the_answer_has_no_date(kling: Sand
     turned = TurnedClock(kling.clock.now() + ahead)
     used = key_pair(kling)
 
-    async def without_date(answer: httpx.Response) -> None:
-        del answer.headers["date"]
+    class WithoutDate(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            answer = await super().handle_async_request(request)
+            del answer.headers["date"]
+            return answer
 
-    client = KlingClient(kling.origin, lambda: used, clock=turned.clock())
-    client._http.connections.kept.event_hooks = {"response": [without_date]}  # pyright: ignore[reportPrivateUsage]
+    client = KlingClient(kling.origin, lambda: used, clock=turned.clock(), transport=WithoutDate())
     await client.page(1, 1)
     assert len(kling.requests) == 2
     await client.aclose()

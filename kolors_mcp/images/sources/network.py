@@ -10,12 +10,13 @@ from contextlib import AsyncExitStack
 from copy import copy
 from ipaddress import ip_address
 from itertools import chain, zip_longest
-from typing import Self, cast
+from typing import Self
 
 import anyio
 import httpcore
 
 from kolors_mcp.egress.allowed import FAKE_IP_RANGES, AllowedHosts
+from kolors_mcp.egress.tcp import TcpBackend
 from kolors_mcp.images import limits
 from kolors_mcp.images.sources.addresses import (
     behind_prefix,
@@ -59,8 +60,7 @@ class NotPublicError(Exception):
 
 async def system_connect(address: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
     """Open a TCP connection."""
-    backend = cast("type[httpcore.AsyncNetworkBackend]", httpcore.AnyIOBackend)()
-    return await backend.connect_tcp(address, port, timeout=seconds)
+    return await TcpBackend().connect_tcp(address, port, timeout=seconds)
 
 
 class PinnedBackend(httpcore.AsyncNetworkBackend):
