@@ -14,6 +14,7 @@ from tests.soak.pictures import Pictures
 from tests.soak.plan import FAULTS, PROVIDERS, Provider, Stage, drawn
 from tests.soak.report import Report
 from tests.soak.verdicts import judged
+from tests.soak.wire import BEGINNING_BYTES
 from tests.soak.without import GUARDS
 from tests.soak.world import World, run
 
@@ -51,6 +52,21 @@ def test_the_same_seed_draws_the_same_run_and_one_wish_of_it_alone() -> None:
     [same] = [plan for plan in whole if any(wish.number == 812 for wish in plan.wishes)]
     assert (alone.provider, alone.database, alone.interruptions) == (same.provider, same.database, same.interruptions)
     assert alone.wishes == tuple(wish for wish in same.wishes if wish.number == 812)
+
+
+def test_in_each_world_a_server_falls_asleep_over_a_create_that_another_is_asked_for() -> None:
+    for plan in drawn(SEED, 130, ["sqlite", "postgresql"]):
+        assert plan.servers > 1
+        assert any(wish.is_slept_through and wish.callers > 1 for wish in plan.wishes)
+
+
+def test_a_create_that_is_to_be_held_up_is_known_by_its_beginning() -> None:
+    pictures = Pictures(4, large=[2, 3])
+    for wish in range(4):
+        human, cloth = pictures.of(wish)
+        assert pictures.wish_of(human, cloth) == wish
+        assert pictures.begun(f'{{"human_image":"{human}'.encode()[:BEGINNING_BYTES]) == (wish if wish > 1 else None)
+    assert pictures.wish_of(pictures.of(3)[0], pictures.of(2)[1]) is None
 
 
 def unheard(_wish: int, _stage: Stage) -> None:
