@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from benchmarks.ledger import write_create
 from benchmarks.spread import milliseconds, spread, timed
 from benchmarks.workload import KINDS, SIZES, Bench, at_once, bench, data_of, pictures
 
@@ -60,9 +61,8 @@ def row(running: Bench, kind: str, size: str, fresh: float, ledger: float, goal:
 
 
 async def ledger_seconds() -> float:
-    """Return the median of a reservation and of writing down its outcome, on SQLite, durable."""
+    """Return the median of what a create asks of the ledger until it has its task, on SQLite, durable."""
     from kolors_mcp.clock import Clock  # noqa: PLC0415  (this process is not the one under measurement)
-    from kolors_mcp.ledger.job import NewJob  # noqa: PLC0415
     from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415
 
     spent: list[float] = []
@@ -70,8 +70,7 @@ async def ledger_seconds() -> float:
         ledger = await Ledger.open(f"sqlite:///{state}/ledger.sqlite3", clock=Clock(), account=lambda: "bench")
         for number in range(100):
             begin = perf_counter()
-            await ledger.reserve(NewJob(f"k-{number}", "bench", str(number), None, ("a", "b")))
-            await ledger.created(f"k-{number}", str(number), "submitted")
+            await write_create(ledger, f"k-{number}")
             spent.append(perf_counter() - begin)
         await ledger.aclose()
     return median(spent)

@@ -35,11 +35,11 @@ class Ledger(Lookups):
     that has the ledger open when a newer one changes its layout can do nothing with it any more.
     """
 
-    def __init__(self, transactions: Transactions, account: Account, pruned_at: float) -> None:
+    def __init__(self, transactions: Transactions, account: Account, pruner: Pruner) -> None:
         """Use `open` instead: it makes sure that the database fits."""
         super().__init__(transactions, account)
         self.database = transactions.database
-        self._pruner = Pruner(transactions, pruned_at)
+        self._pruner = pruner
         self.holder = secrets.token_hex(8)
         """Tells the one who has this ledger open from all others, as whose the creates are written down."""
 
@@ -83,7 +83,8 @@ class Ledger(Lookups):
 
         try:
             pruned_at = await database.write(opened, lock=HOUSEKEEPING)
-            ledger = cls(Transactions(database, time), account, pruned_at)
+            transactions = Transactions(database, time)
+            ledger = cls(transactions, account, Pruner(transactions, pruned_at, clock.tick))
             await database.let_shrink()
             ledger._pruner.prune_daily()
         except BaseException:

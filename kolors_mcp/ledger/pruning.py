@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from sqlalchemy import Connection, bindparam, delete, select, text
@@ -16,6 +17,9 @@ KEPT_FOR_SECONDS = 35 * 86400.0
 """Seconds for which a row is kept; Kling keeps results for 30 days (vendor)."""
 PRUNE_EVERY_SECONDS = 86400.0
 PORTION_ROWS = 1000
+PAUSE_SECONDS = 0.05
+"""After each portion. SQLite lets nobody queue for its lock: whoever wants it looks again, every tenth of a second at
+worst, and has to find it free."""
 
 _OLDEST = select(C.id, C.created_at).where(C.id > bindparam("after")).order_by(C.id).limit(PORTION_ROWS)
 _OLD = delete(TRY_ONS).where(C.id > bindparam("after"), C.id <= bindparam("upto"), C.created_at < bindparam("before"))
@@ -25,9 +29,10 @@ _SETTLED, _DOUBTS = _OLD.where(text(f"NOT ({IS_OPEN.text})")), _OLD.where(IS_OPE
 class Pruner:
     """Removes old rows of one open ledger, once a day."""
 
-    def __init__(self, transactions: Transactions, pruned_at: float) -> None:
-        """Remove nothing yet. `pruned_at` is when that was last done, by whichever process."""
+    def __init__(self, transactions: Transactions, pruned_at: float, tick: Callable[[float], Awaitable[None]]) -> None:
+        """Remove nothing yet. `pruned_at` is when that was last done, by whichever process; `tick` is the clock's."""
         self._transactions = transactions
+        self._tick = tick
         self._pruned_at = pruned_at
         self.pruning: asyncio.Task[None] | None = None
         """The latest removal, which nobody waits for."""
@@ -47,6 +52,8 @@ class Pruner:
                 portion = partial(_old_portion, after=after, doubts=doubts)
                 gone, after = await self._transactions.write(portion, lock=HOUSEKEEPING, synced=False)
                 removed += gone
+                if gone:
+                    await self._tick(PAUSE_SECONDS)
         self._pruned_at = await self._transactions.write(_note_pruned, lock=HOUSEKEEPING, synced=False)
         return removed
 

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,21 @@ async def test_old_rows_go_a_portion_at_a_time_and_doubts_last(asking: Asking, m
         ["k-2", "k-4", last],
     ]
     assert left[-1] == [last]
+
+
+@pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
+async def test_after_each_portion_another_process_can_write(
+    url: str, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "_OLDEST", pruning._OLDEST.limit(2))  # pyright: ignore[reportPrivateUsage]
+    for number in range(5):
+        await asking.ledger.created(await asking.reserved(fingerprint=f"f-{number}"), f"88{number}", "succeed")
+    asking.hand.now += 1
+    async with opened(url, Hand(NOON + 1)) as another:
+        asking.hand.in_pauses = partial(another.wish, user="another")
+        asking.hand.now = NOON + 35 * DAY + 0.5
+        assert await asking.ledger.prune() == 5
+        assert len(await another.ledger.recent("another", 9)) == 1, "what is asked for after the next ones joins it"
 
 
 async def test_nobody_waits_for_the_removal_of_old_rows(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:

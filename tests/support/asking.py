@@ -1,7 +1,7 @@
 """A ledger as tests ask it: on a SQLite file, in memory and on a real PostgreSQL, with a clock that a test turns."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from anyio.lowlevel import checkpoint
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
@@ -28,10 +29,15 @@ class Hand:
     kling: "float | Literal['agrees'] | None" = "agrees"
     """What Kling's clock shows."""
     looked_at: Callable[[], object] = lambda: None
+    in_pauses: Callable[[], Awaitable[object]] = checkpoint
+    """What others do while the removal of old rows lets them."""
 
     @property
     def clock(self) -> Clock:
-        return Clock(wall=self.look)
+        return Clock(wall=self.look, tick=self.pause)
+
+    async def pause(self, _seconds: float) -> None:
+        await self.in_pauses()
 
     def told(self) -> float | None:
         return self.now if self.kling == "agrees" else self.kling
