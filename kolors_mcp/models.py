@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
@@ -123,6 +124,21 @@ class TryOnPage(Answer):
             "or false is left out. get_try_on has all."
         ),
     ]
+
+
+@dataclass(frozen=True)
+class LoadedPicture:
+    """A picture whose bytes are here already, as they were served."""
+
+    data: bytes
+    label: str
+    """What it is called, for people."""
+    notes: tuple[str, ...] = ()
+    """What is to be said about it, a line each."""
+
+
+PictureSource = str | LoadedPicture
+"""Where a picture comes from: a link, path, `file://` link, `data:` URI or bare base64, or the picture itself."""
 
 
 class Picture(Protocol):

@@ -25,6 +25,7 @@ from kolors_mcp.images.sources.obtain import Obtained, obtain
 from kolors_mcp.images.sources.places import Places
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
+from kolors_mcp.models import PictureSource
 from kolors_mcp.settings import SentSide
 
 _MAX_READERS = 4
@@ -82,23 +83,23 @@ class Pictures:
         self.finished = FinishedPictures(self._fetcher, self._decoder, self._readers, clock or Clock())
         self._sent_side = None if sent_side == "original" else sent_side
 
-    async def prepare(self, reference: str, argument: str) -> CheckedPicture:
-        """Return the picture that `reference` names, made fit.
+    async def prepare(self, source: PictureSource, argument: str) -> CheckedPicture:
+        """Return the picture that `source` names or is, made fit.
 
         Args:
-            reference: A link, path, `file://` link, `data:` URI or bare base64.
+            source: A link, path, `file://` link, `data:` URI or bare base64, or a picture that is here already.
             argument: What it was given as, e.g. `human_image`; refusals begin with it.
 
         Raises:
             PictureRefusedError: There is no such picture, or it cannot be made fit. Nothing was sent.
         """
         try:
-            obtained = await self._obtain(reference)
+            obtained = await self._obtain(source)
             return await self._made_fit(obtained, argument)
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
 
-    async def outfit(self, upper: str, lower: str) -> CheckedPicture:
+    async def outfit(self, upper: PictureSource, lower: PictureSource) -> CheckedPicture:
         """Return an upper and a lower garment on one white canvas, the upper above, both whole.
 
         Raises:
@@ -107,8 +108,8 @@ class Pictures:
         pieces: list[_Piece] = []
         names = ("cloth_image", "lower_cloth_image")
         try:
-            for reference, name in zip((upper, lower), names, strict=True):
-                pieces.append(await self._garment(reference, name))
+            for source, name in zip((upper, lower), names, strict=True):
+                pieces.append(await self._garment(source, name))
             done = await self._run("outfit", *pieces)
             made = await self._made(done)
             sources = [await self._digest(*piece) for piece in pieces]
@@ -132,12 +133,12 @@ class Pictures:
     def _bounds(self) -> Bounds:
         return Bounds(sent_side=self._sent_side)
 
-    async def _obtain(self, reference: str) -> Obtained:
-        return await obtain(reference, self._fetcher, self._folders, self._readers)
+    async def _obtain(self, source: PictureSource) -> Obtained:
+        return await obtain(source, self._fetcher, self._folders, self._readers)
 
-    async def _garment(self, reference: str, argument: str) -> tuple[Obtained, examine.Looked]:
+    async def _garment(self, source: PictureSource, argument: str) -> tuple[Obtained, examine.Looked]:
         try:
-            obtained = await self._obtain(reference)
+            obtained = await self._obtain(source)
             try:
                 return obtained, await self._looked(obtained)
             except BaseException:

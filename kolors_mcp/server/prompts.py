@@ -73,6 +73,21 @@ def _outfit(given: Given) -> str:
     )
 
 
+def _layer(given: Given) -> str:
+    return (
+        "Put one more garment over what a person wears already in an earlier try-on, with Kling's virtual try-on.\n"
+        f"{_person(given) if 'person' in given else EARLIER}\n{_picture(given, 'garment', 'The garment')}\n"
+        "Call create_try_on once, with the task_id of the earlier try-on itself as human_image and wait_seconds 30; it "
+        "costs one unit. If it is not finished, go on with get_try_on. Then call view_try_on with compare true: the "
+        "earlier result stands to the left. Tell me in two sentences what has changed, and give me the link whole. "
+        "Kling puts a garment on; it changes neither pose nor background, and what lies below may change a little."
+    )
+
+
+EARLIER = (
+    "The person: the result of an earlier try-on. Call list_try_ons, and ask me which one if several may be meant."
+)
+
 TEMPLATES: dict[str, PromptTemplate] = {
     "try_on_garment": PromptTemplate(
         "Try one garment on (Kling)",
@@ -96,6 +111,12 @@ TEMPLATES: dict[str, PromptTemplate] = {
             "occasion": "What it is for, in a word.",
         },
         _outfit,
+    ),
+    "layer_garment": PromptTemplate(
+        "Put a garment over an earlier result (Kling)",
+        "One more garment over a finished try-on, a jacket over a dress. Costs one unit.",
+        {"person": "The task_id of the earlier try-on.", "garment": "The garment's photo: a path or a link."},
+        _layer,
     ),
 }
 
@@ -154,8 +175,8 @@ def _person(given: Given) -> str:
     person = given.get("person")
     if person is not None and _TASK_ID_OR_REFERENCE.fullmatch(person):
         return (
-            f"The person: the result of the earlier try-on {person}. Call get_try_on with it, and use the link of its "
-            "picture as human_image."
+            f"The person: the result of the earlier try-on {person}. Give this id itself as human_image; what is new "
+            "goes over what is worn there."
         )
     return _picture(given, "person", "The person")
 

@@ -57,7 +57,8 @@ def _require_web_address(value: str | None) -> str | None:
 
 def _picture(what: str, more: str = "") -> Any:
     return Field(
-        description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, or bare base64. "
+        description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, bare base64, or the "
+        "task_id of an earlier try-on. "
         f"Any common format; each side at least 300 pixels.{more}"
     )
 
@@ -139,10 +140,10 @@ async def create_try_on(
     """Dress the person of one photo in the garment of another with Kling's Kolors Virtual Try-On.
 
     Use it when the user wants to see a garment on a person; only the garment changes, not pose or background.
-    Each new try-on costs the account one unit (about 0.07 US dollars) and cannot be undone. A dress goes alone.
-    It answers with task_id, status and links once finished, usually after 20 to 60 seconds: then, or after a
-    deadline, go on with get_try_on. Create each try-on once, however long an answer took; where one says that a
-    create is in doubt, look with get_try_on or list_try_ons before creating again.
+    Each new try-on costs the account one unit (about 0.07 US dollars) and cannot be undone. A dress goes alone; to put
+    a jacket over it, give the finished try-on's task_id as human_image. It answers with task_id, status and links once
+    finished, usually after 20 to 60 seconds: then, or after a deadline, go on with get_try_on. Create each try-on once,
+    however long it took; where one is in doubt, look with get_try_on or list_try_ons before creating again.
     """
     request = TryOnRequest(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render)
     async with calling(ctx, wait_seconds) as try_ons:

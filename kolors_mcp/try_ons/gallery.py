@@ -12,6 +12,7 @@ from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.memory import Memory
 from kolors_mcp.jobs.saving import stem_of
 from kolors_mcp.models import ResultImage, TryOn
+from kolors_mcp.try_ons.preparing import SourceOf
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
@@ -37,7 +38,9 @@ class View:
 class Gallery:
     """Shows the pictures of try-ons, for the time of one call."""
 
-    def __init__(self, memory: Memory, pictures: "Pictures", call: Call, save_dir: Path | None) -> None:
+    def __init__(
+        self, memory: Memory, pictures: "Pictures", call: Call, save_dir: Path | None, source_of: SourceOf
+    ) -> None:
         """Take what is needed.
 
         Args:
@@ -45,11 +48,13 @@ class Gallery:
             pictures: Fetches and shows.
             call: Bounds all of it.
             save_dir: Where pictures are saved, if they are.
+            source_of: Says where a picture comes from that a create was given.
         """
         self._memory = memory
         self._pictures = pictures
         self._call = call
         self._save_dir = save_dir
+        self._source_of = source_of
 
     async def view(self, try_on: TryOn, image: ResultImage, *, compare: bool) -> View:
         """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand."""
@@ -64,6 +69,10 @@ class Gallery:
                     if photo is not None:
                         return View(await self._pictures.finished.side_by_side(photo, jpeg), try_on, image, name)
         return View(jpeg, try_on, image)
+
+    async def original(self, try_on: TryOn, image: ResultImage) -> bytes:
+        """Return a finished picture whole, as it was served."""
+        return (await self._fetch_in_time(try_on, image))[1]
 
     async def picture(self, try_on: TryOn, image: ResultImage) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that."""
@@ -112,7 +121,7 @@ class Gallery:
     async def _input_preview(self, source: str) -> bytes | None:
         """Return what was given, made small; None if it is not there any more."""
         try:
-            picture = await self._pictures.prepare(source, "picture")
+            picture = await self._pictures.prepare(await self._source_of(source, "picture"), "picture")
             try:
                 data = await asyncio.to_thread(lambda: b"".join(picture.blocks()))
             finally:

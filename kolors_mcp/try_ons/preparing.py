@@ -2,14 +2,18 @@
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
-from kolors_mcp.models import V1, V1_5, Model, Picture
+from kolors_mcp.models import V1, V1_5, Model, Picture, PictureSource
 from kolors_mcp.try_ons.request import TryOnRequest
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
+
+SourceOf = Callable[[str, str], Awaitable[PictureSource]]
+"""From what an argument was given, and the argument's name, to where the picture comes from."""
 
 
 def model_for(request: TryOnRequest, default: Model | None) -> tuple[Model | None, tuple[str, ...]]:
@@ -30,22 +34,28 @@ def model_for(request: TryOnRequest, default: Model | None) -> tuple[Model | Non
     return V1_5, ()
 
 
-async def prepare(request: TryOnRequest, pictures: "Pictures") -> tuple[Picture, Picture]:
+async def prepare(request: TryOnRequest, pictures: "Pictures", source_of: SourceOf) -> tuple[Picture, Picture]:
     """Return the person's and the garment's picture, made fit at the same time; the caller closes them.
+
+    Args:
+        request: What is asked for.
+        pictures: Makes them fit.
+        source_of: Says where a picture comes from that an argument names.
 
     Raises:
         PictureRefusedError: One cannot be had or used, or both are the same picture. Nothing was sent.
     """
 
-    async def cloth() -> Picture:
-        if request.lower_cloth_image is None:
-            return await pictures.prepare(request.cloth_image, "cloth_image")
-        return await pictures.outfit(request.cloth_image, request.lower_cloth_image)
+    async def human_picture() -> Picture:
+        return await pictures.prepare(await source_of(request.human_image, "human_image"), "human_image")
 
-    tasks: tuple[asyncio.Task[Picture], ...] = (
-        asyncio.ensure_future(pictures.prepare(request.human_image, "human_image")),
-        asyncio.ensure_future(cloth()),
-    )
+    async def cloth_picture() -> Picture:
+        upper = await source_of(request.cloth_image, "cloth_image")
+        if request.lower_cloth_image is None:
+            return await pictures.prepare(upper, "cloth_image")
+        return await pictures.outfit(upper, await source_of(request.lower_cloth_image, "lower_cloth_image"))
+
+    tasks = (asyncio.ensure_future(human_picture()), asyncio.ensure_future(cloth_picture()))
     try:
         human, garment = await asyncio.gather(*tasks)
     except BaseException:

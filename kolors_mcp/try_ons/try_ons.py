@@ -9,9 +9,10 @@ from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.jobs import Jobs, Sighting
 from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.ledger.job import Job, NewJob
-from kolors_mcp.models import Picture, ResultImage, TryOn, TryOnPage, new_reference
+from kolors_mcp.models import Picture, PictureSource, ResultImage, TryOn, TryOnPage, new_reference
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.answers import Answers, copies_of, numbered, why_no_picture, with_next_step
+from kolors_mcp.try_ons.earlier import source_of
 from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS, Gallery, View
 from kolors_mcp.try_ons.preparing import fingerprint, model_for, notes_on, prepare
 from kolors_mcp.try_ons.request import TryOnRequest
@@ -165,9 +166,20 @@ class TryOns:
         """Return how many bytes of a picture were handed out, if they were of late."""
         return self._jobs.memory.size_of(task_id, index)
 
+    async def _source_of(self, reference: str, argument: str) -> PictureSource:
+        """Return where a picture comes from that an argument names, which may be an earlier result."""
+
+        async def is_known(name: str) -> bool:
+            return await self._visible(name) is not None
+
+        async def original(name: str, index: int) -> bytes:
+            return await self._gallery.original(*await self._finished(name, index))
+
+        return await source_of(reference, argument, is_known, original)
+
     @cached_property
     def _gallery(self) -> Gallery:
-        return Gallery(self._jobs.memory, self._pictures, self._call, self._settings.save_dir)
+        return Gallery(self._jobs.memory, self._pictures, self._call, self._settings.save_dir, self._source_of)
 
     def _is_called_back(self, seen: Sighting, callback_url: str | None) -> bool:
         """Whether Kling calls this address about a create, if there is one; what is not known counts as no."""
@@ -193,7 +205,7 @@ class TryOns:
 
     async def _prepared(self, request: TryOnRequest) -> tuple[Picture, Picture]:
         with self._call.deadline.earlier(SENDING_SECONDS).scope():
-            return await prepare(request, self._pictures)
+            return await prepare(request, self._pictures, self._source_of)
         raise errors.PictureRefusedError(
             "The pictures were not ready in time. Nothing was sent. Use smaller ones, or pictures that load faster."
         )

@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 from kolors_mcp.bounds import linear
 from kolors_mcp.models import is_id
 
+SCHEME = "tryon://"
 RECENT_URI = "tryon://recent"
 TRY_ON_TEMPLATE = "tryon://{task_id}"
 PICTURE_TEMPLATE = "tryon://{task_id}/images/{index}"

@@ -31,7 +31,12 @@ async def text(client: Client, name: str, **arguments: str) -> str:
 
 async def test_every_prompt_can_be_used_without_arguments_and_says_what_it_costs(client: Client) -> None:
     prompts = (await client.list_prompts()).prompts
-    assert [prompt.name for prompt in prompts] == ["try_on_garment", "compare_garments", "build_outfit"]
+    assert [prompt.name for prompt in prompts] == [
+        "try_on_garment",
+        "compare_garments",
+        "build_outfit",
+        "layer_garment",
+    ]
     for prompt in prompts:
         assert "Kling" in (prompt.title or "")
         assert "unit" in (prompt.description or "")
@@ -53,7 +58,7 @@ async def test_what_was_given_is_quoted_and_the_rest_is_asked_for(client: Client
 
 async def test_an_earlier_try_on_can_be_the_person(client: Client) -> None:
     written = await text(client, "build_outfit", person="832115429783941136")
-    assert "the earlier try-on 832115429783941136. Call get_try_on" in written
+    assert "the earlier try-on 832115429783941136. Give this id itself as human_image" in written
 
 
 async def test_the_number_of_paid_try_ons_is_the_users(client: Client) -> None:
@@ -64,7 +69,11 @@ async def test_the_number_of_paid_try_ons_is_the_users(client: Client) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "sentence"),
     [
-        ("dance", {}, 'There is no prompt "dance"; there are try_on_garment, compare_garments, build_outfit.'),
+        (
+            "dance",
+            {},
+            'There is no prompt "dance"; there are try_on_garment, compare_garments, build_outfit, layer_garment.',
+        ),
         ("try_on_garment", {"size": "M"}, 'try_on_garment has no argument "size"; it takes person, garment.'),
         ("compare_garments", {"most": "99"}, 'most is "99"; it takes 2 or 3 or 4 or 5 or 6.'),
         ("try_on_garment", {"person": "x" * 3000}, "person is longer than 2000 characters; give a path or a link."),

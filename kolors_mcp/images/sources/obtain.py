@@ -13,6 +13,7 @@ from kolors_mcp.images.sources.fetch import Fetched, Fetcher
 from kolors_mcp.images.sources.files import open_file
 from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
 from kolors_mcp.images.sources.shares import share_of
+from kolors_mcp.models import LoadedPicture, PictureSource
 
 _THREAD_FROM_CHARACTERS = 100_000
 """Characters from which on reading a reference is work for a thread."""
@@ -29,11 +30,13 @@ class Obtained:
     """What a first look has shown, where it cost no turn of its own."""
 
 
-async def obtain(reference: str, fetcher: Fetcher, folders: Sequence[Path], threads: CapacityLimiter) -> Obtained:
-    """Return what `reference` names.
+async def obtain(
+    source: PictureSource, fetcher: Fetcher, folders: Sequence[Path], threads: CapacityLimiter
+) -> Obtained:
+    """Return what `source` names, or is.
 
     Args:
-        reference: A link, path, `file://` link, `data:` URI or bare base64.
+        source: A link, path, `file://` link, `data:` URI or bare base64, or a picture that is here already.
         fetcher: Follows links.
         folders: Where local files may be read.
         threads: For reading long references and files.
@@ -41,10 +44,12 @@ async def obtain(reference: str, fetcher: Fetcher, folders: Sequence[Path], thre
     Raises:
         RefusalError: There is no such thing, or it may not be had.
     """
-    if len(reference) > _THREAD_FROM_CHARACTERS:
-        named = await to_thread.run_sync(parse, reference, limiter=threads)
+    if isinstance(source, LoadedPicture):
+        return Obtained(MemoryContent(source.data), source.label, source.notes)
+    if len(source) > _THREAD_FROM_CHARACTERS:
+        named = await to_thread.run_sync(parse, source, limiter=threads)
     else:
-        named = parse(reference)
+        named = parse(source)
     if isinstance(named, WebLink):
         fetched = await _fetched(named.url, fetcher)
         return Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
