@@ -15,7 +15,19 @@ from typing import Any
 from benchmarks.compare import compare
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("cold_start", "creates", "copies", "crowds", "reads", "waiters", "pictures", "decoding", "hostile", "ledger")
+NAMES = (
+    "cold_start",
+    "cpu",
+    "creates",
+    "copies",
+    "crowds",
+    "reads",
+    "waiters",
+    "pictures",
+    "decoding",
+    "hostile",
+    "ledger",
+)
 
 
 def main(arguments: list[str]) -> int:

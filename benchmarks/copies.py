@@ -40,11 +40,8 @@ async def measured(port: int, folder: Path) -> dict[str, Any]:
         print("\nCopies: most bytes held by one create, over the bytes of its pictures (what came with the call apart)")
         for kind in KINDS:
             for size in SIZES:
-                arguments = wish_of(kind, size, port, folder)
-                wish = TryOnRequest(
-                    arguments["human_image"], arguments["cloth_image"], None, None, None, new_render=True
-                )
-                await (await service.try_ons()).create(wish)
+                first, wish = (TryOnRequest(**wish_of(kind, size, port, folder)) for _ in range(2))
+                await (await service.try_ons()).create(first)
                 if size not in MEASURED:
                     continue
                 tracemalloc.start()

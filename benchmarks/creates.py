@@ -38,14 +38,15 @@ def main() -> dict[str, Any]:
 
 
 def row(running: Bench, kind: str, size: str, fresh: float, ledger: float, goal: float | None) -> dict[str, Any]:
-    """Measure one kind and size, all three in turns."""
-    programs = running.programs
+    """Measure one kind and size, all of them in turns."""
+    programs = {name: running.programs[name] for name in ("floor", "bare", "kolors")}
     spent: dict[str, list[float]] = {name: [] for name in programs}
     running.kolors.forget_peak()
     begun = {name: program.cpu_seconds() for name, program in programs.items()}
     for _ in range(RUNS):
-        for name, begin in running.creates(kind, size).items():
-            spent[name].append(timed(partial(at_once, [begin])))
+        begins = running.creates(kind, size)
+        for name, samples in spent.items():
+            samples.append(timed(partial(at_once, [begins[name]])))
     cpu = {name: (program.cpu_seconds() - begun[name]) / RUNS for name, program in programs.items()}
     peak = running.kolors.peak_mb() - fresh
     digest = hash_seconds(data_of(size, running.folder))

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.pictures import photo, saved
 from benchmarks.pipes import Server, kolors, megabytes, upstream
 from benchmarks.spread import milliseconds, spread, timed
+from benchmarks.workload import vary
 
 RUNS = 3
 STARTS = 3
@@ -56,7 +57,7 @@ def _processes(server: Server) -> list[int]:
 
 
 def _create(server: Server, picture: Path) -> None:
-    wish = {"human_image": str(picture), "cloth_image": str(picture.parent / GARMENT), "new_render": True}
+    wish = {"human_image": str(picture), "cloth_image": str(vary(picture.parent / GARMENT))}
     server.result(server.call("create_try_on", wish))
 
 

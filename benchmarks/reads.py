@@ -12,6 +12,7 @@ RUNS = 15
 MANY = 200
 LARGE = "9.5 MB"
 PAGE = {"page_size": 500}
+PROGRAMS = ("floor", "bare", "kolors")
 FINISHED = "7"
 """A task of the cheap Kling whose picture is there."""
 
@@ -35,8 +36,8 @@ def main() -> dict[str, Any]:
 
 
 def beside(running: Bench, title: str, task_ids: Sequence[str], goal: str) -> dict[str, Any]:
-    """Measure gets at once, all three in turns."""
-    spent: dict[str, list[float]] = {name: [] for name in running.programs}
+    """Measure gets at once, all of them in turns."""
+    spent: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     each = [running.gets(task_id) for task_id in task_ids]
     for _ in range(RUNS):
         for name, samples in spent.items():
@@ -55,7 +56,7 @@ def alone(running: Bench, title: str, tool: str, arguments: dict[str, Any]) -> d
 
 def busy(running: Bench) -> dict[str, Any]:
     """Measure a get while two creates of the largest pictures run in the same program."""
-    spent: dict[str, list[float]] = {name: [] for name in running.programs}
+    spent: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     for _ in range(RUNS):
         for name, samples in spent.items():
             samples.append(beside_creates(running.gets("901")[name], running.creates("file", LARGE)[name]))

@@ -7,15 +7,23 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.pipes import Program, Server, bare, floor, kolors, upstream
+from benchmarks.pipes import Program, Server, bare, floor, kolors, lean, upstream
 
 SIZES = {"100 KB": 100_000, "1 MB": 1_000_000, "5 MB": 5_000_000, "9.5 MB": 9_500_000}
 KINDS = ("file", "link", "base64")
 QUALITY = 75
+COPIES = 256
+"""Of a picture that varies; a create in flight has one to itself."""
+
+_TABLE = b"\xff\xdb\x00\x43\x00"
+"""What stands before the 64 numbers, each from 1 to 255, by which a JPEG is quantized."""
+_VARYING = 4
+_numbers = count()
 
 
 def picture_of(size: int, seed: int = 0) -> bytes:
@@ -43,14 +51,33 @@ def data_of(size: str, folder: Path) -> list[bytes]:
     return [(folder / name).read_bytes() for name in names_of(size)]
 
 
+def vary(file: Path) -> Path:
+    """Return a copy of a JPEG that is another picture each time: equal requests are joined, whatever they ask for."""
+    number = next(_numbers)
+    copy = file.with_name(f"{number % COPIES}-of-{file.name}")
+    if not copy.exists():
+        copy.write_bytes(file.read_bytes())
+    with copy.open("r+b") as changing:
+        changing.seek(changing.read(1024).index(_TABLE) + len(_TABLE))
+        changing.write(bytes(1 + number // 255**place % 255 for place in range(_VARYING)))
+    return copy
+
+
+def files_of(size: str, folder: Path) -> list[Path]:
+    """Return the two pictures of a create that joins no other."""
+    human, cloth = names_of(size)
+    return [vary(folder / human), folder / cloth]
+
+
 def wish_of(kind: str, size: str, port: int, folder: Path) -> dict[str, Any]:
     """Return the arguments of a create that joins no other."""
+    files = files_of(size, folder)
     if kind == "base64":
-        human, cloth = (base64.b64encode(data).decode() for data in data_of(size, folder))
+        human, cloth = (base64.b64encode(file.read_bytes()).decode() for file in files)
     else:
         place = f"http://127.0.0.1:{port}/shop" if kind == "link" else str(folder)
-        human, cloth = (f"{place}/{name}" for name in names_of(size))
-    return {"human_image": human, "cloth_image": cloth, "new_render": True}
+        human, cloth = (f"{place}/{file.name}" for file in files)
+    return {"human_image": human, "cloth_image": cloth}
 
 
 Finish = Callable[[], object]
@@ -60,25 +87,27 @@ Begin = Callable[[], Finish]
 
 @dataclass
 class Bench:
-    """The three that are compared, beside the same cheap Kling; the shop of its pictures is the folder."""
+    """Those that are compared, beside the same cheap Kling; the shop of its pictures is the folder."""
 
     port: int
     folder: Path
     floor: Program
     bare: Server
+    lean: Server
     kolors: Server
 
     @property
     def programs(self) -> dict[str, Program]:
-        """All three, as `creates` and `gets` name them."""
-        return {"floor": self.floor, "bare": self.bare, "kolors": self.kolors}
+        """All of them, as `creates` and `gets` name them."""
+        return {"floor": self.floor, "bare": self.bare, "lean": self.lean, "kolors": self.kolors}
 
     def creates(self, kind: str, size: str) -> dict[str, Begin]:
-        """Return how each begins a create."""
+        """Return how each begins one create; the lean server makes them from files only."""
         wish = wish_of(kind, size, self.port, self.folder)
         names = {"file": "files", "link": "paths", "base64": "base64"}
-        named = [f"/shop/{name}" for name in names_of(size)] if kind == "link" else list(wish.values())[:2]
-        return self._begins({names[kind]: named}, "create_try_on", wish)
+        named = [f"/shop/{name.rpartition('/')[2]}" for name in wish.values()] if kind == "link" else [*wish.values()]
+        begins = self._begins({names[kind]: named}, "create_try_on", wish)
+        return begins if kind == "file" else {name: begin for name, begin in begins.items() if name != "lean"}
 
     def gets(self, task_id: str) -> dict[str, Begin]:
         """Return how each begins a get."""
@@ -92,6 +121,7 @@ class Bench:
         return {
             "floor": lambda: partial(self.floor.wait, self.floor.send(raw)),
             "bare": lambda: partial(self.bare.result, self.bare.call("work", {"call": raw})),
+            "lean": lambda: partial(self.lean.result, self.lean.call("work", {"call": raw})),
             "kolors": lambda: self.ask(tool, arguments),
         }
 
@@ -113,9 +143,10 @@ def bench(latency: float, folder: Path) -> Generator[Bench]:
         upstream(latency, folder) as port,
         floor(port) as raw,
         bare(port) as relay,
+        lean(port) as same,
         kolors(port, folder) as server,
     ):
-        yield Bench(port, folder, raw, relay, server)
+        yield Bench(port, folder, raw, relay, same, server)
 
 
 def at_once(begins: Iterable[Begin]) -> None:
