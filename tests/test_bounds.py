@@ -28,7 +28,6 @@ EXEMPT = {
     "images.sources.*Stream.write": "sends the bytes",
     "images.pixels.outfit:*": "hands the bytes to the decoders",
     "images.pictures:*": "hands the bytes to a thread, where `examine` reads them",
-    "images.finished:*": "hands the bytes to a thread or to the decoders, as `images.pictures` does",
     "images.pixels.decode:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",
     "images.pixels.loaded:*": "hands the bytes to the decoders, as `decode` does",
     "images.formats.missing_end:*": "copies the bytes once and puts an end behind them",

@@ -25,6 +25,7 @@ from tests.support.images_support import (
     with_segment,
 )
 from tests.support.images_table import BAD, GOOD, TURNED, Good
+from tests.support.odd_table import ODD, ODD_BAD
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ async def pictures(tmp_path: Path) -> Pictures:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("case", GOOD + TURNED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", GOOD + TURNED + ODD, ids=lambda case: case.name)
 async def test_a_picture_is_made_fit_and_every_change_is_told(case: Good, tmp_path: Path, pictures: Pictures) -> None:
     (tmp_path / "photo").write_bytes(case.data)
     picture = await pictures.prepare(str(tmp_path / "photo"), "human_image")
@@ -58,7 +59,7 @@ async def test_a_picture_is_made_fit_and_every_change_is_told(case: Good, tmp_pa
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("data", "text"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("data", "text"), (BAD | ODD_BAD).values(), ids=BAD | ODD_BAD)
 async def test_what_is_no_usable_picture_is_refused_in_our_words(
     data: bytes, text: str, tmp_path: Path, pictures: Pictures
 ) -> None:

@@ -2,13 +2,14 @@
 
 import io
 import struct
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
-from tests.support.colour_maths import each, from_p3
+from tests.support.colour_maths import by_power, each, from_bt601, from_p3
 from tests.support.images_support import (
     QUARTERS,
     InProcess,
@@ -71,6 +72,22 @@ async def test_a_png_whose_colours_are_named_by_number_looks_as_they_say(beside:
     data = with_chunk(png(), b"cICP", bytes((12, 13, 0, 1)))
     image, _ = await prepared(with_chunk(data, b"gAMA", beside) if beside else data)
     assert distance(corners(image), each(from_p3)) <= 6
+
+
+@pytest.mark.parametrize(("transfer", "exponent"), [(1, 2.4), (14, 2.4), (4, 2.2), (5, 2.8)])
+async def test_a_png_with_the_curve_of_a_screen_looks_as_browsers_show_it(transfer: int, exponent: float) -> None:
+    image, _ = await prepared(with_chunk(png(), b"cICP", bytes((1, transfer, 0, 1))))
+    assert distance(corners(image), each(by_power(exponent))) <= 2
+
+
+@pytest.mark.parametrize(("primaries", "look"), [(1, None), (6, from_bt601)])
+async def test_an_avif_with_the_curve_of_video_is_taken_for_srgb_as_in_browsers(
+    primaries: int, look: Callable[[tuple[int, int, int]], tuple[int, int, int]] | None
+) -> None:
+    data = encoded(quarters(), "AVIF", quality=98, subsampling="4:4:4")
+    at = data.index(b"colrnclx") + 8
+    image, _ = await prepared(data[:at] + struct.pack(">HH", primaries, 1) + data[at + 4 :])
+    assert distance(corners(image), QUARTERS if look is None else each(look)) <= 4
 
 
 @pytest.mark.parametrize("transfer", [16, 18], ids=["PQ", "HLG"])

@@ -137,8 +137,9 @@ def exif(orientation: int) -> bytes:
     return block.tobytes()
 
 
-def turned(orientation: int) -> Image.Image:
+def turned(orientation: int, image: Image.Image | None = None) -> Image.Image:
     """The pixels that a camera stores for an upright picture when it writes this orientation."""
+    upright = image or quarters()
     inverse = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -148,7 +149,7 @@ def turned(orientation: int) -> Image.Image:
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }
-    return quarters().transpose(inverse[orientation]) if orientation in inverse else quarters()
+    return upright.transpose(inverse[orientation]) if orientation in inverse else upright
 
 
 def p3_profile() -> bytes:

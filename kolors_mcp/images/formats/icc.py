@@ -4,6 +4,7 @@ Layout and formulas are those of ICC.1:2010 (profiles) and IEC 61966-2-1 (sRGB).
 """
 
 import struct
+import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
@@ -25,6 +26,7 @@ _SAMPLES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 _D50 = (0.9642, 1.0, 0.8249)
 _HEADER = 128
 _MAX_TAGS = 100
+_MAX_PROFILE_BYTES = 4_000_000
 _MAX_CURVE_ENTRIES = 65_536
 _CURVE_POINTS = 1024
 _TABLE = bytes(16) + b"GRAYXYZ " + bytes(12) + b"acsp" + bytes(88) + struct.pack(">I", _MAX_TAGS)
@@ -45,6 +47,18 @@ def joined_segments(segments: Sequence[bytes]) -> bytes:
     if len(pieces) != len(segments) or set(pieces) != set(range(1, total + 1)):
         return b""
     return b"".join(pieces[number] for number in range(1, total + 1))
+
+
+@linear(b"\0", b"\0\0\xff\xff", b"\x78\xda", opening=b"icc\0\0\x78\xda")
+def embedded_profile(chunk: bytes) -> bytes:
+    """Return the profile of an iCCP chunk; empty if it cannot be had or is unreasonably large."""
+    _, _, rest = chunk.partition(b"\0")
+    inflater = zlib.decompressobj()
+    try:
+        profile = inflater.decompress(rest[1:], _MAX_PROFILE_BYTES)
+    except zlib.error:
+        return b""
+    return profile if inflater.eof else b""
 
 
 @linear(b"aaaa\0\0\0\0\xff\xff\xff\xff", b"kTRC\0\0\0\x84\0\1\0\0", b"\0\0\0\1", opening=_TABLE)

@@ -10,17 +10,17 @@ import zlib
 from kolors_mcp.bounds import linear
 from kolors_mcp.images.formats.content import SLICE, Content, Span, joined
 from kolors_mcp.images.formats.exif import orientation
-from kolors_mcp.images.formats.icc import is_srgb
+from kolors_mcp.images.formats.icc import embedded_profile, is_srgb
+from kolors_mcp.images.formats.png_frame import covers_all, first_frame
 from kolors_mcp.images.formats.structure import BrokenError, Parts, Structure, steps
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS
-from kolors_mcp.images.refusal import cut_off, too_many_pixels
+from kolors_mcp.images.refusal import RefusalError, cut_off, too_many_pixels
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _GREY, _RGB, _PALETTE = 0, 2, 3
 _FILTERS = bytes(range(5))
-_MAX_PROFILE = 4_000_000
 _USUAL_GAMMA = range(43_000, 48_000)
 """1/2.2 in the format's unit of 1/100000, as programs round it; it is how sRGB is written there."""
 _USUAL_CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
@@ -50,6 +50,18 @@ def read_structure(content: Content) -> Structure:
     return _Reader(content).run()
 
 
+@linear(b"\0\0\0\0IDAT\x35\xaf\x06\x1e", b"\0\0\0\x05fdAT" + bytes(9), opening=_START)
+def first_shown(content: Content) -> tuple[Content, Structure] | None:
+    """Return what browsers show first of an animation, as a PNG of its own; None if that is the still picture."""
+    frame = first_frame(content)
+    if frame is None:
+        return None
+    try:
+        return frame, read_structure(frame)
+    except (BrokenError, RefusalError):
+        return None  # what is damaged is not shown
+
+
 class _Reader:
     def __init__(self, content: Content) -> None:
         self._content = content
@@ -57,6 +69,7 @@ class _Reader:
         self._readable: list[Span] = []
         self._told: dict[bytes, bytes] = {}
         self._animated = False
+        self._is_still_shown: bool | None = None
         self._has_palette = False
         self._has_data = False
         self._steps = steps()
@@ -133,8 +146,10 @@ class _Reader:
 
     def _ancillary(self, position: int, end: int, name: bytes) -> None:
         """Note what a chunk says about colours and orientation; none of them is kept."""
-        if name == b"acTL":
+        if name == b"acTL" and not self._has_data:  # later it means nothing
             self._animated = True
+        if name == b"fcTL" and self._animated and self._is_still_shown is None:
+            self._is_still_shown = not (self._has_data and covers_all(self._content, position))
         if name not in _TELLING or end - position > _MAX_TELLING or name in self._told:
             return
         data = self._content.read(position + 8, end - position - 8)
@@ -161,6 +176,8 @@ class _Reader:
 
     def _reencode_reason(self, colour: int, depth: int, *, interlaced: bool) -> str | None:
         told = self._told
+        if self._is_still_shown is False:
+            return "animation"
         if self._turn() != 1:
             return "orientation"
         if colour not in (_GREY, _RGB) or b"tRNS" in told:
@@ -221,15 +238,3 @@ class _Rows:
             raise cut_off(width, height)
         if not self._inflater.eof:
             raise BrokenError("data")
-
-
-@linear(b"\0", b"\0\0\xff\xff", b"\x78\xda", opening=b"icc\0\0\x78\xda")
-def embedded_profile(chunk: bytes) -> bytes:
-    """Return the profile of an iCCP chunk; empty if it cannot be had or is unreasonably large."""
-    _, _, rest = chunk.partition(b"\0")
-    inflater = zlib.decompressobj()
-    try:
-        profile = inflater.decompress(rest[1:], _MAX_PROFILE)
-    except zlib.error:
-        return b""
-    return profile if inflater.eof else b""

@@ -20,9 +20,11 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "a compressed file"),
     (b"8BPS", "a Photoshop file"),
     (b"\x00\x00\x01\x00", "an icon file"),
+    (b"\x00\x00\x02\x00", "an icon file"),
     (b"\xff\x0a", "a JPEG XL picture, which cannot be read"),
     (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture, which cannot be read"),
     (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture, which cannot be read"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture, which cannot be read"),
     (b"\x1aE\xdf\xa3", "a video"),
     (b"-----BEGIN", "a text file"),
 )
@@ -79,7 +81,7 @@ def description_of(head: bytes) -> str:
             return words
     if _is_raw(head):
         return _RAW
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
         return "a video"
     element = _first_element(head)
     if element is not None:

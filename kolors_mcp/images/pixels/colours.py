@@ -2,16 +2,15 @@
 
 import io
 import struct
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
 
 from PIL import Image, ImageCms
 
-from kolors_mcp.images.formats.icc import is_srgb, matrix_profile, srgb_light
+from kolors_mcp.images.formats.icc import Curve, is_srgb, matrix_profile, srgb_light
 from kolors_mcp.images.pixels.typed_pillow import lab, mapped, scaled_values, srgb
 from kolors_mcp.wording import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 COLOUR_CODES, WHITE_IS_ZERO = "kolors colour codes", "kolors white is zero"
 """What is written into a picture's `info` of its colours, where its decoder does not."""
@@ -21,6 +20,8 @@ _BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 # Code points of ITU-T H.273, as PNG, HEIF and AVIF carry them: primaries with their white, and transfers.
 _PRIMARIES = {
     1: (_D65, _BT709),
+    5: (_D65, ((0.640, 0.330), (0.290, 0.600), (0.150, 0.060))),
+    6: (_D65, ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))),
     9: (_D65, ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))),
     11: ((0.314, 0.351), ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
     12: (_D65, ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
@@ -101,7 +102,7 @@ def _profile(image: Image.Image, head: bytes) -> bytes | None:
     """Return the profile that the colours have to be converted from, written out if it was only hinted at."""
     codes = cast("tuple[int, int] | None", image.info.get(COLOUR_CODES))
     if codes is not None and codes[0] in _PRIMARIES:  # before anything else that a PNG says (PNG, third edition)
-        return _coded_profile(struct.pack(">HH", *codes))
+        return _coded_profile(struct.pack(">HH", *codes), _PNG_CURVES)
     icc = image.info.get("icc_profile")
     if isinstance(icc, bytes) and icc:
         return None if is_srgb(icc, channels=1 if image.mode in ("L", "LA", "I;16", "1") else 3) else icc
@@ -136,7 +137,7 @@ def _png_profile(image: Image.Image) -> bytes | None:
         for found, expected in zip((white, *primaries), (_D65, *_BT709), strict=True)
         for x, y in zip(found, expected, strict=True)
     )
-    curve: Callable[[float], float] = srgb_light
+    curve: Curve = srgb_light
     if abs(gamma - _USUAL_GAMMA) > 0.025:  # noqa: PLR2004  (rounding)
         curve = lambda value: value ** (1 / gamma)  # noqa: E731  (a one-line formula)
     elif usual:
@@ -144,12 +145,11 @@ def _png_profile(image: Image.Image) -> bytes | None:
     return matrix_profile(white, [(x, y) for x, y in primaries], curve)
 
 
-def _coded_profile(codes: bytes) -> bytes | None:
+def _coded_profile(codes: bytes, more: Mapping[int, Curve] = MappingProxyType({})) -> bytes | None:
     if len(codes) < 4:  # noqa: PLR2004  (two 16-bit numbers)
         return None
     primaries, transfer = struct.unpack(">HH", codes)
-    curves: dict[int, Callable[[float], float]] = {_LINEAR: float, _PQ: _pq_light, _HLG: _hlg_light}
-    curve = curves.get(transfer, srgb_light)
+    curve = {**_CURVES, **more}.get(transfer, srgb_light)
     if primaries not in _PRIMARIES or (primaries == 1 and curve is srgb_light):
         return None
     white, points = _PRIMARIES[primaries]
@@ -206,3 +206,12 @@ def _name(profile: bytes) -> str:
         )
     except (ImageCms.PyCMSError, OSError):
         return "unnamed"
+
+
+_CURVES: Mapping[int, Curve] = {_LINEAR: float, _PQ: _pq_light, _HLG: _hlg_light}
+_PNG_CURVES: Mapping[int, Curve] = {
+    **dict.fromkeys((1, 6, 14, 15), lambda value: value**2.4),  # as screens show video (ITU-R BT.1886)
+    4: lambda value: value**2.2,
+    5: lambda value: value**2.8,
+}
+"""What browsers read from a PNG. A HEIC or AVIF with these numbers is shown as sRGB, as most of them are meant."""

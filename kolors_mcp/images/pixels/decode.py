@@ -9,11 +9,11 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin
 from PIL.Image import Transpose
 
 from kolors_mcp.images.bounds import SCALES, Size, scaled_down
-from kolors_mcp.images.formats import jpeg
+from kolors_mcp.images.formats import jpeg, png
 from kolors_mcp.images.formats.content import Content, SpanReader
 from kolors_mcp.images.formats.jpeg_opening import check_opening
 from kolors_mcp.images.formats.missing_end import completed_pictures
-from kolors_mcp.images.formats.outline import Outline
+from kolors_mcp.images.formats.outline import Outline, outline_of
 from kolors_mcp.images.formats.sniff import HEAD, Kind
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
 from kolors_mcp.images.pixels.costs import DearError, bytes_for, memory_for, most_pixels_for, named, no_memory
@@ -149,6 +149,8 @@ def _decode(
         _check_memory(content, size, bytes_for(kind, "RGBA", size, smaller(size)), memory)
     if kind == "JPEG" and outline is None:
         check_opening(content)
+    if kind == "PNG" and (shown := png.first_shown(content)) is not None:
+        content, outline = shown[0], outline_of(shown[1])
     spans = ((0, content.size),) if outline is None or outline.readable is None else outline.readable
     with BufferedReader(SpanReader(content, spans), 1 << 16) as file:
         image = opened(cast("IO[bytes]", file), kind)

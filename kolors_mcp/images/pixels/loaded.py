@@ -22,7 +22,7 @@ from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.formats.sniff import Kind
 from kolors_mcp.images.pixels.colours import COLOUR_CODES, WHITE_IS_ZERO
 from kolors_mcp.images.pixels.costs import WHOLE, bytes_for, memory_for
-from kolors_mcp.images.pixels.declared import is_white_zero
+from kolors_mcp.images.pixels.declared import USUAL_DEPTH, depth_of, is_white_zero
 from kolors_mcp.images.pixels.png_rows import PngRows
 from kolors_mcp.images.pixels.rows import LoadedRows, PackedRows, Rows
 
@@ -108,6 +108,8 @@ def loaded(
     """
     frame = cast("_Box", image.tile[0].extents) if kind == "GIF" and image.tile else (0, 0, *image.size)
     white_is_zero = is_white_zero(image)
+    if kind == "PNG":
+        _scale_clear_colour(image, depth_of(image, content))
     if outline is not None and outline.colour_codes is not None:
         image.info[COLOUR_CODES] = outline.colour_codes
     if is_streamed(image, outline):
@@ -136,6 +138,17 @@ def is_same(one: Image.Image, other: Image.Image) -> bool:
     """Return whether two pictures of a size are the same in all but a small part."""
     left, top, right, bottom = ImageChops.difference(one, other).getbbox() or (0, 0, 0, 0)
     return (right - left) * (bottom - top) <= _MADE_UP * one.width * one.height
+
+
+def _scale_clear_colour(image: ImageFile.ImageFile, depth: int) -> None:
+    """Bring the clear colour of a PNG to the range of the pixels; its decoder leaves it in that of the file."""
+    clear: int | tuple[int, ...] | bytes | None = image.info.get("transparency")
+    if depth == USUAL_DEPTH or clear is None or image.mode not in ("L", "RGB", "I;16"):
+        return
+    if isinstance(clear, int):
+        image.info["transparency"] = (clear * 255 + (1 << depth - 1) - 1) // ((1 << depth) - 1)
+    elif isinstance(clear, tuple):  # of 16 bits, of which the decoder takes the upper ones
+        image.info["transparency"] = tuple(value >> USUAL_DEPTH for value in clear)
 
 
 def _load(image: ImageFile.ImageFile, content: Content, kind: Kind, memory: int | None) -> None:
