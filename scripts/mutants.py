@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "kolors_mcp"
 HUNG_SECONDS = 180
 """After so many a change counts as noticed: it hangs what it touches."""
+SHOWN_LINES = 30
+"""Lines of tests that fail although nothing was changed."""
 
 _FAULTS = ("test_faults.py", "test_faults_on_sockets.py", "test_doubts.py")
 _KLING = ("test_kling_*.py", "test_settling.py", "test_references.py", "test_paid_once.py", *_FAULTS)
@@ -250,6 +252,12 @@ class Copy:
             if path.is_file() and path.suffix in (".md", ".toml", ".txt", "") and not path.name.startswith(".git"):
                 shutil.copy(path, folder)
         self._tests = {file: _found(folder, names) for file, names in tests.items()}
+        self._printed = folder / "printed.log"
+
+    @property
+    def last_lines(self) -> str:
+        """Return what the tests that were run last have printed at their end."""
+        return "\n".join(self._printed.read_text("utf-8", "replace").splitlines()[-SHOWN_LINES:])
 
     def noticed(self, file: str, text: str) -> bool:
         """Run the tests of a file with this text in its place.
@@ -264,10 +272,10 @@ class Copy:
         # The copy comes before the installed package, also for programs that the tests start.
         env = {**os.environ, "PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
         env.pop("COVERAGE_PROCESS_CONFIG", None)  # whoever measures this package does not mean the copy
-        process = subprocess.Popen(
-            command, cwd=self._folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        with self._printed.open("wb") as printed:
+            process = subprocess.Popen(
+                command, cwd=self._folder, env=env, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
+            )
         try:
             if not _ended_within(process, HUNG_SECONDS):
                 return True
@@ -335,7 +343,7 @@ def main(
         for one in drawn:
             unchanged = (root / PACKAGE / f"{one.file}.py").read_text("utf-8")
             if one.file not in sound and made.noticed(one.file, unchanged):
-                say(f"{one.file}: its tests fail without any change; nothing can be said.")
+                say(f"{made.last_lines}\n{one.file}: its tests fail without any change; nothing can be said.")
                 return 2
             sound.add(one.file)
             if not made.noticed(one.file, one.text):

@@ -118,14 +118,14 @@ def with_next_step(try_on: TryOn, units: float | None = None) -> TryOn:
 
 def copies_of(job: Job | None) -> tuple[ResultImage, ...]:
     """Return the pictures of a try-on that were saved, with the address of the copy for a link."""
-    if job is None or job.task_id is None:
+    if job is None:
         return ()
     return tuple(
         ResultImage(
             index=index,
             url=Path(path).absolute().as_uri(),
             saved_to=path,
-            resource_uri=picture_uri(job.task_id, index),
+            resource_uri=picture_uri(job.task_id or job.reference, index),
         )
         for index, path in sorted(job.saved.items())
     )
