@@ -181,6 +181,10 @@ class TurnLostError(UnreachableError):
     """This process was out of action for so long that others may have sent the same create; it did not."""
 
 
+class KeysChangedError(UnreachableError):
+    """The keys are those of another account by now than the one that the create was written down for."""
+
+
 class UnavailableError(KlingError):
     """5000, 5001, 5002: Kling failed inside. What was asked may have been done all the same."""
 

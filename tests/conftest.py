@@ -24,6 +24,7 @@ from tests.support.wishing import World
 pytest_plugins = ["tests.support.asking", "tests.support.postgres"]
 # How long an example takes is the machine's affair.
 settings.register_profile("without a clock", settings.default, deadline=None)
+settings.register_profile("long", settings.default, deadline=None, max_examples=10_000)
 settings.load_profile("without a clock")
 
 

@@ -111,10 +111,6 @@ class SendQueue:
             "This create did not have its turn: others are being sent", "Try again in a minute.", creating=True
         )
 
-    def leave(self, place: Place) -> None:
-        """Give up a turn that has come."""
-        self._end(place)
-
     @contextmanager
     def sending(self, place: Place) -> Generator[None]:
         """Send a create whose turn it is; what comes of it decides when the next ones may be sent."""

@@ -29,7 +29,7 @@ DOUBT_SECONDS = MIN_BUSY_SECONDS
 """How long a create without an answer is looked for right away; what a busy account said no to, after as long."""
 LOOKED_FOR = errors.RequestRefusedError | BusyError
 """The refusals that may be about a create which was made all the same."""
-NOT_TRIED_AGAIN = errors.TurnLostError | errors.WayRefusedError
+NOT_TRIED_AGAIN = errors.TurnLostError | errors.WayRefusedError | errors.KeysChangedError
 """What did not leave and will not the next time either, or may not any more."""
 
 
@@ -129,7 +129,9 @@ class Send:
                 return seen.tasks[self._job.reference]
             if not seen.is_whole:
                 raise self._refusal  # what cannot be looked for is not sent again
-        return await self._parts.kling.create(self._request, again=again, commit=self._turn.commit)
+        return await self._parts.kling.create(
+            self._request, again=again, commit=self._turn.commit, account=self._job.account
+        )
 
     def _failure(self, error: Exception) -> errors.KlingError:
         """Return what is said of a mistake of ours."""
@@ -153,20 +155,14 @@ class Send:
         Raises:
             KolorsError: It is not sent, and nothing was created.
         """
-        queue = self._parts.queue
         try:
-            is_turn = await queue.wait(self._place)
+            is_turn = await self._parts.queue.wait(self._place)
         except errors.KlingError as error:
             reason: errors.KolorsError = error
         else:
-            if self._parts.kling.account() != self._job.account:
-                queue.leave(self._place)
-                happened = "The keys of the Kling account were changed while this create waited"
-                reason = errors.UnreachableError(happened, "Create it again.", creating=True)
-            elif is_turn:
+            if is_turn:
                 return None
-            else:
-                reason = errors.UnreachableError("The call was given up", "Create it again.", creating=True)
+            reason = errors.UnreachableError("The call was given up", "Create it again.", creating=True)
         return await self._refused_unless_made(reason)
 
     async def _refused_unless_made(self, reason: errors.KolorsError) -> Task:

@@ -64,7 +64,14 @@ class KlingClient:
         """Raise `NotConfiguredError` if a request could not even be signed: before any work is done for it."""
         self._http.authorization.header()
 
-    async def create(self, request: CreateRequest, *, again: bool = False, commit: Commit | None = None) -> Task:
+    async def create(
+        self,
+        request: CreateRequest,
+        *,
+        again: bool = False,
+        commit: Commit | None = None,
+        account: str | None = None,
+    ) -> Task:
         """Start a try-on. It costs money and is sent once.
 
         Args:
@@ -72,16 +79,18 @@ class KlingClient:
             again: Whether Kling has had the same reference before, and said that it came to nothing.
             commit: Is waited for just before the last piece of the request leaves. What it raises comes out of here;
                 then that piece never leaves, and nothing was created.
+            account: For which it was written down, as `account` told it; None: for the one in use.
 
         Raises:
             NotConfiguredError: There are no credentials; nothing was sent.
             RefusedError: Kling refused; nothing was created.
             ReferenceRefusedError: Kling knows no references; the same request can be sent again, and goes without one.
-            UnreachableError: Nothing left this machine, or not all of it; nothing was created.
+            UnreachableError: Nothing left this machine, or not all of it; nothing was created. `KeysChangedError`: the
+                keys are of another account by now.
             PictureRefusedError: A picture's file changed while it was sent; Kling never got a whole request.
             UnconfirmedCreateError: The request left and the outcome is not known.
         """
-        return await self._try_on.create(request, again=again, commit=commit)
+        return await self._try_on.create(request, again=again, commit=commit, account=account)
 
     async def read(self, task_id: str, deadline: Deadline | None = None) -> Task:
         """Read one task by Kling's id or by the `external_task_id` it was created with.

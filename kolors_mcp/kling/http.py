@@ -70,7 +70,9 @@ class SignedHttp:
         """Return what Kling's clock shows, by the latest answer that said so; None before there was one."""
         return None if self._told is None else self._told[0] + self._clock.monotonic() - self._told[1]
 
-    async def post(self, path: str, body: Body, seconds: float, commit: Commit | None = None) -> Reply:
+    async def post(
+        self, path: str, body: Body, seconds: float, commit: Commit | None = None, *, account: str | None = None
+    ) -> Reply:
         """Send a create. It is sent a second time only where Kling refused the token, so that nothing was created.
 
         Args:
@@ -78,12 +80,17 @@ class SignedHttp:
             body: What to send; it can be gone through twice.
             seconds: How long each of the two may take.
             commit: Is waited for before the last piece of each leaves, as `exchange` says.
+            account: For which it is; None: for the one in use.
 
         Raises:
             NotConfiguredError: There are no credentials; nothing was sent.
+            KeysChangedError: The keys in use are of another account; nothing was sent.
             KlingError: As `exchange` says.
         """
-        account = self.account()
+        account = account or self.account()
+        if account != self.account():
+            happened = "The keys of the Kling account were changed while this create waited"
+            raise errors.KeysChangedError(happened, "Create it again.", creating=True)
         reply = await self._exchange("POST", path, self._clock.deadline(seconds), body=body, commit=commit)
         final = reply.verdict is not None and reply.verdict.final
         # What is written down for one account is not sent to another, though the keys change meanwhile.

@@ -28,14 +28,21 @@ class TryOnEndpoint:
         self._http = http
         self._references = References(self._ask, http.account, clock)
 
-    async def create(self, request: CreateRequest, *, again: bool = False, commit: Commit | None = None) -> Task:
+    async def create(
+        self,
+        request: CreateRequest,
+        *,
+        again: bool = False,
+        commit: Commit | None = None,
+        account: str | None = None,
+    ) -> Task:
         """Start a try-on; see `KlingClient.create`."""
         reference = request.external_task_id
         sent = request
         if reference is not None and await self._references.are_unknown():
             sent = _without_reference(request)
         try:
-            reply = await self._http.post(PATH, sent.body(), MAX_CREATE_SECONDS, commit)
+            reply = await self._http.post(PATH, sent.body(), MAX_CREATE_SECONDS, commit, account=account)
             if reply.verdict is not None and sent.external_task_id is not None:
                 await self._references.require_certain(reply.verdict, sent.external_task_id, again=again)
             if reply.verdict is not None:
