@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NoReturn, Self
+from typing import NoReturn, Self, TextIO
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -38,9 +38,10 @@ async def serve_stdio(
         leave: Ends the process. Called once a cancelled serving has put everything away: a thread that waits for
             the host's next line cannot be stopped, and leaving in good order would wait for it.
     """
-    # The SDK's reader has no bounds and answers nothing to what it cannot read, so it is given an empty file.
-    with _standard_input() as descriptor:
-        async with stdio_server(stdin=anyio.wrap_file(io.StringIO())) as (_, outgoing):
+    # Code that reads the usual input meanwhile finds it empty; what it prints goes where the log goes.
+    with _moved(sys.stdin, _nothing()) as descriptor, _moved(sys.stdout, _log()) as way_out:
+        # The SDK's reader has no bounds and answers nothing to what it cannot read, so it is given an empty file.
+        async with stdio_server(anyio.wrap_file(io.StringIO()), _Output(way_out)) as (_, outgoing):
             begin, conversations = anyio.create_memory_object_stream[MemoryObjectReceiveStream[Incoming]](0)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_read, LineReader(descriptor), begin, outgoing, on_closed)
@@ -108,18 +109,49 @@ class _SharedOutput:
         pass
 
 
+class _Output(anyio.AsyncFile[str]):
+    """Writes each message in one turn of a thread, where a file as the SDK opens it takes two."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(open(descriptor, "w", encoding="utf-8", closefd=False))  # noqa: SIM115  (open to the end)
+
+    async def write(self, b: str) -> int:
+        return await to_thread.run_sync(self._write_out, b)
+
+    async def flush(self) -> None:
+        """Do nothing: what was written is out."""
+
+    def _write_out(self, text: str) -> int:
+        written = self.wrapped.write(text)
+        self.wrapped.flush()
+        return written
+
+
 @contextmanager
-def _standard_input() -> Generator[int]:
-    """Move standard input to another descriptor: code that reads the usual one meanwhile finds it empty."""
-    theirs = sys.stdin.fileno()
-    ours, nothing = os.dup(theirs), os.open(os.devnull, os.O_RDONLY)
+def _moved(standard: TextIO, instead: int) -> Generator[int]:
+    """Move a standard stream to another descriptor, which is yielded, and put `instead` into its place meanwhile."""
+    standard.flush()
+    place = standard.fileno()
+    moved = os.dup(place)
     try:
-        _put(nothing, theirs)
-        yield ours
+        _put(instead, place)
+        yield moved
     finally:
-        # `ours` stays open: a thread may still wait at it.
-        _put(ours, theirs)
-        os.close(nothing)
+        standard.flush()
+        # `moved` stays open: a thread may still wait at it.
+        _put(moved, place)
+        os.close(instead)
+
+
+def _nothing() -> int:
+    return os.open(os.devnull, os.O_RDONLY)
+
+
+def _log() -> int:
+    try:
+        return os.dup(2)
+    except OSError:  # a host may close it
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _put(descriptor: int, place: int) -> None:

@@ -15,7 +15,7 @@ from mcp import Client
 from mcp_types import CallToolResult
 
 from kolors_mcp.sandbox.kling import SandboxKling
-from tests.support.commands import HANG_SECONDS, kolors
+from tests.support.commands import HANG_SECONDS, environment, kolors
 from tests.support.making import jpeg
 from tests.support.over_stdio import HELLO, by_hand, hear, say, server, server_environment
 
@@ -130,6 +130,30 @@ def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_i
     assert secret.encode() not in log
     assert url.partition("?")[2].encode() not in log, "links are logged without their query"
     assert picture[:60].encode() not in log
+
+
+def test_what_other_code_prints_while_the_server_runs_goes_to_the_log_and_never_to_the_host(tmp_path: Path) -> None:
+    (tmp_path / "chatty.py").write_text(
+        "import os\n"
+        "from kolors_mcp.cli import main\n"
+        "from mcp.server.mcpserver import MCPServer\n"
+        "listed = MCPServer.list_tools\n"
+        "def list_tools(server):\n"
+        "    print('printed')\n"
+        "    os.write(1, b'written\\n')\n"
+        "    return listed(server)\n"
+        "MCPServer.list_tools = list_tools\n"
+        "main()\n"
+    )
+    with by_hand(environment(tmp_path, KOLORS_SANDBOX="1"), "chatty", cwd=tmp_path) as process:
+        say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
+        hear(process.stdout, 1)
+        say(process.stdin, {"method": "notifications/initialized"})
+        say(process.stdin, {"id": 2, "method": "tools/list"})
+        hear(process.stdout, 2)
+        more, log = process.communicate(timeout=HANG_SECONDS)
+    assert more == b""
+    assert {b"printed", b"written"} <= set(log.splitlines())
 
 
 @pytest.mark.parametrize("finished_seconds", [0, 10_000])
