@@ -26,7 +26,7 @@ def main() -> dict[str, Any]:
         return {
             "create 1 MB": row(running, "create 1 MB", partial(running.creates, "file", "1 MB")),
             "create 100 KB": row(running, "create 100 KB", partial(running.creates, "file", "100 KB")),
-            "get": row(running, "get", partial(running.gets, "900")),
+            "get": row(running, "get", partial(running.gets, running.made())),
         }
 
 

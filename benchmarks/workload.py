@@ -113,6 +113,11 @@ class Bench:
         """Return how each begins a get."""
         return self._begins({"get": task_id}, "get_try_on", {"task_id": task_id, "wait_seconds": 0})
 
+    def made(self) -> str:
+        """Return the id of a task that kolors-mcp has made, and so knows."""
+        wish = wish_of("file", "100 KB", self.port, self.folder)
+        return self.kolors.result(self.kolors.call("create_try_on", wish))["task_id"]
+
     def ask(self, tool: str, arguments: dict[str, Any]) -> Finish:
         """Begin a call of a tool of kolors-mcp."""
         return partial(self.kolors.result, self.kolors.call(tool, arguments))
