@@ -18,7 +18,7 @@ _LARGE = 15_000_000
 """Pixels up to which every picture fits into the smaller share of memory."""
 
 
-def bytes_for(kind: Kind, mode: str, size: tuple[int, int], enough: tuple[int, int], *, streamed: bool = False) -> int:
+def bytes_for(kind: Kind, mode: str, size: tuple[int, int], enough: tuple[int, int], *, banded: bool = False) -> int:
     """Return the memory that a picture takes until it is flat and of the size that is enough.
 
     Args:
@@ -26,12 +26,12 @@ def bytes_for(kind: Kind, mode: str, size: tuple[int, int], enough: tuple[int, i
         mode: What its pixels are made of.
         size: Of what is decoded.
         enough: What it is shrunk to.
-        streamed: Whether its rows are made when they are asked for.
+        banded: Whether its rows are made when they are asked for.
     """
     most, kept = WHOLE.get(kind, (_STORED.get(mode, 4),) * 2)
     pixels = size[0] * size[1]
     flat = 4 * min(pixels, enough[0] * enough[1])
-    if streamed:
+    if banded:
         return _BAND_BYTES + flat
     return int(max(most * pixels, kept * pixels + flat))
 

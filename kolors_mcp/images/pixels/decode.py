@@ -27,7 +27,7 @@ from kolors_mcp.images.pixels.declared import (
     webp_size,
 )
 from kolors_mcp.images.pixels.flatten import flattened
-from kolors_mcp.images.pixels.loaded import is_same, is_streamed, loaded, opened
+from kolors_mcp.images.pixels.loaded import is_same, loaded, opened, streamed
 from kolors_mcp.images.refusal import RefusalError, too_many_pixels, too_small
 
 _UPRIGHT: dict[int, tuple[Transpose, str]] = {
@@ -155,18 +155,18 @@ def _decode(
     with BufferedReader(SpanReader(content, spans), 1 << 16) as file:
         image = opened(cast("IO[bytes]", file), kind)
         check_size(*image.size, least, budget=None if kind == "JPEG" else MAX_DECODED_PIXELS)
-        declared = image.size
+        declared, rows = image.size, streamed(image, cast("IO[bytes]", file), content, outline)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             _spare(image, content, outline, smaller, memory)
         else:
             extra = piece_bytes(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
-            streamed = is_streamed(image, outline)
-            needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size), streamed=streamed)
+            banded = rows is not None
+            needed = extra + bytes_for(kind, image.mode, image.size, smaller(image.size), banded=banded)
             _check_memory(content, image.size, needed, memory)
         frames = frames_of(image)
         turn = turn_of(image) if outline is None else outline.turn
         depth = depth_of(image, content)
-        pixels = loaded(image, cast("IO[bytes]", file), content, kind, outline, memory)
+        pixels = loaded(image, rows, content, kind, outline, memory)
         del image  # with it goes what its decoder holds
         if pixels.size[0] * pixels.size[1] > MAX_DECODED_PIXELS:
             raise too_many_pixels(*pixels.size, MAX_DECODED_PIXELS)
@@ -180,7 +180,7 @@ def _decode(
         enough = _swapped(smaller(_swapped(declared, turned)), turned)
         head = content.read(0, HEAD * 16) if kind in ("HEIC", "AVIF") else b""
         flat, colour_notes = flattened(pixels, head, enough)
-        del pixels
+        del pixels, rows
         notes += colour_notes
     if turn in _UPRIGHT:
         transposition, words = _UPRIGHT[turn]

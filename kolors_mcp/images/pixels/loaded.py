@@ -25,6 +25,7 @@ from kolors_mcp.images.pixels.costs import WHOLE, bytes_for, memory_for
 from kolors_mcp.images.pixels.declared import USUAL_DEPTH, depth_of, is_white_zero
 from kolors_mcp.images.pixels.png_rows import PngRows
 from kolors_mcp.images.pixels.rows import LoadedRows, PackedRows, Rows
+from kolors_mcp.images.pixels.tiff_rows import TiffRows
 
 _Box = tuple[int, int, int, int]
 
@@ -94,13 +95,13 @@ def opened(file: IO[bytes], kind: Kind) -> ImageFile.ImageFile:
 
 def loaded(
     image: ImageFile.ImageFile,
-    file: IO[bytes],
+    rows: Rows | None,
     content: Content,
     kind: Kind,
     outline: Outline | None,
     memory: int | None,
 ) -> Rows:
-    """Return the picture's pixels; where they can be had row by row, they are made when they are asked for.
+    """Return the picture's pixels, which are `rows` where those can be made when they are asked for.
 
     Raises:
         MemoryError: There was too little.
@@ -112,8 +113,8 @@ def loaded(
         _scale_clear_colour(image, depth_of(image, content))
     if outline is not None and outline.colour_codes is not None:
         image.info[COLOUR_CODES] = outline.colour_codes
-    if is_streamed(image, outline):
-        return PngRows(cast("PngImagePlugin.PngImageFile", image), file)
+    if rows is not None:
+        return rows
     _load(image, content, kind, memory)
     if isinstance(image, _Unpacked):
         return PackedRows(
@@ -129,9 +130,16 @@ def loaded(
     return LoadedRows(image)
 
 
-def is_streamed(image: ImageFile.ImageFile, outline: Outline | None) -> bool:
-    """Return whether rows are made when they are asked for; only where it is known that all of them are there."""
-    return outline is not None and isinstance(image, PngImagePlugin.PngImageFile) and PngRows.reads(image)
+def streamed(
+    image: ImageFile.ImageFile, file: IO[bytes], content: Content, outline: Outline | None
+) -> PngRows | TiffRows | None:
+    """Return rows that are made when they are asked for; None where they cannot be had so."""
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        whole = outline is not None  # only then it is known that all rows are there
+        return PngRows(image, file) if whole and PngRows.reads(image) else None
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return TiffRows(image, file) if TiffRows.reads(image, content.size) else None
+    return None
 
 
 def is_same(one: Image.Image, other: Image.Image) -> bool:
