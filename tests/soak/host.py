@@ -36,7 +36,8 @@ class Server:
             without: The guard that is switched off, see `without`.
         """
         self.number = number
-        self.stopped = False
+        self._awake = asyncio.Event()
+        self._awake.set()
         self.stops = 0
         self.killed = 0
         self.died = 0
@@ -104,13 +105,22 @@ class Server:
             raise Gone("no answer in time") from None
 
     async def kill(self) -> None:
-        """End the process at once, and start it anew, unless it is asleep: what that leads to is still to be seen."""
-        if self.stopped or not self._ready.is_set():
+        """End the process at once, and start it anew."""
+        if not self._ready.is_set():
             return
         self._ready.clear()
         self.killed += 1
         await self._end(signal.SIGKILL)
         await self.start()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it sleeps."""
+        return not self._awake.is_set()
+
+    async def awake(self) -> None:
+        """Wait until it does not sleep."""
+        await self._awake.wait()
 
     async def at_rest(self) -> None:
         """Wait until it can be asked."""
@@ -122,13 +132,13 @@ class Server:
             return
         # Where the process only stands in for the server, that is what has to sleep.
         server = program_of(self._process.pid)
-        self.stopped = True
+        self._awake.clear()
         self.stops += 1
         os.kill(server, signal.SIGSTOP)
         try:
             await asyncio.sleep(seconds)
         finally:
-            self.stopped = False
+            self._awake.set()
             with suppress(ProcessLookupError):
                 os.kill(server, signal.SIGCONT)
 

@@ -140,6 +140,8 @@ async def _disturbed(
     async def disturb(server: Server, stopped: float | None, after: float = 0.0) -> None:
         await asyncio.sleep(after)
         if stopped is None:
+            # What comes of a sleep is to be seen first.
+            await server.awake()
             # The start that follows is never broken off.
             await asyncio.shield(asyncio.create_task(server.kill()))
         else:
