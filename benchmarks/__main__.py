@@ -25,6 +25,8 @@ NAMES = (
     "waiters",
     "pictures",
     "decoding",
+    "memory",
+    "line",
     "hostile",
     "ledger",
 )

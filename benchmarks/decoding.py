@@ -39,7 +39,7 @@ def row(port: int, folder: Path, file: str) -> dict[str, Any]:
             first.append(timed(partial(_create, server, folder / file)))
             later += [timed(partial(_create, server, folder / file)) for _ in range(RUNS)]
             server_mb = server.resident_mb()
-            processes = _processes(server)
+            processes = server.children()
             process_mb = sum(megabytes(pid, "VmRSS") for pid in processes)
             process_peak_mb = sum(megabytes(pid, "VmHWM") for pid in processes)
     found = {"first": spread(first), "later": spread(later)}
@@ -48,12 +48,6 @@ def row(port: int, folder: Path, file: str) -> dict[str, Any]:
         f"{server_mb:>7.0f} MB{process_mb:>7.0f} MB{process_peak_mb:>7.0f} MB"
     )
     return {**found, "server_mb": server_mb, "process_mb": process_mb, "process_peak_mb": process_peak_mb}
-
-
-def _processes(server: Server) -> list[int]:
-    """Return the processes that decode; threads of the server have started them."""
-    threads = Path(f"/proc/{server.process.pid}/task").iterdir()
-    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 def _create(server: Server, picture: Path) -> None:

@@ -57,8 +57,8 @@ class Program:
         return self.answers.pop(number)
 
     def cpu_seconds(self) -> float:
-        """User and system time so far, of all of its threads, by Linux's clock of that process."""
-        return time.clock_gettime((~self.process.pid << 3) | _CPU_CLOCK)
+        """User and system time so far, of all of its threads."""
+        return cpu_seconds(self.process.pid)
 
     def resident_mb(self) -> float:
         """Memory now."""
@@ -70,7 +70,12 @@ class Program:
 
     def forget_peak(self) -> None:
         """Start the peak anew."""
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        forget_peak(self.process.pid)
+
+    def children(self) -> list[int]:
+        """Processes that it has started, by any of its threads."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
     def _status(self, name: str) -> float:
         return megabytes(self.process.pid, name)
@@ -80,6 +85,16 @@ def megabytes(pid: int, name: str) -> float:
     """Return what the system tells of a process's memory under a name."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith(name)).split()[1]) / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the user and system time of a process so far, of all of its threads, by Linux's clock of that process."""
+    return time.clock_gettime((~pid << 3) | _CPU_CLOCK)
+
+
+def forget_peak(pid: int) -> None:
+    """Start the peak of a process's memory anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 class Server(Program):
@@ -166,11 +181,12 @@ def environment(port: int, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def kolors(port: int, folder: Path) -> Generator[Server]:
-    """Run kolors-mcp against the cheap Kling, with a ledger of its own on disk."""
+def kolors(port: int, folder: Path, **variables: str) -> Generator[Server]:
+    """Run kolors-mcp against the cheap Kling, with a ledger of its own on disk, and with more variables."""
     with tempfile.TemporaryDirectory() as state:
         ledger = f"sqlite:///{state}/ledger.sqlite3"
-        with program("-m", "kolors_mcp", **environment(port, folder), KOLORS_LEDGER=ledger) as running:
+        settings = {**environment(port, folder), "KOLORS_LEDGER": ledger, **variables}
+        with program("-m", "kolors_mcp", **settings) as running:
             server = Server(running.process)
             server.greet()
             yield server
