@@ -136,7 +136,6 @@ def on_server(url: str, patience: float) -> tuple[Engine, str]:
             pool_size=SESSIONS,
             max_overflow=SESSIONS,
             pool_timeout=patience,
-            pool_pre_ping=True,
             connect_args={name: value for name, value in SILENCE.items() if name not in parts.query},
             hide_parameters=True,
         )

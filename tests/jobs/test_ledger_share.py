@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def waits() -> Iterator[list[bool]]:
-    """For each write of a ledger, whether it waits for the disk. Reads are left out, since some are of the background."""
+    """For each write of a ledger, whether it waits for the disk. Reads are left out: some are in the background."""
     seen: list[bool] = []
 
     def committed(connection: Connection) -> None:
