@@ -7,7 +7,7 @@ folder `images` of every project. So the pictures are reached, and the transcrip
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,6 +63,24 @@ def default_folders(
     return tuple(folders)
 
 
+def pictures_folder(
+    environment: Mapping[str, str],
+    *,
+    platform: str = sys.platform,
+    read_shell_folder: ReadShellFolder | None = None,
+) -> Path | None:
+    """Return the person's own folder for pictures, under whatever name; None where nobody has a home."""
+    try:
+        home = Path("~").expanduser()
+    except RuntimeError:
+        return None
+    if platform == "win32":
+        named = _of_windows(environment, read_shell_folder or _shell_folder, _SHELL_FOLDER_NAMES[:1])
+    else:
+        named = _of_user_directories(environment, home, _USER_DIRECTORIES[:1])
+    return next(named, home / _USUAL[0])
+
+
 def _personal(
     environment: Mapping[str, str], platform: str, read_shell_folder: ReadShellFolder | None
 ) -> Iterator[Path]:
@@ -73,9 +91,9 @@ def _personal(
     for name in _USUAL:
         yield home / name
     if platform == "win32":
-        yield from _of_windows(environment, read_shell_folder or _shell_folder)
+        yield from _of_windows(environment, read_shell_folder or _shell_folder, _SHELL_FOLDER_NAMES)
     else:
-        yield from _of_user_directories(environment, home)
+        yield from _of_user_directories(environment, home, _USER_DIRECTORIES)
     if platform == "darwin":
         with suppress(OSError):
             for drive in sorted((home / "Library" / "CloudStorage").glob("OneDrive-*")):
@@ -102,7 +120,7 @@ def _of_process() -> Iterator[Path]:
         yield Path(tempfile.gettempdir())
 
 
-def _of_user_directories(environment: Mapping[str, str], home: Path) -> Iterator[Path]:
+def _of_user_directories(environment: Mapping[str, str], home: Path, names: Sequence[str]) -> Iterator[Path]:
     """Yield the folders that freedesktop's `user-dirs.dirs` names, as far as each is one of a person's own.
 
     A name that leads to the home itself says that there is no such folder (xdg-user-dirs), and one that leads above it,
@@ -117,7 +135,7 @@ def _of_user_directories(environment: Mapping[str, str], home: Path) -> Iterator
         return
     for line in text.splitlines():
         found = _USER_DIRECTORY.match(line.strip())
-        if found is None or found[1] not in _USER_DIRECTORIES:
+        if found is None or found[1] not in names:
             continue
         written = re.sub(r"\\(.)", r"\1", found[2])
         folder = Path(os.path.normpath(re.sub(r"^\$(?:HOME|\{HOME\})(?=/|$)", lambda _: str(home), written)))
@@ -132,9 +150,11 @@ def _is_for_pictures(folder: Path, home: Path) -> bool:
     return not home.is_relative_to(real) and not any(part.startswith(".") for part in below)
 
 
-def _of_windows(environment: Mapping[str, str], read_shell_folder: ReadShellFolder) -> Iterator[Path]:
+def _of_windows(
+    environment: Mapping[str, str], read_shell_folder: ReadShellFolder, names: Sequence[str]
+) -> Iterator[Path]:
     variables = {key.lower(): value for key, value in environment.items()}
-    for name in _SHELL_FOLDER_NAMES:
+    for name in names:
         written = read_shell_folder(name)
         if written:
             known = re.sub(r"%([^%]{1,100})%", lambda found: variables.get(found[1].lower(), found[0]), written)

@@ -111,6 +111,18 @@ class TryOn(Answer):
         return self.status in FINAL
 
 
+class SavedPicture(Answer):
+    """A finished picture that was saved on this machine, and how long its link lives."""
+
+    task_id: Annotated[str, Field(description="Kling's id of the task.")]
+    index: Annotated[int, Field(description="Number of the picture within its try-on, from 0.")]
+    saved_to: Annotated[str, Field(description="Where the whole picture lies now.")]
+    url: Annotated[str, Field(description="Its signed link, whole.")]
+    expires_at: Annotated[datetime | None, Field(description="When Kling removes the picture behind the link.")] = None
+    expired: Annotated[bool, Field(description="True: the link is dead; only the saved picture is left.")] = False
+    sandbox: Annotated[bool, Field(description="True: simulated, no real picture.")] = False
+
+
 class TryOnPage(Answer):
     """One page of an account's try-ons, newest first as Kling lists them."""
 

@@ -12,12 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from kolors_mcp.egress.allowed import read_entries
 from kolors_mcp.egress.proxies import ENVIRONMENT, FETCH_PROXY, read_proxy
 from kolors_mcp.errors import NotConfiguredError
-from kolors_mcp.folders import default_folders
+from kolors_mcp.folders import default_folders, pictures_folder
 from kolors_mcp.models import Model
 from kolors_mcp.wording import quoted
 
 DEFAULT_API_BASE = "https://api-singapore.klingai.com"
 """Kling's origin for everywhere but China (vendor); `https://api-beijing.klingai.com` is China's."""
+
+CHOSEN_NAME = "try-ons"
+"""Folder, in the person's own for pictures, of those that somebody asks to keep."""
 
 _DEFAULT_FOLDERS = "default"
 """An entry of `KOLORS_IMAGE_DIRS` that stands for the folders that are read when nothing is set."""
@@ -79,6 +82,9 @@ class Settings(BaseModel):
     """URL of the proxy for pictures, or `env`; may hold a password."""
     sent_side: SentSide = 2048
     save_dir: Path | None = None
+    """Where every finished picture is saved; none: nowhere."""
+    chosen_dir: Path | None = None
+    """Where a picture is saved that somebody asks to keep, if there is no `save_dir`; none: nowhere."""
     ledger: Annotated[str | None, Field(repr=False)] = None
     """May hold a password."""
     daily_limit: Annotated[int | None, Field(ge=1)] = None
@@ -98,6 +104,7 @@ class Settings(BaseModel):
         if level not in get_args(LogLevel):
             raise NotConfiguredError(f"KOLORS_LOG_LEVEL is {quoted(level)}; it takes {', '.join(get_args(LogLevel))}.")
         save_dir = _value(environment, "KOLORS_SAVE_DIR")
+        pictures = pictures_folder(environment)
         limit = _value(environment, "KOLORS_DAILY_LIMIT")
         if limit is not None and not (re.fullmatch(r"0*[1-9][0-9]{0,8}", limit)):
             raise NotConfiguredError(f"KOLORS_DAILY_LIMIT is {quoted(limit)}; it takes a whole number above 0.")
@@ -112,6 +119,7 @@ class Settings(BaseModel):
                 "fetch_proxy": _fetch_proxy(_value(environment, "KOLORS_FETCH_PROXY")),
                 "sent_side": _sent_side(_value(environment, "KOLORS_SENT_SIDE") or "2048"),
                 "save_dir": None if save_dir is None else _folder(save_dir),
+                "chosen_dir": None if pictures is None else pictures / CHOSEN_NAME,
                 "ledger": _value(environment, "KOLORS_LEDGER"),
                 "daily_limit": None if limit is None else int(limit),
                 "log_level": level,

@@ -107,7 +107,7 @@ class FinishedPictures:
             raise PictureRefusedError(f"The finished picture {error}") from error
 
     async def keep(self, data: bytes, folder: Path, stem: str) -> Path:
-        """Write a picture to `folder` under a name that begins with `stem`, over nothing; return where.
+        """Write a picture to `folder` under a name that begins with `stem`, over nothing and not twice; return where.
 
         Raises:
             PictureRefusedError: The folder cannot be written to, or the bytes are no picture.

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import stat
+import unicodedata
 from pathlib import Path
 
 from kolors_mcp.errors import PictureRefusedError
@@ -23,11 +24,17 @@ _ENDINGS: dict[Kind, str] = {
     "TIFF": ".tiff",
 }
 _MAX_COPIES = 1_000
-_MAX_STEM_CHARACTERS = 100
+_MAX_STEM_BYTES = 200
+"""Of a name without its ending and number; file systems take 255."""
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])\Z", re.IGNORECASE)
+"""Names that no file can have on Windows, with whatever ending."""
 
 
 def keep(data: bytes, folder: Path, stem: str) -> Path:
     """Write a picture to `folder` as `stem`, or `stem-2`, `stem-3` and so on, with the ending its content asks for.
+
+    The same picture that lies there under such a name already is not written again.
+    Of the stem, letters and digits of any language stay, with `_` and `-`; whatever else is in it becomes `-`.
 
     Raises:
         PictureRefusedError: The bytes are no picture, or the folder cannot be written to.
@@ -35,10 +42,13 @@ def keep(data: bytes, folder: Path, stem: str) -> Path:
     kind = kind_of(data[:HEAD])
     if kind is None:
         raise PictureRefusedError("The result is no picture and was not kept.")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:_MAX_STEM_CHARACTERS] or "picture"
+    name = _file_name(stem)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{name}.{secrets.token_hex(6)}.part"
+        there = _same_file(data, folder, name)
+        if there is not None:
+            return there
+        draft = folder / f".{secrets.token_hex(8)}.part"
         try:
             _write(draft, data)
             return _publish(draft, folder, name, _ENDINGS[kind])
@@ -63,6 +73,20 @@ def read(file: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
             raise OSError(errno.EINVAL, "no ordinary file of a picture's size")
         return opened.read(MAX_FILE_BYTES)
+
+
+def _same_file(data: bytes, folder: Path, name: str) -> Path | None:
+    """Return the copy that was saved before, where nothing remembers it. A link is never one."""
+    for path in sorted(folder.glob(f"{name}*")):
+        if not path.is_symlink() and path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            return path
+    return None
+
+
+def _file_name(stem: str) -> str:
+    name = re.sub(r"[^\w-]+", "-", unicodedata.normalize("NFC", stem)).strip("-")
+    name = name.encode("utf-8", "ignore")[:_MAX_STEM_BYTES].decode("utf-8", "ignore") or "picture"
+    return f"{name}-" if _DEVICES.match(name) else name
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -195,6 +195,10 @@ class Jobs:
             job = await self._store.find(job.user, job.reference) or job
         return await self._noted(Sighting(task, job, hindrance=hindrance))
 
+    async def note_saved(self, task_id: str, index: int, path: str) -> None:
+        """Write down where a picture was saved."""
+        await self._store.write(lambda ledger: ledger.saved(task_id, index, path))
+
     async def _known(self, user: str, tasks: Sequence[Task]) -> dict[str, Job]:
         """Return what is written about tasks that were just read; a create in doubt that is one of them is settled."""
         await self._reconciler.settle_among(tasks)

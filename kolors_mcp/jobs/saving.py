@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Deadline
@@ -69,8 +68,7 @@ class Saving:
             stem = stem_of(task_id, image.index)
             try:
                 data = await self._pictures.finished.download(image.url)
-                path = await anyio.to_thread.run_sync(_same_file, self._folder, stem, data)
-                path = path or await self._pictures.finished.keep(data, self._folder, stem)
+                path = await self._pictures.finished.keep(data, self._folder, stem)
             except (errors.PictureRefusedError, OSError) as error:
                 reason = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
                 outcomes[image.index] = plain(reason)
@@ -93,11 +91,3 @@ def stem_of(task_id: str, index: int) -> str:
 
 async def _is_there(image: ResultImage) -> bool:
     return image.saved_to is not None and await anyio.Path(image.saved_to).is_file()
-
-
-def _same_file(folder: Path, stem: str, data: bytes) -> Path | None:
-    """Return the copy that was saved before, where no ledger remembers it. A link is never one."""
-    for path in sorted(folder.glob(f"{stem}*")):
-        if not path.is_symlink() and path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
-            return path
-    return None

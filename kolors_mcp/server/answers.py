@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 
-from kolors_mcp.models import Answer, ResultImage, TryOn, TryOnPage
+from kolors_mcp.models import Answer, ResultImage, SavedPicture, TryOn, TryOnPage
 
 _SIMULATED = (
     "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made. "
@@ -23,6 +23,8 @@ def to_result(answer: Answer) -> CallToolResult:
     """Write an answer as a tool result."""
     if isinstance(answer, TryOnPage):
         text, structured = _page_text(answer), _page(answer)
+    elif isinstance(answer, SavedPicture):
+        text, structured = _saved_text(answer), answer.model_dump(mode="json")
     else:
         assert isinstance(answer, TryOn)
         text, structured = _text(answer), answer.model_dump(mode="json")
@@ -77,6 +79,16 @@ def _text(try_on: TryOn) -> str:
     if try_on.next_step:
         lines.append(f"Next: {try_on.next_step}")
     return "\n".join(lines)
+
+
+def _saved_text(saved: SavedPicture) -> str:
+    where = f"Picture {saved.index} of try-on {saved.task_id} was saved to: {saved.saved_to} ."
+    if saved.expired:
+        return f"{where} Its link has expired; only the saved picture is left."
+    if saved.sandbox:
+        return f"{where} Simulated by the sandbox; its link ends with this server's process."
+    until = f" until {_moment(saved.expires_at)}" if saved.expires_at else ""
+    return f"{where} Its link is good{until}: {saved.url}"
 
 
 def _page(page: TryOnPage) -> dict[str, Any]:

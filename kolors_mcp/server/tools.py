@@ -7,7 +7,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ContentBlock, Icon, ToolAnnotations
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from kolors_mcp.models import MAX_ID_CHARACTERS, Model, TryOn, TryOnPage, is_id
+from kolors_mcp.models import MAX_ID_CHARACTERS, Model, SavedPicture, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
 from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.server.request import ToolContext, calling
@@ -119,6 +119,14 @@ Compare = Annotated[
     bool,
     Field(description="True: put the person's photo, or else the garment, to the left of the result."),
 ]
+FileName = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=60,
+        description="Optional: the file's name, 1 to 60 characters, in words that the user will know it by.",
+    ),
+]
 PageNum = Annotated[
     int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(_refuse_boolean)
 ]
@@ -185,14 +193,26 @@ async def view_try_on(
     return picture_content(view, compare=compare)
 
 
+async def save_try_on(ctx: ToolContext, task_id: TaskId, index: Index = 0, name: FileName = None) -> SavedPicture:
+    """Save a finished picture whole on this machine, and say where it lies.
+
+    Use it when the user wants to keep a picture: Kling's links die after 30 days. It costs nothing.
+    It goes to KOLORS_SAVE_DIR, or else to "try-ons" in the user's Pictures; nothing there is written over.
+    """
+    async with calling(ctx) as try_ons:
+        return await try_ons.save(task_id, index, name)
+
+
 def all_tools(icons: list[Icon]) -> list[Tool]:
     """Return the tools, each with title, text, and all four hints."""
     look = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
     make = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+    keep = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
     table: list[tuple[Callable[..., Any], str, ToolAnnotations]] = [
         (create_try_on, "Create a Kling virtual try-on", make),
         (get_try_on, "Get a Kling virtual try-on", look),
         (list_try_ons, "List Kling virtual try-ons", look),
         (view_try_on, "View a Kling virtual try-on", look),
+        (save_try_on, "Save a picture of a Kling virtual try-on", keep),
     ]
     return [TryOnTool.of(fn, title=title, annotations=hints, icons=icons) for fn, title, hints in table]

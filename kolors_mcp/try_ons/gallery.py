@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,7 @@ from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.memory import Memory
 from kolors_mcp.jobs.saving import stem_of
-from kolors_mcp.models import ResultImage, TryOn
+from kolors_mcp.models import ResultImage, SavedPicture, TryOn
 from kolors_mcp.try_ons.preparing import SourceOf
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Gallery:
     """Shows the pictures of try-ons, for the time of one call."""
 
     def __init__(
-        self, memory: Memory, pictures: "Pictures", call: Call, save_dir: Path | None, source_of: SourceOf
+        self, memory: Memory, pictures: "Pictures", call: Call, folders: Sequence[Path], source_of: SourceOf
     ) -> None:
         """Take what is needed.
 
@@ -47,13 +48,13 @@ class Gallery:
             memory: Of what creates were given.
             pictures: Fetches and shows.
             call: Bounds all of it.
-            save_dir: Where pictures are saved, if they are.
+            folders: Where pictures are saved.
             source_of: Says where a picture comes from that a create was given.
         """
         self._memory = memory
         self._pictures = pictures
         self._call = call
-        self._save_dir = save_dir
+        self._folders = folders
         self._source_of = source_of
 
     async def view(self, try_on: TryOn, image: ResultImage, *, compare: bool) -> View:
@@ -73,6 +74,25 @@ class Gallery:
     async def original(self, try_on: TryOn, image: ResultImage) -> bytes:
         """Return a finished picture whole, as it was served."""
         return (await self._fetch_in_time(try_on, image))[1]
+
+    async def save(self, try_on: TryOn, image: ResultImage, chosen: str | None) -> SavedPicture:
+        """Save a finished picture whole, under a chosen name or the try-on's, in the first folder that there is."""
+        if not self._folders:
+            raise errors.ResultUnavailableError(
+                "There is no folder for pictures on this machine. Set KOLORS_SAVE_DIR to one, or open the link."
+            )
+        image, data = await self._fetch_in_time(try_on, image)
+        stem = stem_of(try_on.task_id, image.index) if chosen is None else chosen
+        path = await self._pictures.finished.keep(data, self._folders[0], stem)
+        return SavedPicture(
+            task_id=try_on.task_id,
+            index=image.index,
+            saved_to=str(path),
+            url=image.url,
+            expires_at=image.expires_at,
+            expired=image.expired,
+            sandbox=try_on.sandbox,
+        )
 
     async def picture(self, try_on: TryOn, image: ResultImage) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that."""
@@ -112,7 +132,7 @@ class Gallery:
             OSError: It is any other file, whatever the ledger says.
         """
         path = Path(image.saved_to or "")
-        here = self._save_dir is not None and path.parent.resolve() == self._save_dir.resolve()
+        here = any(path.parent.resolve() == folder.resolve() for folder in self._folders)
         # The folder may have been another one when it was saved, but never the name.
         if not here and not path.name.startswith(stem_of(task_id, image.index)):
             raise PermissionError(errno.EACCES, "not a picture that was saved here")

@@ -9,7 +9,7 @@ from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.jobs import Jobs, Sighting
 from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.ledger.job import Job, NewJob
-from kolors_mcp.models import Picture, PictureSource, ResultImage, TryOn, TryOnPage, new_reference
+from kolors_mcp.models import Picture, PictureSource, ResultImage, SavedPicture, TryOn, TryOnPage, new_reference
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.answers import Answers, copies_of, numbered, why_no_picture, with_next_step
 from kolors_mcp.try_ons.earlier import source_of
@@ -162,6 +162,20 @@ class TryOns:
         """
         return await self._gallery.picture(*await self._finished(name, index))
 
+    async def save(self, name: str, index: int, chosen: str | None) -> SavedPicture:
+        """Save a finished picture whole, over nothing, under a chosen name or the try-on's; return where.
+
+        Raises:
+            ResultUnavailableError: As `view`, or there is no folder to save it in.
+            PictureRefusedError: The folder cannot be written to.
+            KlingError: Kling could not be asked.
+        """
+        try_on, image = await self._finished(name, index)
+        saved = await self._gallery.save(try_on, image, chosen)
+        if image.saved_to != saved.saved_to:
+            await self._jobs.note_saved(saved.task_id, saved.index, saved.saved_to)
+        return saved
+
     def size_of(self, task_id: str, index: int) -> int | None:
         """Return how many bytes of a picture were handed out, if they were of late."""
         return self._jobs.memory.size_of(task_id, index)
@@ -179,7 +193,8 @@ class TryOns:
 
     @cached_property
     def _gallery(self) -> Gallery:
-        return Gallery(self._jobs.memory, self._pictures, self._call, self._settings.save_dir, self._source_of)
+        folders = filter(None, (self._settings.save_dir, self._settings.chosen_dir))
+        return Gallery(self._jobs.memory, self._pictures, self._call, tuple(folders), self._source_of)
 
     def _is_called_back(self, seen: Sighting, callback_url: str | None) -> bool:
         """Whether Kling calls this address about a create, if there is one; what is not known counts as no."""

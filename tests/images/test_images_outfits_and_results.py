@@ -156,8 +156,9 @@ async def test_a_finished_picture_is_kept_under_its_name_and_over_nothing(pictur
     first = await pictures.finished.keep(png(), folder, "8412/../../x")
     assert (first, first.read_bytes()) == (folder / "8412-x.png", png())
     second = await pictures.finished.keep(jpeg(), folder, "8412-x")
-    third = await pictures.finished.keep(jpeg(), folder, "8412-x")
+    third = await pictures.finished.keep(jpeg(quality=60), folder, "8412-x")
     assert [second.name, third.name] == ["8412-x.jpg", "8412-x-2.jpg"]
+    assert await pictures.finished.keep(jpeg(quality=60), folder, "8412-x") == third, "nothing is written twice"
     assert first.read_bytes() == png()
     assert names(folder) == ["8412-x-2.jpg", "8412-x.jpg", "8412-x.png"]
     assert stat.S_IMODE(first.stat().st_mode) & 0o022 == 0
@@ -184,7 +185,7 @@ async def test_a_file_system_without_hard_links_keeps_pictures_too(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
-    first, second = [await pictures.finished.keep(png(), tmp_path, "look") for _ in range(2)]
+    first, second = [await pictures.finished.keep(one, tmp_path, "look") for one in (png(), png(quarters((320, 300))))]
     assert [first.name, second.name] == ["look.png", "look-2.png"]
     assert names(tmp_path) == ["look-2.png", "look.png"]
 

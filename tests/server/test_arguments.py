@@ -89,15 +89,22 @@ async def test_a_thousand_odd_calls_end_in_answers_or_readable_sentences(kling: 
 
 async def test_the_tool_table_keeps_its_rules(client: Client) -> None:
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert list(tools) == ["create_try_on", "get_try_on", "list_try_ons", "view_try_on", "open_fitting_room"]
+    assert list(tools) == [
+        "create_try_on",
+        "get_try_on",
+        "list_try_ons",
+        "view_try_on",
+        "save_try_on",
+        "open_fitting_room",
+    ]
     for name, tool in tools.items():
         assert "Kling" in (tool.title or "")
         assert tool.icons
         hints = tool.annotations
         assert hints is not None
-        looking = name != "create_try_on"
+        looking = name not in ("create_try_on", "save_try_on")
         assert (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint) == (
-            looking, False, looking, name != "open_fitting_room",
+            looking, False, name != "create_try_on", name != "open_fitting_room",
         )  # fmt: skip
         assert tool.description is not None
         assert 2 <= len(tool.description.splitlines()) <= 7

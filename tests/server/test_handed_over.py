@@ -25,17 +25,21 @@ OPTIONAL = {
     "get_try_on": ["wait_seconds"],
     "list_try_ons": ["page_num", "page_size"],
     "view_try_on": ["index", "compare"],
+    "save_try_on": ["index", "name"],
 }
 
 
-async def test_what_plainly_means_left_out_is_left_out_for_every_optional_argument(kling: SandboxKling) -> None:
-    async with Client(server_for(kling)) as client:
+async def test_what_plainly_means_left_out_is_left_out_for_every_optional_argument(
+    kling: SandboxKling, tmp_path: Path
+) -> None:
+    async with Client(server_for(kling, chosen_dir=tmp_path)) as client:
         task = try_on_of(await client.call_tool("create_try_on", {**PICTURES, "wait_seconds": 30}))
         needed: dict[str, dict[str, Any]] = {
             "create_try_on": PICTURES,
             "get_try_on": {"task_id": task.task_id},
             "list_try_ons": {},
             "view_try_on": {"task_id": task.task_id},
+            "save_try_on": {"task_id": task.task_id},
         }
         for tool in (await client.list_tools()).tools:
             if tool.name not in needed:
