@@ -121,7 +121,12 @@ class World:
 
     def settings(self, **changes: Any) -> Settings:
         host = self.kling.origin.removeprefix("http://")
-        made = Settings(api_base=self.base or self.kling.origin, allowed_hosts=frozenset({host}), ledger=self.ledger)
+        made = Settings(
+            api_base=self.base or self.kling.origin,
+            allowed_hosts=frozenset({host}),
+            ledger=self.ledger,
+            chosen_dir=self.folder / "chosen",
+        )
         return made.model_copy(update=changes)
 
     @asynccontextmanager

@@ -107,7 +107,7 @@ async def test_what_cannot_be_saved_says_why(world: World, saver: Assistant, fol
     folder.write_bytes(b"no folder")
     finished = await made(saver, "navy")
     assert refused(await saver.call("save_try_on", task_id=finished), "could not be kept in")
-    async with world.server() as homeless:
+    async with world.server(chosen_dir=None) as homeless:
         assert refused(await homeless.call("save_try_on", task_id=finished), "Set KOLORS_SAVE_DIR")
 
 
