@@ -13,7 +13,7 @@ export PYTHON PIP_ONLY_BINARY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts frameworks fuzz soak mutants licences lock clean
+.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts frameworks decoders fuzz soak mutants licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ hosts: .venv/run.stamp  ## Run Claude Code, opencode, Codex and Gemini CLI again
 
 frameworks: .venv/test.stamp  ## Run agents of LangChain, OpenAI, Google and others against a mock model (needs npm, 1 GB)
 	@sh tests/frameworks/run.sh $(ARGS)
+
+decoders: .venv/test.stamp  ## Hold odd pictures against Chromium and libvips (installs Debian's chromium as root)
+	@sh tests/decoders/run.sh $(ARGS)
 
 fuzz: .venv/test.stamp  ## Feed in mutated pictures, pages, Kling answers and tool calls for 60 s (ARGS="--seed 7 --only pages")
 	$(BIN)/python -W ignore -m tests.fuzz $(ARGS)
