@@ -64,9 +64,11 @@ class Joining:
                 raise
             return None
         await self._store.seen(job, task)
-        # When it has ended only now is known, and it may be too long ago to be joined.
+        # When it has ended only now is known, and it may be too long ago to be joined. What was in doubt until now is
+        # joined however old it is, unless it failed.
         has_ended = task.status in FINAL and job.status not in FINAL
-        return None if has_ended and not is_last else task
+        was_known = job.task_id is not None or task.status == "failed"
+        return None if has_ended and was_known and not is_last else task
 
     async def _settle(self, watcher: Watcher, job: Job, call: Call) -> Task:
         """Wait until it is known what became of a create; while its sender lives, that one alone asks Kling."""

@@ -91,6 +91,21 @@ async def test_the_latest_try_ons_as_kling_lists_them_end_a_doubt_too(world: Wor
     assert (again.task_id, again.reused) == (world.kling.tasks.all[1].id, True)
 
 
+@pytest.mark.parametrize("new_render", [False, True])
+async def test_a_doubt_that_turns_up_when_the_same_is_asked_for_is_the_answer_however_long_ago_it_ended(
+    world: World, new_render: bool
+) -> None:
+    world.kling.rules.not_found_reads = 10**9
+    world.kling.rules.list_lag_seconds = 30 * MINUTE
+    world.kling.faults.next_create(faults.Raw(504, accepted=True))
+    async with world.server() as assistant:
+        assert (await assistant.create(new_render=new_render)).in_doubt
+        world.time.now += 31 * MINUTE
+        again = (await assistant.create(new_render=new_render)).try_on
+    assert (again.task_id, again.reused, again.status) == (world.kling.tasks.all[0].id, True, "succeed")
+    assert world.posts == 1
+
+
 async def test_a_task_that_never_turns_up_again_is_not_asked_for_in_vain_on_every_call(world: World) -> None:
     world.kling.faults.next_create(faults.Disconnect())
     async with world.server() as assistant:
