@@ -71,7 +71,7 @@ class Ledger(Lookups):
         """
         database = await Database.open(url, patience)
 
-        time = LedgerTime(clock.wall, kling_time, server_time, has_server=not url.startswith("sqlite"))
+        time = LedgerTime(clock.wall, clock.monotonic, kling_time, server_time, has_server=not url.startswith("sqlite"))
 
         def opened(connection: Connection) -> float:
             prepare(connection, clock.wall())

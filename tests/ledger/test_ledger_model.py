@@ -51,7 +51,7 @@ class LedgerMachine(RuleBasedStateMachine):
     async def opened(self) -> Ledger:
         return await Ledger.open(
             self.url,
-            clock=Clock(wall=lambda: self.now),
+            clock=Clock(wall=lambda: self.now, monotonic=lambda: self.now),
             account=account,
             kling_time=lambda: self.now,
             server_time=lambda: self.now,

@@ -68,6 +68,28 @@ async def test_a_clock_that_is_set_back_an_hour_stands_still_until_then(asking: 
     assert await asking.joined() == first
 
 
+async def test_what_was_made_while_the_clock_was_an_hour_slow_is_joined_when_that_is_right_again(
+    asking: Asking,
+) -> None:
+    await asking.reserved(fingerprint="f-2")
+    asking.hand.passed += 12 * MINUTE
+    asking.hand.now += 12 * MINUTE - HOUR
+    first = await asking.reserved()
+    await asking.ledger.created(first, "8811", "succeed")
+    asking.hand.passed += MINUTE
+    asking.hand.now += MINUTE + HOUR
+    # Had time stood still while the clock was slow, it would have ended thirteen minutes ago.
+    assert await asking.joined() == first
+
+
+async def test_a_clock_that_leaps_ahead_for_a_moment_changes_nothing_for_later(asking: Asking) -> None:
+    first = await asking.reserved()
+    asking.hand.now += 2 * HOUR
+    assert await asking.job(first)
+    asking.hand.now -= 2 * HOUR
+    assert (await asking.job(await asking.reserved(fingerprint="f-2"))).created_at == NOON
+
+
 @pytest.mark.parametrize("url", ["file"], indirect=True)
 async def test_the_latest_time_outlives_the_process(url: str) -> None:
     hand = Hand(kling=None)

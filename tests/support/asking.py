@@ -25,6 +25,8 @@ class Hand:
     """The hand of a clock, which a test turns."""
 
     now: float = NOON
+    passed: float = 0.0
+    """Seconds that went by, whatever the hand shows."""
     account: str | None = "an-account"
     kling: "float | Literal['agrees'] | None" = "agrees"
     """What Kling's clock shows."""
@@ -34,7 +36,7 @@ class Hand:
 
     @property
     def clock(self) -> Clock:
-        return Clock(wall=self.look, tick=self.pause)
+        return Clock(wall=self.look, monotonic=lambda: self.passed, tick=self.pause)
 
     async def pause(self, _seconds: float) -> None:
         await self.in_pauses()

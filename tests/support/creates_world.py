@@ -78,6 +78,7 @@ class Creates:
         default_factory=dict[Process, list[tuple[Asked, "asyncio.Task[Sighting]"]]]
     )
     """Calls of processes that are stopped."""
+    _server: "psycopg.Connection[tuple[Any, ...]] | None" = None
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @property
@@ -97,6 +98,8 @@ class Creates:
             await self._end(process)
         for calls in self.pending.values():
             await asyncio.gather(*(call for _asked, call in calls), return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
 
     async def create(
         self,
@@ -260,6 +263,8 @@ class Creates:
         assert not twice, f"paid twice: {earlier} for {before}, {later} for {after}"
 
     async def _replace(self, dead: Process) -> None:
+        # Who starts while the clock is slow cannot tell, so it is set right before.
+        self.machine.ahead = max(0.0, self.machine.ahead)
         self.processes.remove(dead)
         Process(self.machine, dead.key)
         for _asked, call in self.pending.pop(dead, []):
@@ -281,9 +286,10 @@ class Creates:
                     connection.executescript(text)
                     return []
                 return connection.execute(text).fetchall()
-        with psycopg.connect(self.machine.url, autocommit=True) as connection:
-            done = connection.execute(text.encode())
-            return done.fetchall() if done.description else []
+        if self._server is None:
+            self._server = psycopg.connect(self.machine.url, autocommit=True)
+        done = self._server.execute(text.encode())
+        return done.fetchall() if done.description else []
 
 
 def awake(processes: Iterable[Process]) -> list[Process]:
