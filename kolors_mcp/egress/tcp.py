@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import httpcore
@@ -41,7 +42,7 @@ class TcpBackend(httpcore.AsyncNetworkBackend):
                     host,
                     port,
                     local_addr=None if local_address is None else (local_address, 0),
-                    happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
+                    happy_eyeballs_delay=None if _is_address(host) else _NEXT_ADDRESS_SECONDS,
                 )
             for option in socket_options or ():
                 transport.get_extra_info("socket").setsockopt(*option)
@@ -185,6 +186,18 @@ class _Connection(asyncio.Protocol):
         if len(self._held) <= HELD_BYTES and not self._is_lost:
             self.transport.resume_reading()
         return taken
+
+
+def _is_address(host: str) -> bool:
+    """Whether a host is written as its address, so that there is no race to begin between several.
+
+    A race that is cancelled leaves its socket to the garbage collector, as asyncio does it.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _set_in_time(event: asyncio.Event, seconds: float | None) -> None:
