@@ -97,7 +97,7 @@ class Callers:
             until = time.monotonic() + RENEWED_SECONDS
             while time.monotonic() < until:
                 said = await self.create(wish, luck.choice(self.servers), luck, renewed=True)
-                if said.kind not in ("gone", "nothing"):
+                if said.kind not in ("gone", "nothing", "unasked"):
                     break
                 await asyncio.sleep(luck.uniform(0.1, 1.0))
 
