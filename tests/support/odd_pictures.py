@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 
 from PIL import Image, ImageCms
 
@@ -105,6 +106,7 @@ def bmp_of_16_bits(image: Image.Image, masks: tuple[int, int, int]) -> bytes:
     """A BMP whose colours stand in so many bits of two bytes."""
     fields = [((mask & -mask).bit_length() - 1, mask.bit_count()) for mask in masks]
 
+    @lru_cache(maxsize=8)
     def packed_row(row: bytes) -> bytes:
         channels = zip(row[::3], row[1::3], row[2::3], strict=True)
         return b"".join(

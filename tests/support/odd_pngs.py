@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 
 from PIL import Image
 
@@ -21,7 +22,8 @@ def packed_png(image: Image.Image, depth: int, *chunks: bytes) -> bytes:
 def palette_png(image: Image.Image, depth: int, *, alpha: bool = False) -> bytes:
     """A PNG with as many colours as the depth has, from clear to opaque if there is alpha."""
     few = image.quantize(1 << depth, dither=Image.Dither.NONE)
-    rows = [packed(bytes(index << 8 - depth for index in row), depth) for row in rows_of(few, 8)]
+    raised = bytes(index << 8 - depth & 0xFF for index in range(256))
+    rows = [packed(row.translate(raised), depth) for row in rows_of(few, 8)]
     colours = chunk(b"PLTE", bytes(few.getpalette() or ())[: 3 << depth])
     clear = [chunk(b"tRNS", bytes(range(0, 256, 256 >> depth)))] if alpha else []
     return _png(image.size, PALETTE, depth, rows, colours, *clear)
@@ -59,13 +61,14 @@ def rows_of(image: Image.Image, depth: int) -> list[bytes]:
     """The rows of a picture with so many bits a channel."""
     width, data = len(image.getbands()) * image.width, image.tobytes()
     rows = [data[at : at + width] for at in range(0, len(data), width)]
-    if depth == 16:
-        return [bytes(byte for value in row for byte in (value, 0x7F)) for row in rows]
     return [packed(row, depth) for row in rows]
 
 
+@lru_cache(maxsize=8)  # many rows are like the one above
 def packed(row: bytes, depth: int) -> bytes:
-    """Values by so many of their highest bits, several to a byte."""
+    """Values by so many of their highest bits, several to a byte; of 16 bits the lower ones say nothing."""
+    if depth == 16:
+        return bytes(byte for value in row for byte in (value, 0x7F))
     if depth == 8:
         return row
     each = 8 // depth
