@@ -33,13 +33,13 @@ MAX_DECODERS = 2
 
 DECODING_SHARE_BYTES = 40_000_000
 """Memory for each of two pictures that are decoded at once: what most photos take, of whatever size, since a JPEG is
-decoded smaller and a PNG row by row. With what encoding takes, the two hold less than 120 MB."""
+decoded smaller and a PNG some rows at a time. With what encoding takes, the two hold less than 120 MB."""
 
 DECODING_BYTES = 240_000_000
 """Memory for one picture that is decoded alone. Either way all of our processes stay below 400 MB."""
 
 PHOTO_DECODING_BYTES = 900_000_000
-"""The same where the file is as large as a photo's: 56 megapixels of a WebP, 89 of most others."""
+"""The same where the file is as large as a photo's: 75 megapixels of a WebP, 89 of most others."""
 
 PHOTO_PIXELS_PER_BYTE = 32
 """Most pixels for each byte of a file that is as large as a photo. Cameras write 2 to 15; a bomb has thousands."""
