@@ -33,8 +33,8 @@ _FLOOR_SECONDS = 0.00005
 _LEAST_SECONDS = _FLOOR_SECONDS / 8
 """What the smaller input counts at least; below it, the clock itself is measured."""
 _AGAIN = ((1, 2), (4, 3), (2, 2), (1, 5))
-"""How much larger, and how many times, it is measured again; what is beyond doubt at no larger sizes. The last time many
-are measured: where other programs take the processor's caches again and again, the best of two may still be dear."""
+"""How much larger, and how many times, it is measured again; what is beyond doubt at no larger sizes. The last time
+many are measured: where other programs take the processor's caches, the best of two may still be dear."""
 _MOST_MEMORY = 100
 """Bytes held at once for each byte of input: JSON of empty lists, the dearest that is right, becomes some 25."""
 _SPARE_MEMORY = 500_000
