@@ -1,6 +1,8 @@
 """Finds out how one create stands now, by asking whoever may know: the send in flight, the ledger, and Kling."""
 
 import math
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from kolors_mcp import errors
@@ -12,7 +14,7 @@ from kolors_mcp.jobs.watching import MAX_READ_SECONDS, PAUSES, Watcher
 from kolors_mcp.kling.refusals import BUSY_CODES
 from kolors_mcp.kling.task import Task, status_of
 from kolors_mcp.ledger.doubt import LOOKED_FOR_SECONDS
-from kolors_mcp.ledger.job import Job, NewJob
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.models import is_reference
 from kolors_mcp.wording import quoted
 
@@ -79,19 +81,52 @@ class Refresher:
                 return found
             raise
 
-    async def settle_refused(self, new: NewJob) -> None:
+    async def settle_refused(self, new: NewJob, settled: Collection[str] = ()) -> dict[str, Job | None]:
         """Before the same is paid for again, find out whether a busy account took it of late although it said no.
 
+        Args:
+            new: What is asked for.
+            settled: References of those that need not be looked for again.
+
+        Returns:
+            By reference what was looked for, and what was made of it.
+
         Raises:
+            LedgerError: It is not known what was refused.
             UnconfirmedCreateError: Kling cannot be asked just now, and who asks has not said that it be made anew.
         """
+        made: dict[str, Job | None] = {}
         for job in await self._store.refused_of_late(new, BUSY_CODES, REFUSED_FOR_SECONDS, MAX_REFUSED):
+            if job.reference in settled:
+                continue
+            made[job.reference] = None
             seen = await self._reconciler.of_late(job.reference)
             if job.reference in seen.tasks:
-                await self._reconciler.confirm(job, seen.tasks[job.reference])
+                task = seen.tasks[job.reference]
+                await self._reconciler.confirm(job, task)
+                made[job.reference] = replace(job, state="created", task_id=task.id, status=task.status)
             elif not seen.is_whole and not new.fresh:
                 cause = "A busy account said no to it before, but now Kling cannot be asked whether that stands."
                 raise errors.UnconfirmedCreateError(job.reference, cause)
+        return made
+
+    async def unless_made(self, new: NewJob, reservation: Reservation, settled: Collection[str]) -> Reservation:
+        """Return a reservation, or in place of a new one what was made of the same that was refused just before it.
+
+        From the reservation on no other of the same is being sent, so none can be refused that is not looked for.
+        """
+        if not reservation.is_new:
+            return reservation
+        try:
+            late = await self.settle_refused(new, settled)
+        except BaseException:
+            self._sending.take_back(reservation.job.reference)
+            raise
+        made = next(filter(None, late.values()), None)
+        if made is None or new.fresh:
+            return reservation
+        self._sending.take_back(reservation.job.reference)
+        return Reservation(made, is_new=False)
 
     async def find_refused(self, job: Job) -> Task | None:
         """Look for a create that a busy account said no to: its task may have shown only after that was told."""

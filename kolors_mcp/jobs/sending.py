@@ -75,6 +75,10 @@ class Sending:
             self._taken_back.join(new.reference, lambda: self._take_back(writing, new.reference))
             raise
 
+    def take_back(self, reference: str) -> None:
+        """Write down that a reservation of this process comes to nothing; nobody waits for it."""
+        self._taken_back.join(reference, lambda: self._store.write(lambda ledger: ledger.refused(reference)))
+
     def start(self, job: Job, request: "CreateRequest", call: Call) -> None:
         """Begin to send a reserved create, in a task of its own that outlives its caller.
 

@@ -96,8 +96,12 @@ class Store:
         return await self._tolerant(lambda ledger: ledger.without_task_among(references), [])
 
     async def refused_of_late(self, new: NewJob, codes: Sequence[int], seconds: float, most: int) -> list[Job]:
-        """Return the user's same requests that left, and were refused so in these last seconds, the newest first."""
-        return await self._tolerant(lambda ledger: ledger.refused_of_late(new, codes, seconds, most), [])
+        """Return the user's same requests that left, and were refused so in these last seconds, the newest first.
+
+        Raises:
+            LedgerError: It cannot be read, so nothing is paid.
+        """
+        return await (await self.ledger()).refused_of_late(new, codes, seconds, most)
 
     async def age(self, job: Job) -> float:
         """Return the seconds since a create was written down; by this machine's clock if the ledger cannot be asked."""

@@ -10,6 +10,8 @@ from kolors_mcp import errors
 from kolors_mcp.jobs.search import Search
 from kolors_mcp.jobs.send import DOUBT_SECONDS
 from kolors_mcp.kling.task import Task
+from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from tests.support.making import TurnedClock
 from tests.support.wishing import MINUTE, Assistant, Said, World
@@ -120,6 +122,33 @@ async def test_what_shows_only_later_is_written_down_when_it_is_seen_in_the_list
         world.time.now += 3 * MINUTE
         assert [one.task_id for one in (await assistant.list()).page.try_ons] == [the_task(world)[0]]
         assert (await assistant.create()).try_on.task_id == the_task(world)[0]
+    assert world.posts == 1
+
+
+async def test_what_is_refused_while_the_same_is_being_reserved_is_looked_for_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal of the first becomes known just before the reservation of the second, and not earlier."""
+    reserve, refused_of_late, is_refused = Ledger.reserve, Ledger.refused_of_late, True
+
+    async def of_late(ledger: Ledger, *about: Any) -> list[Job]:
+        return await refused_of_late(ledger, *about) if is_refused else []
+
+    async def reserved(ledger: Ledger, new: NewJob, **more: Any) -> Reservation:
+        nonlocal is_refused
+        is_refused = True
+        return await reserve(ledger, new, **more)
+
+    monkeypatch.setattr(Ledger, "refused_of_late", of_late)
+    monkeypatch.setattr(Ledger, "reserve", reserved)
+    async with world.server() as assistant:
+        await told_that_nothing_was_created(world, assistant)
+        world.time.now += 3 * MINUTE
+        is_refused = False
+        again = (await assistant.create()).try_on
+        assert (again.task_id, again.reused) == (the_task(world)[0], True)
+        assert again.reference == the_task(world)[1]
+        assert (await assistant.create()).try_on.task_id == again.task_id
     assert world.posts == 1
 
 
