@@ -47,7 +47,6 @@ HTTP_CLIENT = (
     "kolors_mcp.kling",
     "kolors_mcp.images",
     "kolors_mcp.egress.socks",
-    "kolors_mcp.egress.tcp",
     "kolors_mcp.sandbox",
     "kolors_mcp.cli",
 )

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import httpcore
 import httpx
@@ -10,7 +11,6 @@ import httpx
 from kolors_mcp.egress.certificates import fault_of, trusted_certificates
 from kolors_mcp.egress.proxies import Proxy, ProxyRefusal, proxy_for, refusal_of
 from kolors_mcp.egress.socks import SocksBackend
-from kolors_mcp.egress.tcp import TcpBackend
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.kling.unreached import ProxyRefusedError
 
@@ -89,38 +89,32 @@ def open_connections(
         most = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept)
         if proxy is not None:
             return ProxiedTransport(proxy, verify, most)
-        return DirectTransport(verify, most, TcpBackend())
+        return httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=most)
 
     return Connections(origin, way(MAX_CONNECTIONS), way(0), on_answer)
 
 
-class DirectTransport(httpx.AsyncHTTPTransport):
-    """Carries requests over connections of ours. The library takes none from outside, so its pool is made here."""
-
-    def __init__(self, verify: ssl.SSLContext, limits: httpx.Limits, backend: httpcore.AsyncNetworkBackend) -> None:
-        """Prepare the pool; nothing is connected yet."""
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=verify,
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            network_backend=backend,
-        )
-
-
-class ProxiedTransport(DirectTransport):
+class ProxiedTransport(httpx.AsyncHTTPTransport):
     """Carries requests through a proxy, and says in our words what the proxy refuses."""
 
     def __init__(self, proxy: Proxy, verify: ssl.SSLContext, limits: httpx.Limits) -> None:
         """Prepare the pool; nothing is connected yet."""
         self._proxy = proxy
         if proxy.is_socks:
-            super().__init__(verify, limits, SocksBackend(proxy, TcpBackend()))
+            self._pool = httpcore.AsyncConnectionPool(
+                ssl_context=verify,
+                max_connections=limits.max_connections,
+                max_keepalive_connections=limits.max_keepalive_connections,
+                keepalive_expiry=limits.keepalive_expiry,
+                network_backend=SocksBackend(
+                    proxy, cast("type[httpcore.AsyncNetworkBackend]", httpcore.AnyIOBackend)()
+                ),
+            )
             return
         url = httpx.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port)
         encrypted = verify if proxy.scheme == "https" else None
         through = httpx.Proxy(url, auth=proxy.credentials, ssl_context=encrypted)
-        httpx.AsyncHTTPTransport.__init__(self, verify=verify, trust_env=False, limits=limits, proxy=through)
+        super().__init__(verify=verify, trust_env=False, limits=limits, proxy=through)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.

@@ -10,13 +10,12 @@ from contextlib import AsyncExitStack
 from copy import copy
 from ipaddress import ip_address
 from itertools import chain, zip_longest
-from typing import Self
+from typing import Self, cast
 
 import anyio
 import httpcore
 
 from kolors_mcp.egress.allowed import FAKE_IP_RANGES, AllowedHosts
-from kolors_mcp.egress.tcp import TcpBackend
 from kolors_mcp.images import limits
 from kolors_mcp.images.sources.addresses import (
     behind_prefix,
@@ -60,7 +59,8 @@ class NotPublicError(Exception):
 
 async def system_connect(address: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
     """Open a TCP connection."""
-    return await TcpBackend().connect_tcp(address, port, timeout=seconds)
+    backend = cast("type[httpcore.AsyncNetworkBackend]", httpcore.AnyIOBackend)()
+    return await backend.connect_tcp(address, port, timeout=seconds)
 
 
 class PinnedBackend(httpcore.AsyncNetworkBackend):
