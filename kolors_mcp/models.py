@@ -123,6 +123,37 @@ class SavedPicture(Answer):
     sandbox: Annotated[bool, Field(description="True: simulated, no real picture.")] = False
 
 
+class Pack(Answer):
+    """Units that the account has bought at once."""
+
+    name: Annotated[str, Field(description="In Kling's words. Packs are per product, and only this says which.")]
+    units_left: Annotated[float | None, Field(description="None: Kling does not say.")] = None
+    units_total: float | None = None
+    expires_at: datetime | None = None
+    status: Annotated[str, Field(description="online: can be used. Others: toBeOnline, expired, runOut.")]
+
+
+class Account(Answer):
+    """What is left on the account, and what today's try-ons have used."""
+
+    units_left: Annotated[
+        float | None,
+        Field(description="For try-ons, in packs that can be used now; a try-on costs one. None: unknown."),
+    ] = None
+    packs: Annotated[tuple[Pack, ...], Field(description="All packs, those of other products too.")] = ()
+    creates_today: Annotated[
+        int | None, Field(description="Paid try-ons started from here since midnight (UTC). None: unknown.")
+    ] = None
+    daily_limit: Annotated[int | None, Field(description="Most of them a day; none: no limit.")] = None
+    slots: Annotated[int | None, Field(description="Try-ons that may run at once. None: unknown.")] = None
+    price_usd: Annotated[float | None, Field(description="Of one try-on, as others report it.")] = None
+    as_of: Annotated[
+        datetime | None, Field(description="When Kling was asked (UTC); its figures can be 12 hours older.")
+    ] = None
+    sandbox: Annotated[bool, Field(description="True: simulated, nothing is paid.")] = False
+    notes: Annotated[tuple[str, ...], Field(description="What is unknown and why.")] = ()
+
+
 class TryOnPage(Answer):
     """One page of an account's try-ons, newest first as Kling lists them."""
 

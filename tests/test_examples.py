@@ -25,7 +25,15 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = Path(sys.executable).parent
 """Where `kolors-mcp` is installed."""
 
-TOOLS = ["create_try_on", "get_try_on", "list_try_ons", "view_try_on", "save_try_on", "open_fitting_room"]
+TOOLS = [
+    "create_try_on",
+    "get_try_on",
+    "list_try_ons",
+    "view_try_on",
+    "get_account",
+    "save_try_on",
+    "open_fitting_room",
+]
 
 
 def test_the_workflow_is_driven_from_create_to_link(fast_kling: SandboxKling, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mcp_types import TextContent
 import kolors_mcp
 import kolors_mcp.cli
 from kolors_mcp import settings
-from kolors_mcp.models import ResultImage, SavedPicture, TryOn, TryOnPage
+from kolors_mcp.models import Account, Pack, ResultImage, SavedPicture, TryOn, TryOnPage
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.samples import sample
@@ -83,6 +83,8 @@ def test_the_table_of_answers_has_every_field() -> None:
     assert rows["`create_try_on`, `get_try_on`"] == list(TryOn.model_fields)
     assert rows["each of `images`"] == list(ResultImage.model_fields)
     assert rows["`list_try_ons`"] == list(TryOnPage.model_fields)
+    assert rows["`get_account`"] == list(Account.model_fields)
+    assert rows["each of `packs`"] == list(Pack.model_fields)
     assert rows["`save_try_on`"] == list(SavedPicture.model_fields)
     assert rows["`view_try_on`"] == []
 

@@ -13,6 +13,7 @@ from kolors_mcp.cli.serve import credentials_of_process
 from kolors_mcp.cli.state_folder import default_url
 from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, interruptible, print_line
 from kolors_mcp.clock import Clock
+from kolors_mcp.kling.account import units_left
 from kolors_mcp.kling.auth import BACKDATED_SECONDS
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.server import Upstream
@@ -154,13 +155,19 @@ def _clock(skew: float | None) -> Finding:
 
 async def _units(client: KlingClient, clock: Clock) -> Finding:
     try:
-        units = await client.units(clock.deadline(MAX_REQUEST_SECONDS))
+        packs = await client.packs(clock.deadline(MAX_REQUEST_SECONDS))
     except errors.KlingError as error:
         return Finding("warn", "units", f"not told: {error}")
     late = "(Kling's figures can be 12 hours late)"
-    if not units:
+    usable = [pack for pack in packs if pack.is_usable]
+    if not usable:
         return Finding("warn", "units", f"none left in any pack {late}", "the account owner must buy units")
-    left = ", ".join(f"{one.units:g} in {quoted(one.pack, 60)}" for one in units)
+    left = ", ".join(
+        f"{'an unknown number' if pack.units_left is None else format(pack.units_left, 'g')} in {quoted(pack.name, 60)}"
+        for pack in usable
+    )
+    if units_left(packs) == 0:
+        return Finding("warn", "units", f"none for try-ons, but {left} {late}", "the account owner must buy units")
     return Finding("ok", "units", f"{left} {late}")
 
 

@@ -11,6 +11,7 @@ import anyio
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.account import AccountReader
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.joining import Joining
 from kolors_mcp.jobs.memory import Inputs, Memory
@@ -80,6 +81,7 @@ class Jobs:
         self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock)
         self._joining = Joining(self._store, self._refresher, self._sending, self._clock)
         self._saving = Saving(save_dir, pictures, self._store) if save_dir else None
+        self.account = AccountReader(kling, self._clock)
         self.memory = Memory()
 
     async def aclose(self) -> None:
@@ -92,6 +94,7 @@ class Jobs:
             await self._reconciler.background.aclose()
             if self._saving is not None:
                 await self._saving.aclose()
+            await self.account.aclose()
             await self._kling.aclose()
             await self._pictures.aclose()
             await self._store.aclose()
@@ -108,6 +111,10 @@ class Jobs:
     async def recent(self, user: str, limit: int) -> list[Job]:
         """Return the user's latest jobs, the newest first."""
         return await self._store.recent(user, limit)
+
+    async def spent_today(self, user: str) -> int | None:
+        """Return how many of the user's creates may have cost money since midnight (UTC); None if that is not known."""
+        return await self._store.spent_today(user)
 
     async def page(self, user: str, page_num: int, page_size: int) -> list[Sighting]:
         """Read a page of the account's list; creates in doubt that are on it are in doubt no more."""

@@ -67,6 +67,10 @@ class Store:
         """Return the user's latest jobs, the newest first."""
         return await self._tolerant(lambda ledger: ledger.recent(user, limit), [])
 
+    async def spent_today(self, user: str) -> int | None:
+        """Return how many of the user's creates may have cost money since midnight (UTC); None if that is not known."""
+        return await self._tolerant(lambda ledger: ledger.spent_today(user), None)
+
     async def doubt(self, reference: str) -> Doubt | None:
         """Return what is known of a create in doubt; None if it is in none, or that is not known."""
         return await self._tolerant(lambda ledger: ledger.doubt(reference), None)

@@ -1,6 +1,9 @@
-"""The endpoint of the account: which packs of units it has, and what is left in them."""
+"""The endpoint of the account: which packs of units it has, what is left in them, and what that means for try-ons."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -8,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.kling.exchange import Reply
 from kolors_mcp.kling.http import SignedHttp
-from kolors_mcp.kling.wire import Answer, Lenient, without_data
+from kolors_mcp.kling.wire import Answer, Lenient, Moment, without_data
 
 PATH = "/account/costs"
 PURCHASED_WITHIN_SECONDS = 400 * 24 * 3600
@@ -16,16 +19,44 @@ PURCHASED_WITHIN_SECONDS = 400 * 24 * 3600
 MAX_PACKS = 200
 IN_USE = "online"
 """Kling's word for a pack that can be used. Others are `toBeOnline`, `expired` and `runOut` (vendor)."""
+_TRY_ON = re.compile(r"try[\s_-]?on|\u8bd5\u7a7f|\u6362\u88c5|\u8bd5\u8863", re.IGNORECASE)
+"""Packs are per product, and only their names tell which; Kling's are in English or Chinese."""
 
 
 @dataclass(frozen=True)
-class UnitsLeft:
-    """What is left in one pack. Packs are per product and only their names tell which, so nothing is added up."""
+class Pack:
+    """What the account has bought at once: units of one product, for a year."""
 
-    pack: str
-    """Its name, in Kling's own words."""
-    units: float
-    """More than 0. A try-on costs one (vendor)."""
+    name: str
+    """In Kling's own words."""
+    status: str
+    """`online` if it can be used."""
+    units_left: float | None
+    """None where Kling's figure is none. A try-on costs one (vendor)."""
+    units_total: float | None
+    expires_at: datetime | None
+
+    @property
+    def is_for_try_ons(self) -> bool:
+        """Whether its name says that try-ons are paid with it."""
+        return _TRY_ON.search(self.name) is not None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can be used now, as far as Kling says."""
+        return self.status == IN_USE and self.units_left != 0
+
+
+def units_left(packs: Sequence[Pack]) -> float | None:
+    """Return how many units are left for try-ons; None where the packs do not tell.
+
+    They do not where none has a name of try-ons, or where a pack that can be used has no figure. What is left in an
+    expired pack, or in one that has not begun, cannot be used and is not counted.
+    """
+    ours = [pack for pack in packs if pack.is_for_try_ons]
+    left = [pack.units_left for pack in ours if pack.is_usable]
+    known = [units for units in left if units is not None]
+    return None if not ours or len(known) < len(left) else sum(known)
 
 
 class _Pack(Answer):
@@ -33,21 +64,27 @@ class _Pack(Answer):
 
     resource_pack_name: str = ""
     status: str = ""
-    remaining_quantity: Annotated[float | None, Field(allow_inf_nan=False), Lenient] = None
+    remaining_quantity: Annotated[float | None, Field(ge=0, allow_inf_nan=False), Lenient] = None
+    total_quantity: Annotated[float | None, Field(ge=0, allow_inf_nan=False), Lenient] = None
+    invalid_time: Annotated[Moment, Lenient] = None
 
 
 _PACKS = TypeAdapter(list[_Pack])
 
 
-async def read_units(http: SignedHttp, clock: Clock, deadline: Deadline | None) -> list[UnitsLeft]:
-    """Read what is left; see `KlingClient.units`."""
+async def read_packs(http: SignedHttp, clock: Clock, deadline: Deadline | None) -> list[Pack]:
+    """Read the account's packs; see `KlingClient.packs`."""
     now = int(clock.wall())
     window = {"start_time": (now - PURCHASED_WITHIN_SECONDS) * 1000, "end_time": now * 1000}
-    packs = await http.read(PATH, window, _packs_of, deadline)
     return [
-        UnitsLeft(pack.resource_pack_name, pack.remaining_quantity)
-        for pack in packs
-        if pack.status == IN_USE and pack.remaining_quantity
+        Pack(
+            pack.resource_pack_name,
+            pack.status,
+            pack.remaining_quantity,
+            pack.total_quantity,
+            pack.invalid_time,
+        )
+        for pack in await http.read(PATH, window, _packs_of, deadline)
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 
 from kolors_mcp.clock import Clock, Deadline
-from kolors_mcp.kling.account import UnitsLeft, read_units
+from kolors_mcp.kling.account import Pack, read_packs
 from kolors_mcp.kling.exchange import Commit
 from kolors_mcp.kling.http import SignedHttp
 from kolors_mcp.kling.task import Task
@@ -104,6 +104,6 @@ class KlingClient:
         """Read one page of the account's tasks: number 1 to 1000, size 1 to 500 (vendor)."""
         return await self._try_on.page(page_num, page_size, deadline)
 
-    async def units(self, deadline: Deadline | None = None) -> list[UnitsLeft]:
-        """Read what is left in the packs that can be used; free, at most once a second, up to 12 h late (vendor)."""
-        return await read_units(self._http, self._clock, deadline)
+    async def packs(self, deadline: Deadline | None = None) -> list[Pack]:
+        """Read the account's packs of units; free, at most once a second, up to 12 h late (vendor)."""
+        return await read_packs(self._http, self._clock, deadline)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from kolors_mcp.ledger import evidence, leases
 from kolors_mcp.ledger.doubt import Doubt
 from kolors_mcp.ledger.job import Job, NewJob
-from kolors_mcp.ledger.rows import Found, Whose, jobs_with, latest_of, one_of, refused_of
+from kolors_mcp.ledger.rows import Found, Whose, jobs_with, latest_of, midnight_of, one_of, refused_of, spent_since
 from kolors_mcp.ledger.transactions import Transactions
 
 Account = Callable[[], str | None]
@@ -50,6 +50,13 @@ class Lookups:
         """Return the user's latest jobs, the newest first."""
         whose = self._whose(user)
         return await self._transactions.read(lambda connection, _: latest_of(connection, whose, limit))
+
+    async def spent_today(self, user: str) -> int:
+        """Return how many of the user's creates may have cost money since midnight (UTC)."""
+        whose = self._whose(user)
+        return await self._transactions.read(
+            lambda connection, now: spent_since(connection, whose, midnight_of(now).timestamp())
+        )
 
     async def doubt(self, reference: str) -> Doubt | None:
         """Return what is known of a create in doubt; None if it is in none."""

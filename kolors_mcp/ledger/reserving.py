@@ -1,14 +1,14 @@
 """The one transaction before money is spent: the same request is joined, the limit is kept, a new row is written."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from kolors_mcp.errors import DailyLimitError
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.leases import LEASE_SECONDS, renew, write_down_lapsed, write_down_lapsed_of
-from kolors_mcp.ledger.rows import RESERVE, Whose, has_spent, joinable, key
+from kolors_mcp.ledger.rows import RESERVE, Whose, has_spent, joinable, key, midnight_of
 from kolors_mcp.wording import plain
 
 MAX_LABEL_CHARACTERS, MAX_NOTE_CHARACTERS, MAX_NOTES = 200, 300, 20
@@ -52,7 +52,7 @@ class Reserving:
         if self.daily_limit is None:
             return
         limit = self.daily_limit
-        midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = midnight_of(now)
 
         def is_reached() -> bool:
             return has_spent(connection, whose, midnight.timestamp(), limit)

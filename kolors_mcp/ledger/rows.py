@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -91,6 +92,8 @@ _SPENT_AS_OFTEN = (
     select(C.id).where(_MINE, C.created_at >= bindparam("since"), IS_SPENT).limit(1).offset(bindparam("others"))
 )
 
+_SPENT = select(func.count()).where(_MINE, C.created_at >= bindparam("since"), IS_SPENT)
+
 
 @dataclass(frozen=True)
 class Whose:
@@ -152,6 +155,16 @@ def has_spent(connection: Connection, whose: Whose, since: float, times: int) ->
     """
     bound = {**whose.bound, "since": since, "others": times - 1}
     return connection.execute(_SPENT_AS_OFTEN, bound).first() is not None
+
+
+def spent_since(connection: Connection, whose: Whose, since: float) -> int:
+    """Return how many creates since then may have cost money."""
+    return connection.execute(_SPENT, {**whose.bound, "since": since}).scalar_one()
+
+
+def midnight_of(now: float) -> datetime:
+    """Return when the day of a moment (seconds since 1970) began, in UTC, by which days are counted."""
+    return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def one_of(connection: Connection, whose: Whose, name: str, now: float) -> Found | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 
-from kolors_mcp.models import Answer, ResultImage, SavedPicture, TryOn, TryOnPage
+from kolors_mcp.models import Account, Answer, ResultImage, SavedPicture, TryOn, TryOnPage
+from kolors_mcp.wording import quoted
 
 _SIMULATED = (
     "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made. "
@@ -23,6 +24,8 @@ def to_result(answer: Answer) -> CallToolResult:
     """Write an answer as a tool result."""
     if isinstance(answer, TryOnPage):
         text, structured = _page_text(answer), _page(answer)
+    elif isinstance(answer, Account):
+        text, structured = _account_text(answer), answer.model_dump(mode="json")
     elif isinstance(answer, SavedPicture):
         text, structured = _saved_text(answer), answer.model_dump(mode="json")
     else:
@@ -79,6 +82,29 @@ def _text(try_on: TryOn) -> str:
     if try_on.next_step:
         lines.append(f"Next: {try_on.next_step}")
     return "\n".join(lines)
+
+
+def _account_text(account: Account) -> str:
+    lines = [f"Units left for try-ons: {_number(account.units_left)}; a try-on costs one."]
+    for pack in account.packs:
+        until = f", until {_moment(pack.expires_at)}" if pack.expires_at else ""
+        left = f"{_number(pack.units_left)} of {_number(pack.units_total)} left"
+        lines.append(f"- pack {quoted(pack.name, 80)}: {pack.status}, {left}{until}")
+    limit = "no daily limit" if account.daily_limit is None else f"of at most {account.daily_limit} a day"
+    lines.append(f"Paid try-ons started today (UTC): {_number(account.creates_today)}, {limit}")
+    lines.append(f"May run at once: {_number(account.slots)}")
+    if account.price_usd is not None:
+        lines.append(f"Price of one, as others report it: about {account.price_usd:.2f} US dollars")
+    if account.as_of is not None:
+        lines.append(f"As of: {_moment(account.as_of)}")
+    lines += [f"Note: {note}" for note in account.notes]
+    if account.sandbox:
+        lines.append("Simulated: the sandbox answered; nothing is paid.")
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
 
 
 def _saved_text(saved: SavedPicture) -> str:

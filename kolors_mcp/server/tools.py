@@ -7,7 +7,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ContentBlock, Icon, ToolAnnotations
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from kolors_mcp.models import MAX_ID_CHARACTERS, Model, SavedPicture, TryOn, TryOnPage, is_id
+from kolors_mcp.models import MAX_ID_CHARACTERS, Account, Model, SavedPicture, TryOn, TryOnPage, is_id
 from kolors_mcp.server.answers import picture_content
 from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.server.request import ToolContext, calling
@@ -203,6 +203,16 @@ async def save_try_on(ctx: ToolContext, task_id: TaskId, index: Index = 0, name:
         return await try_ons.save(task_id, index, name)
 
 
+async def get_account(ctx: ToolContext) -> Account:
+    """Tell how many try-on units are left on the Kling account, until when, and how many were used today.
+
+    Use it when the user asks what is left, or before several try-ons. It costs nothing.
+    Kling's figures can be 12 hours late, and packs of other products pay for no try-on; what is unknown is none.
+    """
+    async with calling(ctx) as try_ons:
+        return await try_ons.account()
+
+
 def all_tools(icons: list[Icon]) -> list[Tool]:
     """Return the tools, each with title, text, and all four hints."""
     look = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
@@ -213,6 +223,7 @@ def all_tools(icons: list[Icon]) -> list[Tool]:
         (get_try_on, "Get a Kling virtual try-on", look),
         (list_try_ons, "List Kling virtual try-ons", look),
         (view_try_on, "View a Kling virtual try-on", look),
+        (get_account, "Get what is left on the Kling account", look),
         (save_try_on, "Save a picture of a Kling virtual try-on", keep),
     ]
     return [TryOnTool.of(fn, title=title, annotations=hints, icons=icons) for fn, title, hints in table]

@@ -1,49 +1,27 @@
-"""The try-ons of one user, for the time of one call: create, get, list, and show them."""
-
-import logging
-from functools import cached_property
-from typing import TYPE_CHECKING
+"""The try-ons of one user, for the time of one call: what costs money is here, and what does not in `looking`."""
 
 from kolors_mcp import errors
-from kolors_mcp.jobs.call import Call
-from kolors_mcp.jobs.jobs import Jobs, Sighting
+from kolors_mcp.jobs.jobs import Sighting
 from kolors_mcp.jobs.memory import Inputs
-from kolors_mcp.ledger.job import Job, NewJob
-from kolors_mcp.models import Picture, PictureSource, ResultImage, SavedPicture, TryOn, TryOnPage, new_reference
-from kolors_mcp.settings import Settings
-from kolors_mcp.try_ons.answers import Answers, copies_of, numbered, why_no_picture, with_next_step
-from kolors_mcp.try_ons.earlier import source_of
-from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS, Gallery, View
+from kolors_mcp.ledger.job import NewJob
+from kolors_mcp.models import (
+    Picture,
+    TryOn,
+    new_reference,
+)
+from kolors_mcp.try_ons.looking import Looking
 from kolors_mcp.try_ons.preparing import fingerprint, model_for, notes_on, prepare
 from kolors_mcp.try_ons.request import TryOnRequest
-from kolors_mcp.wording import plain
-
-if TYPE_CHECKING:
-    from kolors_mcp.images.pictures import Pictures
-
-logger = logging.getLogger(__name__)
 
 SENDING_SECONDS = 10.0
 """Of a call's time that are left for the sending, after the pictures are ready."""
 NOT_CALLED_BACK = (
     "callback_url: this try-on was started by an earlier call, and Kling calls only the address that came with that one"
 )
-MAX_LIST_ROWS = 100
-"""Newest rows of Kling's list in which recent try-ons are looked for."""
-MAX_LIST_SECONDS = 5.0
-"""What Kling is given for it; without an answer they are shown as they were."""
 
 
-class TryOns:
-    """What one user can do with their try-ons. It owns nothing: it can be made for a call and dropped after it."""
-
-    def __init__(self, jobs: Jobs, pictures: "Pictures", settings: Settings, call: Call) -> None:
-        """Take what all calls share, and the call that this is for."""
-        self._jobs = jobs
-        self._pictures = pictures
-        self._settings = settings
-        self._call = call
-        self._answers = Answers(call.deadline.clock.wall, sandbox=settings.sandbox)
+class TryOns(Looking):
+    """What one user can do with their try-ons."""
 
     async def create(self, request: TryOnRequest) -> TryOn:
         """Prepare the pictures, start the paid task once, and wait for it if the caller wants to.
@@ -82,141 +60,11 @@ class TryOns:
         # Of a create that was joined, the notes tell of other copies of the same pictures.
         return await self._answer(self._answers.of_task(seen, reused=not seen.is_new, notes=notes), self._call)
 
-    async def get(self, name: str) -> TryOn:
-        """Look at a try-on by Kling's id or our reference; wait until it is finished or the caller's wait ends.
-
-        Raises:
-            TaskNotFoundError: Kling does not know the id.
-            UnconfirmedCreateError: It is the reference of a create of which Kling still shows nothing.
-            KlingError: Kling could not be asked, and what is written down does not say what to do either.
-        """
-        try:
-            return await self._get(name, self._call)
-        except errors.KlingError as error:
-            job = await self._visible(name) if error.retryable else None
-            known = None if job is None else self._answers.last_known(job, error.happened)
-            if known is None:
-                raise
-            return known
-
-    async def list(self, page_num: int, page_size: int) -> TryOnPage:
-        """List a page of the account's try-ons."""
-        rows = await self._jobs.page(self._call.user, page_num, page_size)
-        return TryOnPage(
-            page_num=page_num,
-            page_size=page_size,
-            has_more=len(rows) >= page_size,
-            try_ons=tuple(self._answers.of_task(seen, next_step=False) for seen in rows),
-        )
-
-    async def recent(self, limit: int) -> "tuple[TryOn, ...]":
-        """Return the latest try-ons that were made here, the newest first, as they were last seen."""
-        jobs = await self._jobs.recent(self._call.user, limit)
-        shown = (self._answers.of_job(job) for job in jobs)
-        return tuple(try_on for try_on in shown if try_on is not None)
-
-    async def refreshed(self, limit: int) -> "tuple[TryOn, ...]":
-        """Return the latest try-ons that were made here, the newest first, as they are now if Kling can be asked."""
-        recent = await self.recent(limit)
-        if not recent:
-            return ()
-        try:
-            tasks = await self._jobs.newest(MAX_LIST_ROWS, self._call.deadline.within(MAX_LIST_SECONDS))
-        except errors.KolorsError as error:
-            logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
-            return recent
-        jobs = {job.task_id: job for job in await self._jobs.recent(self._call.user, limit)}
-        now = {task.id: self._answers.of_task(Sighting(task, jobs.get(task.id))) for task in tasks}
-        return tuple(now.get(try_on.task_id, try_on) for try_on in recent)
-
-    async def look(self, name: str) -> TryOn:
-        """Look at a try-on, at Kling or, where that cannot tell, at what is saved of it on this machine.
-
-        Raises:
-            KlingError: As `get`, and no picture of it is saved.
-        """
-        try:
-            return await self._get(name, self._call.shortened(MAX_STEP_SECONDS))
-        except errors.KlingError:
-            job = await self._visible(name)
-            saved = self._answers.of_job(job) if job is not None and job.saved else None
-            if saved is None:
-                raise
-            return saved
-
-    async def view(self, name: str, index: int, *, compare: bool = False) -> View:
-        """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand.
-
-        Raises:
-            ResultUnavailableError: It is not finished, it failed, has no such picture, or the link is dead.
-            KlingError: Kling could not be asked.
-        """
-        try_on, image = await self._finished(name, index)
-        return await self._gallery.view(try_on, image, compare=compare)
-
-    async def picture(self, name: str, index: int) -> tuple[bytes, bool]:
-        """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that.
-
-        Raises:
-            ResultUnavailableError, KlingError: As `view`.
-        """
-        return await self._gallery.picture(*await self._finished(name, index))
-
-    async def save(self, name: str, index: int, chosen: str | None) -> SavedPicture:
-        """Save a finished picture whole, over nothing, under a chosen name or the try-on's; return where.
-
-        Raises:
-            ResultUnavailableError: As `view`, or there is no folder to save it in.
-            PictureRefusedError: The folder cannot be written to.
-            KlingError: Kling could not be asked.
-        """
-        try_on, image = await self._finished(name, index)
-        saved = await self._gallery.save(try_on, image, chosen)
-        if image.saved_to != saved.saved_to:
-            await self._jobs.note_saved(saved.task_id, saved.index, saved.saved_to)
-        return saved
-
-    def size_of(self, task_id: str, index: int) -> int | None:
-        """Return how many bytes of a picture were handed out, if they were of late."""
-        return self._jobs.memory.size_of(task_id, index)
-
-    async def _source_of(self, reference: str, argument: str) -> PictureSource:
-        """Return where a picture comes from that an argument names, which may be an earlier result."""
-
-        async def is_known(name: str) -> bool:
-            return await self._visible(name) is not None
-
-        async def original(name: str, index: int) -> bytes:
-            return await self._gallery.original(*await self._finished(name, index))
-
-        return await source_of(reference, argument, is_known, original)
-
-    @cached_property
-    def _gallery(self) -> Gallery:
-        folders = filter(None, (self._settings.save_dir, self._settings.chosen_dir))
-        return Gallery(self._jobs.memory, self._pictures, self._call, tuple(folders), self._source_of)
-
     def _is_called_back(self, seen: Sighting, callback_url: str | None) -> bool:
         """Whether Kling calls this address about a create, if there is one; what is not known counts as no."""
         return callback_url is None or (
             seen.job is not None and self._jobs.memory.callback_of(seen.job.reference) == callback_url
         )
-
-    async def _visible(self, name: str) -> Job | None:
-        """Return what is written about a try-on that this user may see; None where there is nothing.
-
-        Who may see what is decided here and nowhere else. On somebody's own machine the account is theirs: whatever
-        Kling shows they may see, also what this ledger does not know, or cannot tell.
-        """
-        return await self._jobs.find(self._call.user, name)
-
-    async def _finished(self, name: str, index: int) -> tuple[TryOn, ResultImage]:
-        """Return a try-on and its picture with this index, or its copy here where Kling has none any more."""
-        try_on = await self.look(name)
-        image = numbered(try_on.images, index) or numbered(copies_of(await self._visible(try_on.task_id)), index)
-        if image is None:
-            raise errors.ResultUnavailableError(why_no_picture(try_on, index))
-        return try_on, image
 
     async def _prepared(self, request: TryOnRequest) -> tuple[Picture, Picture]:
         with self._call.deadline.earlier(SENDING_SECONDS).scope():
@@ -224,23 +72,3 @@ class TryOns:
         raise errors.PictureRefusedError(
             "The pictures were not ready in time. Nothing was sent. Use smaller ones, or pictures that load faster."
         )
-
-    async def _get(self, name: str, call: Call) -> TryOn:
-        """Look at a try-on as `get` does; an error says that what was paid goes on, whatever hides it from us."""
-        waiting = call.waiting()
-        call.report("asking Kling")
-        job = await self._visible(name)
-        try:
-            seen = await self._jobs.look(name, job, call, waiting)
-        except errors.KlingError as error:
-            # A create without a task is in doubt or came to nothing, and its error says which.
-            if (job is not None and job.task_id is None) or isinstance(error, errors.ABOUT_THE_TASK):
-                raise
-            raise error.of_task(name if job is None or job.task_id is None else job.task_id) from error
-        return await self._answer(self._answers.of_task(seen), call)
-
-    async def _answer(self, try_on: TryOn, call: Call) -> TryOn:
-        """Save the pictures where the settings say so, as long as they are there, and say what to do then."""
-        if not any(image.saved_to or not image.expired for image in try_on.images):
-            return try_on
-        return with_next_step(await self._jobs.save(try_on, call.deadline))

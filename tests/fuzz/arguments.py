@@ -27,6 +27,7 @@ _TOOLS: dict[str, tuple[str, ...]] = {
     "get_try_on": ("task_id", "wait_seconds"),
     "list_try_ons": ("page_num", "page_size"),
     "view_try_on": ("task_id", "index", "compare"),
+    "get_account": (),
     "save_try_on": ("task_id", "index", "name"),
     "open_fitting_room": (),
     "no_such_tool": (),

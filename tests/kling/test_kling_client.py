@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from kolors_mcp import __version__, errors
-from kolors_mcp.kling.account import UnitsLeft
+from kolors_mcp.kling.account import units_left
 from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.try_on import MAX_CREATE_SECONDS
 from kolors_mcp.kling.wire import CreateRequest
@@ -192,5 +192,10 @@ async def test_an_id_never_leaves_its_place_in_the_path(kling: SandboxKling, cli
         assert seen.raw_query == ""
 
 
-async def test_units_are_read_from_the_double_envelope(client: KlingClient) -> None:
-    assert await client.units() == [UnitsLeft("Kolors Virtual Try-On", 1000)]
+async def test_packs_are_read_from_the_double_envelope(client: KlingClient) -> None:
+    [online] = await client.packs()
+    assert (online.name, online.status, online.units_left, online.units_total) == (
+        "Kolors Virtual Try-On", "online", 1000, 1000,
+    )  # fmt: skip
+    assert online.expires_at is not None
+    assert units_left([online]) == 1000

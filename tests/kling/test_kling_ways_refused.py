@@ -46,7 +46,7 @@ async def way_to(origin: str = "https://kling.example") -> AsyncGenerator[Way]:
 READS: dict[str, Callable[[KlingClient], Awaitable[object]]] = {
     "get": lambda client: client.read("842", None),
     "list": lambda client: client.page(1, 30),
-    "units": lambda client: client.units(),
+    "packs": lambda client: client.packs(),
 }
 LASTING = ("no authority", "HTTP 403", "HTTP 407", "SOCKS 2", "SOCKS 8", "SOCKS password")
 PASSING = ("HTTP 502", "HTTP 429", "SOCKS 1", "SOCKS 4")

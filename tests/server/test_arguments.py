@@ -94,6 +94,7 @@ async def test_the_tool_table_keeps_its_rules(client: Client) -> None:
         "get_try_on",
         "list_try_ons",
         "view_try_on",
+        "get_account",
         "save_try_on",
         "open_fitting_room",
     ]

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ from tests.support.wishing import PERSON, Assistant, Said, World, garment
 
 pytestmark = pytest.mark.anyio
 DAY = 86_400.0
+
+
+@pytest.fixture
+async def assistant(world: World) -> AsyncIterator[Assistant]:
+    async with world.server() as made:
+        yield made
 
 
 def sent_person(world: World) -> bytes:
