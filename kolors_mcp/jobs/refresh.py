@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.reconcile import Reconciler
+from kolors_mcp.jobs.send import DOUBT_SECONDS
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.watching import MAX_READ_SECONDS, PAUSES, Watcher
@@ -81,11 +82,14 @@ class Refresher:
                 return found
             raise
 
-    async def settle_refused(self, new: NewJob, settled: Collection[str] = ()) -> dict[str, Job | None]:
+    async def settle_refused(
+        self, new: NewJob, deadline: Deadline, settled: Collection[str] = ()
+    ) -> dict[str, Job | None]:
         """Before the same is paid for again, find out whether a busy account took it of late although it said no.
 
         Args:
             new: What is asked for.
+            deadline: Of who asks; it is looked for when it would show.
             settled: References of those that need not be looked for again.
 
         Returns:
@@ -93,24 +97,38 @@ class Refresher:
 
         Raises:
             LedgerError: It is not known what was refused.
-            UnconfirmedCreateError: Kling cannot be asked just now, and who asks has not said that it be made anew.
+            UnconfirmedCreateError: Kling cannot be asked just now, or it would show only after the deadline; not where
+                who asks has said that it be made anew.
         """
         made: dict[str, Job | None] = {}
         for job in await self._store.refused_of_late(new, BUSY_CODES, REFUSED_FOR_SECONDS, MAX_REFUSED):
             if job.reference in settled:
                 continue
             made[job.reference] = None
+            would_show = await self._wait_until_it_would_show(job, deadline)
             seen = await self._reconciler.of_late(job.reference)
             if job.reference in seen.tasks:
                 task = seen.tasks[job.reference]
                 await self._reconciler.confirm(job, task)
                 made[job.reference] = replace(job, state="created", task_id=task.id, status=task.status)
-            elif not seen.is_whole and not new.fresh:
-                cause = "A busy account said no to it before, but now Kling cannot be asked whether that stands."
+            elif not (seen.is_whole and would_show) and not new.fresh:
+                now = "now Kling cannot be asked" if would_show else "it is too early to ask Kling"
+                cause = f"A busy account said no to it before, but {now} whether that stands."
                 raise errors.UnconfirmedCreateError(job.reference, cause)
         return made
 
-    async def unless_made(self, new: NewJob, reservation: Reservation, settled: Collection[str]) -> Reservation:
+    async def _wait_until_it_would_show(self, job: Job, deadline: Deadline) -> bool:
+        """Wait until Kling would show what it made of a create; False if the deadline comes first."""
+        left = 0.0 if job.posted_at is None else DOUBT_SECONDS - await self._store.seconds_since(job.posted_at)
+        if left > 0:
+            if not deadline.allows(left):
+                return False
+            await self._clock.sleep(left)
+        return True
+
+    async def unless_made(
+        self, new: NewJob, reservation: Reservation, deadline: Deadline, settled: Collection[str]
+    ) -> Reservation:
         """Return a reservation, or in place of a new one what was made of the same that was refused just before it.
 
         From the reservation on no other of the same is being sent, so none can be refused that is not looked for.
@@ -118,7 +136,7 @@ class Refresher:
         if not reservation.is_new:
             return reservation
         try:
-            late = await self.settle_refused(new, settled)
+            late = await self.settle_refused(new, deadline, settled)
         except BaseException:
             self._sending.take_back(reservation.job.reference)
             raise

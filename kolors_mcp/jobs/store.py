@@ -108,8 +108,12 @@ class Store:
         return await (await self.ledger()).refused_of_late(new, codes, seconds, most)
 
     async def age(self, job: Job) -> float:
-        """Return the seconds since a create was written down; by this machine's clock if the ledger cannot be asked."""
-        return await self._tolerant(lambda ledger: ledger.now(), self._clock.wall()) - job.created_at
+        """Return the seconds since a create was written down."""
+        return await self.seconds_since(job.created_at)
+
+    async def seconds_since(self, moment: float) -> float:
+        """Return the seconds since a moment of the ledger; by this machine's clock if the ledger cannot be asked."""
+        return await self._tolerant(lambda ledger: ledger.now(), self._clock.wall()) - moment
 
     async def created(self, reference: str, task: Task) -> None:
         """Write down that a create made this task."""

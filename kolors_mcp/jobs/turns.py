@@ -7,7 +7,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.ledger.job import Job
 
-MAX_MARK_SECONDS = 2.0
+MAX_MARK_SECONDS = 6.0
 """For which the ledger is waited for when all but the last piece of a request is at Kling."""
 RENEW_EVERY_SECONDS = 5.0
 """Between two signs of life; three of them fit into a lease."""

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from kolors_mcp import errors
+from kolors_mcp.jobs import refresh
 from kolors_mcp.jobs.search import Search
-from kolors_mcp.jobs.send import DOUBT_SECONDS
+from kolors_mcp.jobs.send import DOUBT_SECONDS, Send
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
+from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
 from tests.support.making import TurnedClock
 from tests.support.wishing import MINUTE, Assistant, Said, World
 
@@ -52,6 +54,39 @@ async def test_who_does_not_wait_is_told_of_the_task_that_a_lagging_list_shows_s
         second = (await assistant.create()).try_on
     assert {first.task_id, second.task_id} == {the_task(world)[0]}
     assert world.posts == 1
+
+
+async def hastily(_send: Send, _seconds: float) -> None:
+    """Look at once, as a sender does that has no time left for anything else."""
+
+
+async def test_what_a_sender_could_not_wait_for_is_waited_for_before_the_same_is_paid_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown_in_list_only(world, lag=LAG_SECONDS)
+    world.kling.faults.next_create(TAKEN)
+    monkeypatch.setattr(Send, "_pause", hastily)
+    async with world.server() as assistant:
+        assert (await assistant.create()).nothing_created
+        assert (await assistant.create()).try_on.task_id == the_task(world)[0]
+    assert world.posts == 1
+
+
+async def test_who_cannot_wait_for_it_is_told_of_a_doubt_unless_they_want_it_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown_in_list_only(world, lag=LAG_SECONDS)
+    world.kling.faults.next_create(TAKEN)
+    monkeypatch.setattr(Send, "_pause", hastily)
+    async with world.server() as assistant:
+        assert (await assistant.create()).nothing_created
+        monkeypatch.setattr(refresh, "DOUBT_SECONDS", MAX_SILENT_CALL_SECONDS + 1)
+        said = await assistant.create()
+        assert said.in_doubt
+        assert "too early to ask Kling" in said.text
+        assert world.posts == 1
+        assert not (await assistant.create(new_render=True)).try_on.reused
+    assert world.posts == 2
 
 
 async def test_a_kling_that_would_make_a_second_task_is_not_sent_what_its_list_shows(world: World) -> None:

@@ -175,8 +175,11 @@ async def test_a_caller_who_leaves_while_the_account_is_busy_pays_nothing_later(
         if "Trying again" in line:
             pausing.set()
 
-    async def endless(_seconds: float) -> None:
-        await anyio.sleep_forever()
+    passing = world.time.sleep
+    has_left = False
+
+    async def endless(seconds: float) -> None:
+        await (passing(seconds) if has_left else anyio.sleep_forever())
 
     world.time.sleep = endless  # pyright: ignore[reportAttributeAccessIssue]  (the pause never ends on its own)
     async with world.server(note) as assistant:
@@ -184,6 +187,7 @@ async def test_a_caller_who_leaves_while_the_account_is_busy_pays_nothing_later(
             group.start_soon(lambda: assistant.create(wait_seconds=60))
             await pausing.wait()
             group.cancel_scope.cancel()
+        has_left = True
         # The next wish is a new one: the old was given up and written down as such.
         assert not (await assistant.create()).try_on.reused
     assert world.posts == 2
@@ -235,10 +239,12 @@ async def test_every_picture_that_was_opened_is_closed_whatever_becomes_of_the_w
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[BytesPicture] = []
+    before = 0
     waiting = anyio.Event()
 
     async def prepare(_self: Pictures, reference: str, argument: str) -> BytesPicture:
         if reference == "never":
+            await until(lambda: len(opened) > before)
             waiting.set()
             await anyio.sleep_forever()
         if reference == "nowhere":
@@ -258,6 +264,7 @@ async def test_every_picture_that_was_opened_is_closed_whatever_becomes_of_the_w
         for fault in (faults.Refuse(1102), faults.Refuse(1303), faults.Disconnect()):
             world.kling.faults.next_create(fault)
             assert (await wish("navy")).is_error
+        before = len(opened)
         async with anyio.create_task_group() as group:
             group.start_soon(wish, "never")
             await waiting.wait()
