@@ -28,6 +28,10 @@ settings.register_profile("long", settings.default, deadline=None, max_examples=
 settings.load_profile("without a clock")
 
 
+WAITING = {"processes", "cli", "test_examples.py", "test_soak.py", "test_fork_server.py", "test_ledger_stopped.py"}
+"""Folders and files of tests that mostly wait for processes."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin what all workers share before they are started."""
     if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no":
@@ -41,9 +45,28 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are cores: some of the tests wait for processes. Each loads all tests first."""
+    """More workers than there are cores: many tests wait for processes. Each loads all tests first."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(cores + 1, 4)
+    return min(cores + 3, 8)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait for processes on some of the workers, and with the others on the rest.
+
+    Each worker gets one part of the list first, and takes over from others when it has none left.
+    """
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers == 1:
+        return
+    waiting = [item for item in items if WAITING & {item.path.name, item.path.parent.name}]
+    others = [item for item in items if not WAITING & {item.path.name, item.path.parent.name}]
+    size = -(-len(items) // workers)
+    items.clear()
+    for number in range(workers):
+        first = waiting[number - 1 :: workers - 1] if number else []
+        rest = size - len(first)
+        items += [*first, *others[:rest]]
+        del others[:rest]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -10,7 +10,10 @@ from _socket import AF_UNIX, SOCK_STREAM, SOL_SOCKET, socket  # the module aroun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from signal import SIG_BLOCK, SIG_UNBLOCK, SIGINT, pthread_sigmask, signal
     from typing import NoReturn
+else:
+    from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGINT, pthread_sigmask, signal
 
 SCM_RIGHTS = 1
 """The number of the message that hands over open files, which the stubs do not know."""
@@ -25,14 +28,17 @@ def run(place: str, arguments: list[str]) -> int:
     streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
     server = socket(AF_UNIX, SOCK_STREAM)
     server.connect(place)
+
+    def pass_on(_number: int, _frame: object) -> None:
+        server.sendall(b"I")
+
+    # An interrupt that comes while the order leaves is passed on after it.
+    pthread_sigmask(SIG_BLOCK, (SIGINT,))
     server.sendmsg([len(order).to_bytes(4, "big")], [(SOL_SOCKET, SCM_RIGHTS, streams)])
     server.sendall(order)
-    while True:
-        try:
-            answer = server.recv(4)
-            break
-        except KeyboardInterrupt:
-            server.sendall(b"I")
+    signal(SIGINT, pass_on)
+    pthread_sigmask(SIG_UNBLOCK, (SIGINT,))
+    answer = server.recv(4)
     if answer == b"own":
         become(arguments)
     if not answer:
