@@ -96,8 +96,10 @@ async def test_the_latest_try_ons_as_kling_lists_them_end_a_doubt_too(world: Wor
 async def test_a_doubt_that_turns_up_when_the_same_is_asked_for_is_the_answer_however_long_ago_it_ended(
     world: World, monkeypatch: pytest.MonkeyPatch, new_render: bool
 ) -> None:
-    # It is the call that finds it, and not the background a moment before.
-    monkeypatch.setattr(Background, "wake", lambda _background: None)
+    def asleep(_background: Background) -> None:
+        """Leave it to the call to find it."""
+
+    monkeypatch.setattr(Background, "wake", asleep)
     world.kling.rules.not_found_reads = 10**9
     world.kling.rules.list_lag_seconds = 30 * MINUTE
     world.kling.faults.next_create(faults.Raw(504, accepted=True))
