@@ -28,6 +28,8 @@ FACTOR = 64
 DUBIOUS = 1.5 * FACTOR
 """From this ratio on it is measured again, larger and more often: what is dear only by chance is not dear twice."""
 GUILTY = 3 * FACTOR
+BEYOND_DOUBT = FACTOR * FACTOR / 2
+"""Time that grows as the square comes to `FACTOR` times `FACTOR`; where it is copying, it hides behind the rest."""
 _FLOOR_SECONDS = 0.00005
 """Noise of the clock; at the sizes used a real fault costs a hundred times it."""
 _LEAST_SECONDS = _FLOOR_SECONDS / 8
@@ -217,6 +219,10 @@ def fault_of(
                 small = _best(call, form(size), tries) - least
                 large = _best(call, form(FACTOR * size), tries) - least
                 ratio = _ratio(small, large, least)
+            if GUILTY < ratio <= BEYOND_DOUBT and _best(call, form(2 * FACTOR * size), 3) - least < 3 * large:
+                return (
+                    None  # what is dear for its size alone, as new memory is, is only twice as dear at twice the size
+                )
     except HangError:
         return f"did not end within {limit_seconds:g} CPU seconds at a size of {FACTOR * size}"
     return (
