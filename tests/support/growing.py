@@ -220,9 +220,7 @@ def fault_of(
                 large = _best(call, form(FACTOR * size), tries) - least
                 ratio = _ratio(small, large, least)
             if GUILTY < ratio <= BEYOND_DOUBT and _best(call, form(2 * FACTOR * size), 3) - least < 3 * large:
-                return (
-                    None  # what is dear for its size alone, as new memory is, is only twice as dear at twice the size
-                )
+                return None  # what is dear beyond a size, as new memory is, is twice as dear at twice that size
     except HangError:
         return f"did not end within {limit_seconds:g} CPU seconds at a size of {FACTOR * size}"
     return (
