@@ -3,6 +3,7 @@
 import gc
 import importlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -33,7 +34,12 @@ WAITING = {"processes", "cli", "test_examples.py", "test_soak.py", "test_fork_se
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin what all workers share before they are started."""
+    """Begin what all workers share before they are started, and let programs be interrupted wherever these tests run.
+
+    Shells let what they start in the background ignore interrupts, and so would all that is started from there.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no":
         share_fork_server()
 

@@ -38,7 +38,10 @@ async def serve_stdio(
         leave: Ends the process. Called once a cancelled serving has put everything away: a thread that waits for
             the host's next line cannot be stopped, and leaving in good order would wait for it.
     """
-    # Code that reads the usual input meanwhile finds it empty; what it prints goes where the log goes.
+    # Code that reads the usual input meanwhile finds it empty; what it prints goes where the log goes, and at once: a
+    # process that is ended in time loses what still waits in its buffers.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     with _moved(sys.stdin, _nothing()) as descriptor, _moved(sys.stdout, _log()) as way_out:
         # The SDK's reader has no bounds and answers nothing to what it cannot read, so it is given an empty file.
         async with stdio_server(anyio.wrap_file(io.StringIO()), _Output(way_out)) as (_, outgoing):
