@@ -4,8 +4,8 @@ import io
 import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from typing import NoReturn, Self, TextIO
+from contextlib import contextmanager, suppress
+from typing import NoReturn, Self, TextIO, cast
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -40,8 +40,8 @@ async def serve_stdio(
     """
     # Code that reads the usual input meanwhile finds it empty; what it prints goes where the log goes, and at once: a
     # process that is ended in time loses what still waits in its buffers.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)
+    with suppress(AttributeError):  # whoever started us may have put another stream there
+        cast("io.TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     with _moved(sys.stdin, _nothing()) as descriptor, _moved(sys.stdout, _log()) as way_out:
         # The SDK's reader has no bounds and answers nothing to what it cannot read, so it is given an empty file.
         async with stdio_server(anyio.wrap_file(io.StringIO()), _Output(way_out)) as (_, outgoing):
