@@ -30,6 +30,8 @@ COUNTED_FROM_ONE = frozenset({"page_num", "page_size"})
 """Arguments of which 0 cannot mean anything but that nothing was chosen."""
 LEFT_OUT = frozenset({"", "null", "none", "undefined"})
 """Texts that hosts and models write into an argument that they leave out."""
+_OF_NAMES = frozenset({"properties", "$defs"})
+"""Parts of a schema whose keys are names."""
 MAX_SHOWN_BITS = 64
 """Bits of a whole number that is worth printing."""
 
@@ -42,7 +44,10 @@ class TryOnTool(Tool):
         """Make a tool of a function, described by its docstring; its schema says that nothing else is taken."""
         tool = cls.from_function(fn, title=title, description=inspect.getdoc(fn), annotations=annotations, icons=icons)
         assert isinstance(tool, TryOnTool)
-        tool.parameters["additionalProperties"] = False
+        tool.parameters = {**_untitled(tool.parameters), "additionalProperties": False}
+        metadata = tool.fn_metadata
+        if metadata.output_schema is not None:
+            tool.fn_metadata = metadata.model_copy(update={"output_schema": _untitled(metadata.output_schema)})
         properties = cast("dict[str, dict[str, Any]]", tool.parameters["properties"])
         required = cast("list[str]", tool.parameters.get("required", []))
         for name in properties.keys() - required:
@@ -97,6 +102,21 @@ class TryOnTool(Tool):
         if complaints:
             raise ArgumentError(" ".join(dict.fromkeys(complaints[:MAX_COMPLAINTS])) + " Nothing was sent.")
         return checked
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without the titles that Pydantic makes of names: they say nothing, and every model pays them."""
+    return {key: _untitled_part(key, part) for key, part in schema.items() if key != "title"}
+
+
+def _untitled_part(key: str, part: Any) -> Any:
+    if isinstance(part, list):
+        return [_untitled_part("", one) for one in cast("list[Any]", part)]
+    if not isinstance(part, dict):
+        return part
+    named = cast("dict[str, dict[str, Any]]", part)
+    # The keys below these are names, of which one may be "title".
+    return {name: _untitled(one) for name, one in named.items()} if key in _OF_NAMES else _untitled(named)
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:

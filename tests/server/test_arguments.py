@@ -1,5 +1,6 @@
 """Arguments of tools: what the table says of them, and that a wrong one is refused in a sentence that names it."""
 
+import json
 import random
 from typing import Any, cast
 
@@ -10,6 +11,9 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.in_memory import BARE, PICTURES, server_for, text_of
 
 pytestmark = pytest.mark.anyio
+
+MAX_LIST_BYTES = 26_000
+"""Of tools/list as compact JSON."""
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("create_try_on", {}, "human_image is missing; it is required. cloth_image is missing; it is required."),
@@ -117,3 +121,10 @@ async def test_the_tool_table_keeps_its_rules(client: Client) -> None:
             kind = schema.get("anyOf", [schema])[0]
             if "maximum" in kind:  # some hosts strip the limits of the schema
                 assert f"{kind['minimum']:g} to {kind['maximum']:g}" in schema["description"], argument
+
+
+async def test_the_list_of_tools_is_short_for_every_model_pays_it(client: Client) -> None:
+    listed = (await client.list_tools()).model_dump(mode="json", by_alias=True, exclude_none=True)["tools"]
+    assert len(json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()) < MAX_LIST_BYTES
+    schemas = json.dumps([[tool["inputSchema"], tool.get("outputSchema")] for tool in listed])
+    assert '"title"' not in schemas, "made by Pydantic of the names"
