@@ -114,7 +114,6 @@ class Ledger(Lookups):
         account = self._account()
         if account is None:
             raise LedgerError("The keys of the Kling account are missing, so no create can be written down for it.")
-        self._pruner.prune_daily()
         reserving = Reserving(new, new.user, account, self.holder, daily_limit)
 
         def reserved(connection: Connection, now: float) -> Reservation:
@@ -123,7 +122,12 @@ class Ledger(Lookups):
                 note(connection, CLOCK, now)
             return made
 
-        return await self._transactions.write(reserved, lock=f"account {account} user {key(new.user)}", synced=False)
+        lock = f"account {account} user {key(new.user)}"
+        try:
+            return await self._transactions.write(reserved, lock=lock, synced=False)
+        finally:
+            # Not before: what is asked for again on the day on which it is removed is joined, on either database.
+            self._pruner.prune_daily()
 
     async def mark_posting(self, reference: str, turn: int) -> bool:
         """Mark that the request is about to leave whole; return whether that turn is still this process's.

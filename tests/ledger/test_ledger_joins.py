@@ -1,6 +1,9 @@
 """Which wish is the same as one before it, for how long, and how many of them a day may cost money."""
 
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from kolors_mcp.errors import DailyLimitError
 from tests.support.asking import DAY, HOUR, MINUTE, NOON, Asking
@@ -132,3 +135,19 @@ async def test_the_daily_limit_resets_at_midnight_utc(asking: Asking) -> None:
         await asking.wish(fingerprint="f-2", daily_limit=1)
     asking.hand.now += 0.001
     await asking.reserved(fingerprint="f-2", daily_limit=1)
+
+
+async def test_what_is_asked_for_again_before_its_old_row_is_removed_joins_it(asking: Asking) -> None:
+    first = await asking.reserved()
+    await asking.ledger.created(first, "8812", "processing")
+    asking.hand.now += 36 * DAY
+    removals: list[object] = []
+
+    @event.listens_for(asking.ledger.database.engine, "commit")
+    def committed(*_: Any) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
+        removals.append(asking.ledger.pruning)
+
+    assert await asking.joined() == first
+    assert removals[0] is None, "the removal of old rows had begun before"
+    await asking.pruned()
+    assert await asking.ledger.recent("local", 9) == []

@@ -64,13 +64,10 @@ class Rows:
             for row in self.rows
         ]
 
-    def price(self, reference: str, status: str | None, units: float | None) -> None:
-        self.rows = [
-            dataclasses.replace(row, units=units)
-            if row.reference == reference and row.units is None and row.final_at and row.status == status
-            else row
-            for row in self.rows
-        ]
+    def price(self, reference: str, now: float, status: str | None, units: float | None) -> None:
+        row = self.named(reference)
+        if units is not None and row is not None and row.final_at and row.status == status and row.units is None:
+            self.change(reference, now, units=units)
 
     def named(self, reference: str) -> Job | None:
         return next((row for row in self.rows if row.reference == reference), None)
