@@ -30,6 +30,10 @@ class ArgumentError(KolorsError):
     """An argument, or a combination of arguments, that nothing can be done with."""
 
 
+class AmbiguousLabelError(ArgumentError):
+    """A label that several try-ons have; the text lists them."""
+
+
 class PictureRefusedError(KolorsError):
     """A picture that could not be had or cannot be used. Nothing was sent to Kling."""
 
@@ -163,6 +167,16 @@ class AddressNotAllowedError(RefusedError):
 
 class TaskNotFoundError(KlingError):
     """Kling does not know the id, or does not know it yet."""
+
+    @classmethod
+    def of(cls, name: str, code: int | None = None) -> Self:
+        """Return what is said of an id that Kling does not know, or of a label that no try-on has."""
+        return cls(
+            f"Kling knows no try-on {quoted(name, 80)}",
+            "If it was created a moment ago, call get_try_on again in some seconds. Otherwise look for it with "
+            "list_try_ons: ids and labels belong to one account and region, and results are kept for 30 days.",
+            code=code,
+        )
 
 
 class UnreachableError(KlingError):

@@ -1,16 +1,16 @@
-"""What the layers hand to each other: ids, a try-on, a page of them, and a picture on its way to Kling."""
+"""What the layers hand to each other: ids, a try-on, and a page of them."""
 
 import re
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from kolors_mcp.bounds import linear
 
+MAX_LABEL_CHARACTERS = 60
+"""Characters of what people call a try-on."""
 MAX_ID_CHARACTERS = 200
 """Characters of an id; the vendor's have some twenty."""
 
@@ -37,6 +37,16 @@ def new_reference() -> str:
 def is_reference(text: str) -> bool:
     """Whether it is a reference of ours, and not Kling's id of a task."""
     return _REFERENCE.fullmatch(text) is not None
+
+
+MIN_KLING_ID_DIGITS = 12
+"""Digits from which on a name has the form of Kling's ids, which have 18 and more."""
+
+
+@linear(b"8", b"k-", "٣".encode())
+def looks_like_an_id(text: str) -> bool:
+    """Whether a name has the form of Kling's ids or of our references, so that it is never taken for a label."""
+    return is_reference(text) or (text.isascii() and text.isdecimal() and len(text) >= MIN_KLING_ID_DIGITS)
 
 
 Model = Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]
@@ -84,6 +94,9 @@ class TryOn(Answer):
     reference: Annotated[
         str | None, Field(description="Our own id of the request (k-...). get_try_on takes it too.")
     ] = None
+    label: Annotated[
+        str | None, Field(description="What people call this look; get_try_on and others take it for task_id.")
+    ] = None
     status: Annotated[
         Status, Field(description="submitted or processing: not finished. succeed: see images. failed: final.")
     ]
@@ -115,6 +128,7 @@ class SavedPicture(Answer):
     """A finished picture that was saved on this machine, and how long its link lives."""
 
     task_id: Annotated[str, Field(description="Kling's id of the task.")]
+    label: Annotated[str | None, Field(description="What people call this look.")] = None
     index: Annotated[int, Field(description="Number of the picture within its try-on, from 0.")]
     saved_to: Annotated[str, Field(description="Where the whole picture lies now.")]
     url: Annotated[str, Field(description="Its signed link, whole.")]
@@ -167,77 +181,3 @@ class TryOnPage(Answer):
             "or false is left out. get_try_on has all."
         ),
     ]
-
-
-@dataclass(frozen=True)
-class LoadedPicture:
-    """A picture whose bytes are here already, as they were served."""
-
-    data: bytes
-    label: str
-    """What it is called, for people."""
-    notes: tuple[str, ...] = ()
-    """What is to be said about it, a line each."""
-
-
-PictureSource = str | LoadedPicture
-"""Where a picture comes from: a link, path, `file://` link, `data:` URI or bare base64, or the picture itself."""
-
-
-class Picture(Protocol):
-    """A picture that Kling takes: a JPEG or PNG within the limits, nothing but picture data in it.
-
-    Its bytes are handed out in blocks, so that a large file is never held whole.
-    """
-
-    @property
-    def media_type(self) -> Literal["image/jpeg", "image/png"]:
-        """What it is, judged by its content."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """Pixels."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Bytes; exactly what `blocks` adds up to."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was done to make it fit, one plain line each; empty if nothing was."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """Where it came from, fit for people: a file name or a host, never content, never a query."""
-        ...
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the bytes."""
-        ...
-
-    @property
-    def sources(self) -> frozenset[bytes]:
-        """What tells the picture, or each picture that it was put together from, from any other."""
-        ...
-
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        """Yield the bytes in order. Can be called again to start over.
-
-        Raises:
-            PictureRefusedError: The file behind it changed since it was checked.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let go of the file behind it, if there is one."""
-        ...

@@ -28,6 +28,14 @@ def quoted(text: str, limit: int = 200) -> str:
     return '"' + plain(text, limit).replace('"', "'") + '"'
 
 
+def folded(text: str) -> str:
+    """Return what texts have in common that differ only in case, in width or in how their accents are written.
+
+    Case is that of all scripts (Unicode), which databases do not know.
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
 def minute(moment: float) -> str:
     """Return a moment, in seconds since 1970, as people read it."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"

@@ -47,7 +47,7 @@ EXEMPT = {
     "kling.exchange:_envelope_of": "the values of an answer; pydantic reads each once",
     "server.tasks:Tasks.intercept_tool_call": "an answer of our own",
     "server.tool:TryOnTool._checked": "arguments are checked by pydantic, whose readers are linear",
-    "server.tools:_require_web_address": "reads at most 2,000 characters",
+    "server.arguments:_require_web_address": "reads at most 2,000 characters",
 }
 # Expressions that are worse than linear or cannot be fed, by `module:text`, and why that does no harm.
 EXEMPT_PATTERNS = {

@@ -21,7 +21,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"images", "kling", "ledger"}),
 )
 # Known to all, and to each other. The package's own __init__ (its version) is written "".
-BOTTOM = frozenset({"", "settings", "folders", "errors", "models", "wording", "clock", "bounds", "packing", "egress"})
+BOTTOM = frozenset(
+    {"", "settings", "folders", "errors", "models", "pictures", "wording", "clock", "bounds", "packing", "egress"}
+)
 MAY_IMPORT = {
     **{name: BOTTOM.union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for name in layer},
     **dict.fromkeys(BOTTOM, BOTTOM),

@@ -11,7 +11,7 @@ from kolors_mcp.images.refusal import RefusalError
 
 
 class CheckedPicture:
-    """A `kolors_mcp.models.Picture`. Every block but the last is a multiple of 3 bytes, as base64 likes it."""
+    """A `kolors_mcp.pictures.Picture`. Every block but the last is a multiple of 3 bytes, as base64 likes it."""
 
     def __init__(
         self,
@@ -20,6 +20,7 @@ class CheckedPicture:
         *,
         notes: tuple[str, ...],
         label: str,
+        title: str | None,
         subject: str,
         sources: frozenset[bytes] = frozenset(),
     ) -> None:
@@ -29,6 +30,7 @@ class CheckedPicture:
         self.size = structure.size
         self.notes = notes
         self.label = label
+        self.title = title
         self.digest = structure.digest
         """The same picture has the same one, wherever it came from."""
         self.sources = sources or frozenset((structure.digest,))
@@ -41,7 +43,7 @@ class CheckedPicture:
         return f"<{type(self).__name__} {self.label} {self.width} x {self.height}, {self.size} bytes>"
 
     def blocks(self) -> Iterator[bytes | memoryview]:
-        """Yield the bytes in order; see `kolors_mcp.models.Picture.blocks`."""
+        """Yield the bytes in order; see `kolors_mcp.pictures.Picture.blocks`."""
         # Somebody may write to a file between the check and now. The last block is held back until all that is
         # sent is known to be what was checked, so that nothing else ever leaves whole. A checksum is enough: who can
         # write to the file could as well have written a picture in the first place.

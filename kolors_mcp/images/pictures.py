@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -25,13 +26,21 @@ from kolors_mcp.images.sources.obtain import Obtained, obtain
 from kolors_mcp.images.sources.places import Places
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
-from kolors_mcp.models import PictureSource
+from kolors_mcp.pictures import PictureSource
 from kolors_mcp.settings import SentSide
 
 _MAX_READERS = 4
 """Files looked through at once; they take milliseconds."""
 
 _Piece = tuple[Obtained, examine.Looked]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """How a picture is named: where it came from, and what people call it."""
+
+    label: str
+    title: str | None
 
 
 class Pictures:
@@ -122,8 +131,11 @@ class Pictures:
             f"{name}: {note}" for (obtained, _), name in zip(pieces, names, strict=True) for note in obtained.notes
         )
         notes = (*found, *made.notes)
-        label = " and ".join(obtained.label for obtained, _ in pieces)
-        return _checked(made.content, made.structure, notes, label, "cloth_image", *sources)
+        named = _Named(
+            " and ".join(obtained.label for obtained, _ in pieces),
+            " and ".join(obtained.title for obtained, _ in pieces if obtained.title) or None,
+        )
+        return _checked(made.content, made.structure, notes, named, "cloth_image", *sources)
 
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""
@@ -174,13 +186,17 @@ class Pictures:
                 fits = not done.data
             if fits and looked.structure is not None and looked.structure.travels:
                 kept_open = True
-                return _checked(content, looked.structure, notes, obtained.label, argument)
+                return _checked(content, looked.structure, notes, _named(obtained), argument)
             made = await self._made(done)
             source = await self._digest(obtained, looked)
         finally:
             if not kept_open:
                 content.close()
-        return _checked(made.content, made.structure, notes + made.notes, obtained.label, argument, source)
+        return _checked(made.content, made.structure, notes + made.notes, _named(obtained), argument, source)
+
+
+def _named(obtained: Obtained) -> _Named:
+    return _Named(obtained.label, obtained.title)
 
 
 def _task(content: Content, looked: examine.Looked) -> Task:
@@ -188,9 +204,17 @@ def _task(content: Content, looked: examine.Looked) -> Task:
 
 
 def _checked(
-    content: Content, structure: Structure, notes: tuple[str, ...], label: str, subject: str, *sources: bytes
+    content: Content, structure: Structure, notes: tuple[str, ...], named: _Named, subject: str, *sources: bytes
 ) -> CheckedPicture:
     longer, shorter = max(structure.width, structure.height), min(structure.width, structure.height)
     if longer > shorter * NOTED_ASPECT_RATIO:
         notes += (f"its sides are {structure.width} to {structure.height}; beyond 2.5 to 1 Kling may refuse it",)
-    return CheckedPicture(content, structure, notes=notes, label=label, subject=subject, sources=frozenset(sources))
+    return CheckedPicture(
+        content,
+        structure,
+        notes=notes,
+        label=named.label,
+        title=named.title,
+        subject=subject,
+        sources=frozenset(sources),
+    )

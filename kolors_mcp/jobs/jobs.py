@@ -108,6 +108,10 @@ class Jobs:
         await self._sending.catch_up()
         return await self._store.find(user, name)
 
+    async def labelled(self, user: str, label: str, most: int) -> list[Job]:
+        """Return the user's jobs that people call so, the newest first; raise `LedgerError` if that is not known."""
+        return await self._store.labelled(user, label, most)
+
     async def recent(self, user: str, limit: int) -> list[Job]:
         """Return the user's latest jobs, the newest first."""
         return await self._store.recent(user, limit)

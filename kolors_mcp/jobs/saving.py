@@ -47,7 +47,7 @@ class Saving:
         missing = [image for image in try_on.images if not await _is_there(image)]
         if not missing:
             return try_on
-        save = self._saves.join(try_on.task_id, lambda: self._save(try_on.task_id, missing))
+        save = self._saves.join(try_on.task_id, lambda: self._save(try_on, missing))
         outcomes = save.result() if await ends(save, deadline) and not save.cancelled() else {}
         images: list[ResultImage] = []
         notes: list[str] = []
@@ -62,10 +62,13 @@ class Saving:
                 notes.append(f"picture {image.index} could not be saved: {saved}")
         return try_on.model_copy(update={"images": tuple(images), "notes": (*try_on.notes, *notes)})
 
-    async def _save(self, task_id: str, images: list[ResultImage]) -> Outcomes:
+    async def _save(self, try_on: TryOn, images: list[ResultImage]) -> Outcomes:
         outcomes: Outcomes = {}
+        task_id = try_on.task_id
         for image in images:
             stem = stem_of(task_id, image.index)
+            if try_on.label is not None:
+                stem = f"{try_on.label}-{stem}"
             try:
                 data = await self._pictures.finished.download(image.url)
                 path = await self._pictures.finished.keep(data, self._folder, stem)
@@ -84,7 +87,7 @@ class Saving:
 
 
 def stem_of(task_id: str, index: int) -> str:
-    """Return how the name of a saved picture begins."""
+    """Return what the name of every picture has in it that is saved automatically, so that it is known again."""
     # Whatever else an upstream may put into an id has no business in a path.
     return f"try-on-{re.sub(r'[^A-Za-z0-9_-]', '_', task_id)[:64]}-{index}"
 

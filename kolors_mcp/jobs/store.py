@@ -63,6 +63,14 @@ class Store:
         """Return what is written about many task ids."""
         return await self._tolerant(lambda ledger: ledger.find_many(user, task_ids), {})
 
+    async def labelled(self, user: str, label: str, most: int) -> list[Job]:
+        """Return the user's jobs that people call so, the newest first.
+
+        Raises:
+            LedgerError: It cannot be read.
+        """
+        return await (await self.ledger()).labelled(user, label, most)
+
     async def recent(self, user: str, limit: int) -> list[Job]:
         """Return the user's latest jobs, the newest first."""
         return await self._tolerant(lambda ledger: ledger.recent(user, limit), [])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pybase64
 
-from kolors_mcp.models import Picture
+from kolors_mcp.pictures import Picture
 
 _SLICE = 3 * 64 * 1024
 """Bytes encoded at a time; a multiple of three, so that the slices join without padding."""

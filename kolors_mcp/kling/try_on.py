@@ -64,9 +64,9 @@ class TryOnEndpoint:
                 path, {}, lambda reply: try_on_replies.task_asked_for(reply, task_id), deadline
             )
         except errors.NoSuchResourceError as error:
-            raise try_on_replies.unknown_task(task_id, error.code) from error
+            raise errors.TaskNotFoundError.of(task_id, error.code) from error
         if task.says_not_found:
-            raise try_on_replies.unknown_task(task_id, None)
+            raise errors.TaskNotFoundError.of(task_id)
         return task.to_task()
 
     async def page(self, page_num: int, page_size: int, deadline: Deadline | None) -> list[Task]:

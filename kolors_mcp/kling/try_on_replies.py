@@ -11,7 +11,7 @@ from kolors_mcp.kling.exchange import Reply
 from kolors_mcp.kling.task import Task, TaskImage, status_of
 from kolors_mcp.kling.wire import TRY_LATER, Answer, Id, Index, Lenient, Moment, without_data
 from kolors_mcp.models import REFERENCE_PREFIX
-from kolors_mcp.wording import plain, quoted
+from kolors_mcp.wording import plain
 
 MAX_IMAGES = 16
 """Pictures of a task that are read; Kling makes one (vendor)."""
@@ -150,13 +150,3 @@ def tasks(reply: Reply, max_rows: int) -> list[KlingTask]:
         except ValidationError:
             continue  # a row without an id can be neither shown nor asked for
     return rows
-
-
-def unknown_task(task_id: str, code: int | None) -> errors.TaskNotFoundError:
-    """Return what is said of an id that Kling does not know."""
-    return errors.TaskNotFoundError(
-        f"Kling knows no try-on {quoted(task_id, 80)}",
-        "If it was created a moment ago, call get_try_on again in some seconds. Otherwise check the id with "
-        "list_try_ons: ids belong to one account and region, and results are kept for 30 days.",
-        code=code,
-    )

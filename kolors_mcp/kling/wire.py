@@ -21,7 +21,8 @@ from pydantic import (
 
 from kolors_mcp.errors import UnexpectedAnswerError
 from kolors_mcp.kling.body import Body
-from kolors_mcp.models import Picture, is_id
+from kolors_mcp.models import is_id
+from kolors_mcp.pictures import Picture
 
 TRY_LATER = "Try again in a minute."
 

@@ -46,6 +46,8 @@ class Job:
     """When Kling finished it, as far as Kling says, else when that was seen."""
     units: float | None = None
     """What Kling says that the finished task cost."""
+    label: str | None = None
+    """What people call it."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class NewJob:
     """What was done to the pictures."""
     fresh: bool = False
     """Join nothing but the same one: also fresh, and being sent, in doubt or younger than a minute."""
+    label: str | None = None
+    """What people call it, in one line."""
     endpoint: str = TRY_ON_ENDPOINT
     """Which of Kling's endpoints it goes to."""
 

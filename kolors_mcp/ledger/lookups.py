@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from kolors_mcp.ledger import evidence, leases
 from kolors_mcp.ledger.doubt import Doubt
 from kolors_mcp.ledger.job import Job, NewJob
+from kolors_mcp.ledger.labels import labelled
 from kolors_mcp.ledger.rows import Found, Whose, jobs_with, latest_of, midnight_of, one_of, refused_of, spent_since
 from kolors_mcp.ledger.transactions import Transactions
 
@@ -45,6 +46,11 @@ class Lookups:
         """Return those of the user's jobs that have one of Kling's ids, by id."""
         whose = self._whose(user)
         return await self._transactions.read(lambda connection, _: jobs_with(connection, whose, task_ids))
+
+    async def labelled(self, user: str, label: str, most: int) -> list[Job]:
+        """Return the user's jobs that people call so, whatever the case, the newest first; none that was refused."""
+        whose = self._whose(user)
+        return await self._transactions.read(lambda connection, _: labelled(connection, whose, label, most))
 
     async def recent(self, user: str, limit: int) -> list[Job]:
         """Return the user's latest jobs, the newest first."""

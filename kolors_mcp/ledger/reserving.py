@@ -6,12 +6,13 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from kolors_mcp.errors import DailyLimitError
+from kolors_mcp.ledger import labels
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.leases import LEASE_SECONDS, renew, write_down_lapsed, write_down_lapsed_of
 from kolors_mcp.ledger.rows import RESERVE, Whose, has_spent, joinable, key, midnight_of
 from kolors_mcp.wording import plain
 
-MAX_LABEL_CHARACTERS, MAX_NOTE_CHARACTERS, MAX_NOTES = 200, 300, 20
+MAX_SOURCE_CHARACTERS, MAX_NOTE_CHARACTERS, MAX_NOTES = 200, 300, 20
 FRESH = "new_render"
 """What is written into a row that joined nothing."""
 
@@ -45,7 +46,8 @@ class Reserving:
         self._require_below_limit(connection, whose, now)
         job = self._job(now)
         lease = {"holder": self.holder, "lease_until": now + LEASE_SECONDS, "fresh": FRESH if self.new.fresh else None}
-        connection.execute(RESERVE, {**vars(job), **lease})
+        found_by = {"label_key": labels.key_of(job.label)}
+        connection.execute(RESERVE, {**vars(job), **lease, **found_by})
         return Reservation(job, is_new=True)
 
     def _require_below_limit(self, connection: Connection, whose: Whose, now: float) -> None:
@@ -76,11 +78,12 @@ class Reserving:
             status=None,
             created_at=now,
             updated_at=now,
-            labels=(plain(new.labels[0], MAX_LABEL_CHARACTERS), plain(new.labels[1], MAX_LABEL_CHARACTERS)),
+            labels=(plain(new.labels[0], MAX_SOURCE_CHARACTERS), plain(new.labels[1], MAX_SOURCE_CHARACTERS)),
             notes=tuple(plain(line, MAX_NOTE_CHARACTERS) for line in new.notes[:MAX_NOTES]),
             saved={},
             code=None,
             account=self.account,
             endpoint=new.endpoint,
             turn=1,
+            label=labels.written(new.label),
         )

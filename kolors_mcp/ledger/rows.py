@@ -222,6 +222,7 @@ def job_of(row: Row[Any]) -> Job:
         posted_at=row.posted_at,
         final_at=row.final_at,
         units=row.units,
+        label=row.label,
     )
 
 

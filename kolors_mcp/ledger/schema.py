@@ -35,6 +35,8 @@ IS_SPENT = text("state <> 'refused'")
 """It may have cost money."""
 IS_UNCLAIMED = text("account = ''")
 """It comes from a layout that knew no accounts, and no account has opened the ledger since."""
+IS_LABELLED = text("label_key IS NOT NULL")
+"""It has a name by which people find it."""
 
 TRY_ONS = Table(
     "kolors_try_ons",
@@ -58,7 +60,8 @@ TRY_ONS = Table(
     # Without a default: a program of the first layout that has the ledger open cannot add a row of nobody's.
     Column("account", String, nullable=False),
     Column("endpoint", String, nullable=False),
-    # What follows is not used yet. It is there because a column is added to all rows only by an upgrade.
+    # Of what follows, `tag`, `shelved` and `callback_url` are not used yet. They are there because a column is added to
+    # all rows only by an upgrade.
     Column("label", String),
     Column("holder", String),
     Column("turn", Integer),
@@ -72,6 +75,8 @@ TRY_ONS = Table(
     Column("look_at", Double),
     Column("evidence", JSON),
     Column("units", Double),
+    # The label as it is looked for: neither database folds the case of all scripts.
+    Column("label_key", String),
     CheckConstraint(f"state in ({', '.join(map(repr, WORDS))})", "kolors_try_ons_state"),
 )
 C = TRY_ONS.c
@@ -81,6 +86,12 @@ Index("kolors_try_ons_day", C.user, C.account, C.created_at, sqlite_where=IS_SPE
 Index("kolors_try_ons_open", C.user, C.account, C.state, C.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 Index("kolors_try_ons_task", C.task_id)
 Index("kolors_try_ons_unclaimed", C.id, sqlite_where=IS_UNCLAIMED, postgresql_where=IS_UNCLAIMED)
+
+Index(
+    *("kolors_try_ons_label", C.user, C.account, C.label_key, C.id),
+    sqlite_where=IS_LABELLED,
+    postgresql_where=IS_LABELLED,
+)
 
 FACTS = Table(
     "kolors_ledger",

@@ -89,5 +89,16 @@ def to_layout_2(connection: Connection) -> None:
         do(f"CREATE INDEX {index}")
 
 
-UPGRADES: tuple[Upgrade, ...] = (to_layout_2,)
+def to_layout_3(connection: Connection) -> None:
+    """Give each row room for its label as it is looked for. No row has a label yet."""
+    connection.execute(text("ALTER TABLE kolors_try_ons ADD COLUMN label_key VARCHAR"))
+    connection.execute(
+        text(
+            "CREATE INDEX kolors_try_ons_label ON kolors_try_ons (owner, account, label_key, id) "
+            "WHERE label_key IS NOT NULL"
+        )
+    )
+
+
+UPGRADES: tuple[Upgrade, ...] = (to_layout_2, to_layout_3)
 """The first makes layout 2 of layout 1, and so on."""

@@ -39,7 +39,7 @@ def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
     """Write a small picture and, in one line, what it shows and where the full one is."""
     image = view.image
     link = f"its link {_expired(image)}" if image.expired else f"in full: {image.url}{_until(image)}"
-    text = f"Picture {image.index} of try-on {view.try_on.task_id}; {link}."
+    text = f"Picture {image.index} of try-on {_called(view.try_on.task_id, view.try_on.label)}; {link}."
     if view.left:
         text = f"Left: {_INPUT_NAMES[view.left]}. Right: {text[0].lower()}{text[1:]}"
     elif compare:
@@ -56,12 +56,13 @@ def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
 
 def _text(try_on: TryOn) -> str:
     lines = [f"Try-on {try_on.task_id}: {try_on.status}"]
-    if try_on.status_message:
-        lines.append(f"Message: {try_on.status_message}")
-    if try_on.reference:
-        lines.append(f"Reference: {try_on.reference}")
-    if try_on.model_name:
-        lines.append(f"Model: {try_on.model_name}")
+    said = (
+        ("Label", try_on.label and quoted(try_on.label, 80)),
+        ("Message", try_on.status_message),
+        ("Reference", try_on.reference),
+        ("Model", try_on.model_name),
+    )
+    lines += [f"{name}: {text}" for name, text in said if text]
     lines += [
         f"{label}: {_moment(moment)}"
         for label, moment in (("Created", try_on.created_at), ("Updated", try_on.updated_at))
@@ -108,7 +109,7 @@ def _number(value: float | None) -> str:
 
 
 def _saved_text(saved: SavedPicture) -> str:
-    where = f"Picture {saved.index} of try-on {saved.task_id} was saved to: {saved.saved_to} ."
+    where = f"Picture {saved.index} of try-on {_called(saved.task_id, saved.label)} was saved to: {saved.saved_to} ."
     if saved.expired:
         return f"{where} Its link has expired; only the saved picture is left."
     if saved.sandbox:
@@ -137,6 +138,8 @@ def _page_text(page: TryOnPage) -> str:
 
 def _row(try_on: TryOn) -> Iterator[str]:
     yield f"{try_on.task_id} {try_on.status}"
+    if try_on.label:
+        yield f"label {quoted(try_on.label, 80)}"
     if try_on.created_at:
         yield f"created {_moment(try_on.created_at)}"
     if try_on.updated_at:
@@ -151,6 +154,10 @@ def _row(try_on: TryOn) -> Iterator[str]:
         yield _linked(image)
         if image.saved_to:
             yield f"saved to: {image.saved_to}"
+
+
+def _called(task_id: str, label: str | None) -> str:
+    return task_id if label is None else f"{task_id} ({quoted(label, 80)})"
 
 
 def _linked(image: ResultImage) -> str:

@@ -150,11 +150,12 @@ def _text(uri: str, text: str, ttl_ms: int) -> ReadResourceResult:
 def _resources_of(try_on: TryOn, try_ons: "TryOns") -> list[Resource]:
     changed = f"{try_on.updated_at:%Y-%m-%dT%H:%M:%SZ}" if try_on.updated_at else None
     annotations = Annotations(audience=["user", "assistant"], last_modified=changed)
+    called = f"Try-on {try_on.task_id}" + (f" ({quoted(try_on.label, 80)})" if try_on.label else "")
     found = [
         Resource(
             uri=try_on_uri(try_on.task_id),
             name=f"try-on-{try_on.task_id}",
-            title=f"Try-on {try_on.task_id}: {try_on.status}",
+            title=f"{called}: {try_on.status}",
             mime_type=JSON,
             annotations=annotations,
         )
@@ -165,7 +166,7 @@ def _resources_of(try_on: TryOn, try_ons: "TryOns") -> list[Resource]:
             Resource(
                 uri=picture_uri(try_on.task_id, index),
                 name=f"try-on-{try_on.task_id}-{index}.jpg",
-                title=f"Picture {index} of try-on {try_on.task_id}",
+                title=f"Picture {index} of {called[0].lower()}{called[1:]}",
                 mime_type=JPEG,
                 size=try_ons.size_of(try_on.task_id, index),
                 annotations=annotations,

@@ -1,138 +1,34 @@
-"""The tools: their names, arguments and texts, and one delegating line each."""
+"""The tools: their names and texts, and one delegating line each."""
 
-from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ContentBlock, Icon, ToolAnnotations
-from pydantic import AfterValidator, BeforeValidator, Field
 
-from kolors_mcp.models import MAX_ID_CHARACTERS, Account, Model, SavedPicture, TryOn, TryOnPage, is_id
+from kolors_mcp.models import Account, SavedPicture, TryOn, TryOnPage
 from kolors_mcp.server.answers import picture_content
-from kolors_mcp.server.handed_over import picture_reference
+from kolors_mcp.server.arguments import (
+    CallbackUrl,
+    ClothImage,
+    Compare,
+    FileName,
+    HumanImage,
+    Index,
+    Label,
+    LowerClothImage,
+    ModelName,
+    NewRender,
+    PageNum,
+    PageSize,
+    TaskId,
+    WaitSeconds,
+)
 from kolors_mcp.server.request import ToolContext, calling
 from kolors_mcp.server.tool import TryOnTool
 from kolors_mcp.try_ons.request import TryOnRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MAX_CALLBACK_CHARACTERS = 2_000
-"""Characters of a callback address."""
-
-
-def _refuse_boolean(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")  # noqa: TRY004  (only ValueError becomes a complaint)
-    return value
-
-
-def _text_of_id(value: Any) -> Any:
-    # Kling's ids are digits, and some assistants send them as numbers, or with blanks around.
-    if isinstance(value, str):
-        return value.strip()
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64 else value  # noqa: PLR2004  (an id fits into 64 bits)
-
-
-def _require_id(value: str) -> str:
-    if not is_id(value):
-        raise ValueError("is no id: letters, digits and ._~=- only, as create_try_on and list_try_ons give it")
-    return value
-
-
-def _require_web_address(value: str | None) -> str | None:
-    if value is None:
-        return None
-    if len(value) > MAX_CALLBACK_CHARACTERS:
-        raise ValueError(f"must have at most {MAX_CALLBACK_CHARACTERS} characters, or be left out")
-    try:
-        parts = urlsplit(value)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        sound = False
-    if not sound or not value.isascii() or not value.isprintable() or " " in value:
-        raise ValueError("must be an http or https address without user name, or be left out")
-    return value
-
-
-def _picture(what: str, more: str = "") -> Any:
-    return Field(
-        description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, bare base64, or the "
-        "task_id of an earlier try-on. "
-        f"Any common format; each side at least 300 pixels.{more}"
-    )
-
-
-HumanImage = Annotated[
-    str,
-    BeforeValidator(picture_reference),
-    _picture(
-        "The person's photo, one person, front view works best",
-        " A photo in the chat itself does not reach this server: give the path that the host shows with it, or call "
-        "open_fitting_room.",
-    ),
-]
-ClothImage = Annotated[
-    str,
-    BeforeValidator(picture_reference),
-    _picture("The garment's photo, best on a white background; an upper, a lower or a dress"),
-]
-LowerClothImage = Annotated[
-    str | None,
-    BeforeValidator(picture_reference),
-    _picture("Optional: a lower garment to wear with the upper one in cloth_image (uses kolors-virtual-try-on-v1-5)"),
-]
-ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]
-CallbackUrl = Annotated[
-    str | None,
-    AfterValidator(_require_web_address),
-    Field(description="Optional: an http(s) address that Kling notifies when the status changes."),
-]
-WaitSeconds = Annotated[
-    float,
-    Field(
-        ge=0,
-        le=300,
-        allow_inf_nan=False,
-        description="How long to wait for the finished picture, 0 to 300 seconds. A deadline is not a failure: the "
-        "answer then has the task_id to go on with.",
-    ),
-    BeforeValidator(_refuse_boolean),
-]
-NewRender = Annotated[
-    bool, Field(description="True: pay for a fresh picture even if the same request was made a moment ago.")
-]
-TaskId = Annotated[
-    str,
-    Field(
-        min_length=1, max_length=MAX_ID_CHARACTERS, description="Kling's task_id, or the reference (k-...) of a create."
-    ),
-    BeforeValidator(_text_of_id),
-    AfterValidator(_require_id),
-]
-Index = Annotated[
-    int,
-    Field(ge=0, le=99, description="Which picture of the try-on, 0 to 99; the first is 0."),
-    BeforeValidator(_refuse_boolean),
-]
-Compare = Annotated[
-    bool,
-    Field(description="True: put the person's photo, or else the garment, to the left of the result."),
-]
-FileName = Annotated[
-    str | None,
-    Field(
-        min_length=1,
-        max_length=60,
-        description="Optional: the file's name, 1 to 60 characters, in words that the user will know it by.",
-    ),
-]
-PageNum = Annotated[
-    int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(_refuse_boolean)
-]
-PageSize = Annotated[
-    int, Field(ge=1, le=500, description="Most try-ons on the page, 1 to 500."), BeforeValidator(_refuse_boolean)
-]
 
 
 async def create_try_on(
@@ -144,6 +40,7 @@ async def create_try_on(
     callback_url: CallbackUrl = None,
     wait_seconds: WaitSeconds = 0,
     new_render: NewRender = False,
+    label: Label = None,
 ) -> TryOn:
     """Dress the person of one photo in the garment of another with Kling's Kolors Virtual Try-On.
 
@@ -153,7 +50,7 @@ async def create_try_on(
     finished, usually after 20 to 60 seconds: then, or after a deadline, go on with get_try_on. Create each try-on once,
     however long it took; where one is in doubt, look with get_try_on or list_try_ons before creating again.
     """
-    request = TryOnRequest(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render)
+    request = TryOnRequest(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render, label)
     async with calling(ctx, wait_seconds) as try_ons:
         return await try_ons.create(request)
 

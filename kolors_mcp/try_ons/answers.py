@@ -40,6 +40,7 @@ class Answers:
         try_on = TryOn(
             task_id=task.id,
             reference=task.reference if job is None else job.reference,
+            label=None if job is None else job.label,
             status=task.status,
             status_message=task.message if seen.hindrance is None else seen.hindrance,
             created_at=_to_the_second(task.created_at),
@@ -68,6 +69,7 @@ class Answers:
         try_on = TryOn(
             task_id=job.task_id,
             reference=job.reference,
+            label=job.label,
             status=status,
             status_message=message,
             created_at=_to_the_second(datetime.fromtimestamp(job.created_at, UTC)),

@@ -3,12 +3,11 @@
 from collections.abc import Awaitable, Callable
 
 from kolors_mcp import errors
-from kolors_mcp.models import LoadedPicture, PictureSource, is_id, is_reference
+from kolors_mcp.models import is_id, looks_like_an_id
+from kolors_mcp.pictures import LoadedPicture, PictureSource
 from kolors_mcp.try_ons.uris import SCHEME, Address, address_of
 from kolors_mcp.wording import quoted
 
-MIN_KLING_ID_DIGITS = 12
-"""Digits from which on a name that is written down nowhere here is asked for at Kling, whose ids have 18 and more."""
 MAX_NAME_CHARACTERS = 1_000
 """Characters of an argument that may name a result; what is longer is a picture, or a link to one."""
 
@@ -42,7 +41,7 @@ async def source_of(reference: str, argument: str, is_known: IsKnown, original: 
             )
         return reference
     certain = addressed or await is_known(address.task_id)
-    if not certain and not _looks_like_an_id(address.task_id):
+    if not certain and not looks_like_an_id(address.task_id):
         return reference
     called = f"try-on {quoted(address.task_id, 80)}"
     try:
@@ -62,7 +61,3 @@ async def source_of(reference: str, argument: str, is_known: IsKnown, original: 
             "a minute, or give its saved copy."
         ) from error
     return LoadedPicture(data, called, (f"the finished picture of {called}",))
-
-
-def _looks_like_an_id(name: str) -> bool:
-    return is_reference(name) or (name.isdecimal() and len(name) >= MIN_KLING_ID_DIGITS)

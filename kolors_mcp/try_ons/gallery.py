@@ -76,16 +76,17 @@ class Gallery:
         return (await self._fetch_in_time(try_on, image))[1]
 
     async def save(self, try_on: TryOn, image: ResultImage, chosen: str | None) -> SavedPicture:
-        """Save a finished picture whole, under a chosen name or the try-on's, in the first folder that there is."""
+        """Save a finished picture whole, under a chosen name or its label, in the first folder that there is."""
         if not self._folders:
             raise errors.ResultUnavailableError(
                 "There is no folder for pictures on this machine. Set KOLORS_SAVE_DIR to one, or open the link."
             )
         image, data = await self._fetch_in_time(try_on, image)
-        stem = stem_of(try_on.task_id, image.index) if chosen is None else chosen
+        stem = chosen or try_on.label or stem_of(try_on.task_id, image.index)
         path = await self._pictures.finished.keep(data, self._folders[0], stem)
         return SavedPicture(
             task_id=try_on.task_id,
+            label=try_on.label,
             index=image.index,
             saved_to=str(path),
             url=image.url,
@@ -134,7 +135,7 @@ class Gallery:
         path = Path(image.saved_to or "")
         here = any(path.parent.resolve() == folder.resolve() for folder in self._folders)
         # The folder may have been another one when it was saved, but never the name.
-        if not here and not path.name.startswith(stem_of(task_id, image.index)):
+        if not here and stem_of(task_id, image.index) not in path.name:
             raise PermissionError(errno.EACCES, "not a picture that was saved here")
         return path
 

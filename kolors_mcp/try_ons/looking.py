@@ -8,19 +8,14 @@ from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.jobs import Jobs, Sighting
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.models import (
-    Account,
-    PictureSource,
-    ResultImage,
-    SavedPicture,
-    TryOn,
-    TryOnPage,
-)
+from kolors_mcp.models import Account, ResultImage, SavedPicture, TryOn, TryOnPage
+from kolors_mcp.pictures import PictureSource
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.account import account_of
 from kolors_mcp.try_ons.answers import Answers, copies_of, numbered, why_no_picture, with_next_step
 from kolors_mcp.try_ons.earlier import source_of
 from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS, Gallery, View
+from kolors_mcp.try_ons.naming import Meant, meant_by
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -46,17 +41,19 @@ class Looking:
         self._answers = Answers(call.deadline.clock.wall, sandbox=settings.sandbox)
 
     async def get(self, name: str) -> TryOn:
-        """Look at a try-on by Kling's id or our reference; wait until it is finished or the caller's wait ends.
+        """Look at a try-on by any of its names; wait until it is finished or the caller's wait ends.
 
         Raises:
-            TaskNotFoundError: Kling does not know the id.
+            TaskNotFoundError: Kling does not know the id, and none has such a label.
+            AmbiguousLabelError: Several have it.
             UnconfirmedCreateError: It is the reference of a create of which Kling still shows nothing.
             KlingError: Kling could not be asked, and what is written down does not say what to do either.
         """
+        meant = await self._meant(name)
         try:
-            return await self._get(name, self._call)
+            return await self._get(meant, self._call)
         except errors.KlingError as error:
-            job = await self._visible(name) if error.retryable else None
+            job = await self._visible(meant.name) if error.retryable else None
             known = None if job is None else self._answers.last_known(job, error.happened)
             if known is None:
                 raise
@@ -98,10 +95,13 @@ class Looking:
         Raises:
             KlingError: As `get`, and no picture of it is saved.
         """
+        return await self._look(await self._meant(name))
+
+    async def _look(self, meant: Meant) -> TryOn:
         try:
-            return await self._get(name, self._call.shortened(MAX_STEP_SECONDS))
+            return await self._get(meant, self._call.shortened(MAX_STEP_SECONDS))
         except errors.KlingError:
-            job = await self._visible(name)
+            job = await self._visible(meant.name)
             saved = self._answers.of_job(job) if job is not None and job.saved else None
             if saved is None:
                 raise
@@ -179,17 +179,28 @@ class Looking:
 
     async def _finished(self, name: str, index: int) -> tuple[TryOn, ResultImage]:
         """Return a try-on and its picture with this index, or its copy here where Kling has none any more."""
-        try_on = await self.look(name)
+        meant = await self._meant(name)
+        if meant.index is not None and index not in (0, meant.index):
+            raise errors.ArgumentError(f"task_id names picture {meant.index}, and index is {index}. Leave one out.")
+        index = index if meant.index is None else meant.index
+        try_on = await self._look(meant)
         image = numbered(try_on.images, index) or numbered(copies_of(await self._visible(try_on.task_id)), index)
         if image is None:
             raise errors.ResultUnavailableError(why_no_picture(try_on, index))
         return try_on, image
 
-    async def _get(self, name: str, call: Call) -> TryOn:
+    async def _meant(self, name: str) -> Meant:
+        """Return the try-on that a name means, which may be its label."""
+
+        async def labelled(label: str, most: int) -> "list[Job]":
+            return await self._jobs.labelled(self._call.user, label, most)
+
+        return await meant_by(name, self._visible, labelled)
+
+    async def _get(self, meant: Meant, call: Call) -> TryOn:
         """Look at a try-on as `get` does; an error says that what was paid goes on, whatever hides it from us."""
-        waiting = call.waiting()
+        waiting, name, job = call.waiting(), meant.name, meant.job
         call.report("asking Kling")
-        job = await self._visible(name)
         try:
             seen = await self._jobs.look(name, job, call, waiting)
         except errors.KlingError as error:

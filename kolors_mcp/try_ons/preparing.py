@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
-from kolors_mcp.models import V1, V1_5, Model, Picture, PictureSource
+from kolors_mcp.models import V1, V1_5, Model, looks_like_an_id
+from kolors_mcp.pictures import Picture, PictureSource
 from kolors_mcp.try_ons.request import TryOnRequest
 
 if TYPE_CHECKING:
@@ -82,6 +83,13 @@ def notes_on(request: TryOnRequest, human: Picture, cloth: Picture) -> tuple[str
     else:
         garments = iter(cloth.notes)  # an outfit's say themselves which garment
     return (*(f"human_image: {note}" for note in human.notes), *garments)
+
+
+def label_for(request: TryOnRequest, cloth: Picture) -> str | None:
+    """Return what people call the try-on: as they said, else as the garment's file or page is called."""
+    if request.label is not None:
+        return request.label
+    return None if cloth.title is None or looks_like_an_id(cloth.title) else cloth.title
 
 
 def fingerprint(human: Picture, cloth: Picture) -> str:

@@ -16,3 +16,5 @@ class TryOnRequest:
     callback_url: str | None = None
     new_render: bool = False
     """Pay again although the same was asked for a moment ago."""
+    label: str | None = None
+    """What people call it."""

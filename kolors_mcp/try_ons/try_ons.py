@@ -4,14 +4,12 @@ from kolors_mcp import errors
 from kolors_mcp.jobs.jobs import Sighting
 from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.ledger.job import NewJob
-from kolors_mcp.models import (
-    Picture,
-    TryOn,
-    new_reference,
-)
+from kolors_mcp.models import MAX_LABEL_CHARACTERS, TryOn, new_reference
+from kolors_mcp.pictures import Picture
 from kolors_mcp.try_ons.looking import Looking
-from kolors_mcp.try_ons.preparing import fingerprint, model_for, notes_on, prepare
+from kolors_mcp.try_ons.preparing import fingerprint, label_for, model_for, notes_on, prepare
 from kolors_mcp.try_ons.request import TryOnRequest
+from kolors_mcp.wording import folded, plain, quoted
 
 SENDING_SECONDS = 10.0
 """Of a call's time that are left for the sending, after the pictures are ready."""
@@ -47,6 +45,7 @@ class TryOns(Looking):
             (human.label, cloth.label),
             notes,
             fresh=request.new_render,
+            label=label_for(request, cloth),
         )
         seen = await self._jobs.submit(
             new,
@@ -57,6 +56,8 @@ class TryOns(Looking):
         )
         if not seen.is_new and not self._is_called_back(seen, request.callback_url):
             notes = (*notes, NOT_CALLED_BACK)
+        if not seen.is_new:
+            notes = (*notes, *_about_label(request.label, seen))
         # Of a create that was joined, the notes tell of other copies of the same pictures.
         return await self._answer(self._answers.of_task(seen, reused=not seen.is_new, notes=notes), self._call)
 
@@ -66,9 +67,35 @@ class TryOns(Looking):
             seen.job is not None and self._jobs.memory.callback_of(seen.job.reference) == callback_url
         )
 
+    async def _hint(self, request: TryOnRequest, refusal: str) -> str | None:
+        """Return what to give where a refused picture is the label of a try-on.
+
+        A label alone is never taken for a picture: it may as well describe a garment of which there is no photo, and
+        the wrong picture would be paid for.
+        """
+        given = request.human_image if refusal.startswith("human_image ") else request.cloth_image
+        if len(given) > MAX_LABEL_CHARACTERS or not plain(given):
+            return None
+        found = await self._jobs.labelled(self._call.user, plain(given), 1)
+        name = quoted(found[0].task_id or found[0].reference, 80) if found else None
+        return name and f"An earlier try-on is called so: give its task_id {name} if its result is meant."
+
     async def _prepared(self, request: TryOnRequest) -> tuple[Picture, Picture]:
         with self._call.deadline.earlier(SENDING_SECONDS).scope():
-            return await prepare(request, self._pictures, self._source_of)
+            try:
+                return await prepare(request, self._pictures, self._source_of)
+            except errors.PictureRefusedError as error:
+                hint = await self._hint(request, str(error))
+                raise errors.PictureRefusedError(f"{error} {hint}") if hint else error from error
         raise errors.PictureRefusedError(
             "The pictures were not ready in time. Nothing was sent. Use smaller ones, or pictures that load faster."
         )
+
+
+def _about_label(wanted: str | None, seen: Sighting) -> tuple[str, ...]:
+    """Say that a try-on keeps what it was called first, where this call calls it something else."""
+    called = None if seen.job is None else seen.job.label
+    if wanted is None or (called is not None and folded(called) == folded(wanted)):
+        return ()
+    keeps = "no label" if called is None else f"its label {quoted(called, 80)}"
+    return (f"label: this try-on was started by an earlier call and keeps {keeps}",)

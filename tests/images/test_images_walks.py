@@ -45,7 +45,7 @@ def gone_through(content: Content) -> tuple[bytes, bytes]:
     structure = examine.look(content).structure
     assert structure is not None
     shown = io.BufferedReader(SpanReader(content, structure.readable or ((0, content.size),)), 1 << 16).read()
-    picture = CheckedPicture(content, structure, notes=(), label="", subject="")
+    picture = CheckedPicture(content, structure, notes=(), label="", title=None, subject="")
     return shown, b"".join(picture.blocks())
 
 

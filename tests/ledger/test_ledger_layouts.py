@@ -66,14 +66,24 @@ HERS = job(5, "f-1", "created", 305, user="ann", task_id="8815", status="failed"
 @pytest.fixture(params=["file", "postgres"])
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A ledger of the first layout, in use."""
+    return laid_out(1, request, tmp_path)
+
+
+@pytest.fixture(params=["file", "postgres"])
+def second(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A ledger of the second layout, which the same rows have come to."""
+    return laid_out(2, request, tmp_path)
+
+
+def laid_out(layout: int, request: pytest.FixtureRequest, folder: Path) -> str:
     if request.param == "file":
-        file = tmp_path / "ledger.sqlite3"
-        shutil.copy(LEDGERS / "layout_1.sqlite3", file)
+        file = folder / "ledger.sqlite3"
+        shutil.copy(LEDGERS / f"layout_{layout}.sqlite3", file)
         return f"sqlite:///{file}"
     url = request.getfixturevalue("postgres_url")
     engine = create_engine(driven(url))
     with engine.begin() as connection:
-        connection.exec_driver_sql((LEDGERS / "layout_1.postgresql.sql").read_text())
+        connection.exec_driver_sql((LEDGERS / f"layout_{layout}.postgresql.sql").read_text())
     engine.dispose()
     return url
 
@@ -118,7 +128,20 @@ async def test_two_processes_that_open_an_older_ledger_at_once_lose_nothing(old:
         assert await rows_of(asking) == (ROWS, [HERS])
 
 
+async def test_a_ledger_of_the_second_layout_keeps_every_row_and_learns_labels(second: str, tmp_path: Path) -> None:
+    async with opened(second, Hand(LAST_WRITE + 1)) as asking:
+        assert await rows_of(asking) == (ROWS, [HERS])
+        assert await asking.joined(reference="k-7", fingerprint="f-2") == "k-2"
+        await asking.reserved(reference="k-8", fingerprint="f-8", label="Look")
+        assert [job.reference for job in await asking.ledger.labelled("local", "LOOK", 9)] == ["k-8"]
+    await assert_layout_of_a_new_one(second, tmp_path)
+
+
 async def test_a_ledger_that_was_brought_up_to_date_has_the_layout_of_a_new_one(old: str, tmp_path: Path) -> None:
+    await assert_layout_of_a_new_one(old, tmp_path)
+
+
+async def assert_layout_of_a_new_one(old: str, folder: Path) -> None:
     def conditions(options: dict[str, Any]) -> dict[str, str]:
         return {name: str(value) for name, value in options.items()}
 
@@ -138,7 +161,7 @@ async def test_a_ledger_that_was_brought_up_to_date_has_the_layout_of_a_new_one(
             await asking.ledger.database.write(METADATA.create_all)
             assert await asking.ledger.database.read(layout) == upgraded
     if old.startswith("sqlite"):
-        async with opened(f"sqlite:///{tmp_path / 'new.sqlite3'}", Hand()) as asking:
+        async with opened(f"sqlite:///{folder / 'new.sqlite3'}", Hand()) as asking:
             assert await asking.ledger.database.read(layout) == upgraded
 
 

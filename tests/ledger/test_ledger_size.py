@@ -33,6 +33,7 @@ async def plans(asking: Asking) -> dict[str, str]:
     deeds = {
         "find": lambda: asking.ledger.find("local", "k-1"),
         "find many": lambda: asking.ledger.find_many("local", ["8812"]),
+        "labelled": lambda: asking.ledger.labelled("local", "look", 9),
         "recent": lambda: asking.ledger.recent("local", 9),
         "next look": asking.ledger.seconds_to_next_look,
         "take looks": lambda: asking.ledger.take_looks(9),

@@ -28,7 +28,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "human_image is a list that names no picture; give one http(s) link",
     ),
     ("create_try_on", {**PICTURES, "new_render": "maybe"}, 'new_render is "maybe"; it takes true or false.'),
-    ("get_try_on", {"task_id": ""}, 'task_id is ""; it takes text of 1 to 200 characters.'),
+    ("get_try_on", {"task_id": ""}, 'task_id is ""; it takes text of 1 to 240 characters.'),
     ("get_try_on", {"task_id": "1", "wait_seconds": -1}, "wait_seconds is -1; it takes a number from 0 to 300."),
     ("list_try_ons", {"page_num": -1}, "page_num is -1; it takes a whole number from 1 to 1000."),
     ("list_try_ons", {"page_num": 1001}, "page_num is 1001; it takes a whole number from 1 to 1000."),

@@ -51,6 +51,7 @@ class BytesPicture:
     height: int = 400
     notes: tuple[str, ...] = ()
     label: str = "test"
+    title: str | None = None
     closed: bool = False
 
     @property

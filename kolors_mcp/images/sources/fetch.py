@@ -51,6 +51,7 @@ class Fetched:
     data: bytearray
     label: str
     notes: tuple[str, ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Fetcher:
         fetched = await self._fetch(target, way, pages=False)
         title = f", {quoted(named.title, 80)}" if plain(named.title) else ""
         note = f"the link is a web page at {host}{title}; the page's main picture, from {fetched.label}, was used"
-        return replace(fetched, notes=(note, *fetched.notes))
+        return replace(fetched, notes=(note, *fetched.notes), title=named.title)
 
     async def _follow(self, url: httpx.URL, way: PinnedBackend) -> tuple[httpx.URL, bytearray]:
         """Follow redirects by hand, each hop under the same rules."""
@@ -236,12 +237,11 @@ class Fetcher:
         return data
 
     def _too_large(self) -> str:
-        most = self._limits.data_bytes / 1_000_000
-        return f"is larger than {most:g} MB. Ask for a smaller version, or give it as a file."
+        megabytes = self._limits.data_bytes / 1_000_000
+        return f"is larger than {megabytes:g} MB. Ask for a smaller version, or give it as a file."
 
     async def _trusted(self) -> ssl.SSLContext:
-        if self._ssl_context is None:
-            # Reading the certificates takes tens of milliseconds.
+        if self._ssl_context is None:  # reading the certificates takes tens of milliseconds
             self._ssl_context = await to_thread.run_sync(trusted_certificates)
         return self._ssl_context
 

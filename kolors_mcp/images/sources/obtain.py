@@ -13,7 +13,8 @@ from kolors_mcp.images.sources.fetch import Fetched, Fetcher
 from kolors_mcp.images.sources.files import open_file
 from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
 from kolors_mcp.images.sources.shares import share_of
-from kolors_mcp.models import LoadedPicture, PictureSource
+from kolors_mcp.images.sources.titles import title_of_file, title_of_link, title_of_page
+from kolors_mcp.pictures import LoadedPicture, PictureSource
 
 _THREAD_FROM_CHARACTERS = 100_000
 """Characters from which on reading a reference is work for a thread."""
@@ -28,6 +29,8 @@ class Obtained:
     notes: tuple[str, ...] = ()
     looked: Looked | None = None
     """What a first look has shown, where it cost no turn of its own."""
+    title: str | None = None
+    """What people call it, if anything says so."""
 
 
 async def obtain(
@@ -45,14 +48,15 @@ async def obtain(
         RefusalError: There is no such thing, or it may not be had.
     """
     if isinstance(source, LoadedPicture):
-        return Obtained(MemoryContent(source.data), source.label, source.notes)
+        return Obtained(MemoryContent(source.data), source.label, source.notes, title=source.title)
     if len(source) > _THREAD_FROM_CHARACTERS:
         named = await to_thread.run_sync(parse, source, limiter=threads)
     else:
         named = parse(source)
     if isinstance(named, WebLink):
         fetched = await _fetched(named.url, fetcher)
-        return Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes)
+        title = title_of_page(fetched.title) or title_of_link(named.url)
+        return Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes, title=title)
     if isinstance(named, FilePath):
         return await to_thread.run_sync(_opened, named.path, folders, limiter=threads)
     return Obtained(MemoryContent(named.data), named.label)
@@ -77,7 +81,7 @@ def _opened(path: str, folders: Sequence[Path]) -> Obtained:
     """Open a file and look through it in one turn of a thread: handing over costs more than a small picture does."""
     content, label = open_file(path, folders)
     try:
-        return Obtained(content, label, looked=look(content))
+        return Obtained(content, label, looked=look(content), title=title_of_file(label))
     except BaseException:
         content.close()
         raise

@@ -1,0 +1,163 @@
+"""The arguments of the tools: what each takes, what is said of it, and what a wrong one is told."""
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from kolors_mcp.models import MAX_LABEL_CHARACTERS, Model, is_id, looks_like_an_id
+from kolors_mcp.server.handed_over import picture_reference
+from kolors_mcp.try_ons.uris import SCHEME, address_of
+from kolors_mcp.wording import plain
+
+MAX_CALLBACK_CHARACTERS = 2_000
+"""Characters of a callback address."""
+MAX_NAME_CHARACTERS = 240
+"""Characters of whatever names a try-on: an id of 200 in its address."""
+
+
+def _refuse_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004  (only ValueError becomes a complaint)
+    return value
+
+
+def _text_of_id(value: Any) -> Any:
+    # Kling's ids are digits, and some assistants send them as numbers, or with blanks around.
+    if isinstance(value, str):
+        return value.strip()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64 else value  # noqa: PLR2004  (an id fits into 64 bits)
+
+
+def _is_label(text: str) -> bool:
+    return 0 < len(text) <= MAX_LABEL_CHARACTERS and bool(text.strip(".")) and text not in ("null", "0")
+
+
+def _require_name(value: str) -> str:
+    """Return a try-on's id, reference or address as it is, and a label as labels are written."""
+    address = address_of(value)
+    if is_id(value) or (address is not None and address.task_id is not None):
+        return value
+    label = plain(value, MAX_NAME_CHARACTERS)
+    if value.startswith(SCHEME) or not _is_label(label):
+        raise ValueError("is neither a task_id nor a label, as create_try_on and list_try_ons give them")
+    return label
+
+
+def _one_line(value: Any) -> Any:
+    # What is far too long is refused as it is.
+    return plain(value, MAX_NAME_CHARACTERS) if isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS else value
+
+
+def _require_label(value: str | None) -> str | None:
+    if value is not None and (looks_like_an_id(value) or not _is_label(value)):
+        raise ValueError("cannot be told from an id, or from nothing; give words, or leave it out")
+    return value
+
+
+def _require_web_address(value: str | None) -> str | None:
+    if value is None:
+        return None
+    if len(value) > MAX_CALLBACK_CHARACTERS:
+        raise ValueError(f"must have at most {MAX_CALLBACK_CHARACTERS} characters, or be left out")
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        sound = False
+    if not sound or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("must be an http or https address without user name, or be left out")
+    return value
+
+
+def _picture(what: str, more: str = "") -> Any:
+    return Field(
+        description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, bare base64, or the "
+        "task_id of an earlier try-on. "
+        f"Any common format; each side at least 300 pixels.{more}"
+    )
+
+
+HumanImage = Annotated[
+    str,
+    BeforeValidator(picture_reference),
+    _picture(
+        "The person's photo, one person, front view works best",
+        " A photo in the chat itself does not reach this server: give the path that the host shows with it, or call "
+        "open_fitting_room.",
+    ),
+]
+ClothImage = Annotated[
+    str,
+    BeforeValidator(picture_reference),
+    _picture("The garment's photo, best on a white background; an upper, a lower or a dress"),
+]
+LowerClothImage = Annotated[
+    str | None,
+    BeforeValidator(picture_reference),
+    _picture("Optional: a lower garment to wear with the upper one in cloth_image (uses kolors-virtual-try-on-v1-5)"),
+]
+ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]
+CallbackUrl = Annotated[
+    str | None,
+    AfterValidator(_require_web_address),
+    Field(description="Optional: an http(s) address that Kling notifies when the status changes."),
+]
+WaitSeconds = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=300,
+        allow_inf_nan=False,
+        description="How long to wait for the finished picture, 0 to 300 seconds. A deadline is not a failure: the "
+        "answer then has the task_id to go on with.",
+    ),
+    BeforeValidator(_refuse_boolean),
+]
+NewRender = Annotated[
+    bool, Field(description="True: pay for a fresh picture even if the same request was made a moment ago.")
+]
+Label = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=MAX_LABEL_CHARACTERS,
+        description="Optional: what the user calls this look, 1 to 60 characters; other tools find it by that. Never "
+        "sent to Kling. Left out: the garment's file or page names it.",
+    ),
+    BeforeValidator(_one_line),
+    AfterValidator(_require_label),
+]
+TaskId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_NAME_CHARACTERS,
+        description="Kling's task_id, the reference (k-...), tryon://TASK_ID, or the label if only one has it.",
+    ),
+    BeforeValidator(_text_of_id),
+    AfterValidator(_require_name),
+]
+Index = Annotated[
+    int,
+    Field(ge=0, le=99, description="Which picture of the try-on, 0 to 99; the first is 0."),
+    BeforeValidator(_refuse_boolean),
+]
+Compare = Annotated[
+    bool,
+    Field(description="True: put the person's photo, or else the garment, to the left of the result."),
+]
+FileName = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=60,
+        description="Optional: the file's name, 1 to 60 characters, in words that the user will know it by.",
+    ),
+]
+PageNum = Annotated[
+    int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(_refuse_boolean)
+]
+PageSize = Annotated[
+    int, Field(ge=1, le=500, description="Most try-ons on the page, 1 to 500."), BeforeValidator(_refuse_boolean)
+]
