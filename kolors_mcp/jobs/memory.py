@@ -19,6 +19,13 @@ class Inputs:
 
     person: str
     garment: str
+    lower: str | None = None
+    """The lower garment, where there was one."""
+
+    @property
+    def weight(self) -> int:
+        """Characters of all of them."""
+        return len(self.person) + len(self.garment) + len(self.lower or "")
 
 
 class Latest(Generic[K, V]):
@@ -50,7 +57,7 @@ class Memory:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._inputs: Latest[str, Inputs] = Latest(MAX_INPUT_CHARACTERS, lambda one: len(one.person) + len(one.garment))
+        self._inputs: Latest[str, Inputs] = Latest(MAX_INPUT_CHARACTERS, lambda one: one.weight)
         self._sizes: Latest[tuple[str, int], int] = Latest(MAX_SIZES)
         self._callbacks: Latest[str, str] = Latest(MAX_CALLBACKS)
 

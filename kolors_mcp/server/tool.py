@@ -37,7 +37,7 @@ MAX_SHOWN_BITS = 64
 
 
 class TryOnTool(Tool):
-    """A tool whose function returns an `Answer` or content blocks and raises `KolorsError`."""
+    """A tool whose function returns an `Answer`, content blocks or a whole result, and raises `KolorsError`."""
 
     @classmethod
     def of(cls, fn: Callable[..., Any], *, title: str, annotations: ToolAnnotations, icons: list[Icon]) -> "TryOnTool":
@@ -65,7 +65,10 @@ class TryOnTool(Tool):
             answer = await self.fn_metadata.call_fn(
                 self.fn, self.is_async, checked, {self.context_kwarg: context} if self.context_kwarg else {}
             )
-            result = to_result(answer) if isinstance(answer, Answer) else CallToolResult(content=answer)
+            if isinstance(answer, CallToolResult):
+                result = answer
+            else:
+                result = to_result(answer) if isinstance(answer, Answer) else CallToolResult(content=answer)
         except KolorsError as error:
             # Some hosts show their model no error flag, so the text has to say that it is one.
             raise ToolError(f"Error: {error}") from error

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 MAX_STEP_SECONDS, MAX_INPUT_SECONDS = 17.0, 5.0
 """For asking Kling, and again for fetching the picture; then for the photo beside it. Hosts cut at 45 and 60."""
+MAX_CHECK_SECONDS = 30.0
+"""For a picture that is only looked at, before anything is paid."""
 Input = Literal["person", "garment"]
 
 
@@ -34,6 +36,18 @@ class View:
     image: ResultImage
     left: Input | None = None
     """What stands to the left of the result."""
+
+
+@dataclass(frozen=True)
+class CheckedPhoto:
+    """A picture that a create would take, as it would be sent, and a small JPEG of it."""
+
+    jpeg: bytes
+    width: int
+    height: int
+    label: str
+    """Where it comes from, for people."""
+    notes: tuple[str, ...]
 
 
 class Gallery:
@@ -139,15 +153,26 @@ class Gallery:
             raise PermissionError(errno.EACCES, "not a picture that was saved here")
         return path
 
-    async def _input_preview(self, source: str) -> bytes | None:
-        """Return what was given, made small; None if it is not there any more."""
-        try:
-            picture = await self._pictures.prepare(await self._source_of(source, "picture"), "picture")
+    async def check(self, source: str, argument: str) -> CheckedPhoto:
+        """Return a picture as a create would take it, made small.
+
+        Raises:
+            PictureRefusedError: It cannot be had or used, or not in time.
+        """
+        with self._call.deadline.within(MAX_CHECK_SECONDS).scope():
+            picture = await self._pictures.prepare(await self._source_of(source, argument), argument)
             try:
                 data = await asyncio.to_thread(lambda: b"".join(picture.blocks()))
             finally:
                 picture.close()
-            return await self._pictures.finished.preview(data)
+            jpeg = await self._pictures.finished.preview(data)
+            return CheckedPhoto(jpeg, picture.width, picture.height, picture.label, picture.notes)
+        raise errors.PictureRefusedError(f"{argument} was not there in time. Nothing was sent.")
+
+    async def _input_preview(self, source: str) -> bytes | None:
+        """Return what was given, made small; None if it is not there any more."""
+        try:
+            return (await self.check(source, "picture")).jpeg
         except errors.PictureRefusedError as error:
             logger.info("nothing to compare with: %s", error)
             return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.jobs import Jobs, Sighting
+from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import Account, ResultImage, SavedPicture, TryOn, TryOnPage
 from kolors_mcp.pictures import PictureSource
@@ -14,7 +15,8 @@ from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.account import account_of
 from kolors_mcp.try_ons.answers import Answers, copies_of, numbered, why_no_picture, with_next_step
 from kolors_mcp.try_ons.earlier import source_of
-from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS, Gallery, View
+from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS, CheckedPhoto, Gallery, View
+from kolors_mcp.try_ons.inputs import given_for
 from kolors_mcp.try_ons.naming import Meant, meant_by
 from kolors_mcp.wording import plain
 
@@ -149,6 +151,18 @@ class Looking:
             await self._jobs.note_saved(saved.task_id, saved.index, saved.saved_to)
         return saved
 
+    async def check(self, source: str, argument: str) -> CheckedPhoto:
+        """Fetch and check a picture as a create would, and return it small. Nothing is sent to Kling, or paid.
+
+        Args:
+            source: What a create would be given.
+            argument: What it would be given as; refusals begin with it.
+
+        Raises:
+            PictureRefusedError: It cannot be had or used, or not in time.
+        """
+        return await self._gallery.check(await self._given(source, argument), argument)
+
     def size_of(self, task_id: str, index: int) -> int | None:
         """Return how many bytes of a picture were handed out, if they were of late."""
         return self._jobs.memory.size_of(task_id, index)
@@ -163,6 +177,15 @@ class Looking:
             return await self._gallery.original(*await self._finished(name, index))
 
         return await source_of(reference, argument, is_known, original)
+
+    async def _given(self, reference: str, argument: str) -> str:
+        """Return what an argument is given; where it names what an earlier create was given, that."""
+
+        async def inputs_of(name: str) -> Inputs | None:
+            job = await self._visible(name)
+            return None if job is None else self._jobs.memory.inputs_of(job.reference)
+
+        return await given_for(reference, argument, inputs_of)
 
     @cached_property
     def _gallery(self) -> Gallery:

@@ -1,5 +1,7 @@
 """The try-ons of one user, for the time of one call: what costs money is here, and what does not in `looking`."""
 
+from dataclasses import replace
+
 from kolors_mcp import errors
 from kolors_mcp.jobs.jobs import Sighting
 from kolors_mcp.jobs.memory import Inputs
@@ -35,6 +37,7 @@ class TryOns(Looking):
         self._jobs.require_credentials()
         model_name, about_model = model_for(request, self._settings.model)
         self._call.report("preparing the pictures")
+        request = await self._with_given(request)
         human, cloth = await self._prepared(request)
         notes = (*notes_on(request, human, cloth), *about_model)
         new = NewJob(
@@ -50,7 +53,7 @@ class TryOns(Looking):
         seen = await self._jobs.submit(
             new,
             CreateRequest(human, cloth, model_name, request.callback_url, new.reference),
-            Inputs(request.human_image, request.cloth_image),
+            Inputs(request.human_image, request.cloth_image, request.lower_cloth_image),
             self._call,
             daily_limit=self._settings.daily_limit,
         )
@@ -60,6 +63,19 @@ class TryOns(Looking):
             notes = (*notes, *_about_label(request.label, seen))
         # Of a create that was joined, the notes tell of other copies of the same pictures.
         return await self._answer(self._answers.of_task(seen, reused=not seen.is_new, notes=notes), self._call)
+
+    async def _with_given(self, request: TryOnRequest) -> TryOnRequest:
+        """Return the request with what earlier creates were given in place of the addresses that name it.
+
+        So that it is remembered itself, for the next one that names this create.
+        """
+        lower = request.lower_cloth_image
+        return replace(
+            request,
+            human_image=await self._given(request.human_image, "human_image"),
+            cloth_image=await self._given(request.cloth_image, "cloth_image"),
+            lower_cloth_image=None if lower is None else await self._given(lower, "lower_cloth_image"),
+        )
 
     def _is_called_back(self, seen: Sighting, callback_url: str | None) -> bool:
         """Whether Kling calls this address about a create, if there is one; what is not known counts as no."""

@@ -15,7 +15,7 @@ const finished = (room) => room.locator("#result").waitFor();
 
 async function filled(room) {
   await choose(room, "human_image", await sample("person"));
-  await choose(room, "cloth_image", photo("shirt.png"));
+  await choose(room, "cloth_image", photo("shirt-2.png"));
   await room.locator("#start:enabled").waitFor();
 }
 

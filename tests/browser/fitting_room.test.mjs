@@ -128,18 +128,22 @@ test("the saved picture has every pixel that Kling made, and open hands its link
   assert.equal((await heard(page, "ui/open-link")).params.url, link);
 });
 
-test("a view that is opened again goes on with the running try-on and pays nothing", async () => {
+test("a view that is opened again goes on with the running try-on, knows its photos, and pays nothing", async () => {
   const { page, room } = await openRoom(around);
   await filled(room);
+  await around.turn("rules", { finished_seconds: 600 });
   await room.locator("#start").click();
   await heard(page, "ui/update-model-context");
   const paid = await around.paid();
   await page.reload();
   await room.locator("#progress").waitFor();
   assert.match(await title(room).innerText(), /Waiting in Kling's line|Kling is dressing the person/);
+  await around.turn("rules", { finished_seconds: 5 });
+  await around.turn("clock", { advance: 600 });
   await finished(room);
   assert.equal(await around.paid(), paid);
-  assert.equal(await room.locator("#again").isHidden(), true);
+  assert.equal(await room.locator("#slider").isVisible(), true);
+  assert.match(await room.locator("[data-what=cloth_image] .caption").innerText(), /420 × 560/);
   await room.locator("#tiles li:first-child [data-status=succeed]").waitFor();
 });
 
@@ -208,8 +212,8 @@ test("a try-on on the wall shows its state and its day, and opens on the stage",
   await room.locator("#tiles [data-status=failed]").first().waitFor();
   await page.screenshot({ path: `${SHOTS}/6-failed.png` });
   const tiles = await room.locator("#tiles button").allInnerTexts();
-  assert.match(tiles[0], /^failed\s.*\d\d:\d\d.*risk control/s);
-  assert.match(tiles[1], /^finished\s.*\d\d:\d\d/s);
+  assert.match(tiles[0], /^failed\s+shirt\s.*\d\d:\d\d$/s);
+  assert.match(tiles[1], /^finished\s.*\d\d:\d\d$/s);
   await room.locator("#tiles [data-status=succeed]").first().click();
   await finished(room);
 });

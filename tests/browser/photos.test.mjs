@@ -107,9 +107,17 @@ test("a photo is taken with the camera where the host lets the view use it", asy
   await room.locator("#camera[open]").waitFor();
   await room.locator("#shoot:enabled").waitFor();
   await page.screenshot({ path: `${SHOTS}/9-camera.png` });
+  assert.equal(await room.locator("#delay").inputValue(), "3", "there is time to step back");
   await room.locator("#shoot").click();
+  await room.locator("#count", { hasText: "2" }).waitFor();
+  assert.equal(await room.locator("#camera").getAttribute("open"), "");
   await person(room).locator(".caption", { hasText: "camera.jpg" }).waitFor();
   assert.equal(await room.locator("video").evaluate((video) => video.srcObject), null);
+  await room.locator("[data-what=cloth_image] button.shoot").click();
+  await room.locator("#shoot:enabled").waitFor();
+  assert.equal(await room.locator("#outline").isHidden(), true);
+  await room.locator("#shoot").click();
+  await room.locator("[data-what=cloth_image] .caption", { hasText: "camera.jpg" }).waitFor();
 });
 
 test("one garment given twice is refused before it is sent", async () => {

@@ -14,13 +14,13 @@ const FLAGS = [
 ];
 export const SHOTS = process.env.SCREENSHOTS || `${HERE}screenshots`;
 
-/** Start the demo and a browser, with more `flags`. `official` says whose bridge the host page uses. */
-export async function surroundings({ official = true, flags = [] } = {}) {
+/** Start the demo and a browser, with more `flags` and `env`. `official` says whose bridge the host page uses. */
+export async function surroundings({ official = true, flags = [], env = {} } = {}) {
   await mkdir(SHOTS, { recursive: true });
   const bridge = official ? ["--bridge", `${HERE}node_modules`] : [];
   const server = spawn(`${ROOT}.venv/bin/kolors-mcp`, ["demo", "--app", "--port", "0", ...bridge], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, PYTHONUNBUFFERED: "1" },
+    env: { ...process.env, PYTHONUNBUFFERED: "1", ...env },
   });
   const found = {};
   for await (const line of createInterface({ input: server.stdout })) {
@@ -31,11 +31,11 @@ export async function surroundings({ official = true, flags = [] } = {}) {
   if (!found.kling) throw new Error("The demo did not start.");
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: [...FLAGS, ...flags] });
   const context = await browser.newContext({ viewport: { width: 960, height: 1000 }, acceptDownloads: true });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   return {
     ...found,
     context,
-    /** Turn the simulated Kling: faults, rules. */
+    /** Turn the simulated Kling: faults, rules, its clock. */
     async turn(what, body) {
       const headers = { "content-type": "application/json" };
       const answer = await fetch(`${found.kling}/sandbox/${what}`, { method: "POST", headers, body: JSON.stringify(body) });

@@ -10,7 +10,10 @@ from importlib.resources import files
 from kolors_mcp.images import limits
 from kolors_mcp.server.resources import SHRUNK_KEY
 
-SCRIPTS = ("texts", "host", "photos", "choose", "stage", "wall", "room")
+SCRIPTS = (
+    *("english", "chinese", "language", "host", "photos", "camera", "choose"),
+    *("stage", "wall", "tries", "panel", "actions", "room"),
+)
 """In this order they are one module, so each may use what stands before it."""
 
 

@@ -15,11 +15,17 @@ function buildSlots(changed) {
   for (const [what, drawing] of Object.entries(PLACES)) {
     const slot = document.getElementById("slot").content.firstElementChild.cloneNode(true);
     const part = (selector) => slot.querySelector(selector);
-    const [picker, shooter] = slot.querySelectorAll("input");
+    const [picker, shooter] = slot.querySelectorAll("input[type=file]");
     slot.dataset.what = what;
     part(".pick path").setAttribute("d", drawing);
     part(".pick").onclick = () => picker.click();
     part(".shoot").onclick = () => shoot(what, shooter);
+    part(".by-link").onclick = () => {
+      part(".link").hidden = !part(".link").hidden;
+      part(".link input").focus();
+    };
+    part(".link button").onclick = () => giveLink(what);
+    part(".link input").onkeydown = ({ key }) => key === "Enter" && giveLink(what);
     part(".turn").onclick = () => give(what, photos[what].file, (photos[what].turns + 1) % 4);
     part(".remove").onclick = () => {
       forget(what);
@@ -42,7 +48,10 @@ function buildSlots(changed) {
   document.addEventListener("drop", dropped);
   document.addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files];
-    if (files.length) share(files, document.activeElement?.closest(".slot")?.dataset.what);
+    const text = event.clipboardData.getData("text/plain").trim();
+    const typing = event.target instanceof HTMLInputElement;
+    if (!files.length && (typing || !isLink(text))) return;
+    share(files.length ? files : [text], document.activeElement?.closest(".slot")?.dataset.what);
   });
 }
 
@@ -56,11 +65,13 @@ function labelSlots() {
     part(".hint").textContent = say(`${what}_hint`);
     if (photo) part(".pick").setAttribute("aria-label", say("replace", { what: say(what) }));
     else part(".pick").removeAttribute("aria-label"); // its own words are its name
-    part(".caption").textContent = photo ? `${photo.name} · ${photo.note}` : "";
+    part(".caption").replaceChildren(...(photo ? [line("file", photo.name), line("dot", " · "), line("size", photo.note)] : []));
     part("img").hidden = !photo?.src;
     if (photo?.src) part("img").src = photo.src;
     part("img").alt = photo ? say(what) : "";
-    part(".turn").hidden = !photo?.src;
+    part(".turn").hidden = !photo?.file || !photo.src;
+    part(".by-link").hidden = Boolean(photo);
+    if (photo) part(".link").hidden = true;
     part(".remove").hidden = !photo;
     part(".shoot").hidden = Boolean(photo) || !(cameraAllowed() || matchMedia("(pointer: coarse)").matches);
   }
@@ -69,7 +80,10 @@ function labelSlots() {
 function dropped(event) {
   event.preventDefault();
   for (const { slot } of Object.values(slots)) slot.classList.remove("over");
-  share([...event.dataTransfer.files], event.target.closest?.(".slot")?.dataset.what);
+  const files = [...event.dataTransfer.files];
+  const [link] = event.dataTransfer.getData("text/uri-list").split(/\s/);
+  if (!files.length && !isLink(link)) return;
+  share(files.length ? files : [link], event.target.closest?.(".slot")?.dataset.what);
 }
 
 /** Give files to places: the first to the one aimed at, the others to what is still empty. */
@@ -85,7 +99,7 @@ async function give(what, file, turns = 0) {
   const { part, changed, slot } = slots[what];
   const mine = (readings[what] = (readings[what] ?? 0) + 1);
   slot.setAttribute("aria-busy", "true");
-  part(".caption").textContent = say("reading");
+  part(".caption").textContent = say(typeof file === "string" ? "fetching" : "reading");
   let fault = "";
   try {
     const photo = await photoFrom(file, what, turns);
@@ -105,6 +119,21 @@ async function give(what, file, turns = 0) {
   changed();
 }
 
+/** Take what was written into a place as a link. */
+function giveLink(what) {
+  const { part } = slots[what];
+  const text = part(".link input").value.trim();
+  if (isLink(text)) {
+    part(".link input").value = "";
+    part(".pick").focus();
+    return give(what, text);
+  }
+  part(".fault").textContent = say("no_link");
+  part(".fault").hidden = false;
+  alarm(say("no_link"));
+  return part(".link input").focus();
+}
+
 function forget(what) {
   const { part, changed } = slots[what];
   readings[what] = (readings[what] ?? 0) + 1;
@@ -112,40 +141,4 @@ function forget(what) {
   part(".fault").hidden = true;
   labelSlots();
   changed();
-}
-
-function cameraAllowed() {
-  const policy = document.permissionsPolicy ?? document.featurePolicy;
-  if (window.origin === "null") return false; // browsers lend no camera to a page without an origin
-  const granted = policy?.allowsFeature("camera") ?? Boolean(host.capabilities.sandbox?.permissions?.camera);
-  return granted && Boolean(navigator.mediaDevices?.getUserMedia);
-}
-
-/** Take a photo with the camera; where the page may not use it, a phone's own camera application can. */
-async function shoot(what, shooter) {
-  if (!cameraAllowed()) return shooter.click();
-  const dialog = at("camera");
-  const video = dialog.querySelector("video");
-  try {
-    const facingMode = what === "human_image" ? "user" : "environment";
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode, width: { ideal: 1920 } } });
-  } catch {
-    return alarm(say("camera_failed"));
-  }
-  at("shoot").disabled = !video.videoWidth;
-  video.onloadeddata = () => (at("shoot").disabled = false);
-  dialog.onclose = () => {
-    for (const track of video.srcObject.getTracks()) track.stop();
-    video.srcObject = null;
-    slots[what].part(".pick").focus();
-  };
-  at("cancel").onclick = () => dialog.close();
-  at("shoot").onclick = () => {
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-    canvas.getContext("2d").drawImage(video, 0, 0);
-    canvas.toBlob((blob) => give(what, new File([blob], "camera.jpg")), "image/jpeg", 0.95);
-    dialog.close();
-  };
-  dialog.showModal();
 }

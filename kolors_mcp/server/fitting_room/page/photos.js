@@ -25,10 +25,12 @@ const OTHERS = [
 ];
 
 /**
- * Make a photo of a file: `{uri, src, name, note}`, where `uri` is what is sent and `src` what is shown (or null).
+ * Make a photo of a file, or of a link: `{uri, src, name, note}`, where `uri` is what is sent and `src` what is shown
+ * (or null). One that was read here has its `file` and its `turns` too, and can be turned.
  * Throws a Trouble with the server's own sentence where the server would refuse it.
  */
 async function photoFrom(file, what, turns = 0) {
+  if (typeof file === "string") return checked(file.replace(/^www\./i, "https://www."), what);
   const subject = say(`${what}_subject`);
   const name = plain(file.name || "photo");
   if (!file.size) throw new Trouble(say("empty", { subject, name }));
@@ -46,7 +48,7 @@ async function photoFrom(file, what, turns = 0) {
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return unread(file, kind, subject, name);
+    return unread(file, kind, what, name);
   }
   const { width, height } = bitmap;
   const least = FACTS.minSide;
@@ -56,8 +58,9 @@ async function photoFrom(file, what, turns = 0) {
   return { uri, src: uri, name, note: size, file, turns };
 }
 
-/** A picture that this browser cannot open: the server can open more kinds, so it is sent as it is. */
-async function unread(file, kind, subject, name) {
+/** A picture that this browser cannot open: the server can open more kinds, and shows it; it is sent as it is. */
+async function unread(file, kind, what, name) {
+  const subject = say(`${what}_subject`);
   if (["JPEG", "PNG", "GIF", "WebP", "BMP"].includes(kind)) throw new Trouble(say("damaged", { subject, kind }));
   if (file.size > FACTS.maxSentBytes) {
     throw new Trouble(say("too_large_unread", { subject, most: FACTS.maxSentBytes / 1e6 }));
@@ -68,7 +71,27 @@ async function unread(file, kind, subject, name) {
     reader.onerror = () => reject(new Trouble(say("damaged", { subject, kind })));
     reader.readAsDataURL(file);
   });
-  return { uri, src: null, name, note: `${kind}, ${say("sent_as_is")}`, file, turns: 0 };
+  try {
+    return { ...(await checked(uri, what)), name };
+  } catch (error) {
+    if (error.told) throw error;
+    return { uri, src: null, name, note: `${kind}, ${say("sent_as_is")}` };
+  }
+}
+
+/** Have the server fetch and check a picture, by whatever names it. It costs nothing, and nothing is sent to Kling. */
+async function checked(picture, what) {
+  const { content, structuredContent: facts } = await host.call("check_photo", { picture, role: what });
+  const shown = content.find((part) => part.type === "image");
+  if (!shown || !facts) throw new Trouble(say("odd_answer"));
+  const name = /^(data:|base64)/.test(facts.name) ? say(what) : plain(facts.name, 60);
+  const src = `data:${shown.mimeType};base64,${shown.data}`;
+  return { uri: picture, src, name, note: `${facts.width} × ${facts.height}` };
+}
+
+/** Whether a text names a picture or a shop's page that the server can fetch. */
+function isLink(text) {
+  return /^(https?:\/\/|www\.)\S+\.\S+$/i.test(text);
 }
 
 /** Draw a bitmap upright on white, no larger than needed, and return it as a data: URI with its size in words. */

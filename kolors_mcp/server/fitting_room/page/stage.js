@@ -15,8 +15,8 @@ function alarm(text) {
   requestAnimationFrame(() => (at("alarm").textContent = text));
 }
 
-/** Show one of the stage's faces: "progress", "trouble" or "result". */
-function face(name, title) {
+/** Show one of the stage's faces, "progress", "trouble" or "result", and say its title or what else is `said`. */
+function face(name, title, said = title) {
   at("stage").hidden = false;
   at("room").dataset.stage = "on";
   for (const each of ["progress", "trouble", "result"]) at(each).hidden = each !== name;
@@ -24,7 +24,7 @@ function face(name, title) {
   at("link").hidden = true;
   if (at("stage-title").textContent !== title) {
     at("stage-title").textContent = title;
-    announce(title);
+    announce(said);
   }
   if (name !== "progress") {
     clearInterval(stage.ticking);
@@ -64,7 +64,10 @@ function showTrouble(title, reason, advice, label, again) {
   alarm(`${title}. ${reason}`);
 }
 
-/** Show a finished picture, beside the photo from before if that is at hand; `told` gives what is said below it. */
+/**
+ * Show a finished picture, whole, with the photo from before under the slider if that is at hand. `told` gives what is
+ * worn in it, how long it is kept, and what else there is to say.
+ */
 async function showResult(shown, before, told) {
   at("after").src = shown.src;
   await at("after").decode().catch(() => undefined);
@@ -73,21 +76,28 @@ async function showResult(shown, before, told) {
   at("frame").classList.toggle("compared", Boolean(before));
   if (before) at("earlier").src = before;
   stage.words = () => {
-    at("stage-title").textContent = say("succeed");
-    at("after").alt = say("picture_alt");
+    const [name, expiry, remark] = told();
+    at("stage-title").textContent = name || say("succeed");
+    at("after").alt = name ? say("picture_of", { name }) : say("picture_alt");
     at("earlier").alt = say("before_alt");
-    [at("expiry").textContent, at("remark").textContent] = told();
+    [at("expiry").textContent, at("remark").textContent] = [expiry, remark];
     slide(at("slider").value);
   };
-  face("result", say("succeed"));
-  at("slider").value = 50;
+  const [name] = told();
+  face("result", name || say("succeed"), name ? `${say("succeed")}: ${name}` : say("succeed"));
+  at("slider").value = 0;
   stage.words();
   zoom(0);
+  at("frame").classList.toggle("sweeping", Boolean(before));
 }
 
+/** Show so many percent of the photo from before. */
 function slide(value) {
   at("slider").value = value;
   at("frame").style.setProperty("--cut", `${value}%`);
+  at("frame").classList.toggle("whole", Number(value) === 0);
+  at("frame").classList.toggle("less", value < 15);
+  at("frame").classList.toggle("most", value > 85);
   at("slider").setAttribute("aria-valuetext", say("compared", { percent: 100 - value }));
 }
 
@@ -120,7 +130,11 @@ function draggable(view) {
 }
 
 function buildStage() {
-  at("slider").oninput = () => slide(Number(at("slider").value));
+  at("slider").oninput = () => {
+    at("frame").classList.remove("sweeping");
+    slide(Number(at("slider").value));
+  };
+  at("frame").onanimationend = () => at("frame").classList.remove("sweeping");
   at("smaller").onclick = () => zoom(stage.zoom - 1);
   at("larger").onclick = () => zoom(stage.zoom + 1);
   at("frame").ondblclick = () => zoom(stage.zoom ? 0 : 2);

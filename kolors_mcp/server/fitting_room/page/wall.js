@@ -7,7 +7,7 @@ const inSight = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
     inSight.unobserve(target);
-    wall.queue = wall.queue.then(() => hang(target)).catch(() => target.classList.add("blank"));
+    wall.queue = wall.queue.then(() => hang(target)).catch(() => target.querySelector(".thumb").append(signOf("expired")));
   }
 });
 
@@ -72,16 +72,25 @@ function rowsOf(page) {
 function tile(tryOn) {
   const item = document.createElement("li");
   const button = document.createElement("button");
-  const state = say(`state_${tryOn.status}`);
   const date = tryOn.created_at ? dated(tryOn.created_at, true) : "";
-  const rest = tryOn.images[0] ? expiryOf(tryOn.images[0]) : plain(tryOn.status_message ?? "", 90);
+  const gone = tryOn.images[0] && isGone(tryOn.images[0]);
+  const state = say(gone ? "state_expired" : `state_${tryOn.status}`);
+  const name = nameOf(tryOn);
   item.dataset.task = tryOn.task_id;
   button.type = "button";
-  button.dataset.status = tryOn.status;
-  button.append(line("thumb", ""), line("state", state), line("date", date), line("rest", rest));
+  button.dataset.status = gone ? "expired" : tryOn.status;
+  const thumb = line("thumb", "");
+  const finished = tryOn.status === "succeed" && !gone;
+  if (!finished) thumb.append(signOf(button.dataset.status));
+  // That it is finished is seen; those who do not see it hear it.
+  thumb.append(line(finished ? "state unseen" : "state", state));
+  button.append(thumb);
+  if (name) button.append(line("name", name));
+  button.append(line("date", date));
+  button.setAttribute("aria-current", String(tryOn.task_id === room.tryOn?.task_id));
   button.onclick = () => wall.choose(tryOn);
   item.append(button);
-  if (tryOn.images.length) {
+  if (tryOn.images.length && !gone) {
     button.tryOn = tryOn;
     inSight.observe(button);
   }
@@ -93,6 +102,24 @@ function line(name, text) {
   span.className = name;
   span.textContent = text;
   return span;
+}
+
+/** The drawing in the place of a picture that is not there. */
+function signOf(status) {
+  const sign = document.getElementById("signs").content.querySelector(`[data-sign="${status}"], [data-sign="processing"]`);
+  return sign.cloneNode(true);
+}
+
+/** Mark the tile of a try-on, and no other. */
+function mark(taskId) {
+  for (const item of at("tiles").children) {
+    item.firstElementChild.setAttribute("aria-current", String(item.dataset.task === taskId));
+  }
+}
+
+/** Whether a picture cannot be had any more: Kling has removed it, and nobody has kept it. */
+function isGone(image) {
+  return !image.saved_to && (image.expired || (image.expires_at && new Date(image.expires_at) < new Date()));
 }
 
 /** Say until when Kling keeps a picture. */
@@ -118,7 +145,7 @@ async function hang(button) {
   const shown = new Image();
   shown.alt = "";
   shown.src = wall.thumbs.get(tryOn.task_id);
-  button.querySelector(".thumb").replaceChildren(shown);
+  button.querySelector(".thumb").prepend(shown);
 }
 
 function buildWall(choose) {
