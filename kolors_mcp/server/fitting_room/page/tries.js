@@ -16,6 +16,8 @@ async function start(fresh = false, chosen = { ...photos }) {
   showProgress("starting", since, chosen.human_image.src);
   at("stage-title").focus();
   const sent = Object.fromEntries(Object.entries(chosen).map(([what, photo]) => [what, photo.uri]));
+  const label = lookOf(chosen);
+  if (label) sent.label = label;
   let tryOn;
   try {
     tryOn = await host.ask("start_try_on", { ...sent, new_render: fresh });
@@ -128,12 +130,13 @@ async function showPicture(tryOn, image, known, turn) {
  * Learn what a try-on of the assistant, or of an earlier view, was made of. The server remembers it for a while; then
  * its photos are named by their addresses, and need not be sent again.
  */
-async function learned({ task_id }) {
+async function learned({ task_id, label }) {
   const roles = { human_image: "person", cloth_image: "garment", lower_cloth_image: "lower" };
   const found = Object.entries(roles).map(async ([what, role]) => [what, await checked(`tryon://${task_id}/${role}`, what)]);
   const photosOf = (await Promise.allSettled(found)).filter(({ value }) => value).map(({ value }) => value);
   const chosen = Object.fromEntries(photosOf);
   if (!chosen.human_image || !chosen.cloth_image) return undefined;
+  if (label) chosen.cloth_image.name = plain(label, 60);
   const known = { chosen, since: Date.now(), ended: 0 };
   room.started.set(task_id, known);
   return known;
@@ -158,9 +161,14 @@ function worn(chosen) {
 
 /** Return what people call a try-on: the garment that is worn in it; "" where nobody has said what that is. */
 function nameOf(tryOn) {
-  if (tryOn.label) return plain(tryOn.label, 60);
   const chosen = room.started.get(tryOn.task_id)?.chosen;
-  return chosen ? [chosen.cloth_image, chosen.lower_cloth_image].filter(Boolean).map(called).join(" + ") : "";
+  return tryOn.label ? plain(tryOn.label, 60) : chosen ? lookOf(chosen) : "";
+}
+
+/** Name a look by its garments' photos; "" where their names say nothing. */
+function lookOf(chosen) {
+  const garments = ["cloth_image", "lower_cloth_image"].filter((what) => chosen[what] && chosen[what].name !== say(what));
+  return plain(garments.map((what) => called(chosen[what])).join(" + "), 60);
 }
 
 /** A photo's name without what only computers need: "red_dress.jpg" is a red dress. */
