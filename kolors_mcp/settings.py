@@ -85,6 +85,8 @@ class Settings(BaseModel):
     """Where every finished picture is saved; none: nowhere."""
     chosen_dir: Path | None = None
     """Where a picture is saved that somebody asks to keep, if there is no `save_dir`; none: nowhere."""
+    photos_dir: Path | None = None
+    """Where photos lie that the user keeps by name; none: they cannot be kept."""
     ledger: Annotated[str | None, Field(repr=False)] = None
     """May hold a password."""
     daily_limit: Annotated[int | None, Field(ge=1)] = None

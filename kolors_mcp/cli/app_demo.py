@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kolors_mcp.cli.sandbox import open_sandbox
-from kolors_mcp.cli.serve import configure_logging, credentials_of_process, settings_of_process
+from kolors_mcp.cli.serve import configure_logging, credentials_of_process, settings_of_process, with_photos
 from kolors_mcp.cli.terminal import interruptible, is_terminal, print_error, print_line
 from kolors_mcp.errors import KolorsError, NotConfiguredError
 from kolors_mcp.kling.auth import MISSING
@@ -87,7 +87,9 @@ def run(options: AppOptions) -> int:
             if options.real and credentials_of_process()() is None:
                 raise NotConfiguredError(MISSING)
             settings = (
-                settings_of_process() if options.real else Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"})
+                settings_of_process()
+                if options.real
+                else with_photos(Settings.from_env({**os.environ, "KOLORS_SANDBOX": "1"}))
             )
             configure_logging(settings)
             # What strangers try is refused; it need not be told one by one.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from kolors_mcp.cli.state_folder import default_url
+from kolors_mcp.cli.state_folder import PHOTOS_FOLDER, default_url, state_folder
 from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, is_terminal, leave, print_error
 from kolors_mcp.errors import LedgerError, NotConfiguredError
 from kolors_mcp.server import build_server
@@ -99,7 +99,7 @@ def settings_of_process() -> Settings:
     Raises:
         NotConfiguredError: One of them cannot be used; the text names the variable.
     """
-    settings = Settings.from_env(os.environ)
+    settings = with_photos(Settings.from_env(os.environ))
     if settings.ledger or settings.sandbox:
         return settings
     try:
@@ -109,6 +109,14 @@ def settings_of_process() -> Settings:
         print_error(f"kolors-mcp: {error}")
         url = "sqlite:///"
     return settings.model_copy(update={"ledger": url})
+
+
+def with_photos(settings: Settings) -> Settings:
+    """Return settings with which photos can be kept by name, in the user's state folder."""
+    try:
+        return settings.model_copy(update={"photos_dir": state_folder(os.environ) / PHOTOS_FOLDER})
+    except LedgerError:  # nobody's home; keeping one says so
+        return settings
 
 
 def credentials_of_process() -> Callable[[], Credentials | None]:

@@ -1,4 +1,4 @@
-"""Where the ledger lies unless KOLORS_LEDGER says otherwise: in the user's state folder."""
+"""Where the ledger lies unless KOLORS_LEDGER says otherwise, and the kept photos: in the user's state folder."""
 
 import sys
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from pathlib import Path
 from kolors_mcp.errors import LedgerError
 
 FILE_NAME = "ledger.sqlite3"
+PHOTOS_FOLDER = "photos"
+"""Folder in it of the photos that the user keeps by name."""
 
 
 def default_url(environment: Mapping[str, str], platform: str = sys.platform) -> str:

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from kolors_mcp.images.finished import FinishedPictures
 from kolors_mcp.images.formats import examine
 from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.formats.structure import Structure
+from kolors_mcp.images.kept import KeptPhotos
 from kolors_mcp.images.limits import NOTED_ASPECT_RATIO, SENT_SIDE
 from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.refusal import RefusalError
@@ -44,7 +45,7 @@ class _Named:
 
 
 class Pictures:
-    """Prepares pictures for Kling; `finished` fetches, shows and keeps its results.
+    """Prepares pictures for Kling; `finished` fetches, shows and keeps its results, `kept` keeps photos.
 
     Args:
         folders: Where local files may be read; empty: nowhere.
@@ -57,6 +58,7 @@ class Pictures:
         clock: Waits between attempts at a download.
         decoder: Decodes pictures; processes of its own by default, started by the first picture that needs one.
         sent_side: Longest side of what is sent, in pixels, or `original`: what Kling takes is sent as it is.
+        photos_dir: Where the user's kept photos lie; none: nowhere.
     """
 
     def __init__(
@@ -72,8 +74,9 @@ class Pictures:
         clock: Clock | None = None,
         decoder: Decoder | None = None,
         sent_side: SentSide = SENT_SIDE,
+        photos_dir: Path | None = None,
     ) -> None:
-        self._folders = tuple(folders)
+        self._folders, self._photos_dir = tuple(folders), photos_dir
         costs = costs or FetchLimits()
         places = Places(costs.at_once, costs.per_host)
         backend = PinnedBackend(allowed_hosts, resolver, connect or system_connect, places=places)
@@ -90,6 +93,7 @@ class Pictures:
         self._decoder: Decoder = decoder or Decoders()
         self._readers = CapacityLimiter(_MAX_READERS)
         self.finished = FinishedPictures(self._fetcher, self._decoder, self._readers, clock or Clock())
+        self.kept = KeptPhotos(photos_dir, self.redraw, self._readers)
         self._sent_side = None if sent_side == "original" else sent_side
 
     async def prepare(self, source: PictureSource, argument: str) -> CheckedPicture:
@@ -137,6 +141,26 @@ class Pictures:
         )
         return _checked(made.content, made.structure, notes, named, "cloth_image", *sources)
 
+    async def redraw(self, source: PictureSource, argument: str) -> bytes:
+        """Return a picture that fits, drawn anew: its pixels alone, whatever else came with them, and however it came.
+
+        Raises:
+            PictureRefusedError: As `prepare`.
+        """
+        try:
+            obtained = await self._obtain(source)
+            try:
+                looked = await self._looked(obtained)
+                if looked.structure is not None:
+                    looked = replace(looked, structure=replace(looked.structure, reencode_reason="it is to be kept"))
+                made = await self._made(await self._run("convert", (obtained, looked)))
+            finally:
+                obtained.content.close()
+        except RefusalError as error:
+            raise PictureRefusedError(f"{argument} {error}") from error
+        picture = _checked(made.content, made.structure, (), _named(obtained), argument)
+        return await to_thread.run_sync(lambda: b"".join(picture.blocks()), limiter=self._readers)
+
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""
         await self._decoder.aclose()
@@ -146,7 +170,7 @@ class Pictures:
         return Bounds(sent_side=self._sent_side)
 
     async def _obtain(self, source: PictureSource) -> Obtained:
-        return await obtain(source, self._fetcher, self._folders, self._readers)
+        return await obtain(source, self._fetcher, self._folders, self._readers, self._photos_dir)
 
     async def _garment(self, source: PictureSource, argument: str) -> tuple[Obtained, examine.Looked]:
         try:

@@ -50,7 +50,7 @@ def keep(data: bytes, folder: Path, stem: str) -> Path:
             return there
         draft = folder / f".{secrets.token_hex(8)}.part"
         try:
-            _write(draft, data)
+            write_whole(draft, data)
             return _publish(draft, folder, name, _ENDINGS[kind])
         finally:
             draft.unlink(missing_ok=True)
@@ -89,11 +89,16 @@ def _file_name(stem: str) -> str:
     return f"{name}-" if _DEVICES.match(name) else name
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file that is not there yet, and bring it to the disk.
+
+    Raises:
+        OSError: It is there already, or cannot be written.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     for option in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):
         flags |= getattr(os, option, 0)
-    with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
+    with os.fdopen(os.open(path, flags, mode), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -104,22 +109,27 @@ def _publish(draft: Path, folder: Path, name: str, ending: str) -> Path:
     for number in range(1, _MAX_COPIES):
         target = folder / (f"{name}{ending}" if number == 1 else f"{name}-{number}{ending}")
         try:
-            _link(draft, target)
+            give_name(draft, target)
         except FileExistsError:
             continue
-        _settle(folder)
+        settle(folder)
         return target
     raise FileExistsError(f"{_MAX_COPIES} files of that name")
 
 
-def _link(draft: Path, target: Path) -> None:
+def give_name(draft: Path, target: Path, mode: int = 0o644) -> None:
+    """Give a written file its name, where there is no other of that name.
+
+    Raises:
+        FileExistsError: There is one.
+    """
     try:
         target.hardlink_to(draft)
     except FileExistsError:
         raise
     except (OSError, NotImplementedError):
         # A file system without hard links (FAT, some shares): take the name first, then move onto our own file.
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o644))
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode))
         try:
             draft.replace(target)
         except OSError:
@@ -127,7 +137,7 @@ def _link(draft: Path, target: Path) -> None:
             raise
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Bring the new name to the disk, where folders can be opened."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))

@@ -73,7 +73,7 @@ def _require_web_address(value: str | None) -> str | None:
 def _picture(what: str, more: str = "") -> Any:
     return Field(
         description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, bare base64, or the "
-        "task_id of an earlier try-on. "
+        "task_id of an earlier try-on, or photo:NAME of a photo that the user keeps. "
         f"Any common format; each side at least 300 pixels.{more}"
     )
 

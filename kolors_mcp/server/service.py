@@ -97,6 +97,7 @@ class Service:
             fetch_proxy=self._settings.fetch_proxy,
             clock=self._clock,
             sent_side=self._settings.sent_side,
+            photos_dir=self._settings.photos_dir,
         )
         jobs = make_jobs(
             kling, pictures, lambda: self._open_ledger(kling), save_dir=self._settings.save_dir, clock=self._clock

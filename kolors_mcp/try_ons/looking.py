@@ -18,6 +18,7 @@ from kolors_mcp.try_ons.earlier import source_of
 from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS, CheckedPhoto, Gallery, View
 from kolors_mcp.try_ons.inputs import given_for
 from kolors_mcp.try_ons.naming import Meant, meant_by
+from kolors_mcp.try_ons.photos import Photos
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -186,6 +187,15 @@ class Looking:
             return None if job is None else self._jobs.memory.inputs_of(job.reference)
 
         return await given_for(reference, argument, inputs_of)
+
+    @property
+    def photos(self) -> Photos:
+        """The user's own photos on this machine."""
+
+        async def source_of_any(reference: str, argument: str) -> PictureSource:
+            return await self._source_of(await self._given(reference, argument), argument)
+
+        return Photos(self._pictures, self._call, source_of_any)
 
     @cached_property
     def _gallery(self) -> Gallery:

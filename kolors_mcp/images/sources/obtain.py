@@ -1,19 +1,22 @@
 """Gets hold of the bytes that a reference names, wherever they are: on the web, in a file, or in itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 
-from kolors_mcp.images.formats.content import Content, MemoryContent
+from kolors_mcp.images.formats.content import Content, FileContent, MemoryContent
 from kolors_mcp.images.formats.examine import Looked, look
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetched, Fetcher
 from kolors_mcp.images.sources.files import open_file
-from kolors_mcp.images.sources.reference import FilePath, WebLink, parse
+from kolors_mcp.images.sources.photos import open_photo
+from kolors_mcp.images.sources.reference import FilePath, KeptPhoto, WebLink, parse
 from kolors_mcp.images.sources.shares import share_of
 from kolors_mcp.images.sources.titles import title_of_file, title_of_link, title_of_page
+from kolors_mcp.local_pictures import PHOTO_SCHEME
 from kolors_mcp.pictures import LoadedPicture, PictureSource
 
 _THREAD_FROM_CHARACTERS = 100_000
@@ -34,15 +37,20 @@ class Obtained:
 
 
 async def obtain(
-    source: PictureSource, fetcher: Fetcher, folders: Sequence[Path], threads: CapacityLimiter
+    source: PictureSource,
+    fetcher: Fetcher,
+    folders: Sequence[Path],
+    threads: CapacityLimiter,
+    photos: Path | None = None,
 ) -> Obtained:
     """Return what `source` names, or is.
 
     Args:
-        source: A link, path, `file://` link, `data:` URI or bare base64, or a picture that is here already.
+        source: A link, path, `file://` link, `data:` URI, bare base64 or kept photo, or a picture that is here already.
         fetcher: Follows links.
         folders: Where local files may be read.
         threads: For reading long references and files.
+        photos: Where the user's kept photos lie.
 
     Raises:
         RefusalError: There is no such thing, or it may not be had.
@@ -58,7 +66,9 @@ async def obtain(
         title = title_of_page(fetched.title) or title_of_link(named.url)
         return Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes, title=title)
     if isinstance(named, FilePath):
-        return await to_thread.run_sync(_opened, named.path, folders, limiter=threads)
+        return await to_thread.run_sync(_opened, partial(open_file, named.path, folders), limiter=threads)
+    if isinstance(named, KeptPhoto):
+        return await to_thread.run_sync(_opened, partial(_photo, named.name, photos), limiter=threads)
     return Obtained(MemoryContent(named.data), named.label)
 
 
@@ -77,11 +87,15 @@ async def _fetched(link: str, fetcher: Fetcher) -> Fetched:
     return replace(fetched, notes=(note, *fetched.notes))
 
 
-def _opened(path: str, folders: Sequence[Path]) -> Obtained:
+def _photo(name: str, folder: Path | None) -> tuple[FileContent, str]:
+    return open_photo(name, folder), PHOTO_SCHEME + name
+
+
+def _opened(opening: Callable[[], tuple[FileContent, str]]) -> Obtained:
     """Open a file and look through it in one turn of a thread: handing over costs more than a small picture does."""
-    content, label = open_file(path, folders)
+    content, label = opening()
     try:
-        return Obtained(content, label, looked=look(content), title=title_of_file(label))
+        return Obtained(content, label, looked=look(content), title=title_of_file(label.removeprefix(PHOTO_SCHEME)))
     except BaseException:
         content.close()
         raise

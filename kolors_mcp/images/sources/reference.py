@@ -13,6 +13,7 @@ from kolors_mcp.images.limits import MAX_FETCHED_BYTES
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.attachments import INSTEAD, SCHEMES
 from kolors_mcp.images.sources.paths import MAX_PATH_CHARACTERS
+from kolors_mcp.images.sources.photos import photo_name
 from kolors_mcp.images.sources.wrapping import unwrapped
 from kolors_mcp.wording import quoted
 
@@ -57,7 +58,14 @@ class InlineBytes:
     label: str
 
 
-Source = WebLink | FilePath | InlineBytes
+@dataclass(frozen=True)
+class KeptPhoto:
+    """A photo that the user keeps, by its name."""
+
+    name: str
+
+
+Source = WebLink | FilePath | InlineBytes | KeptPhoto
 
 
 @linear(
@@ -82,6 +90,9 @@ def parse(reference: str) -> Source:
         return WebLink(_link(text))
     if name == "file":
         return FilePath(_file_url(text))
+    kept = photo_name(text)
+    if kept is not None:  # before a file of that name, which "./" before it names
+        return KeptPhoto(kept)
     if scheme and (name in _FOREIGN or text[scheme.end() : scheme.end() + 2] == "//"):
         why = "of a picture that only its chat or page has, which does not reach this server"
         what = (why, INSTEAD) if name in SCHEMES else ("which cannot be read here", _HELP)

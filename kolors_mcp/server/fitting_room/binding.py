@@ -10,6 +10,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import Annotations, CallToolResult, ContentBlock, Icon, ImageContent, TextContent, ToolAnnotations
 from pydantic import BeforeValidator, Field
 
+from kolors_mcp.server.fitting_room.photos import photo_tools
 from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.server.request import ToolContext, calling
 from kolors_mcp.server.tool import TryOnTool
@@ -131,4 +132,4 @@ def with_fitting_room(tools: Sequence[Tool], icons: list[Icon]) -> list[Tool]:
         ),
         icons=[],
     ).model_copy(update={"meta": {"ui": {"resourceUri": URI, "visibility": ["app"]}}})
-    return [*bound, starting, checking]
+    return [*bound, starting, checking, *photo_tools(URI)]
