@@ -27,6 +27,7 @@ EXEMPT = {
     "images.write:*": "writes the bytes to the disk; what they are is told by `kind_of`, which is marked",
     "images.sources.*Stream.write": "sends the bytes",
     "images.pixels.outfit:*": "hands the bytes to the decoders",
+    "images.kept:*": "writes the bytes to the disk, as `images.write` does",
     "images.finished:*": "hands the bytes to a thread or to the decoders, as `images.pictures` does",
     "images.pictures:*": "hands the bytes to a thread, where `examine` reads them",
     "images.pixels.decode:*": "starts the decoders; what they cost is bounded by the declared pixels, and can be ended",

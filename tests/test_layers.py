@@ -22,7 +22,20 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 # Known to all, and to each other. The package's own __init__ (its version) is written "".
 BOTTOM = frozenset(
-    {"", "settings", "folders", "errors", "models", "pictures", "local_pictures", "wording", "clock", "bounds", "packing", "egress"}
+    {
+        "",
+        "settings",
+        "folders",
+        "errors",
+        "models",
+        "pictures",
+        "local_pictures",
+        "wording",
+        "clock",
+        "bounds",
+        "packing",
+        "egress",
+    }
 )
 MAY_IMPORT = {
     **{name: BOTTOM.union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for name in layer},

@@ -1,7 +1,7 @@
 """The door of this package: from whatever an assistant names to a picture that Kling takes, or one refusal."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
 from kolors_mcp.images.sources.lookups import Resolver
+from kolors_mcp.images.sources.nearby import Nearby, find_pictures
 from kolors_mcp.images.sources.network import Connect, PinnedBackend, system_connect
 from kolors_mcp.images.sources.obtain import Obtained, obtain
 from kolors_mcp.images.sources.places import Places
@@ -91,7 +92,7 @@ class Pictures:
             costs=costs,
         )
         self._decoder: Decoder = decoder or Decoders()
-        self._readers = CapacityLimiter(_MAX_READERS)
+        self._readers, self._walkers = CapacityLimiter(_MAX_READERS), CapacityLimiter(1)
         self.finished = FinishedPictures(self._fetcher, self._decoder, self._readers, clock or Clock())
         self.kept = KeptPhotos(photos_dir, self.redraw, self._readers)
         self._sent_side = None if sent_side == "original" else sent_side
@@ -160,6 +161,12 @@ class Pictures:
             raise PictureRefusedError(f"{argument} {error}") from error
         picture = _checked(made.content, made.structure, (), _named(obtained), argument)
         return await to_thread.run_sync(lambda: b"".join(picture.blocks()), limiter=self._readers)
+
+    async def nearby(self, query: str, limit: int, left: Callable[[], float]) -> Nearby:
+        """Return the newest pictures in the allowed folders, by their names; `left` tells how many seconds are left."""
+        looking = partial(find_pictures, self._folders, query, limit, left)
+        # Left behind when cancelled: a disk over a network may never answer.
+        return await to_thread.run_sync(looking, abandon_on_cancel=True, limiter=self._walkers)
 
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 
-from kolors_mcp.local_pictures import KeptPhotos
+from kolors_mcp.local_pictures import KeptPhotos, LocalPictures
 from kolors_mcp.models import Account, Answer, ResultImage, SavedPicture, TryOn, TryOnPage
-from kolors_mcp.server.picture_texts import kept_text
+from kolors_mcp.server.picture_texts import kept_text, pictures_text
 from kolors_mcp.wording import quoted
 
 _SIMULATED = (
@@ -28,6 +28,8 @@ def to_result(answer: Answer) -> CallToolResult:
         text, structured = _page_text(answer), _page(answer)
     elif isinstance(answer, Account):
         text, structured = _account_text(answer), answer.model_dump(mode="json")
+    elif isinstance(answer, LocalPictures):
+        text, structured = pictures_text(answer), answer.model_dump(mode="json")
     elif isinstance(answer, KeptPhotos):
         text, structured = kept_text(answer), answer.model_dump(mode="json")
     elif isinstance(answer, SavedPicture):

@@ -16,7 +16,12 @@ MAX_NAME_CHARACTERS = 240
 """Characters of whatever names a try-on: an id of 200 in its address."""
 
 
-def _refuse_boolean(value: Any) -> Any:
+def refuse_boolean(value: Any) -> Any:
+    """Return an argument that is to be a number, unless it is true or false, which Python takes for one.
+
+    Raises:
+        ValueError: It is; the rest of a sentence whose subject is the argument.
+    """
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")  # noqa: TRY004  (only ValueError becomes a complaint)
     return value
@@ -112,7 +117,7 @@ WaitSeconds = Annotated[
         description="How long to wait for the finished picture, 0 to 300 seconds. A deadline is not a failure: the "
         "answer then has the task_id to go on with.",
     ),
-    BeforeValidator(_refuse_boolean),
+    BeforeValidator(refuse_boolean),
 ]
 NewRender = Annotated[
     bool, Field(description="True: pay for a fresh picture even if the same request was made a moment ago.")
@@ -141,7 +146,7 @@ TaskId = Annotated[
 Index = Annotated[
     int,
     Field(ge=0, le=99, description="Which picture of the try-on, 0 to 99; the first is 0."),
-    BeforeValidator(_refuse_boolean),
+    BeforeValidator(refuse_boolean),
 ]
 Compare = Annotated[
     bool,
@@ -156,8 +161,8 @@ FileName = Annotated[
     ),
 ]
 PageNum = Annotated[
-    int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(_refuse_boolean)
+    int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(refuse_boolean)
 ]
 PageSize = Annotated[
-    int, Field(ge=1, le=500, description="Most try-ons on the page, 1 to 500."), BeforeValidator(_refuse_boolean)
+    int, Field(ge=1, le=500, description="Most try-ons on the page, 1 to 500."), BeforeValidator(refuse_boolean)
 ]

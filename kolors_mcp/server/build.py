@@ -12,6 +12,7 @@ from kolors_mcp import __version__
 from kolors_mcp.clock import Clock
 from kolors_mcp.server.fitting_room.binding import FittingRoom, with_fitting_room
 from kolors_mcp.server.handlers import TryOnServer
+from kolors_mcp.server.picture_tools import picture_tools
 from kolors_mcp.server.service import OpenUpstream, Service, Upstream
 from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription
 from kolors_mcp.server.tools import all_tools
@@ -73,7 +74,7 @@ def build_server(
         instructions=INSTRUCTIONS,
         version=__version__,
         icons=icons,
-        tools=with_fitting_room(all_tools(icons), icons),
+        tools=[*with_fitting_room(all_tools(icons), icons), *picture_tools(icons)],
         extensions=[Tasks(clock or Clock()), FittingRoom(settings)],
         middleware=[refuse_undeclared_subscription],
         log_level=settings.log_level,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kolors_mcp.local_pictures import KeptPhotos, LocalPicture
+from kolors_mcp.local_pictures import KeptPhotos, LocalPicture, LocalPictures
 
 
 def kept_text(photos: KeptPhotos) -> str:
@@ -11,10 +11,22 @@ def kept_text(photos: KeptPhotos) -> str:
     return "\n".join((*lines, *_kept_lines(photos.kept)))
 
 
+def pictures_text(found: LocalPictures) -> str:
+    """Return what may be used here in words."""
+    lines = _kept_lines(found.kept) if found.kept else []
+    if found.pictures:
+        lines += ["Pictures, newest first:", *map(_line, found.pictures)]
+    if not lines:
+        lines = ["No pictures."]
+    if found.more:
+        lines.append("There are more; give a query to find others.")
+    return "\n".join(lines)
+
+
 def _kept_lines(kept: Iterable[LocalPicture]) -> list[str]:
     lines = [_line(picture) for picture in kept]
     return ["Kept photos:", *lines] if lines else ["No photo is kept."]
 
 
 def _line(picture: LocalPicture) -> str:
-    return f"- {picture.path} ({picture.size_bytes / 1000:.0f} kB, {picture.modified_at:%Y-%m-%dT%H:%M:%SZ})"
+    return f'- "{picture.path}" ({picture.size_bytes / 1000:.0f} kB, {picture.modified_at:%Y-%m-%dT%H:%M:%SZ})'

@@ -1,15 +1,19 @@
-"""One user's own photos on this machine: those that they keep by name."""
+"""One user's own photos on this machine: those that they keep by name, and those in the folders that may be read."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
-from kolors_mcp.local_pictures import PHOTO_SCHEME, KeptPhotos, LocalPicture
+from kolors_mcp.local_pictures import PHOTO_SCHEME, KeptPhotos, LocalPicture, LocalPictures
 from kolors_mcp.try_ons.preparing import SourceOf
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
+
+
+MAX_LOOKING_SECONDS = 20.0
+"""What looking through the folders may take; a disk over a network may be slow, or gone."""
 
 
 class Photos:
@@ -41,13 +45,41 @@ class Photos:
         await self._pictures.kept.remove(name)
         return KeptPhotos(kept=await self.kept())
 
+    async def list(self, query: str, limit: int) -> LocalPictures:
+        """Return the newest pictures that may be used here, and the kept photos, by their names alone.
+
+        Args:
+            query: Words that the names have in them; `photo:` and more words: only kept ones.
+            limit: Most files.
+
+        Raises:
+            PictureRefusedError: The folders could not be looked through in time.
+        """
+        words = query.strip()
+        kept_only = words[: len(PHOTO_SCHEME)].lower() == PHOTO_SCHEME
+        words = words[len(PHOTO_SCHEME) :].strip() if kept_only else words
+        wanted = words.lower().split()
+        kept = tuple(photo for photo in await self.kept() if all(word in photo.path.lower() for word in wanted))
+        if kept_only:
+            return LocalPictures(kept=kept)
+        deadline = self._call.deadline.within(MAX_LOOKING_SECONDS)
+        with deadline.scope():
+            nearby = await self._pictures.nearby(words, limit, deadline.earlier(1.0).left)
+            pictures = tuple(_listed(found.path, found.size, found.modified_at) for found in nearby.pictures)
+            return LocalPictures(kept=kept, pictures=pictures, more=nearby.more)
+        raise errors.PictureRefusedError(
+            "The folders of pictures could not be looked through in time; one may lie on a slow disk. "
+            "Nothing was sent. Ask the user for the path."
+        )
+
     async def kept(self) -> tuple[LocalPicture, ...]:
         """Return the kept photos, the newest first."""
         return tuple(
-            LocalPicture(
-                path=PHOTO_SCHEME + photo.name,
-                size_bytes=photo.size,
-                modified_at=datetime.fromtimestamp(photo.modified_at, UTC).replace(microsecond=0),
-            )
+            _listed(PHOTO_SCHEME + photo.name, photo.size, photo.modified_at)
             for photo in await self._pictures.kept.all()
         )
+
+
+def _listed(path: str, size: int, modified_at: float) -> LocalPicture:
+    moment = datetime.fromtimestamp(modified_at, UTC).replace(microsecond=0)
+    return LocalPicture(path=path, size_bytes=size, modified_at=moment)
