@@ -164,8 +164,7 @@ class Pictures:
 
     async def nearby(self, query: str, limit: int, left: Callable[[], float]) -> Nearby:
         """Return the newest pictures in the allowed folders, by their names; `left` tells how many seconds are left."""
-        looking = partial(find_pictures, self._folders, query, limit, left)
-        # Left behind when cancelled: a disk over a network may never answer.
+        looking = partial(find_pictures, self._folders, query, limit, left)  # of a disk that may never answer
         return await to_thread.run_sync(looking, abandon_on_cancel=True, limiter=self._walkers)
 
     async def aclose(self) -> None:

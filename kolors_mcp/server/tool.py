@@ -30,6 +30,9 @@ COUNTED_FROM_ONE = frozenset({"page_num", "page_size"})
 """Arguments of which 0 cannot mean anything but that nothing was chosen."""
 LEFT_OUT = frozenset({"", "null", "none", "undefined"})
 """Texts that hosts and models write into an argument that they leave out."""
+_MADE = frozenset({"title"})
+"""Parts of a schema that Pydantic makes of names: they say nothing, and every model pays them."""
+_TOLD_BEFORE = frozenset({"title", "description"})
 _OF_NAMES = frozenset({"properties", "$defs"})
 """Parts of a schema whose keys are names."""
 MAX_SHOWN_BITS = 64
@@ -40,14 +43,27 @@ class TryOnTool(Tool):
     """A tool whose function returns an `Answer`, content blocks or a whole result, and raises `KolorsError`."""
 
     @classmethod
-    def of(cls, fn: Callable[..., Any], *, title: str, annotations: ToolAnnotations, icons: list[Icon]) -> "TryOnTool":
-        """Make a tool of a function, described by its docstring; its schema says that nothing else is taken."""
+    def of(
+        cls,
+        fn: Callable[..., Any],
+        *,
+        title: str,
+        annotations: ToolAnnotations,
+        icons: list[Icon],
+        told_before: bool = False,
+    ) -> "TryOnTool":
+        """Make a tool of a function, described by its docstring; its schema says that nothing else is taken.
+
+        `told_before`: another tool's schema describes the fields of the same answer; this one only names them.
+        """
         tool = cls.from_function(fn, title=title, description=inspect.getdoc(fn), annotations=annotations, icons=icons)
         assert isinstance(tool, TryOnTool)
-        tool.parameters = {**_untitled(tool.parameters), "additionalProperties": False}
+        tool.parameters = {**_pared(tool.parameters, _MADE), "additionalProperties": False}
         metadata = tool.fn_metadata
         if metadata.output_schema is not None:
-            tool.fn_metadata = metadata.model_copy(update={"output_schema": _untitled(metadata.output_schema)})
+            tool.fn_metadata = metadata.model_copy(
+                update={"output_schema": _pared(metadata.output_schema, _TOLD_BEFORE if told_before else _MADE)}
+            )
         properties = cast("dict[str, dict[str, Any]]", tool.parameters["properties"])
         required = cast("list[str]", tool.parameters.get("required", []))
         for name in properties.keys() - required:
@@ -107,19 +123,19 @@ class TryOnTool(Tool):
         return checked
 
 
-def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema without the titles that Pydantic makes of names: they say nothing, and every model pays them."""
-    return {key: _untitled_part(key, part) for key, part in schema.items() if key != "title"}
+def _pared(schema: dict[str, Any], parts: frozenset[str]) -> dict[str, Any]:
+    """Return a schema without some of its parts, at any depth."""
+    return {key: _pared_part(key, part, parts) for key, part in schema.items() if key not in parts}
 
 
-def _untitled_part(key: str, part: Any) -> Any:
+def _pared_part(key: str, part: Any, parts: frozenset[str]) -> Any:
     if isinstance(part, list):
-        return [_untitled_part("", one) for one in cast("list[Any]", part)]
+        return [_pared_part("", one, parts) for one in cast("list[Any]", part)]
     if not isinstance(part, dict):
         return part
     named = cast("dict[str, dict[str, Any]]", part)
     # The keys below these are names, of which one may be "title".
-    return {name: _untitled(one) for name, one in named.items()} if key in _OF_NAMES else _untitled(named)
+    return {name: _pared(one, parts) for name, one in named.items()} if key in _OF_NAMES else _pared(named, parts)
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -123,4 +123,7 @@ def all_tools(icons: list[Icon]) -> list[Tool]:
         (get_account, "Get what is left on the Kling account", look),
         (save_try_on, "Save a picture of a Kling virtual try-on", keep),
     ]
-    return [TryOnTool.of(fn, title=title, annotations=hints, icons=icons) for fn, title, hints in table]
+    return [
+        TryOnTool.of(fn, title=title, annotations=hints, icons=icons, told_before=fn in (get_try_on, list_try_ons))
+        for fn, title, hints in table
+    ]
