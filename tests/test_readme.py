@@ -67,7 +67,9 @@ def _arguments(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, described in schema["properties"].items():
         kind = next(kind for kind in described.get("anyOf", [described]) if kind["type"] != "null")
         default = {"None": "none", "False": "false"}.get(str(described.get("default")), str(described.get("default")))
-        if "enum" in kind:
+        if "minItems" in kind:
+            takes = f"{kind['minItems']} to {kind['maxItems']} of them"
+        elif "enum" in kind:
             takes = ", ".join(f"`{word}`" for word in kind["enum"])
         elif "minimum" in kind:
             takes = f"{kind['minimum']} to {kind['maximum']}"
@@ -86,7 +88,7 @@ def test_the_table_of_answers_has_every_field() -> None:
     assert rows["`get_account`"] == list(Account.model_fields)
     assert rows["each of `packs`"] == list(Pack.model_fields)
     assert rows["`save_try_on`"] == list(SavedPicture.model_fields)
-    assert rows["`view_try_on`"] == []
+    assert rows["`view_try_on`"] == rows["`compare_try_ons`"] == []
 
 
 def test_the_table_of_variables_is_what_the_settings_read() -> None:

@@ -1,5 +1,6 @@
 """Finished pictures: fetched from Kling's servers or from where they were kept, shown small, and kept."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -92,6 +93,21 @@ class FinishedPictures:
         except RefusalError as error:
             raise PictureRefusedError(f"The finished picture {error}") from error
 
+    async def sheet(self, pictures: Sequence[bytes], captions: Sequence[str]) -> bytes:
+        """Return pictures on one sheet, each above its caption: at most 1200 pixels and 150,000 bytes of JPEG.
+
+        Args:
+            pictures: Two to ten.
+            captions: Of each; where its font has no such letters, the first word alone is written.
+
+        Raises:
+            PictureRefusedError: One is no picture.
+        """
+        try:
+            return bytes((await self._shown("sheet", *pictures, captions=tuple(captions))).data)
+        except RefusalError as error:
+            raise PictureRefusedError(f"The finished picture {error}") from error
+
     async def for_host(self, data: bytes) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG that hosts take: as it is, or at most 2048 pixels and 700,000 bytes.
 
@@ -114,9 +130,14 @@ class FinishedPictures:
         """
         return await to_thread.run_sync(write.keep, data, folder, stem, limiter=self._readers)
 
-    async def _shown(self, job: Literal["preview", "side_by_side", "for_host"], *pictures: bytes) -> Done:
+    async def _shown(
+        self,
+        job: Literal["preview", "side_by_side", "sheet", "for_host"],
+        *pictures: bytes,
+        captions: tuple[str, ...] = (),
+    ) -> Done:
         tasks = (Task(MemoryContent(data), examine.kind_known(data)) for data in pictures)
-        return await self._decoder.run(job, *tasks)
+        return await self._decoder.run(job, *tasks, captions=captions)
 
     async def _verify(self, data: bytes) -> None:
         content = MemoryContent(data)

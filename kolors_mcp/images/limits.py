@@ -84,6 +84,9 @@ PREVIEW_SIDE = 768
 PREVIEW_BYTES = 150_000
 """Most bytes of a preview: 200 KB of base64, since hosts refuse results of 1 MB."""
 
+SHEET_SIDE, SHEET_PICTURES = 1_200, 10
+"""Of a sheet of pictures: its longest side, and how many are on it: nine results and a person."""
+
 FOR_HOST_SIDE = 2_048
 FOR_HOST_BYTES = 700_000
 """Most bytes of a picture that is handed out whole: 934 KB of base64, below the 1 MB at which hosts refuse a result."""

@@ -17,6 +17,7 @@ _SIMULATED = (
     "Its links end with this server's process."
 )
 if TYPE_CHECKING:
+    from kolors_mcp.try_ons.comparing import Compared, Sheet
     from kolors_mcp.try_ons.gallery import View
 
 _INPUT_NAMES = {"person": "the person's photo", "garment": "the garment's photo"}
@@ -58,6 +59,28 @@ def picture_content(view: "View", *, compare: bool) -> list[ContentBlock]:
         ImageContent(type="image", data=base64.b64encode(view.jpeg).decode(), mime_type="image/jpeg"),
         TextContent(type="text", text=text),
     ]
+
+
+def sheet_content(sheet: "Sheet") -> list[ContentBlock]:
+    """Write a sheet of several results and, in a line for each, which it is and where the full picture is."""
+    number = sum(one.why_not is None for one in sheet.compared)
+    where = "in reading order, the number of each below its picture"
+    lines = [f"{number} try-ons on one sheet, {where}{'; first the person' if sheet.has_person else ''}."]
+    lines += [f"{number}. {_line_of(one)}" for number, one in enumerate(sheet.compared, 1)]
+    if any(one.try_on is not None and one.try_on.sandbox for one in sheet.compared):
+        lines.append("Simulated by the sandbox; the links end with this server's process.")
+    lines.append("Next: view_try_on shows one larger, and save_try_on keeps it.")
+    return [
+        ImageContent(type="image", data=base64.b64encode(sheet.jpeg).decode(), mime_type="image/jpeg"),
+        TextContent(type="text", text="\n".join(lines)),
+    ]
+
+
+def _line_of(one: "Compared") -> str:
+    if one.why_not is not None or one.try_on is None or one.image is None:
+        return f"{quoted(one.name, 80)} is not shown: {one.why_not}"
+    saved = f"; saved to: {one.image.saved_to}" if one.image.saved_to else ""
+    return f"Try-on {_called(one.try_on.task_id, one.try_on.label)}: {_linked(one.image)}{saved}"
 
 
 def _text(try_on: TryOn) -> str:

@@ -1,5 +1,6 @@
 """The arguments of the tools: what each takes, what is said of it, and what a wrong one is told."""
 
+import json
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from kolors_mcp.wording import plain
 
 MAX_CALLBACK_CHARACTERS = 2_000
 """Characters of a callback address."""
+MAX_COMPARED = 9
+"""Try-ons on one sheet."""
 MAX_NAME_CHARACTERS = 240
 """Characters of whatever names a try-on: an id of 200 in its address."""
 
@@ -32,6 +35,18 @@ def _text_of_id(value: Any) -> Any:
     if isinstance(value, str):
         return value.strip()
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64 else value  # noqa: PLR2004  (an id fits into 64 bits)
+
+
+def _listed(value: Any) -> Any:
+    # Some assistants write a list as text.
+    if not isinstance(value, str) or len(value) > MAX_COMPARED * (MAX_NAME_CHARACTERS + 10):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return [part.strip() for part in value.replace("\n", ",").split(",") if part.strip()]
 
 
 def _is_label(text: str) -> bool:
@@ -142,6 +157,15 @@ TaskId = Annotated[
     ),
     BeforeValidator(_text_of_id),
     AfterValidator(_require_name),
+]
+TaskIds = Annotated[
+    list[Annotated[str, BeforeValidator(_text_of_id), AfterValidator(_require_name)]],
+    Field(
+        min_length=2,
+        max_length=MAX_COMPARED,
+        description="2 to 9 of them, each a task_id, reference or label; the sheet keeps their order.",
+    ),
+    BeforeValidator(_listed),
 ]
 Index = Annotated[
     int,

@@ -183,6 +183,8 @@ def _expected(schema: dict[str, Any]) -> str:
     if "enum" in kind:
         return " or ".join(cast("list[str]", kind["enum"]))
     name = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}.get(kind["type"], "text")
+    if "minItems" in kind:
+        return f"a list of {kind['minItems']} to {kind['maxItems']}"
     if "minimum" in kind:
         return f"{name} from {kind['minimum']:g} to {kind['maximum']:g}"
     if "minLength" in kind:

@@ -6,7 +6,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ContentBlock, Icon, ToolAnnotations
 
 from kolors_mcp.models import Account, SavedPicture, TryOn, TryOnPage
-from kolors_mcp.server.answers import picture_content
+from kolors_mcp.server.answers import picture_content, sheet_content
 from kolors_mcp.server.arguments import (
     CallbackUrl,
     ClothImage,
@@ -21,6 +21,7 @@ from kolors_mcp.server.arguments import (
     PageNum,
     PageSize,
     TaskId,
+    TaskIds,
     WaitSeconds,
 )
 from kolors_mcp.server.request import ToolContext, calling
@@ -90,6 +91,17 @@ async def view_try_on(
     return picture_content(view, compare=compare)
 
 
+async def compare_try_ons(ctx: ToolContext, task_ids: TaskIds) -> list[ContentBlock]:
+    """Lay 2 to 9 finished try-ons side by side in one picture, to choose between them.
+
+    Use it when several garments were tried on; it costs nothing. Each result has its number and label below it, and the
+    person's photo stands first where it is at hand; a line of text for each has its link, or says why it is not shown.
+    Next: view_try_on shows one larger, save_try_on keeps it.
+    """
+    async with calling(ctx) as try_ons:
+        return sheet_content(await try_ons.compare(task_ids))
+
+
 async def save_try_on(ctx: ToolContext, task_id: TaskId, index: Index = 0, name: FileName = None) -> SavedPicture:
     """Save a finished picture whole on this machine, and say where it lies.
 
@@ -120,6 +132,7 @@ def all_tools(icons: list[Icon]) -> list[Tool]:
         (get_try_on, "Get a Kling virtual try-on", look),
         (list_try_ons, "List Kling virtual try-ons", look),
         (view_try_on, "View a Kling virtual try-on", look),
+        (compare_try_ons, "Compare Kling virtual try-ons", look),
         (get_account, "Get what is left on the Kling account", look),
         (save_try_on, "Save a picture of a Kling virtual try-on", keep),
     ]

@@ -71,10 +71,29 @@ class Gallery:
         self._folders = folders
         self._source_of = source_of
 
+    async def small(self, try_on: TryOn, image: ResultImage) -> tuple[ResultImage, bytes]:
+        """Return a small JPEG of a finished picture, and where the whole one is to be had from then."""
+        image, data = await self._fetch_in_time(try_on, image)
+        return image, await self._pictures.finished.preview(data)
+
+    async def common_person(self, try_ons: Sequence[TryOn]) -> bytes | None:
+        """Return a small JPEG of the person's photo, if it was the same for all of them and is at hand."""
+        inputs = [self._memory.inputs_of(try_on.reference or "") for try_on in try_ons]
+        people = {None if given is None else given.person for given in inputs}
+        person = people.pop()
+        if people or person is None:
+            return None
+        with self._call.deadline.within(MAX_INPUT_SECONDS).scope():
+            return await self._input_preview(person)
+        return None
+
+    async def sheet(self, smalls: Sequence[bytes], captions: Sequence[str]) -> bytes:
+        """Return small pictures on one sheet, each above its caption."""
+        return await self._pictures.finished.sheet(smalls, captions)
+
     async def view(self, try_on: TryOn, image: ResultImage, *, compare: bool) -> View:
         """Return a small JPEG of a finished picture, with what went in to its left if that is wanted and at hand."""
-        image, data = await self._fetch_in_time(try_on, image)
-        jpeg = await self._pictures.finished.preview(data)
+        image, jpeg = await self.small(try_on, image)
         inputs = self._memory.inputs_of(try_on.reference or "") if compare else None
         if inputs is not None:
             sides: tuple[tuple[Input, str], ...] = (("person", inputs.person), ("garment", inputs.garment))

@@ -1,6 +1,7 @@
 """What one user can do with their try-ons for nothing: look at them, list them, show and save their pictures."""
 
 import logging
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from kolors_mcp.pictures import PictureSource
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.account import account_of
 from kolors_mcp.try_ons.answers import Answers, copies_of, numbered, why_no_picture, with_next_step
+from kolors_mcp.try_ons.comparing import Sheet, compare
 from kolors_mcp.try_ons.earlier import source_of
 from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS, CheckedPhoto, Gallery, View
 from kolors_mcp.try_ons.inputs import given_for
@@ -120,6 +122,20 @@ class Looking:
         try_on, image = await self._finished(name, index)
         return await self._gallery.view(try_on, image, compare=compare)
 
+    async def compare(self, names: Sequence[str]) -> Sheet:
+        """Return the results of several try-ons on one sheet, with the person's photo where it is at hand.
+
+        Raises:
+            ResultUnavailableError: Fewer than two of them can be shown.
+        """
+        self._jobs.require_credentials()
+
+        async def pictured(name: str) -> tuple[TryOn, ResultImage | None]:
+            try_on, image, _ = await self._pictured(name, 0)
+            return try_on, image
+
+        return await compare(names, pictured, self._gallery, self._call)
+
     async def picture(self, name: str, index: int) -> tuple[bytes, bool]:
         """Return a finished picture as a JPEG of at most 700,000 bytes, and whether it was shrunk for that.
 
@@ -211,16 +227,21 @@ class Looking:
         return await self._jobs.find(self._call.user, name)
 
     async def _finished(self, name: str, index: int) -> tuple[TryOn, ResultImage]:
-        """Return a try-on and its picture with this index, or its copy here where Kling has none any more."""
+        """Return a try-on and its picture with this index; raise `ResultUnavailableError` if there is none."""
+        try_on, image, index = await self._pictured(name, index)
+        if image is None:
+            raise errors.ResultUnavailableError(why_no_picture(try_on, index))
+        return try_on, image
+
+    async def _pictured(self, name: str, index: int) -> tuple[TryOn, ResultImage | None, int]:
+        """Return a try-on, its picture or the copy here where Kling has none any more, and the index that is meant."""
         meant = await self._meant(name)
         if meant.index is not None and index not in (0, meant.index):
             raise errors.ArgumentError(f"task_id names picture {meant.index}, and index is {index}. Leave one out.")
         index = index if meant.index is None else meant.index
         try_on = await self._look(meant)
         image = numbered(try_on.images, index) or numbered(copies_of(await self._visible(try_on.task_id)), index)
-        if image is None:
-            raise errors.ResultUnavailableError(why_no_picture(try_on, index))
-        return try_on, image
+        return try_on, image, index
 
     async def _meant(self, name: str) -> Meant:
         """Return the try-on that a name means, which may be its label."""

@@ -98,6 +98,7 @@ async def test_the_tool_table_keeps_its_rules(client: Client) -> None:
         "get_try_on",
         "list_try_ons",
         "view_try_on",
+        "compare_try_ons",
         "get_account",
         "save_try_on",
         "open_fitting_room",
@@ -116,7 +117,7 @@ async def test_the_tool_table_keeps_its_rules(client: Client) -> None:
         assert 2 <= len(tool.description.splitlines()) <= 7
         assert not set(tool.input_schema) & {"anyOf", "oneOf", "allOf"}
         assert tool.input_schema["additionalProperties"] is False
-        assert (tool.output_schema is None) == (name in ("view_try_on", "open_fitting_room"))
+        assert (tool.output_schema is None) == (name in ("view_try_on", "compare_try_ons", "open_fitting_room"))
         for argument, schema in tool.input_schema["properties"].items():
             assert schema["description"], argument
             kind = schema.get("anyOf", [schema])[0]

@@ -33,10 +33,13 @@ P3_PRIMARIES = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 class InProcess:
     """A decoder that does the same jobs in a thread of the test's own process, where they can be looked into."""
 
-    async def run(self, job: Job, *pictures: Task, bounds: Bounds | None = None) -> Done:
+    async def run(
+        self, job: Job, *pictures: Task, bounds: Bounds | None = None, captions: tuple[str, ...] = ()
+    ) -> Done:
         given = tuple(Given(one.kind, one.content.size, outline_of(one.structure)) for one in pictures)
         contents = [one.content for one in pictures]
-        answer = await anyio.to_thread.run_sync(perform, Request(job, given, bounds or Bounds()), contents)
+        request = Request(job, given, bounds or Bounds(), captions=captions)
+        answer = await anyio.to_thread.run_sync(perform, request, contents)
         if isinstance(answer, Refused):
             raise RefusalError(answer.text, transient=answer.transient, picture=answer.picture)
         assert isinstance(answer, Done), "a test's pictures are small"

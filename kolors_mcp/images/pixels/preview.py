@@ -22,7 +22,7 @@ def preview(content: Content, kind: Kind, memory: int | None = None) -> bytes:
     Raises:
         RefusalError, DearError: It cannot be opened; see `decode`.
     """
-    return _written(_small(content, kind, memory), PREVIEW_BYTES)
+    return written(decoded_small(content, kind, memory), PREVIEW_BYTES)
 
 
 def for_host(content: Content, kind: Kind, memory: int | None = None) -> tuple[bytes, bool]:
@@ -32,9 +32,9 @@ def for_host(content: Content, kind: Kind, memory: int | None = None) -> tuple[b
         RefusalError, DearError: It cannot be opened; see `decode`.
     """
     pixels = _decoded(content, kind, FOR_HOST_SIDE, memory)
-    jpeg = _written(_within(pixels.image, FOR_HOST_SIDE), FOR_HOST_BYTES)
-    with Image.open(io.BytesIO(jpeg)) as written:
-        return jpeg, written.size != pixels.declared
+    jpeg = written(_within(pixels.image, FOR_HOST_SIDE), FOR_HOST_BYTES)
+    with Image.open(io.BytesIO(jpeg)) as opened:
+        return jpeg, opened.size != pixels.declared
 
 
 def side_by_side(left: tuple[Content, Kind], right: tuple[Content, Kind], memory: int | None = None) -> bytes:
@@ -43,7 +43,7 @@ def side_by_side(left: tuple[Content, Kind], right: tuple[Content, Kind], memory
     Raises:
         RefusalError, DearError: Either cannot be opened; see `decode`.
     """
-    pair = (_small(*left, memory), _small(*right, memory))
+    pair = (decoded_small(*left, memory), decoded_small(*right, memory))
     wide = sum(image.width / image.height for image in pair)
     # The right one is what it is about, so it is not enlarged; the left one follows.
     height = max(1, min(PREVIEW_SIDE, pair[1].height, int((PREVIEW_SIDE - _GAP) / wide)))
@@ -51,10 +51,11 @@ def side_by_side(left: tuple[Content, Kind], right: tuple[Content, Kind], memory
     canvas = Image.new("RGB", (first.width + _GAP + second.width, height), "white")
     canvas.paste(first, (0, 0))
     canvas.paste(second, (first.width + _GAP, 0))
-    return _written(canvas, PREVIEW_BYTES)
+    return written(canvas, PREVIEW_BYTES)
 
 
-def _small(content: Content, kind: Kind, memory: int | None) -> Image.Image:
+def decoded_small(content: Content, kind: Kind, memory: int | None) -> Image.Image:
+    """Return a picture as small as a preview; what it raises is `decode`'s."""
     return _within(_decoded(content, kind, PREVIEW_SIDE, memory).image, PREVIEW_SIDE)
 
 
@@ -71,7 +72,8 @@ def _within(image: Image.Image, side: int) -> Image.Image:
     return image
 
 
-def _written(image: Image.Image, most: int) -> bytes:
+def written(image: Image.Image, most: int) -> bytes:
+    """Return a picture as a baseline JPEG of so many bytes at most, with fewer pixels if nothing else helps."""
     while True:
         for quality in _QUALITIES:
             buffer = io.BytesIO()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kolors_mcp.images import limits
 from kolors_mcp.images.formats.content import Content
-from kolors_mcp.images.pixels import outfit, preview
+from kolors_mcp.images.pixels import outfit, preview, sheet
 from kolors_mcp.images.pixels.costs import DearError, no_memory
 from kolors_mcp.images.pixels.decode import decode
 from kolors_mcp.images.pixels.encode import encode
@@ -67,6 +67,10 @@ def _side_by_side(request: Request, pictures: Sequence[Picture]) -> Answer:
     return Done(preview.side_by_side((left, left_given.kind), (right, right_given.kind), request.memory))
 
 
+def _sheet(request: Request, pictures: Sequence[Picture]) -> Answer:
+    return Done(sheet.sheet(pictures, request.captions, request.memory))
+
+
 def _for_host(request: Request, pictures: Sequence[Picture]) -> Answer:
     ((content, given),) = pictures
     data, shrunk = preview.for_host(content, given.kind, request.memory)
@@ -90,6 +94,7 @@ _JOBS: dict[Job, Callable[[Request, Sequence[Picture]], Answer]] = {
     "outfit": _outfit,
     "preview": _preview,
     "side_by_side": _side_by_side,
+    "sheet": _sheet,
     "for_host": _for_host,
     "verify": _verify,
 }

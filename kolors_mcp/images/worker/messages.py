@@ -12,9 +12,9 @@ from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.formats.sniff import Kind
 from kolors_mcp.wording import plain
 
-Job = Literal["convert", "outfit", "preview", "side_by_side", "for_host", "verify"]
+Job = Literal["convert", "outfit", "preview", "side_by_side", "sheet", "for_host", "verify"]
 
-MAX_PICTURES = 2
+MAX_PICTURES = limits.SHEET_PICTURES
 TAKEN = b"\x06"
 """What the process says when it has a request with all its pictures, before it looks into any of them."""
 _MAX_NOTES = 20
@@ -46,6 +46,8 @@ class Request:
     bounds: Bounds = field(default_factory=Bounds)
     memory: int | None = None
     """Bytes that may be taken for it; without, what its pictures may have that are decoded alone."""
+    captions: tuple[str, ...] = ()
+    """What is written below each picture of a sheet."""
 
     def to_wire(self) -> bytes:
         """Return the header; the pictures' bytes follow it."""
@@ -56,7 +58,7 @@ class Request:
         """Read a header, which the server has written."""
         found = cast("dict[str, Any]", json.loads(header))
         pictures = tuple(map(_given, found["pictures"]))
-        return cls(found["job"], pictures, Bounds(**found["bounds"]), found["memory"])
+        return cls(found["job"], pictures, Bounds(**found["bounds"]), found["memory"], tuple(found["captions"]))
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,10 @@ class Task:
 class Decoder(Protocol):
     """Whatever decodes pictures."""
 
-    async def run(self, job: Job, *pictures: Task, bounds: Bounds | None = None) -> Done:
-        """Return what came of a job; `bounds` are those of a picture that is to be sent.
+    async def run(
+        self, job: Job, *pictures: Task, bounds: Bounds | None = None, captions: tuple[str, ...] = ()
+    ) -> Done:
+        """Return what came of a job; `bounds` are those of a picture to be sent, `captions` those of a sheet.
 
         Raises:
             RefusalError: A picture cannot be decoded, or not within the bounds; its `picture` says which.
@@ -79,11 +81,13 @@ class Decoders:
         """Processes that wait for work, the last used last."""
         return tuple(self._idle)
 
-    async def run(self, job: Job, *pictures: Task, bounds: Bounds | None = None) -> Done:
+    async def run(
+        self, job: Job, *pictures: Task, bounds: Bounds | None = None, captions: tuple[str, ...] = ()
+    ) -> Done:
         """Return what came of a job; see `Decoder.run`. Whoever is cancelled meanwhile ends it at once."""
         given = tuple(Given(one.kind, one.content.size, outline_of(one.structure)) for one in pictures)
         kind, contents = given[0].kind, [one.content for one in pictures]
-        request = Request(job, given, bounds or Bounds(), memory=limits.DECODING_SHARE_BYTES)
+        request = Request(job, given, bounds or Bounds(), limits.DECODING_SHARE_BYTES, captions)
         async with self._places:
             answer = await self._answer(request, contents, kind)
         if isinstance(answer, Dear):
