@@ -84,7 +84,8 @@ def test_a_reader_that_is_quadratic_is_found_and_its_neighbour_passes(
     growth = growth_of(dear)
     assert growth is not None
     form = argument_of(dear, growth)["all in turns"]
-    fault = fault_of(dear, form, size=64)
+    # Beside an innocent one it is measured again and again; what is guilty is found without that too.
+    fault = fault_of(dear, form, size=64, again=[(1, 1), (2, 1)])
     assert fault is not None
     assert re.fullmatch(r"took [0-9]{3,} times as long for 64 times the input, [0-9]+ and [0-9]+", fault)
     assert fault_of(cheap, form, size=64) is None

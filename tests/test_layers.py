@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.package import MODULES, lies_in
+from tests.support.package import MODULES, lies_in, tree_of
 
 # From the top down: each may import what stands below it, never what stands above or beside it.
 LAYERS: tuple[frozenset[str], ...] = (
@@ -109,7 +109,7 @@ class Arrow(NamedTuple):
 def arrows_of(module: str, text: str, *, is_package: bool = False) -> Iterator[Arrow]:
     """Every import in a module, wherever it stands: at the top, in a function, under TYPE_CHECKING."""
     package = module.split(".") if is_package else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(text)):
         if isinstance(node, ast.Import):
             yield from (Arrow(module, alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -120,7 +120,7 @@ def arrows_of(module: str, text: str, *, is_package: bool = False) -> Iterator[A
 
 def environment_lines(text: str) -> list[int]:
     """The lines on which a module touches the process's environment variables."""
-    tree = ast.parse(text)
+    tree = tree_of(text)
     names = {
         alias.asname or alias.name
         for node in ast.walk(tree)

@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from tests.support.clockless import faults_of
 from tests.support.commands import HANG_SECONDS
-from tests.support.package import MODULES
+from tests.support.package import MODULES, tree_of
 
 TESTS = Path(__file__).parent
 SOURCES = {
@@ -27,7 +27,7 @@ MAX_LINES, MAX_PRODUCT_LINES = 300, 250
 
 def imported_test_files(text: str) -> Iterator[str]:
     """Which test files a source imports, from the whole file: also inside functions."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(text)):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [one.name for one in node.names]

@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 import zlib
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import anyio
@@ -40,6 +41,7 @@ from tests.support.images_support import (
     riff,
     with_chunk,
 )
+from tests.support.images_table import MEGAPIXELS
 from tests.support.preparing import prepared, refusal_of
 
 
@@ -67,50 +69,54 @@ def with_size(data: bytes, width: int, height: int) -> bytes:
     return data[: frame + 5] + struct.pack(">HH", height, width) + data[frame + 9 :]
 
 
-MEGAPIXELS = "at most 89 megapixels can be opened. Ask for a smaller version."
-
-
 GIF_BOMB = struct.pack("<HHBBB", 65535, 65535, 0, 0, 0) + b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0)
-FEW_ROWS = chunk(b"IDAT", deflated(1 << 18)) + chunk(b"IEND", b"")
-BOMBS = {
-    "PNG": (header(30_000, 30_000) + FEW_ROWS, f"declares 30000 x 30000 pixels; {MEGAPIXELS}"),
-    "WebP": (
-        riff(b"VP8L" + struct.pack("<I", 10) + b"/\xff\xff\xff\x0f" + bytes(5)),
-        f"declares 16384 x 16384 pixels; {MEGAPIXELS}",
-    ),
-    "extended WebP": (
-        riff(b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\xff\xff\xff" * 2),
-        f"declares 16777216 x 16777216 pixels; {MEGAPIXELS}",
-    ),
-    "GIF": (b"GIF89a" + GIF_BOMB + b"\x08\x00;", f"declares 65535 x 65535 pixels; {MEGAPIXELS}"),
-    "BMP": (b"BM" + BMP_BOMB + bytes(50), f"declares 60000 x 60000 pixels; {MEGAPIXELS}"),
-    "JPEG": (
-        with_size(jpeg(), 60_000, 60_000),
-        "is cut off: it declares 60000 x 60000 pixels and ends early. Give the whole file.",
-    ),
-    "progressive JPEG": (
-        with_size(jpeg(progressive=True), 9_000, 9_000),
-        "is cut off: it declares 9000 x 9000 pixels and ends early. Give the whole file.",
-    ),
-    "JPEG of many scans": (
-        many_scans(400, (2000, 2000)),
-        "has 2000 x 2000 pixels in 409 passes, which takes too long to open. Save it anew first.",
-    ),
-    "PNG of few rows": (
-        header(400, 400) + FEW_ROWS,
-        "is cut off: it declares 400 x 400 pixels and ends early. Give the whole file.",
-    ),
-}
 
 
-@pytest.mark.parametrize(("data", "text"), BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_refused_before_it_is_decoded(data: bytes, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@cache
+def bombs() -> dict[str, tuple[bytes, str]]:
+    """Small files of large pictures, and what is said of them."""
+    few_rows = chunk(b"IDAT", deflated(1 << 18)) + chunk(b"IEND", b"")
+    return {
+        "PNG": (header(30_000, 30_000) + few_rows, f"declares 30000 x 30000 pixels; {MEGAPIXELS}"),
+        "WebP": (
+            riff(b"VP8L" + struct.pack("<I", 10) + b"/\xff\xff\xff\x0f" + bytes(5)),
+            f"declares 16384 x 16384 pixels; {MEGAPIXELS}",
+        ),
+        "extended WebP": (
+            riff(b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\xff\xff\xff" * 2),
+            f"declares 16777216 x 16777216 pixels; {MEGAPIXELS}",
+        ),
+        "GIF": (b"GIF89a" + GIF_BOMB + b"\x08\x00;", f"declares 65535 x 65535 pixels; {MEGAPIXELS}"),
+        "BMP": (b"BM" + BMP_BOMB + bytes(50), f"declares 60000 x 60000 pixels; {MEGAPIXELS}"),
+        "JPEG": (
+            with_size(jpeg(), 60_000, 60_000),
+            "is cut off: it declares 60000 x 60000 pixels and ends early. Give the whole file.",
+        ),
+        "progressive JPEG": (
+            with_size(jpeg(progressive=True), 9_000, 9_000),
+            "is cut off: it declares 9000 x 9000 pixels and ends early. Give the whole file.",
+        ),
+        "JPEG of many scans": (
+            many_scans(400, (2000, 2000)),
+            "has 2000 x 2000 pixels in 409 passes, which takes too long to open. Save it anew first.",
+        ),
+        "PNG of few rows": (
+            header(400, 400) + few_rows,
+            "is cut off: it declares 400 x 400 pixels and ends early. Give the whole file.",
+        ),
+    }
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests) -> None:
     def decoded(*_: object) -> None:
         raise AssertionError("the decoder was started")
 
+    made = bombs()
     monkeypatch.setattr(decode, "flattened", decoded)
     monkeypatch.setattr(Image.Image, "load", decoded)
-    assert refusal_of(data) == f"human_image {text}"
+    for name, (data, text) in made.items():
+        with subtests.test(name):
+            assert refusal_of(data) == f"human_image {text}"
 
 
 def test_without_the_budget_a_bomb_would_be_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

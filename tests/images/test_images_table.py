@@ -1,11 +1,13 @@
 """Every kind of picture from every kind of source, with what is said about it or why it is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import limits
+from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.pictures import Pictures
 from tests.support.images_support import (
     QUARTERS,
@@ -24,8 +26,8 @@ from tests.support.images_support import (
     turned,
     with_segment,
 )
-from tests.support.images_table import BAD, GOOD, TURNED, Good
-from tests.support.odd_table import ODD, ODD_BAD
+from tests.support.images_table import Good, bad, good, turned_photos
+from tests.support.odd_table import odd, odd_bad
 
 
 @pytest.fixture
@@ -34,12 +36,20 @@ async def pictures(tmp_path: Path) -> Pictures:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("case", GOOD + TURNED + ODD, ids=lambda case: case.name)
-async def test_a_picture_is_made_fit_and_every_change_is_told(case: Good, tmp_path: Path, pictures: Pictures) -> None:
-    (tmp_path / "photo").write_bytes(case.data)
-    picture = await pictures.prepare(str(tmp_path / "photo"), "human_image")
-    sent = b"".join(picture.blocks())
-    picture.close()
+@pytest.mark.parametrize("table", [good, turned_photos, odd])
+async def test_a_picture_is_made_fit_and_every_change_is_told(
+    table: Callable[[], list[Good]], tmp_path: Path, pictures: Pictures, subtests: pytest.Subtests
+) -> None:
+    for case in table():
+        with subtests.test(case.name):
+            (tmp_path / "photo").write_bytes(case.data)
+            picture = await pictures.prepare(str(tmp_path / "photo"), "human_image")
+            sent = b"".join(picture.blocks())
+            picture.close()
+            check(case, picture, sent)
+
+
+def check(case: Good, picture: CheckedPicture, sent: bytes) -> None:
     assert picture.notes == case.notes
     assert (picture.media_type, picture.size, (picture.width, picture.height)) == (
         case.media_type,
@@ -59,20 +69,21 @@ async def test_a_picture_is_made_fit_and_every_change_is_told(case: Good, tmp_pa
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("data", "text"), (BAD | ODD_BAD).values(), ids=BAD | ODD_BAD)
 async def test_what_is_no_usable_picture_is_refused_in_our_words(
-    data: bytes, text: str, tmp_path: Path, pictures: Pictures
+    tmp_path: Path, pictures: Pictures, subtests: pytest.Subtests
 ) -> None:
-    (tmp_path / "photo.png").write_bytes(data)
-    with pytest.raises(PictureRefusedError) as refusal:
-        await pictures.prepare(str(tmp_path / "photo.png"), "human_image")
-    assert str(refusal.value) == text
+    for name, (data, text) in (bad() | odd_bad()).items():
+        with subtests.test(name):
+            (tmp_path / "photo.png").write_bytes(data)
+            with pytest.raises(PictureRefusedError) as refusal:
+                await pictures.prepare(str(tmp_path / "photo.png"), "human_image")
+            assert str(refusal.value) == text
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", ["a plain JPEG", "a PNG that is half clear", "a HEIC", "a JPEG of orientation 6"])
 async def test_the_same_picture_comes_out_of_every_source(name: str, tmp_path: Path, pictures: Pictures) -> None:
-    case = next(case for case in GOOD + TURNED if case.name == name)
+    case = next(case for case in good() + turned_photos() if case.name == name)
     path = tmp_path / "my photo.bin"
     path.write_bytes(case.data)
     bare = b64(case.data)

@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Iterator
 
+from tests.support.package import tree_of
+
 LEAST_HANG_SECONDS = 60
 """A real limit that is shorter can be met by a slow machine; only what hangs may meet one."""
 _SLEEPS = {"time.sleep", "anyio.sleep", "asyncio.sleep", "sleep"}
@@ -16,7 +18,7 @@ _PATCHED = ("SECONDS", "WITHIN", "PATIENCE", "_SENDS")
 
 def faults_of(source: str) -> list[str]:
     """Say for each line what it should not do; none if the tests in it run alike on any machine."""
-    tree = ast.parse(source)
+    tree = tree_of(source)
     constants = {
         target.id: node.value
         for node in tree.body

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +34,7 @@ _FLOOR_SECONDS = 0.00005
 """Noise of the clock; at the sizes used a real fault costs a hundred times it."""
 _LEAST_SECONDS = _FLOOR_SECONDS / 8
 """What the smaller input counts at least; below it, the clock itself is measured."""
-_AGAIN = ((1, 2), (4, 3), (2, 2), (1, 5))
+AGAIN = ((1, 2), (4, 3), (2, 2), (1, 5))
 """How much larger, and how many times, it is measured again; what is beyond doubt at no larger sizes. The last time
 many are measured: where other programs take the processor's caches, the best of two may still be dear."""
 _MOST_MEMORY = 100
@@ -189,6 +189,7 @@ def fault_of(
     enough_seconds: float = 0.003,
     largest: int = (1 << 20) // FACTOR,
     limit_seconds: float = LIMIT_SECONDS,
+    again: Sequence[tuple[int, int]] = AGAIN,
 ) -> str | None:
     """Say in what way the time of `call` grows out of proportion; none if it does not.
 
@@ -199,6 +200,7 @@ def fault_of(
         enough_seconds: The size grows until `FACTOR` times it takes so long, or
         largest: until it is this; what is quick even then is not judged any further.
         limit_seconds: CPU seconds after which it hangs.
+        again: How what seems out of proportion is measured again before it is.
     """
     try:
         with ended_after(limit_seconds):
@@ -211,15 +213,15 @@ def fault_of(
                 size = min(largest, size * (8 if large < enough_seconds / 10 else 2))
             if large < enough_seconds:
                 return None  # a megabyte in three milliseconds; there, caches and pages decide more than the program
-            ratio = _ratio(_best(call, form(size), 3) - least, large, least)
-            for larger, tries in _AGAIN:
+            ratio, tries = _ratio(_best(call, form(size), 3) - least, large, least), 1
+            for larger, tries in again:
                 if ratio <= DUBIOUS:
                     return None
                 size *= larger if ratio <= 2 * GUILTY else 1
-                small = _best(call, form(size), tries) - least
+                small = _best(call, form(size), 2 + tries) - least  # the smaller one costs nothing
                 large = _best(call, form(FACTOR * size), tries) - least
                 ratio = _ratio(small, large, least)
-            if GUILTY < ratio <= BEYOND_DOUBT and _best(call, form(2 * FACTOR * size), 3) - least < 3 * large:
+            if GUILTY < ratio <= BEYOND_DOUBT and _best(call, form(2 * FACTOR * size), tries) - least < 3 * large:
                 return None  # what is dear beyond a size, as new memory is, is twice as dear at twice that size
     except HangError:
         return f"did not end within {limit_seconds:g} CPU seconds at a size of {FACTOR * size}"

@@ -1,34 +1,44 @@
-"""What hundreds of tests would make anew and alike: tools from functions, checks of schemas, the usual certificates."""
+"""What hundreds of tests would make anew and alike: tools from functions, checks of answers, the usual certificates."""
 
 import json
 import os
 import ssl
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from jsonschema import Draft202012Validator
+from mcp import ClientSession
 from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult
 
+from kolors_mcp.egress import certificates
+from kolors_mcp.images.sources import fetch
+from kolors_mcp.kling import connection
 from kolors_mcp.server.tool import TryOnTool
 
 OF_ITS_OWN = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 """Variables with which certificates are not the usual ones, or are used unlike them."""
+CONTRACT = Path(__file__).parents[1] / "contract.json"
 
 
 def make_once(patch: pytest.MonkeyPatch) -> None:
     """Keep what was made of the same function and texts, and what was found sound; each server has its own copies."""
-    made: dict[str, Tool] = {}
-    sound: set[str] = set()
-    usual: list[ssl.SSLContext] = []
-    really_of, really_check = TryOnTool.of, Draft202012Validator.check_schema
-    really_trust = httpx.create_ssl_context
+    _make_tools_once(patch)
+    _read_certificates_once(patch)
+    _check_answers_by_the_contract(patch)
 
-    def of(fn: Any, **more: Any) -> Tool:
-        key = f"{fn!r} {more!r}"
-        if key not in made:
-            made[key] = really_of(fn, **more)
-        return made[key].model_copy()
+
+def _make_tools_once(patch: pytest.MonkeyPatch) -> None:
+    made: dict[tuple[object, str], Tool] = {}
+    sound: set[str] = set()
+    really_of, really_check = TryOnTool.of, Draft202012Validator.check_schema
+
+    def of(fn: Any, *, title: str, **more: Any) -> Tool:
+        if (fn, title) not in made:
+            made[fn, title] = really_of(fn, title=title, **more)
+        return made[fn, title].model_copy()
 
     def check_schema(schema: Any, *more: Any, **options: Any) -> None:
         key = json.dumps(schema, sort_keys=True)
@@ -36,14 +46,43 @@ def make_once(patch: pytest.MonkeyPatch) -> None:
             really_check(schema, *more, **options)
             sound.add(key)
 
-    # Reading the usual certificates takes tens of milliseconds; a test that adds some of its own names them.
-    def create_ssl_context(*more: Any, **options: Any) -> ssl.SSLContext:
-        if more or options or any(os.environ.get(name) for name in OF_ITS_OWN):
-            return really_trust(*more, **options)
-        if not usual:
-            usual.append(really_trust())
-        return usual[0]
-
     patch.setattr(TryOnTool, "of", of)
-    patch.setattr(httpx, "create_ssl_context", create_ssl_context)
     patch.setattr(Draft202012Validator, "check_schema", check_schema)
+
+
+def _read_certificates_once(patch: pytest.MonkeyPatch) -> None:
+    # Reading the usual certificates takes tens of milliseconds; a test that adds some of its own names them.
+    usual: dict[ssl.DefaultVerifyPaths, ssl.SSLContext] = {}
+    really_trusted = certificates.trusted_certificates
+
+    def trusted_certificates(*, write_keys: bool = False) -> ssl.SSLContext:
+        if any(os.environ.get(name) for name in OF_ITS_OWN):
+            return really_trusted(write_keys=write_keys)
+        where = ssl.get_default_verify_paths()
+        if where not in usual:
+            usual[where] = really_trusted()
+        return usual[where]
+
+    for user in (connection, fetch):
+        patch.setattr(user, "trusted_certificates", trusted_certificates)
+
+
+def _check_answers_by_the_contract(patch: pytest.MonkeyPatch) -> None:
+    # Each new client would have the tools listed first, which costs more than most calls; that the listed schemas are
+    # those of the contract has a test of its own.
+    really_check = ClientSession.validate_tool_result
+
+    async def validate_tool_result(session: ClientSession, name: str, result: CallToolResult) -> None:
+        validator = _validators().get(name)
+        if validator is None or result.structured_content is None:
+            await really_check(session, name, result)
+            return
+        validator.validate(result.structured_content)  # pyright: ignore[reportUnknownMemberType]  (it has no types)
+
+    patch.setattr(ClientSession, "validate_tool_result", validate_tool_result)
+
+
+@cache
+def _validators() -> dict[str, Draft202012Validator]:
+    tools: list[dict[str, Any]] = json.loads(CONTRACT.read_text(encoding="utf-8"))["tools"]
+    return {tool["name"]: Draft202012Validator(tool["outputSchema"]) for tool in tools if "outputSchema" in tool}

@@ -1,5 +1,7 @@
 """The source of the package, module by module."""
 
+import ast
+from functools import cache
 from pathlib import Path
 
 import kolors_mcp
@@ -9,6 +11,12 @@ PACKAGE = Path(kolors_mcp.__file__).parent
 
 def lies_in(module: str, home: str) -> bool:
     return module == home or module.startswith(home + ".")
+
+
+@cache
+def tree_of(source: str) -> ast.Module:
+    """Return a source as a tree, which nobody changes: several tests read the same files."""
+    return ast.parse(source)
 
 
 def read_package() -> dict[str, tuple[str, bool]]:

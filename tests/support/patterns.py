@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from re import _parser  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownVariableType]
 from typing import Any, cast
 
+from tests.support.package import tree_of
+
 METHODS = ("match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer")
 _ANYTHING = "a Z0_-.<>/:\n\xe9\0"
 _CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
@@ -74,7 +76,7 @@ class Unfed:
 
 def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
     """Every use of `re` in modules, given by their dotted names."""
-    trees = {module: ast.parse(text) for module, text in texts.items()}
+    trees = {module: tree_of(text) for module, text in texts.items()}
     called = _methods_called(trees.values())
     for module, tree in trees.items():
         named = {id(inner): name for name, value in _assigned(tree) if value for inner in ast.walk(value)}

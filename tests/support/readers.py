@@ -7,11 +7,13 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 import kolors_mcp
 from kolors_mcp.bounds import Growth, growth_of
+from tests.support.package import tree_of
 
 FOREIGN = re.compile(r"\b(?:bytes|bytearray|memoryview|Content|IO|BinaryIO|TextIO)\b")
 """What a parameter's annotation names where bytes from outside come in."""
@@ -71,9 +73,14 @@ class Function:
         )
 
 
-def functions_of(module: str, text: str) -> Iterator[Function]:
+@cache
+def functions_of(module: str, text: str) -> tuple[Function, ...]:
     """Every function of a module and every method of its classes; what is nested belongs to what it is nested in."""
-    for node in ast.parse(text).body:
+    return tuple(_functions_in(module, tree_of(text)))
+
+
+def _functions_in(module: str, tree: ast.Module) -> Iterator[Function]:
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield _function(module, node.name, node)
         elif isinstance(node, ast.ClassDef):
@@ -120,7 +127,7 @@ def without_mark(texts: Mapping[str, str]) -> list[Function]:
     """The readers that neither carry the mark nor are called, in their own module, on behalf of one that does."""
     found: list[Function] = []
     for module, text in texts.items():
-        functions = list(functions_of(module, text))
+        functions = functions_of(module, text)
         covered = {function.name for function in functions if function.marked}
         while True:
             mentioned = {name for function in functions if function.name in covered for name in function.mentions}
@@ -136,7 +143,7 @@ def html_parsers_of(module: str, text: str) -> list[str]:
     """The lines on which a module takes the standard library's HTML parser, which is quadratic over hostile pages."""
     return [
         f"{module}:{node.lineno}"
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(tree_of(text))
         if (isinstance(node, ast.Import) and any(alias.name.startswith("html.parser") for alias in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("html.parser"))
         or (isinstance(node, ast.ImportFrom) and node.module == "html" and "parser" in {a.name for a in node.names})
