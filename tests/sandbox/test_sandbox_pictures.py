@@ -132,10 +132,10 @@ def busy(width: int, height: int) -> bytes:
     ("human", "cloth"),
     [
         (picture, lambda: picture(300, 300)),
-        (lambda: picture(300, 3000), lambda: picture(3000, 300)),
-        (lambda: busy(1500, 1000), lambda: busy(700, 700)),
+        (lambda: picture(300, 1800), lambda: picture(1800, 300)),
+        (lambda: busy(750, 500), lambda: busy(350, 350)),
         (lambda: busy(300, 300), lambda: picture(400, 900, "JPEG", (255, 255, 255))),
-        (lambda: busy(900, 1600), sample("dress").read_bytes),
+        (lambda: busy(450, 800), sample("dress").read_bytes),
         (sample("upper").read_bytes, sample("person").read_bytes),
     ],
 )
