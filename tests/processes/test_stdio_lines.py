@@ -71,7 +71,7 @@ def test_the_real_process_answers_every_line_that_asks_something(tmp_path: Path)
         writing.join()
         process.stdin.close()
         process.wait()
-    assert "task_id" in answers[1]
+    assert "knows no try-on" in answers[1]
     assert '"isError":true' in answers[1]
     assert "task_id is a list; it takes text" in answers[2]
     assert '"error"' in answers[3]
