@@ -185,12 +185,11 @@ class Jobs:
             name: As it was asked for.
             job: What is written about it.
             call: Bounds the first look.
-            waiting: Bounds the waiting, and finding out what became of a create in doubt, which is looked for at
-                least once.
+            waiting: Bounds the waiting, and the looks for a create in doubt, of which there is at least one.
 
         Raises:
             TaskNotFoundError: Kling does not know the id.
-            UnconfirmedCreateError: It is the reference of a create of which Kling still shows nothing.
+            UnconfirmedCreateError: Of the create with this reference Kling shows nothing, which proves nothing.
             KlingError: Kling could not be asked.
         """
         with self._reconciler.background.after_call(), self._watching.watcher() as watcher:
@@ -200,7 +199,9 @@ class Jobs:
                 if job is None:
                     job = (await self._known(call.user, [task])).get(task.id)
             else:
-                task = await self._refresher.find_refused(job) or await self._refresher.settle(watcher, job, waiting)
+                task = await self._refresher.find_refused(job, call.deadline)
+                if task is None:
+                    task = await self._refresher.settle(watcher, job, waiting)
             task, hindrance = await watcher.follow(task, waiting, call.report)
         if job is not None and job.task_id is None:
             job = await self._store.find(job.user, job.reference) or job

@@ -1,9 +1,11 @@
 """Finds out what became of a create in doubt while somebody waits for it, and tells what was looked for in vain."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.errors import UnconfirmedCreateError
 from kolors_mcp.jobs.background import Background
 from kolors_mcp.jobs.search import MAX_READ_SECONDS, Answer, Search
 from kolors_mcp.jobs.store import Store
@@ -52,15 +54,18 @@ class Reconciler:
         self.background.wake()
         return None
 
-    async def search(self, reference: str, age: float = 0.0) -> Task | None:
-        """Ask Kling once, by reference and then by list; what cannot be asked counts as not found.
+    async def search(self, reference: str, age: float) -> Answer:
+        """Ask Kling once, by reference and then by list.
 
         Args:
             reference: Of the create.
             age: Seconds since it was sent, so far back the list is read. Infinite: as far as is ever read.
         """
-        task, _look = await self._look(reference, age)
-        return task
+        named = await self._search.by_reference(reference)
+        if named.tasks:
+            return named
+        listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_READ_SECONDS))
+        return replace(listed, is_whole=named.is_whole and listed.is_whole)
 
     async def of_late(self, reference: str) -> Answer:
         """Ask Kling once for a create that was sent seconds ago, as cheaply as that goes."""
@@ -90,6 +95,17 @@ class Reconciler:
             return named.tasks[reference], Look((("reference", named.words),))
         listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_READ_SECONDS))
         return listed.tasks.get(reference), Look((("reference", named.words), ("list", listed.words)))
+
+
+def doubted_refusal(reference: str, *, would_show: bool) -> UnconfirmedCreateError:
+    """Return what is said of a create that a busy account said no to, where it is not known whether that stands.
+
+    Args:
+        reference: Of the create.
+        would_show: Whether Kling would show by now what it made of it, but cannot be asked.
+    """
+    now = "now Kling cannot be asked" if would_show else "it is too early to ask Kling"
+    return UnconfirmedCreateError(reference, f"A busy account said no to it, but {now} whether that stands.")
 
 
 def _describe(doubt: Doubt) -> str:

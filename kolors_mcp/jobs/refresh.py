@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
-from kolors_mcp.jobs.reconcile import Reconciler
+from kolors_mcp.jobs.reconcile import Reconciler, doubted_refusal
 from kolors_mcp.jobs.send import DOUBT_SECONDS
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.store import Store
@@ -78,8 +78,10 @@ class Refresher:
             if job is not None and await self._store.age(job) < DENIED_FOR_SECONDS:
                 return _as_written(job, "Kling does not show this try-on just now")
             # A create that this ledger does not know, at a Kling that shows references only in its list.
-            if job is None and is_reference(name) and (found := await self._reconciler.search(name, math.inf)):
-                return found
+            if job is None and is_reference(name):
+                seen = await self._reconciler.search(name, math.inf)
+                if name in seen.tasks:
+                    return seen.tasks[name]
             raise
 
     async def settle_refused(
@@ -112,9 +114,7 @@ class Refresher:
                 await self._reconciler.confirm(job, task)
                 made[job.reference] = replace(job, state="created", task_id=task.id, status=task.status)
             elif not (seen.is_whole and would_show) and not new.fresh:
-                now = "now Kling cannot be asked" if would_show else "it is too early to ask Kling"
-                cause = f"A busy account said no to it before, but {now} whether that stands."
-                raise errors.UnconfirmedCreateError(job.reference, cause)
+                raise doubted_refusal(job.reference, would_show=would_show)
         return made
 
     async def _wait_until_it_would_show(self, job: Job, deadline: Deadline) -> bool:
@@ -146,16 +146,24 @@ class Refresher:
         self._sending.take_back(reservation.job.reference)
         return Reservation(made, is_new=False)
 
-    async def find_refused(self, job: Job) -> Task | None:
-        """Look for a create that a busy account said no to: its task may have shown only after that was told."""
+    async def find_refused(self, job: Job, deadline: Deadline) -> Task | None:
+        """Look for a create that a busy account said no to: its task may have shown only after that was told.
+
+        Raises:
+            UnconfirmedCreateError: Kling cannot be asked just now, or it would show only after the deadline.
+        """
         if job.state != "refused" or job.code not in BUSY_CODES or job.posted_at is None:
             return None
         age = await self._store.age(job)
         if age >= LOOKED_FOR_SECONDS:
             return None
-        task = await self._reconciler.search(job.reference, age)
+        would_show = await self._wait_until_it_would_show(job, deadline)
+        seen = await self._reconciler.search(job.reference, age)
+        task = seen.tasks.get(job.reference)
         if task is not None:
             await self._reconciler.confirm(job, task)
+        elif not (seen.is_whole and would_show):
+            raise doubted_refusal(job.reference, would_show=would_show)
         return task
 
     async def refresh_paid(self, watcher: Watcher, job: Job, deadline: Deadline) -> Task:

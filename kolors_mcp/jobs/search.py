@@ -91,7 +91,8 @@ class Search:
             try:
                 rows = await self._kling.page(number, size, deadline)
             except errors.KolorsError as error:
-                return Answer(found, f"{_not_among(seen)}; then it {_could_not(error)}" if seen else _could_not(error))
+                words = f"{_not_among(seen)}; then it {_could_not(error)}" if seen else _could_not(error)
+                return Answer(found, words, is_whole=_is_answer(error))
             fresh = [row for row in rows if row.id not in seen]
             seen.update(row.id for row in fresh)
             found |= {row.reference: row for row in fresh if row.reference in references and row.reference is not None}

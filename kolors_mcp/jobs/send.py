@@ -10,7 +10,7 @@ from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.memory import Latest
 from kolors_mcp.jobs.queue import MIN_BUSY_SECONDS, BusyError, SendQueue
-from kolors_mcp.jobs.reconcile import Reconciler
+from kolors_mcp.jobs.reconcile import Reconciler, doubted_refusal
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.turns import Turn
 from kolors_mcp.kling.task import Task
@@ -170,16 +170,22 @@ class Send:
 
         What names a wrong parameter may be the answer to a repeat that a gateway made, and an account that is busy may
         have taken what it said no to. Whoever is told that nothing was created pays again, so it is looked for once,
-        when it would show. Where Kling cannot be asked then, its documented word stands, as long as nobody sends again.
+        when it would show. Where that cannot be, the caller is told of a doubt; what is written down is Kling's word,
+        and whoever asks for the same, or about it, looks again. What is said of a parameter stands all the same.
         """
         reference = self._job.reference
-        if isinstance(self._refusal, BusyError) and self._is_shown is not None:
+        was_busy, would_show = isinstance(self._refusal, BusyError), True
+        if was_busy and self._is_shown is not None:
             # The look itself may take as long again.
-            await self._pause(min(self._is_shown.left(), self._place.deadline.left() - DOUBT_SECONDS))
+            wait, most = self._is_shown.left(), self._place.deadline.left() - DOUBT_SECONDS
+            would_show = wait <= most
+            await self._pause(min(wait, most))
         if isinstance(self._refusal, LOOKED_FOR):
             seen = await self._parts.reconciler.of_late(reference)
             if seen.tasks:
                 return seen.tasks[reference]
+            if was_busy and not (seen.is_whole and would_show):
+                reason = doubted_refusal(reference, would_show=would_show)
         await self._refused(reason)
         raise reason
 

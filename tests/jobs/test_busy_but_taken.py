@@ -6,16 +6,13 @@ from typing import Any
 
 import pytest
 
-from kolors_mcp import errors
 from kolors_mcp.jobs import refresh
-from kolors_mcp.jobs.search import Search
 from kolors_mcp.jobs.send import DOUBT_SECONDS, Send
-from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
+from kolors_mcp.server import service
 from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
-from tests.support.making import TurnedClock
 from tests.support.wishing import MINUTE, Assistant, Said, World
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +84,45 @@ async def test_who_cannot_wait_for_it_is_told_of_a_doubt_unless_they_want_it_ane
         assert world.posts == 1
         assert not (await assistant.create(new_render=True)).try_on.reused
     assert world.posts == 2
+
+
+@pytest.mark.parametrize("by_reference", [True, False], ids=["by reference", "again"])
+async def test_who_is_refused_too_near_the_deadline_for_a_look_is_told_of_a_doubt(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, by_reference: bool
+) -> None:
+    shown_in_list_only(world, lag=LAG_SECONDS)
+    world.kling.faults.next_create(TAKEN)
+    load = service._load_types  # pyright: ignore[reportPrivateUsage]
+
+    def slowly() -> Any:
+        world.time.now += MAX_SILENT_CALL_SECONDS - DOUBT_SECONDS - LAG_SECONDS
+        return load()
+
+    monkeypatch.setattr(service, "_load_types", slowly)
+    async with world.server() as assistant:
+        said = await assistant.create()
+        assert said.in_doubt
+        assert "too early to ask Kling" in said.text
+        task_id, reference = the_task(world)
+        assert said.reference == reference
+        found = await (assistant.get(reference) if by_reference else assistant.create())
+        assert found.try_on.task_id == task_id
+    assert world.posts == 1
+
+
+async def test_who_is_refused_while_kling_cannot_be_asked_is_told_of_a_doubt_until_it_can(world: World) -> None:
+    shown_in_list_only(world)
+    world.kling.faults.next_create(TAKEN)
+    world.kling.faults.next_list(AWAY, times=None)
+    async with world.server() as assistant:
+        said = await assistant.create()
+        assert said.in_doubt
+        assert "now Kling cannot be asked whether that stands" in said.text
+        task_id, reference = the_task(world)
+        assert (await assistant.get(reference)).in_doubt
+        world.kling.faults.clear()
+        assert (await assistant.get(reference)).try_on.task_id == task_id
+    assert world.posts == 1
 
 
 async def test_a_kling_that_would_make_a_second_task_is_not_sent_what_its_list_shows(world: World) -> None:
@@ -237,28 +273,3 @@ async def test_what_was_never_sent_is_not_looked_for(world: World) -> None:
             assert (await assistant.create("#224488")).nothing_created
         assert (world.posts, lists(world)) == (1, 0)
         go_on.set()
-
-
-class OneList:
-    """Knows no reference, and counts how often its list is read."""
-
-    def __init__(self, *references: str) -> None:
-        self.rows = [Task(f"8{number}", reference, "submitted", None) for number, reference in enumerate(references)]
-        self.lists = 0
-
-    async def read(self, name: str, _deadline: Any) -> Task:
-        raise errors.TaskNotFoundError(name, "No.")
-
-    async def page(self, *_: Any) -> list[Task]:
-        self.lists += 1
-        await asyncio.sleep(0)
-        return self.rows
-
-
-async def test_those_that_are_looked_for_together_share_one_reading_of_the_list() -> None:
-    kling = OneList("k-1", "k-3")
-    search = Search(kling, TurnedClock().clock())  # pyright: ignore[reportArgumentType]  (all that is asked of a client)
-    answers = await asyncio.gather(*(search.of_late(f"k-{number}") for number in range(1, 9)))
-    assert [list(answer.tasks) for answer in answers] == [["k-1"], [], ["k-3"], *[[]] * 5]
-    assert all(answer.is_whole for answer in answers)
-    assert kling.lists == 1

@@ -1,11 +1,13 @@
 """A create in doubt is looked for in the list back to when it was sent, however many tasks are newer, within bounds."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from kolors_mcp import errors
 from kolors_mcp.jobs.background import Background
 from kolors_mcp.jobs.search import PAGE_ROWS, Search
 from kolors_mcp.kling.task import Task
@@ -148,3 +150,28 @@ async def test_rows_that_cannot_be_read_do_not_end_the_list() -> None:
     assert await searched(kling) == ({"k-1": "82", "k-2": "81"}, "not among the newest 3 tasks")
     assert kling.asked == 3
     assert PAGE_ROWS <= 500, "the vendor's limit"
+
+
+class OneList:
+    """Knows no reference, and counts how often its list is read."""
+
+    def __init__(self, *references: str) -> None:
+        self.rows = [Task(f"8{number}", reference, "submitted", None) for number, reference in enumerate(references)]
+        self.lists = 0
+
+    async def read(self, name: str, _deadline: Any) -> Task:
+        raise errors.TaskNotFoundError(name, "No.")
+
+    async def page(self, *_: Any) -> list[Task]:
+        self.lists += 1
+        await asyncio.sleep(0)
+        return self.rows
+
+
+async def test_those_that_are_looked_for_together_share_one_reading_of_the_list() -> None:
+    kling = OneList("k-1", "k-3")
+    search = Search(kling, TurnedClock().clock())  # pyright: ignore[reportArgumentType]  (all that is asked of a client)
+    answers = await asyncio.gather(*(search.of_late(f"k-{number}") for number in range(1, 9)))
+    assert [list(answer.tasks) for answer in answers] == [["k-1"], [], ["k-3"], *[[]] * 5]
+    assert all(answer.is_whole for answer in answers)
+    assert kling.lists == 1
