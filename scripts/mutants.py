@@ -75,6 +75,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "try_ons/answers": (*_PAID, "test_kling_answers.py", "test_resources.py"),
     "try_ons/try_ons": (*_PAID, "test_jobs.py"),
     "try_ons/looking": ("test_jobs.py", "test_resources.py", "test_view.py", "test_going_on.py", "test_keeping.py"),
+    "try_ons/naming": ("test_labels.py",),
     "try_ons/earlier": ("test_going_on.py",),
     "clock": ("test_clock.py", *_PAID),
     "images/sources/addresses": (*_NET, "test_doctor.py"),

@@ -1,4 +1,4 @@
-"""The try-ons of one user, for the time of one call: what costs money is here, and what does not in `looking`."""
+"""One user's try-ons, for the time of one call: what costs money is here, what does not in `showing` and `looking`."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.models import MAX_LABEL_CHARACTERS, TryOn, new_reference
 from kolors_mcp.pictures import Picture
-from kolors_mcp.try_ons.looking import Looking
 from kolors_mcp.try_ons.preparing import fingerprint, label_for, model_for, notes_on, prepare
 from kolors_mcp.try_ons.request import TryOnRequest
+from kolors_mcp.try_ons.showing import Showing
 from kolors_mcp.wording import folded, plain, quoted
 
 SENDING_SECONDS = 10.0
@@ -20,7 +20,7 @@ NOT_CALLED_BACK = (
 )
 
 
-class TryOns(Looking):
+class TryOns(Showing):
     """What one user can do with their try-ons."""
 
     async def create(self, request: TryOnRequest) -> TryOn:

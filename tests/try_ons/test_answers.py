@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import Client
@@ -65,8 +66,12 @@ async def test_every_block_of_every_answer_is_text_or_a_jpeg(world: World, era: 
         tools = [tool.name for tool in (await keyless.list_tools()).tools]
     async with world.server(None if era == "auto" else lambda _line: None) as assistant:
         task_id = (await assistant.create(wait_seconds=30)).try_on.task_id
+        other = (await assistant.create("navy", wait_seconds=30)).try_on.task_id
         for name in tools:
-            takes = {"create_try_on": {"human_image": PERSON, "cloth_image": garment("crimson")}}
+            takes: dict[str, dict[str, Any]] = {
+                "create_try_on": {"human_image": PERSON, "cloth_image": garment("crimson")},
+                "compare_try_ons": {"task_ids": [task_id, other]},
+            }
             bare = ("list_try_ons", "get_account", "open_fitting_room", "list_pictures")
             arguments = takes.get(name, {} if name in bare else {"task_id": task_id})
             result = await assistant.client.call_tool(name, arguments)
