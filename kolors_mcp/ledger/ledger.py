@@ -143,7 +143,7 @@ class Ledger(Lookups):
     async def renew(self, references: Sequence[str]) -> None:
         """Give a sign of life for creates that this process has in hand."""
         renewal = partial(leases.renew, holder=self.holder, references=[key(reference) for reference in references])
-        await self._transactions.write(renewal, synced=False)
+        await self._transactions.change(renewal, synced=False)
 
     async def created(
         self,
@@ -226,11 +226,11 @@ class Ledger(Lookups):
     async def _see(self, task: outcomes.Seen) -> None:
         if task.status is None:
             return
-        await self._transactions.write(partial(task.write, account=self._account()), synced=False)
+        await self._transactions.change(partial(task.write, account=self._account()), synced=False)
 
     async def _held(self, change: Callable[..., bool], reference: str, turn: int, *, synced: bool) -> bool:
         ours = key(reference)
-        return await self._transactions.write(
+        return await self._transactions.change(
             lambda connection, now: change(connection, now, self.holder, ours, turn), synced=synced
         )
 
@@ -244,4 +244,4 @@ class Ledger(Lookups):
                 raise LedgerError(f"The ledger {self.database.place} has no entry {plain(reference, 80)}.")
             return False
 
-        return await self._transactions.write(changing)
+        return await self._transactions.change(changing)

@@ -33,6 +33,10 @@ class Transactions:
         """Do work as one transaction, as `Database.write` says."""
         return await self.database.write(lambda connection: self._timed(connection, work), lock=lock, synced=synced)
 
+    async def change(self, work: Timed[T], *, synced: bool = True) -> T:
+        """Do work that changes something by one statement, or by several of which each may come alone."""
+        return await self.database.write(lambda connection: self._timed(connection, work), synced=synced, in_one=True)
+
     def _timed(self, connection: Connection, work: Timed[T]) -> T:
         # Read under the lock, so that times rise in the order of the rows.
         facts = facts_of(connection)

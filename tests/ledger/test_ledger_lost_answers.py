@@ -1,10 +1,11 @@
-"""A connection that is lost at a commit: whether it was before or after, what was to be written is written once."""
+"""A connection to a server: how often its answers are waited for, and one that is lost at a commit writes once."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from kolors_mcp.errors import LedgerError
+from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.leases import LEASE_SECONDS
 from tests.support.asking import Asking, Hand, opened
 from tests.support.postgres import Postgres
@@ -65,6 +66,26 @@ async def test_a_reservation_that_is_repeated_is_still_the_first_and_lives_from_
     async with opened(url, asking.hand) as another:
         asking.hand.now += LEASE_SECONDS - 1
         assert await another.joined() == "k-a"
+
+
+async def test_a_look_waits_for_the_server_twice_and_a_create_thirteen_times(between: Relay, lossy: Asking) -> None:
+    async def create(number: int) -> str:
+        new = NewJob(f"k-{number}", "local", f"f-{number}", None, ("a", "b"))
+        await lossy.ledger.refused_of_late(new, (1302, 1303), 600.0, 3)
+        await lossy.ledger.reserve(new, daily_limit=99)
+        assert await lossy.ledger.mark_posting(new.reference, 1)
+        await lossy.ledger.created(new.reference, f"88{number}", "submitted")
+        return new.reference
+
+    for number in range(9):
+        # The driver prepares each statement when it comes for the sixth time.
+        await create(number)
+    before = between.trips
+    reference = await create(9)
+    assert between.trips - before == 13
+    before = between.trips
+    assert (await lossy.job(reference)).state == "created"
+    assert between.trips - before == 2
 
 
 async def test_a_server_that_stays_away_is_reported(between: Relay, lossy: Asking) -> None:

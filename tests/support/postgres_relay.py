@@ -14,7 +14,8 @@ from tests.support.postgres import PREFIX, SHORT, Postgres
 Moment = Literal["before", "after"]
 """Of the commit: the server never hears of it, or the ledger never hears that it was done."""
 SOCKET = ".s.PGSQL.5432"
-COMMIT = b"COMMIT\0"
+COMMITS = b"COMMIT\0", b"UPDATE "
+"""What commits: a transaction, or a statement that comes without one."""
 
 
 class Relay:
@@ -24,7 +25,8 @@ class Relay:
         self._server = server
         self.url = server.empty().replace(str(server.folder), str(folder))
         self._next_cut: Moment | None = None
-        self.cuts = 0
+        self.cuts = self.trips = 0
+        """How many were lost, and how often the ledger has asked something and waited for the answer."""
         self.is_away = False
         """Whether new connections are ended at once, as those of a server that restarts."""
         self._listener = socket.socket(socket.AF_UNIX)
@@ -61,7 +63,8 @@ class Relay:
                     said = one.recv(65536)
                     if not said or (one is server and awaited):
                         return
-                    if one is client and self._next_cut is not None and COMMIT in said:
+                    self.trips += one is client
+                    if one is client and self._next_cut is not None and any(word in said for word in COMMITS):
                         moment, self._next_cut = self._next_cut, None
                         self.cuts += 1
                         if moment == "before":
