@@ -83,8 +83,7 @@ def _hook_begin(engine: Engine) -> None:
     def begun(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
         options = connection.get_execution_options()
         if READS in options:
-            connection.exec_driver_sql("BEGIN")
-            return
+            return  # each statement sees what is committed by then, as on a server
         # Only in a write-ahead log nothing is damaged by it, and the next one that waits for the disk brings it along.
         waits = "NORMAL" if UNSYNCED in options and connection.info[HAS_LOG] else "FULL"
         if connection.info[WAITS] != waits:
