@@ -220,7 +220,7 @@ async def test_a_caller_who_leaves_during_the_post_does_not_take_the_outcome_alo
 
 async def test_without_credentials_a_call_says_which_variables_to_set(kling: SandboxKling, era: Era) -> None:
     async with Client(build_server(settings_for(kling)), mode=era) as client:
-        assert len((await client.list_tools()).tools) == 8
+        assert len((await client.list_tools()).tools) == 9
         for name, arguments in (
             ("create_try_on", PICTURES),
             ("get_try_on", {"task_id": "1"}),
