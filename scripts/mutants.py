@@ -85,7 +85,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "images/sources/network": (*_NET, "test_images_slow_servers.py"),
     "images/sources/places": (*_NET, "test_images_slow_servers.py"),
     "settings": ("test_settings.py", "test_server_texts.py", "test_images_files.py", "test_whole_disk.py"),
-    "cli/app_guard": ("test_app_guard.py", "test_app_demo.py"),
+    "server/loopback/guard": ("test_loopback_guard.py", "test_app_demo.py"),
     "cli/state_folder": _LEDGER,
 }
 """The files that decide about money and access, without the package's name, and the tests that have to notice.

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "mutants.py"
 PACKAGE = Path(kolors_mcp.__file__).parent
 RULE = "rules/limit"
-FEW = ("cli/app_guard", "kling/auth", "ledger/failures", "cli/state_folder")
+FEW = ("server/loopback/guard", "kling/auth", "ledger/failures", "cli/state_folder")
 """Small files of those that the script knows."""
 SOURCE = '''"""Says who may pay; 3 > 2."""
 from math import inf

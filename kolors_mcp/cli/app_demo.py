@@ -5,12 +5,10 @@ The page is served at 127.0.0.1 and its sandbox at localhost, because a host and
 
 import asyncio
 import base64
-import errno
 import hashlib
 import json
 import logging
 import os
-import socket
 import sys
 import webbrowser
 from collections.abc import AsyncGenerator
@@ -34,23 +32,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from kolors_mcp.cli.app_guard import Addresses
+    from kolors_mcp.server.loopback.guard import Addresses
 
-MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "mjs": "text/javascript"}
-VIEW_POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "media-src 'self' data:; connect-src 'none'; frame-src 'none'; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'"
-)
-"""What the specification has a host enforce on a view that declares no origin; the view inherits it from the proxy."""
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-"""The host page's: what it loads and calls is its own."""
-MAX_BODY_BYTES = 16 * 1024 * 1024
-"""Of a request: three photos in base64."""
-_FREE_PORTS_TRIED = 20
 BRIDGE_MODULES = {
     "@modelcontextprotocol/ext-apps/app-bridge": "@modelcontextprotocol/ext-apps/dist/src/app-bridge.js",
     "@modelcontextprotocol/client": "@modelcontextprotocol/client/dist/index.mjs",
@@ -110,14 +93,13 @@ def run(options: AppOptions) -> int:
 async def _serve(options: AppOptions, settings: Settings) -> None:
     import uvicorn  # noqa: PLC0415  (a web server, only where it runs)
 
-    from kolors_mcp.cli.app_guard import Addresses, Connection, Guard  # noqa: PLC0415
+    from kolors_mcp.server.loopback.guard import Addresses  # noqa: PLC0415
+    from kolors_mcp.server.loopback.serving import configured, listen  # noqa: PLC0415
 
-    listeners = _listeners(options.port)
+    listeners = listen(options.port)
     addresses = Addresses(listeners[0].getsockname()[1])
     async with _upstream(options, settings) as upstream:
-        application = Guard(application_for(options, settings, upstream, addresses), addresses)
-        # Neither proxies nor servers of others stand before it: the addresses in a request are the caller's own.
-        config = uvicorn.Config(application, http=Connection, log_config=None, ws="none", proxy_headers=False)
+        config = configured(application_for(options, settings, upstream, addresses), addresses)
         print_line(f"The fitting room: {addresses.origin}/")
         if options.real:
             print_line("It uses your Kling account: each start by a click costs a unit.")
@@ -127,25 +109,6 @@ async def _serve(options: AppOptions, settings: Settings) -> None:
         if is_terminal(sys.stdout):
             webbrowser.open(f"{addresses.origin}/")
         await uvicorn.Server(config).serve(sockets=listeners)
-
-
-def _listeners(port: int) -> list[socket.socket]:
-    """Listen at 127.0.0.1 and, where there is one, at ::1: `localhost` can mean either, and must be ours.
-
-    Raises:
-        OSError: Another program has the port.
-    """
-    for left in reversed(range(1 if port else _FREE_PORTS_TRIED)):
-        first = socket.create_server(("127.0.0.1", port))
-        try:
-            return [first, socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6)]
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                return [first]  # This machine has no IPv6.
-            first.close()
-            if not left:
-                raise
-    raise AssertionError
 
 
 @asynccontextmanager
@@ -159,9 +122,10 @@ async def _upstream(options: AppOptions, settings: Settings) -> AsyncGenerator[U
 
 def application_for(options: AppOptions, settings: Settings, upstream: Upstream, addresses: "Addresses") -> "Starlette":
     """Return the server over HTTP, with the host page beside it."""
-    from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415  (only where it runs)
     from starlette.routing import Mount, Route  # noqa: PLC0415
     from starlette.staticfiles import StaticFiles  # noqa: PLC0415
+
+    from kolors_mcp.server.loopback.serving import application_of  # noqa: PLC0415
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Upstream]:
@@ -171,39 +135,26 @@ def application_for(options: AppOptions, settings: Settings, upstream: Upstream,
         return _asset(request.path_params.get("name", "host.html"), options, addresses)
 
     server = build_server(settings, open_upstream=opened)
-    application = server.streamable_http_app(
-        json_response=True,
-        max_request_body_size=MAX_BODY_BYTES,
-        transport_security=TransportSecuritySettings(
-            allowed_hosts=[addresses.host], allowed_origins=[addresses.origin]
-        ),
-    )
+    application = application_of(server, addresses)
     if options.bridge is not None:
         application.router.routes.append(Mount("/modules", StaticFiles(directory=options.bridge, follow_symlink=True)))
     application.router.routes += [Route("/", asset), Route("/{name}", asset)]
-    application.router.redirect_slashes = False
     return application
 
 
 def _asset(name: str, options: AppOptions, addresses: "Addresses") -> "Response":
-    from starlette.responses import Response  # noqa: PLC0415  (only where it runs)
+    from kolors_mcp.server.loopback import serving  # noqa: PLC0415  (only where it runs)
 
     source = "official.js" if name == "bridge.js" and options.bridge is not None else name
     file = next((each for each in files("kolors_mcp.cli").joinpath("app_host").iterdir() if each.name == source), None)
-    if file is None:
-        return Response("There is nothing here.", 404, media_type="text/plain")
-    text = file.read_text(encoding="utf-8")
-    headers: dict[str, str] = {}
-    if name == "host.html":
-        imports = "" if options.bridge is None else _import_map()
-        text = text.replace("{{modules}}", imports and f'<script type="importmap">{imports}</script>')
-        text = text.replace("{{token}}", addresses.token)
-        scripts = "script-src 'self'" + (imports and f" 'sha256-{_digest(imports)}'")
-        frame = f"frame-src {addresses.sandbox_origin}/sandbox.html"
-        headers["content-security-policy"] = f"{PAGE_POLICY}; {scripts}; {frame}"
-    elif name == "sandbox.html":
-        headers["content-security-policy"] = f"{VIEW_POLICY}; frame-ancestors {addresses.origin}"
-    return Response(text, headers=headers, media_type=MEDIA_TYPES[name.rpartition(".")[2]])
+    text = serving.text_of(name) if file is None else file.read_text(encoding="utf-8")
+    if text is None or name.startswith("window."):
+        return serving.nothing_here()
+    if name != "host.html":
+        return serving.part_of_page(name, text, addresses)
+    imports = "" if options.bridge is None else _import_map()
+    text = text.replace("{{modules}}", imports and f'<script type="importmap">{imports}</script>')
+    return serving.host_page(text, addresses, "'self'" + (imports and f" 'sha256-{_digest(imports)}'"))
 
 
 def _import_map() -> str:

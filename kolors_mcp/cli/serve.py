@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from kolors_mcp.cli.browser import browser_of
 from kolors_mcp.cli.state_folder import PHOTOS_FOLDER, default_url, state_folder
 from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, is_terminal, leave, print_error
 from kolors_mcp.errors import LedgerError, NotConfiguredError
-from kolors_mcp.server import build_server
+from kolors_mcp.server import LocalRoom, build_server
 from kolors_mcp.server.stdio import serve_stdio
 from kolors_mcp.settings import Credentials, Settings
 
@@ -49,7 +50,12 @@ def run_stdio() -> int:
     configure_logging(settings)
     if is_terminal(sys.stdin):
         print_error(TERMINAL_NOTICE)
-    server = build_server(settings, credentials_of_process(), open_upstream=_sandbox(settings))
+    server = build_server(
+        settings,
+        credentials_of_process(),
+        open_upstream=_sandbox(settings),
+        local_room=LocalRoom(browser_of(os.environ)),
+    )
     anyio.run(partial(serve_stdio, server, on_begin=_stop_when_interrupted, on_closed=_end_in_time, leave=leave))
     return 0
 

@@ -1,6 +1,6 @@
 """Everything that speaks MCP. `build_server` is the door for programs that embed the server."""
 
 from kolors_mcp.server.build import build_server
-from kolors_mcp.server.service import Upstream
+from kolors_mcp.server.service import LocalRoom, Upstream
 
-__all__ = ["Upstream", "build_server"]
+__all__ = ["LocalRoom", "Upstream", "build_server"]

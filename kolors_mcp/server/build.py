@@ -13,7 +13,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.server.fitting_room.binding import FittingRoom, with_fitting_room
 from kolors_mcp.server.handlers import TryOnServer
 from kolors_mcp.server.picture_tools import picture_tools
-from kolors_mcp.server.service import OpenUpstream, Service, Upstream
+from kolors_mcp.server.service import LENT, LocalRoom, OpenUpstream, Service, Upstream
 from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription
 from kolors_mcp.server.tools import all_tools
 from kolors_mcp.settings import Credentials, Settings
@@ -39,6 +39,7 @@ def build_server(
     *,
     open_upstream: OpenUpstream | None = None,
     clock: Clock | None = None,
+    local_room: LocalRoom | None = None,
 ) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
 
@@ -47,6 +48,7 @@ def build_server(
         credentials: Asked at every request to Kling, so that keys can be rotated without a restart.
         clock: Time, sleep and chance.
         open_upstream: How to come by a Kling; left out, it is the one at `settings.api_base`.
+        local_room: That hosts without MCP Apps may have the fitting room shown in the browser of this machine.
     """
 
     @asynccontextmanager
@@ -55,7 +57,10 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_server: MCPServer[Service]) -> AsyncGenerator[Service]:
-        service = Service(settings, open_upstream or kling, clock or Clock())
+        if (lent := LENT.get(None)) is not None:
+            yield lent
+            return
+        service = Service(settings, open_upstream or kling, clock or Clock(), local_room)
         try:
             yield service
         finally:

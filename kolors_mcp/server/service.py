@@ -1,6 +1,7 @@
 """Opens what a call needs at the first call, and closes it with the server: listing tools needs none of it."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
     from kolors_mcp.images.pictures import Pictures
     from kolors_mcp.jobs.jobs import Jobs
     from kolors_mcp.kling.client import KlingClient
     from kolors_mcp.ledger.ledger import Ledger
+    from kolors_mcp.server.loopback.room import LoopbackRoom
     from kolors_mcp.try_ons.try_ons import TryOns
 
 
@@ -30,6 +34,16 @@ class Upstream:
     """Hosts of its result links that are neither public nor in the settings: a Kling on this machine."""
 
 
+@dataclass(frozen=True)
+class LocalRoom:
+    """That the fitting room may be shown in the user's own browser, which is on this machine."""
+
+    open_browser: Callable[[str], bool] | None = None
+    """Opens a link there and returns whether that was possible; None: no browser can be opened."""
+
+
+LENT: "contextvars.ContextVar[Service]" = contextvars.ContextVar("LENT")
+"""The service of the process, where a second way to the same server begins: it is used there, and not closed."""
 IN_MEMORY_LEDGER = "sqlite://"
 LOCAL_USER = "local"
 """The one user of a server that runs on its user's own machine."""
@@ -49,8 +63,12 @@ class _Account:
 class Service:
     """One account and its jobs, opened on first use; each call gets a view of its user's try-ons."""
 
-    def __init__(self, settings: Settings, open_upstream: OpenUpstream, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, open_upstream: OpenUpstream, clock: Clock, local_room: LocalRoom | None = None
+    ) -> None:
         """Remember how to open; open nothing."""
+        self.local_room = local_room
+        self._room: LoopbackRoom | None = None
         self._settings = settings
         self._clock = clock
         self._open_upstream = open_upstream
@@ -85,6 +103,19 @@ class Service:
             account = opening.result()
         return account.view(account.jobs, account.pictures, self._settings, Call(LOCAL_USER, deadline, wait, report))
 
+    async def open_room(self, server: "MCPServer[Service]") -> str:
+        """Open the fitting room in this process, if it is not open, and return the link to it.
+
+        Raises:
+            OSError: No port is free.
+        """
+        if self._room is None:
+            make_room = await asyncio.to_thread(_load_room)
+            context = contextvars.Context()
+            context.run(LENT.set, self)
+            self._room = self._room or make_room(server, context, self._clock)
+        return await self._room.open()
+
     async def _open_account(self) -> "_Account":
         """Open the client and, where one is embedded, the simulated Kling."""
         # Off the event loop: the HTTP client takes longer to load than the tools take to be listed.
@@ -116,6 +147,8 @@ class Service:
 
     async def aclose(self) -> None:
         """Close what was opened."""
+        if self._room is not None:
+            await self._room.aclose()
         await self._opening.aclose()
         await self._resources.aclose()
 
@@ -128,3 +161,10 @@ def _load_types() -> "tuple[type[KlingClient], type[Pictures], type[Jobs], type[
     from kolors_mcp.try_ons.try_ons import TryOns  # noqa: PLC0415
 
     return KlingClient, Pictures, Jobs, TryOns
+
+
+def _load_room() -> "type[LoopbackRoom]":
+    """Import the web server, which only this needs."""
+    from kolors_mcp.server.loopback.room import LoopbackRoom  # noqa: PLC0415  (see above)
+
+    return LoopbackRoom

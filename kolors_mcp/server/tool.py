@@ -13,7 +13,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, Icon, ToolAnnotations
+from mcp_types import CallToolResult, Icon, InputRequiredResult, ToolAnnotations
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -81,7 +81,7 @@ class TryOnTool(Tool):
             answer = await self.fn_metadata.call_fn(
                 self.fn, self.is_async, checked, {self.context_kwarg: context} if self.context_kwarg else {}
             )
-            if isinstance(answer, CallToolResult):
+            if isinstance(answer, CallToolResult | InputRequiredResult):
                 result = answer
             else:
                 result = to_result(answer) if isinstance(answer, Answer) else CallToolResult(content=answer)

@@ -1,5 +1,6 @@
 // The page around the fitting room: opens it, changes what a host may change, and shows what the model is told.
 import { openView } from "./bridge.js";
+import { saved } from "./files.js";
 import { SANDBOX } from "./gate.js";
 
 const wanted = new URLSearchParams(location.search);
@@ -27,20 +28,6 @@ async function open() {
     saved,
     resized: ({ height }) => height && (at("view").style.height = `${height}px`),
   });
-}
-
-/** Save what the view hands over; what it only names is opened. */
-function saved(contents) {
-  for (const { resource, uri } of contents) {
-    if (!resource) {
-      window.open(uri, "_blank", "noopener");
-      continue;
-    }
-    const link = document.createElement("a");
-    link.download = resource.uri.split("/").pop();
-    link.href = `data:${resource.mimeType};base64,${resource.blob}`;
-    link.click();
-  }
 }
 
 for (const name of ["theme", "locale", "width"]) {

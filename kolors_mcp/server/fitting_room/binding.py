@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 from mcp.server.extension import Extension, ResourceBinding
 from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
-from mcp_types import Annotations, CallToolResult, ContentBlock, Icon, ImageContent, TextContent, ToolAnnotations
+from mcp_types import (
+    Annotations,
+    CallToolResult,
+    ContentBlock,
+    Icon,
+    ImageContent,
+    InputRequiredResult,
+    TextContent,
+    ToolAnnotations,
+)
 from pydantic import BeforeValidator, Field
 
 from kolors_mcp.server.fitting_room.photos import photo_tools
@@ -26,11 +35,6 @@ _OPENED = (
     "The fitting room is open beside this conversation. There the user chooses photos, starts a try-on with a click "
     "and compares the result; the photos do not pass through you. Do not create a try-on for the user meanwhile. "
     "What they got reaches you as a line of context; list_try_ons shows it too."
-)
-_NO_VIEWS = (
-    "This host shows no views, so the fitting room cannot be seen here; nothing is lost without it. Ask the user for "
-    "the person's photo and the garment's photo (links, or paths of files on this machine) and call create_try_on; "
-    "get_try_on follows it, view_try_on shows the picture, list_try_ons shows earlier ones."
 )
 
 
@@ -66,7 +70,7 @@ class FittingRoom(Extension):
         return page(sandbox=self._sandbox)
 
 
-async def open_fitting_room(ctx: ToolContext) -> list[ContentBlock]:
+async def open_fitting_room(ctx: ToolContext) -> list[ContentBlock] | InputRequiredResult:
     """Open the fitting room: a view in which the user picks photos, starts a Kling try-on and compares the result.
 
     Use it when the user wants to try garments on with photos of their own, which you cannot hand over, or to look
@@ -74,7 +78,11 @@ async def open_fitting_room(ctx: ToolContext) -> list[ContentBlock]:
     """
     from mcp.server.apps import client_supports_apps  # noqa: PLC0415  (beside its use)
 
-    return [TextContent(type="text", text=_OPENED if client_supports_apps(ctx) else _NO_VIEWS)]
+    if client_supports_apps(ctx):
+        return [TextContent(type="text", text=_OPENED)]
+    from kolors_mcp.server.fitting_room.elsewhere import open_elsewhere  # noqa: PLC0415  (not at every start)
+
+    return await open_elsewhere(ctx)
 
 
 async def check_photo(

@@ -54,7 +54,8 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
       protocolVersion: "2026-01-26",
       hostInfo: META,
       hostCapabilities: {
-        openLinks: {}, downloadFile: {}, serverTools: {}, serverResources: {}, updateModelContext: { text: {} },
+        openLinks: {}, downloadFile: {}, serverTools: {}, serverResources: {},
+        ...(on.told ? { updateModelContext: { text: {} } } : {}), // a page without a model takes no lines for one
         sandbox: { csp, permissions },
       },
       hostContext: { ...context, toolInfo: { tool: bound } },
@@ -63,7 +64,7 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
     "resources/read": (params) => server.request("resources/read", params),
     "ui/open-link": ({ url }) => (on.opened(url), {}),
     "ui/download-file": ({ contents }) => (on.saved(contents), {}),
-    "ui/update-model-context": ({ content }) => (on.told(content.map(({ text }) => text).join(" ")), {}),
+    "ui/update-model-context": ({ content }) => (on.told?.(content.map(({ text }) => text).join(" ")), {}),
   };
   const notices = {
     "ui/notifications/sandbox-proxy-ready": () => notify("sandbox-resource-ready", { html, csp, permissions }),

@@ -7,8 +7,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kolors_mcp.cli import app_demo
-from kolors_mcp.cli.app_guard import MCP_PATH, TOKEN_HEADER, Addresses, Guard
 from kolors_mcp.server import Upstream
+from kolors_mcp.server.loopback.guard import MCP_PATH, TOKEN_HEADER, Addresses, Guard
 from kolors_mcp.settings import Settings
 
 HELLO = {

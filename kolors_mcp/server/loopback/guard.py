@@ -1,4 +1,4 @@
-"""Who may speak with the demo's pages and server: the page at 127.0.0.1, by name, port and token, and no other.
+"""Who may speak with the pages and the server on this machine: the page at 127.0.0.1, by name, port and token, alone.
 
 Any web page can send requests to this machine, frame what it serves, or rebind a name of its own to 127.0.0.1. So every
 answer, also a refusal, has a policy with which nothing can be made of it, and every request is held against the exact

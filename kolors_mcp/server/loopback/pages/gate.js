@@ -16,6 +16,6 @@ export function refusal(tools, name) {
   if (!(tool?._meta?.ui?.visibility?.includes("app") ?? tool)) return refused(`The view may not call ${name}.`);
   if (tool.annotations?.readOnlyHint) return undefined;
   // A click, or a key, in the view activates the page around it for some seconds; no script can.
-  if (!navigator.userActivation?.isActive) return refused("A try-on starts by a click only. Nothing was started. Click again.");
+  if (!navigator.userActivation?.isActive) return refused("This is done by a click only. Nothing was done. Click again.");
   return undefined;
 }
