@@ -26,7 +26,7 @@ from typing import cast
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "kolors_mcp"
-HUNG_SECONDS = 180
+HUNG_SECONDS = 400
 """After so many a change counts as noticed: it hangs what it touches."""
 SHOWN_LINES = 30
 """Lines of tests that fail although nothing was changed."""
@@ -67,6 +67,26 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "ledger/rows": (*_LEDGER, "test_doctor.py"),
     "ledger/states": ("test_ledger_states.py", *_LEDGER),
     "ledger/failures": _LEDGER,
+    "ledger/evidence": ("test_ledger_evidence.py", "test_background.py", "test_searching.py"),
+    "ledger/leases": (
+        "test_ledger_leases.py", "test_ledger_joins.py", "test_ledger_lost_answers.py", "test_ledger_model.py",
+    ),
+    "ledger/outcomes": ("test_ledger.py", "test_ledger_joins.py", "test_ledger_states.py", "test_ledger_model.py"),
+    "ledger/reserving": ("test_ledger.py", "test_ledger_joins.py", "test_ledger_leases.py", "test_ledger_model.py"),
+    "ledger/timing": ("test_ledger_time.py",),
+    "ledger/transactions": ("test_ledger_time.py", "test_ledger_layouts.py", "test_ledger_disk.py"),
+    "jobs/background": ("test_background.py", "test_searching.py"),
+    "jobs/joining": (
+        "test_sharing.py", "test_paid_once.py", "test_doubts.py", "test_busy_but_taken.py", "test_settling.py",
+    ),
+    "jobs/queue": ("test_busy.py", "test_busy_but_taken.py", "test_sharing.py"),
+    "jobs/search": ("test_searching.py", "test_busy_but_taken.py", "test_background.py", "test_doubts.py"),
+    "jobs/send": (
+        "test_busy.py", "test_busy_but_taken.py", "test_commit_point.py", "test_doubts.py", "test_faults.py",
+        "test_references.py", "test_sharing.py", "test_tokens_refused.py",
+    ),
+    "jobs/store": ("test_paid_without_ledger.py", "test_jobs.py", "test_life_guards.py", "test_settling.py"),
+    "jobs/turns": ("test_commit_point.py", "test_life_guards.py", "test_life_of_a_create.py"),
     "jobs/in_flight": ("test_jobs.py", *_PAID),
     "jobs/jobs": ("test_jobs.py", *_PAID),
     "jobs/reconcile": (*_PAID, "test_references.py"),
@@ -87,7 +107,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "settings": ("test_settings.py", "test_server_texts.py", "test_images_files.py", "test_whole_disk.py"),
     "server/loopback/guard": ("test_loopback_guard.py", "test_app_demo.py"),
     "cli/state_folder": _LEDGER,
-}
+}  # fmt: skip
 """The files that decide about money and access, without the package's name, and the tests that have to notice.
 
 A test file is found by its name or by a pattern, wherever it lies below `tests`.
