@@ -17,7 +17,7 @@ from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
 from tests.support.commands import end_fork_server, share_fork_server
-from tests.support.made_once import make_once
+from tests.support.made_once import made_once
 from tests.support.making import Era
 from tests.support.still_time import StillLoop
 from tests.support.wishing import World
@@ -99,10 +99,9 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def made_once() -> Iterator[None]:
+def what_is_alike() -> Iterator[None]:
     """Let what is always alike be made once, see `made_once`."""
-    with pytest.MonkeyPatch.context() as patch:
-        make_once(patch)
+    with made_once():
         yield
 
 

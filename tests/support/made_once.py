@@ -1,9 +1,11 @@
-"""What hundreds of tests would make anew and alike: tools from functions, checks of answers, the usual certificates."""
+"""What hundreds of tests would make anew and alike: tools, checks of answers, certificates, processes that decode."""
 
 import json
 import os
 import ssl
-from functools import cache
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,12 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
 
 from kolors_mcp.egress import certificates
+from kolors_mcp.images import pictures
+from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.sources import fetch
+from kolors_mcp.images.worker.messages import Answer, Request
+from kolors_mcp.images.worker.pool import Decoders
+from kolors_mcp.images.worker.process import Process
 from kolors_mcp.kling import connection
 from kolors_mcp.server.tool import TryOnTool
 
@@ -23,11 +30,44 @@ OF_ITS_OWN = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 CONTRACT = Path(__file__).parents[1] / "contract.json"
 
 
-def make_once(patch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def made_once() -> Generator[None]:
     """Keep what was made of the same function and texts, and what was found sound; each server has its own copies."""
-    _make_tools_once(patch)
-    _read_certificates_once(patch)
-    _check_answers_by_the_contract(patch)
+    with pytest.MonkeyPatch.context() as patch:
+        _make_tools_once(patch)
+        _read_certificates_once(patch)
+        _check_answers_by_the_contract(patch)
+        kept: list[KeptProcess] = []
+        patch.setattr(pictures, "Decoders", partial(Decoders, start=partial(_taken_or_made, kept)))
+        yield
+    for process in kept:
+        process.kill()
+        Process.end(process)
+
+
+class KeptProcess(Process):
+    """One that decodes, and goes on to serve another server where its own has no more use for it."""
+
+    def __init__(self, kept: list["KeptProcess"]) -> None:
+        super().__init__()
+        self._kept, self._works = kept, False
+
+    def run(self, request: Request, contents: Sequence[Content]) -> Answer | None:
+        self._works = True
+        try:
+            return super().run(request, contents)
+        finally:
+            self._works = False
+
+    def end(self) -> None:
+        if self.serves and self.alive and not self._works:
+            self._kept.append(self)
+        else:
+            super().end()
+
+
+def _taken_or_made(kept: list[KeptProcess]) -> Process:
+    return kept.pop() if kept else KeptProcess(kept)
 
 
 def _make_tools_once(patch: pytest.MonkeyPatch) -> None:
