@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from kolors_mcp.cli.sandbox import open_sandbox
 from kolors_mcp.cli.serve import configure_logging, credentials_of_process, settings_of_process, with_photos
@@ -134,12 +134,22 @@ def application_for(options: AppOptions, settings: Settings, upstream: Upstream,
     async def asset(request: "Request") -> "Response":
         return _asset(request.path_params.get("name", "host.html"), options, addresses)
 
-    server = build_server(settings, open_upstream=opened)
+    samples = {} if options.real else _samples()
+    folders = {path.parent: None for path in samples.values()}
+    readable = settings.model_copy(update={"image_dirs": (*settings.image_dirs, *folders)})
+    server = build_server(readable, open_upstream=opened, samples=samples)
     application = application_of(server, addresses)
     if options.bridge is not None:
         application.router.routes.append(Mount("/modules", StaticFiles(directory=options.bridge, follow_symlink=True)))
     application.router.routes += [Route("/", asset), Route("/{name}", asset)]
     return application
+
+
+def _samples() -> dict[str, Path]:
+    """Return the photos that come with the simulation, so that nobody needs own ones to try it."""
+    from kolors_mcp.sandbox.samples import SampleName, sample  # noqa: PLC0415  (only where it runs)
+
+    return {name: sample(name) for name in get_args(SampleName)}
 
 
 def _asset(name: str, options: AppOptions, addresses: "Addresses") -> "Response":

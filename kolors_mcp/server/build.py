@@ -1,8 +1,9 @@
 """Puts the server together: who it is, what it offers, and what lives as long as it does."""
 
 import base64
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 from mcp.server.mcpserver import MCPServer
@@ -40,6 +41,7 @@ def build_server(
     open_upstream: OpenUpstream | None = None,
     clock: Clock | None = None,
     local_room: LocalRoom | None = None,
+    samples: Mapping[str, Path] | None = None,
 ) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
 
@@ -49,6 +51,7 @@ def build_server(
         clock: Time, sleep and chance.
         open_upstream: How to come by a Kling; left out, it is the one at `settings.api_base`.
         local_room: That hosts without MCP Apps may have the fitting room shown in the browser of this machine.
+        samples: Photos with which the fitting room can be tried, by name; the settings must let them be read.
     """
 
     @asynccontextmanager
@@ -80,7 +83,7 @@ def build_server(
         version=__version__,
         icons=icons,
         tools=[*with_fitting_room(all_tools(icons), icons), *picture_tools(icons)],
-        extensions=[Tasks(clock or Clock()), FittingRoom(settings)],
+        extensions=[Tasks(clock or Clock()), FittingRoom(settings, samples or {})],
         middleware=[refuse_undeclared_subscription],
         log_level=settings.log_level,
         lifespan=lifespan,

@@ -114,7 +114,7 @@ test("what happens is said to those who do not look", async () => {
   await choose(room, "cloth_image", photo("shirt.png"));
   await said("Garment: shirt.png, 420 × 560.");
   await room.locator("#start").click();
-  await said("Kling is dressing the person");
+  await said("The person is being dressed");
   await said("Finished");
 });
 

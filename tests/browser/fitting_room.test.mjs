@@ -31,7 +31,7 @@ test("two dropped photos become a picture, with the way there shown", async () =
   await room.locator("#start").click();
   await room.locator("#progress").waitFor();
   await room.locator("#elapsed", { hasText: /^[1-9] s$/ }).waitFor();
-  await room.locator("#stage-title", { hasText: "Kling is dressing the person" }).waitFor();
+  await room.locator("#stage-title", { hasText: "The person is being dressed" }).waitFor();
   await page.screenshot({ path: `${SHOTS}/3-progress.png` });
   await finished(room);
   assert.equal(await room.locator("#expiry").innerText(), "", "the sandbox keeps nothing");
@@ -39,6 +39,19 @@ test("two dropped photos become a picture, with the way there shown", async () =
   await page.setViewportSize({ width: 960, height: 1320 });
   await page.screenshot({ path: `${SHOTS}/4-result.png` });
   assert.deepEqual(problems, []);
+});
+
+test("whoever has no photo at hand tries the sample photos, one click away", async () => {
+  const { room } = await openRoom(around);
+  const paid = await around.paid();
+  await room.locator("#samples button", { hasText: "T-shirt and jeans" }).click();
+  await room.locator("[data-what=lower_cloth_image] .caption", { hasText: "Jeans" }).waitFor();
+  await room.locator("#start:enabled").waitFor();
+  assert.equal(await around.paid(), paid);
+  await room.locator("#start").click();
+  await finished(room);
+  assert.equal(await title(room).innerText(), "T-shirt + Jeans");
+  assert.equal(await around.paid(), paid + 1);
 });
 
 test("the photos travel by the tool that only the view may call, and the model is told one line without them", async () => {
@@ -137,7 +150,7 @@ test("a view that is opened again goes on with the running try-on, knows its pho
   const paid = await around.paid();
   await page.reload();
   await room.locator("#progress").waitFor();
-  assert.match(await title(room).innerText(), /Waiting in Kling's line|Kling is dressing the person/);
+  assert.match(await title(room).innerText(), /Waiting for its turn|The person is being dressed/);
   await around.turn("rules", { finished_seconds: 5 });
   await around.turn("clock", { advance: 600 });
   await finished(room);
@@ -150,7 +163,9 @@ test("a view that is opened again goes on with the running try-on, knows its pho
 test("what the assistant's call came to is named by what it was about", async () => {
   const { page, room } = await openRoom(around, { tool: "get_try_on", arguments: JSON.stringify({ task_id: "404" }) });
   await room.locator("#stage-title", { hasText: "The try-on cannot be seen just now" }).waitFor();
-  assert.match(await room.locator("#reason").innerText(), /knows no try-on "404"/);
+  assert.equal(await room.locator("#reason").innerText(), "This try-on is not there any more.");
+  await room.locator("#details summary").click();
+  assert.match(await room.locator("#detail").innerText(), /"404"/);
   await around.turn("faults", { on: "list", fault: "refuse", code: 1103, times: null });
   await page.goto(`${around.host}?${new URLSearchParams({ tool: "list_try_ons" })}`);
   await room.locator("#none", { hasText: "The recent try-ons cannot be listed." }).waitFor();
@@ -166,6 +181,8 @@ test("an address of the demo's page, which anybody can write, starts nothing tha
   await page.goto(`${around.host}?${new URLSearchParams(query)}`);
   await page.locator("#told li", { hasText: "create_try_on is none" }).waitFor();
   assert.equal(await around.paid(), paid);
+  await page.goto(`${around.host}?${new URLSearchParams({ tool: "check_photo", arguments: JSON.stringify({ picture: file }) })}`);
+  await page.locator("#told li", { hasText: "check_photo is none" }).waitFor();
   await rm(folder, { recursive: true });
   const framing = await page.request.get(around.host);
   assert.match(framing.headers()["content-security-policy"], /; frame-ancestors 'none';/);
@@ -207,8 +224,11 @@ test("a try-on on the wall shows its state and its day, and opens on the stage",
   await filled(room);
   await room.locator("#start").click();
   await room.locator("#stage-title", { hasText: "It did not work out" }).waitFor();
-  assert.match(await room.locator("#reason").innerText(), /risk control/);
-  assert.match(await room.locator("#advice").innerText(), /not charged/);
+  assert.match(await room.locator("#reason").innerText(), /against its content rules/);
+  assert.match(await room.locator("#advice").innerText(), /Free: it is simulated, nothing is billed\. Choose other photos\./);
+  assert.equal(await room.locator("#retry").isHidden(), true, "the same photos would fail again");
+  await room.locator("#details summary").click();
+  assert.match(await room.locator("#detail").innerText(), /risk control/);
   await room.locator("#tiles [data-status=failed]").first().waitFor();
   await page.screenshot({ path: `${SHOTS}/6-failed.png` });
   const tiles = await room.locator("#tiles button").allInnerTexts();
@@ -225,7 +245,7 @@ test("a busy account is told in plain words, and the same photos start when it i
   const paid = await around.paid();
   await room.locator("#start").click();
   await room.locator("#stage-title", { hasText: "It did not start" }).waitFor();
-  assert.match(await room.locator("#reason").innerText(), /^All parallel slots of this account are busy.*No task was created/);
+  assert.match(await room.locator("#reason").innerText(), /^Kling is busy with other try-ons of this account\..*Nothing was paid\.$/);
   await page.screenshot({ path: `${SHOTS}/7-busy.png` });
   await around.turn("faults", { clear: true });
   await room.locator("#retry").click();
@@ -243,7 +263,7 @@ test("a start that Kling did not confirm is found again and not paid twice", asy
   const paid = await around.paid();
   await room.locator("#start").click();
   await room.locator("#stage-title", { hasText: "It is not clear whether it started" }).waitFor({ timeout: 60_000 });
-  assert.match(await room.locator("#reason").innerText(), /may exist and be billed/);
+  assert.match(await room.locator("#reason").innerText(), /may exist, and may have been paid/);
   assert.equal(await room.locator("#retry").innerText(), "Look again");
   await around.turn("faults", { clear: true });
   await room.locator("#retry").click();

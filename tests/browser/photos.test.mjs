@@ -23,7 +23,7 @@ async function sent(page, name) {
   return { size, bytes };
 }
 
-test("what is no picture, too small or too large is refused before it is sent, in the server's words", async () => {
+test("what is no picture, too small or too large is refused before it is sent, with the server's reasons", async () => {
   const { page, room } = await openRoom(around);
   const refused = async (file) => {
     await choose(room, "human_image", file);
@@ -34,7 +34,7 @@ test("what is no picture, too small or too large is refused before it is sent, i
     return text;
   };
   const bytes = (text) => ({ name: "photo.jpg", mimeType: "image/jpeg", buffer: Buffer.from(text, "latin1") });
-  const kinds = "Give a JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture.";
+  const kinds = "Choose a JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture.";
   assert.equal(await refused(bytes("%PDF-1.7 and so on")), `The person's photo is a PDF document. ${kinds}`);
   await page.screenshot({ path: `${SHOTS}/8-no-picture.png` });
   assert.equal(await refused(bytes("-----BEGIN PRIVATE KEY-----")), `The person's photo is a text file. ${kinds}`);
@@ -42,7 +42,7 @@ test("what is no picture, too small or too large is refused before it is sent, i
   assert.equal(await refused(bytes("hello")), `The person's photo is no picture of a kind that can be read. ${kinds}`);
   assert.equal(
     await refused(photo("small.png", 280, 410)),
-    "The person's photo is 280 x 410 pixels; each side must be at least 300. Ask for a larger photo.",
+    "The person's photo is 280 x 410 pixels; each side must be at least 300. Choose a larger photo.",
   );
   const whole = (await sample("person")).buffer;
   assert.match(await refused({ ...bytes(""), buffer: whole.subarray(0, 400) }), /is a JPEG that cannot be opened; it is damaged/);
@@ -56,7 +56,7 @@ test("what is no picture, too small or too large is refused before it is sent, i
   await person(room).locator(".fault", { hasText: "MB" }).waitFor();
   assert.equal(
     await person(room).locator(".fault").innerText(),
-    "The person's photo is a file of 70 MB; at most 64 MB are read. Ask for a smaller version.",
+    "The person's photo is a file of 70 MB; at most 64 MB are read. Choose a smaller one.",
   );
   assert.equal(await room.locator("#start").isDisabled(), true);
   await choose(room, "human_image", await sample("person"));

@@ -14,21 +14,44 @@ const FLAGS = [
 ];
 export const SHOTS = process.env.SCREENSHOTS || `${HERE}screenshots`;
 
-/** Start the demo and a browser, with more `flags` and `env`. `official` says whose bridge the host page uses. */
-export async function surroundings({ official = true, flags = [], env = {} } = {}) {
-  await mkdir(SHOTS, { recursive: true });
-  const bridge = official ? ["--bridge", `${HERE}node_modules`] : [];
-  const server = spawn(`${ROOT}.venv/bin/kolors-mcp`, ["demo", "--app", "--port", "0", ...bridge], {
+/** Run a program of this package, and return it with what its first lines name, by these patterns. */
+async function running(args, env, patterns) {
+  const program = spawn(`${ROOT}.venv/bin/kolors-mcp`, args, {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, PYTHONUNBUFFERED: "1", ...env },
   });
   const found = {};
-  for await (const line of createInterface({ input: server.stdout })) {
-    found.host ??= /fitting room: (\S+)/.exec(line)?.[1];
-    found.kling ??= /sandbox listens at (\S+)/.exec(line)?.[1];
-    if (found.host && found.kling) break;
+  for await (const line of createInterface({ input: program.stdout })) {
+    for (const [name, pattern] of Object.entries(patterns)) found[name] ??= pattern.exec(line)?.[1];
+    if (Object.values(found).filter(Boolean).length === Object.keys(patterns).length) return { program, found };
   }
-  if (!found.kling) throw new Error("The demo did not start.");
+  throw new Error(`${args[0]} did not start.`);
+}
+
+async function ended(program) {
+  const gone = new Promise((resolve) => program.once("exit", resolve));
+  program.kill("SIGINT");
+  await gone;
+}
+
+/** Start a simulated Kling of its own, for which a demo is a paying account: the environment to use it, and `end`. */
+export async function payingKling() {
+  const names = ["KLING_API_BASE", "KLING_API_KEY", "KOLORS_ALLOWED_HOSTS"];
+  const { program, found } = await running(["sandbox", "--port", "0"], {}, Object.fromEntries(names.map((name) => [name, new RegExp(`${name}=(\\S+)`)])));
+  return { env: { ...found, KOLORS_LEDGER: "sqlite://", KOLORS_SANDBOX: "" }, end: () => ended(program) };
+}
+
+/**
+ * Start the demo and a browser, with more `flags` and `env`. `official` says whose bridge the host page uses; with a
+ * `payingKling` the demo uses that, as an account that pays.
+ */
+export async function surroundings({ official = true, flags = [], env = {}, paying = null } = {}) {
+  await mkdir(SHOTS, { recursive: true });
+  const bridge = official ? ["--bridge", `${HERE}node_modules`] : [];
+  const args = ["demo", "--app", "--port", "0", ...bridge, ...(paying ? ["--real"] : [])];
+  const patterns = { host: /fitting room: (\S+)/, ...(paying ? {} : { kling: /sandbox listens at (\S+)/ }) };
+  const { program: server, found } = await running(args, { ...env, ...paying?.env }, patterns);
+  found.kling ??= paying.env.KLING_API_BASE;
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: [...FLAGS, ...flags] });
   const context = await browser.newContext({ viewport: { width: 960, height: 1000 }, acceptDownloads: true });
   context.setDefaultTimeout(60_000);
@@ -52,9 +75,7 @@ export async function surroundings({ official = true, flags = [], env = {} } = {
     },
     async end() {
       await browser.close();
-      const gone = new Promise((resolve) => server.once("exit", resolve));
-      server.kill("SIGINT");
-      await gone;
+      await ended(server);
     },
   };
 }

@@ -20,7 +20,7 @@ from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
 from kolors_mcp.server.fitting_room.binding import URI
-from kolors_mcp.server.fitting_room.page import page
+from kolors_mcp.server.fitting_room.page import MAX_COMPARED, MAX_GARMENTS, page
 from kolors_mcp.server.resources import SHRUNK_KEY
 from kolors_mcp.settings import Settings
 from tests.support.in_memory import server_for, text_of
@@ -184,6 +184,9 @@ def test_the_page_knows_the_limits_of_the_server_and_whether_it_is_a_simulation(
             "maxFileBytes": limits.MAX_FILE_BYTES,
             "maxSentBytes": limits.MAX_FETCHED_BYTES,
             "shrunk": SHRUNK_KEY,
+            "samples": {},
+            "mostGarments": MAX_GARMENTS,
+            "mostCompared": MAX_COMPARED,
         }
 
 
@@ -220,7 +223,9 @@ def test_every_text_is_there_in_both_languages_with_the_same_gaps() -> None:
         (jpeg()[:-600], "damaged", {"kind": "JPEG"}),
     ],
 )
-async def test_the_page_refuses_in_the_words_of_the_server(data: bytes, key: str, values: dict[str, Any]) -> None:
+async def test_the_page_refuses_for_the_reasons_of_the_server_and_speaks_to_shoppers(
+    data: bytes, key: str, values: dict[str, Any]
+) -> None:
     english = {name: json.loads(text) for name, text in texts_of("en").items()}
     expected = english[key].replace("{subject}", "human_image")
     for name, value in values.items():
@@ -229,5 +234,8 @@ async def test_the_page_refuses_in_the_words_of_the_server(data: bytes, key: str
     pictures = Pictures(folders=())
     with pytest.raises(Exception, match=r"human_image") as refused:
         await pictures.prepare(reference, "human_image")
-    assert str(refused.value) == expected
+    # What is wrong is the same; the server says what an assistant, the page what a shopper does about it.
+    reason, advice = re.fullmatch(r"(.*\.) ([A-Z][^.]*\.)", expected).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    assert str(refused.value).startswith(reason + " ")
+    assert advice.startswith("Choose ")
     await pictures.aclose()

@@ -2,7 +2,7 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { AppBridge, PostMessageTransport } from "@modelcontextprotocol/ext-apps/app-bridge";
 import { config } from "zod/v4";
-import { PROOF, SANDBOX, isOwn, refusal } from "./gate.js";
+import { PROOF, SANDBOX, isOwn, mayBeNamed, refusal } from "./gate.js";
 
 config({ jitless: true }); // It would try to compile code, which this page's policy refuses.
 const META = { name: "kolors-mcp-demo-host", version: "1.0.0" };
@@ -14,8 +14,7 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
   await client.connect(new StreamableHTTPClientTransport(new URL("/mcp", location.href), { requestInit: { headers: PROOF } }));
   const { tools } = await client.listTools();
   const bound = tools.find(({ name }) => name === tool);
-  // The tool comes from this page's address, which any other page can write: nothing that costs is called by it.
-  if (!bound?.annotations?.readOnlyHint) throw new Error(`Only a tool that reads can be named here; ${tool} is none.`);
+  if (!mayBeNamed(bound)) throw new Error(`Only a tool that reads can be named here; ${tool} is none.`);
   const [{ text: html, _meta }] = (await client.readResource({ uri: bound._meta.ui.resourceUri })).contents;
   const { csp, permissions } = _meta?.ui ?? {};
   frame.allow = permissions?.camera ? "camera *" : "";

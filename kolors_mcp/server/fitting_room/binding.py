@@ -1,7 +1,8 @@
 """How hosts get the fitting room: the page as a resource, a tool that opens it, and one that only the page calls."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from mcp.server.extension import Extension, ResourceBinding
@@ -43,9 +44,10 @@ class FittingRoom(Extension):
 
     identifier = "io.modelcontextprotocol/ui"
 
-    def __init__(self, settings: Settings) -> None:
-        """Read nothing yet; `settings` say whether a simulation answers."""
+    def __init__(self, settings: Settings, samples: Mapping[str, Path]) -> None:
+        """Read nothing yet; `settings` say whether a simulation answers, `samples` which photos can be tried with."""
         self._sandbox = settings.sandbox
+        self._samples = tuple((name, str(path)) for name, path in samples.items())
 
     def resources(self) -> Sequence[ResourceBinding]:
         """Return the page, with what it asks of a host: no origin at all, the camera, and a frame around it."""
@@ -67,7 +69,7 @@ class FittingRoom(Extension):
     def _page(self) -> str:
         from kolors_mcp.server.fitting_room.page import page  # noqa: PLC0415  (read on first use, not at every start)
 
-        return page(sandbox=self._sandbox)
+        return page(sandbox=self._sandbox, samples=self._samples)
 
 
 async def open_fitting_room(ctx: ToolContext) -> list[ContentBlock] | InputRequiredResult:

@@ -11,14 +11,19 @@ from kolors_mcp.images import limits
 from kolors_mcp.server.resources import SHRUNK_KEY
 
 SCRIPTS = (
-    *("english", "chinese", "language", "host", "photos", "camera", "choose"),
-    *("stage", "wall", "tries", "panel", "actions", "room"),
+    *("english", "chinese", "language", "host", "words", "photos", "camera", "choose"),
+    *("stage", "wall", "tries", "money", "several", "panel", "actions", "room"),
 )
 """In this order they are one module, so each may use what stands before it."""
 
+MAX_GARMENTS = 6
+"""Garments that one click tries on, each paid."""
+MAX_COMPARED = 6
+"""Results that are shown beside each other."""
+
 
 @cache
-def page(*, sandbox: bool) -> str:
+def page(*, sandbox: bool, samples: tuple[tuple[str, str], ...] = ()) -> str:
     """Return the fitting room as one HTML document.
 
     Its own policy allows exactly this style and this script, by their hashes: no inline handler, no `eval`, and
@@ -26,8 +31,11 @@ def page(*, sandbox: bool) -> str:
 
     Args:
         sandbox: Whether a simulated Kling answers, so that the page says so and names no price.
+        samples: Photos to try with, where there are some: names (`person`, `upper`, `lower`, `dress`) and paths.
     """
     style = _packed(_source("room.css"))
+    for loose, tight in ((" {", "{"), ("{ ", "{"), ("; ", ";"), (" }", "}")):
+        style = style.replace(loose, tight)
     script = "\n".join(_packed(_source(f"{name}.js")) for name in SCRIPTS)
     facts = {
         "sandbox": sandbox,
@@ -35,6 +43,9 @@ def page(*, sandbox: bool) -> str:
         "maxFileBytes": limits.MAX_FILE_BYTES,
         "maxSentBytes": limits.MAX_FETCHED_BYTES,
         "shrunk": SHRUNK_KEY,
+        "samples": dict(samples),
+        "mostGarments": MAX_GARMENTS,
+        "mostCompared": MAX_COMPARED,
     }
     policy = "; ".join(
         (
@@ -58,8 +69,9 @@ def _source(name: str) -> str:
 
 
 def _packed(text: str) -> str:
-    """Leave out what only readers of the source need: indentation, blank lines, and comments on lines of their own."""
+    """Leave out what only readers of the source need: indentation, blank lines, and comments."""
     bare = re.sub(r"^\s*(//[^\n]*|/\*.*?\*/)$", "", text, flags=re.DOTALL | re.MULTILINE)
+    bare = re.sub(r"(?<=[;,{}]) // [^\n\"'`]*$", "", bare, flags=re.MULTILINE)
     return "\n".join(line.strip() for line in bare.splitlines() if line.strip())
 
 

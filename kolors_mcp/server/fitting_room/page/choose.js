@@ -17,6 +17,7 @@ function buildSlots(changed) {
     const part = (selector) => slot.querySelector(selector);
     const [picker, shooter] = slot.querySelectorAll("input[type=file]");
     slot.dataset.what = what;
+    picker.multiple = what === "cloth_image";
     part(".pick path").setAttribute("d", drawing);
     part(".pick").onclick = () => picker.click();
     part(".shoot").onclick = () => shoot(what, shooter);
@@ -89,6 +90,12 @@ function dropped(event) {
 /** Give files to places: the first to the one aimed at, the others to what is still empty. */
 function share(files, aimed) {
   if (document.getElementById("choose").inert) return;
+  // Several for the garment's place are several garments, not one and a lower one.
+  if (aimed === "cloth_image" && (files.length > 1 || photos.cloth_image)) {
+    const first = photos.cloth_image && files.length > 1 ? null : give(aimed, files[0]);
+    if (files.length > 1) Promise.resolve(first).then(() => addGarments(first ? files.slice(1) : files));
+    return;
+  }
   const empty = Object.keys(PLACES).filter((what) => !photos[what] && what !== aimed);
   const places = aimed ? [aimed, ...empty] : empty;
   files.forEach((file, number) => places[number] && give(places[number], file));
@@ -116,6 +123,7 @@ async function give(what, file, turns = 0) {
   part(".fault").textContent = fault;
   part(".fault").hidden = !fault;
   labelSlots();
+  showQueue();
   changed();
 }
 
@@ -139,6 +147,9 @@ function forget(what) {
   readings[what] = (readings[what] ?? 0) + 1;
   delete photos[what];
   part(".fault").hidden = true;
+  // The next garment that waits takes its place.
+  if (what === "cloth_image" && more.length) photos[what] = more.shift();
   labelSlots();
+  showQueue();
   changed();
 }

@@ -25,11 +25,12 @@ const OTHERS = [
 ];
 
 /**
- * Make a photo of a file, or of a link: `{uri, src, name, note}`, where `uri` is what is sent and `src` what is shown
+ * Make a photo of a file, of a link, or of a sample (its `path` and `name`): `{uri, src, name, note}`, where `uri` is what is sent and `src` what is shown
  * (or null). One that was read here has its `file` and its `turns` too, and can be turned.
  * Throws a Trouble with the server's own sentence where the server would refuse it.
  */
 async function photoFrom(file, what, turns = 0) {
+  if (file.path) return { ...(await checked(file.path, what)), name: file.name };
   if (typeof file === "string") return checked(file.replace(/^www\./i, "https://www."), what);
   const subject = say(`${what}_subject`);
   const name = plain(file.name || "photo");
@@ -81,7 +82,9 @@ async function unread(file, kind, what, name) {
 
 /** Have the server fetch and check a picture, by whatever names it. It costs nothing, and nothing is sent to Kling. */
 async function checked(picture, what) {
-  const { content, structuredContent: facts } = await host.call("check_photo", { picture, role: what });
+  const { content, structuredContent: facts } = await host.call("check_photo", { picture, role: what }).catch((error) => {
+    throw error.told ? new Trouble(refusalInWords(error.message, what), true) : error;
+  });
   const shown = content.find((part) => part.type === "image");
   if (!shown || !facts) throw new Trouble(say("odd_answer"));
   const name = /^(data:|base64)/.test(facts.name) ? say(what) : plain(facts.name, 60);

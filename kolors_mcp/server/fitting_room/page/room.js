@@ -69,7 +69,12 @@ async function main() {
   speak();
   dress({});
   buildActions();
-  at("start").onclick = () => start();
+  buildSamples();
+  buildSeveral();
+  at("start").onclick = () => {
+    const list = newLooks();
+    return list.length > 1 ? startSeveral(list) : start(false, list[0] ?? looks()[0]);
+  };
   at("fresh").onclick = () => {
     enter("room");
     slots.human_image.part(".pick").focus();
@@ -92,7 +97,29 @@ async function main() {
     const { width, height } = box.getBoundingClientRect();
     host.notify("ui/notifications/size-changed", { width: Math.ceil(width), height: Math.ceil(height) });
   }).observe(box);
-  if (at("room").dataset.mode === "room") await resume();
+  if (at("room").dataset.mode !== "room") return;
+  countMoney();
+  await resume();
+}
+
+/** Offer photos to try with, where there are some. */
+function buildSamples() {
+  const { person, upper, lower, dress } = FACTS.samples;
+  if (!person) return;
+  const looks = { sample_upper: [upper], sample_dress: [dress], sample_lower: [lower], sample_pair: [upper, lower] };
+  at("samples").hidden = false;
+  for (const [text, [garment, below]] of Object.entries(looks)) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.text = text;
+    button.onclick = () => {
+      usePhotos({});
+      give("human_image", { path: person, name: say("human_image") });
+      give("cloth_image", { path: garment, name: say(below ? "sample_upper" : text) });
+      if (below) give("lower_cloth_image", { path: below, name: say("sample_lower") });
+    };
+    at("samples").append(button);
+  }
 }
 
 /** Show the wall, and go on with the newest try-on that still runs, if the user has not begun another. */

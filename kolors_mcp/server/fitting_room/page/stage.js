@@ -15,11 +15,11 @@ function alarm(text) {
   requestAnimationFrame(() => (at("alarm").textContent = text));
 }
 
-/** Show one of the stage's faces, "progress", "trouble" or "result", and say its title or what else is `said`. */
+/** Show one of the stage's faces, "progress", "trouble", "result" or "beside", and say its title or what else is `said`. */
 function face(name, title, said = title) {
   at("stage").hidden = false;
   at("room").dataset.stage = "on";
-  for (const each of ["progress", "trouble", "result"]) at(each).hidden = each !== name;
+  for (const each of ["progress", "trouble", "result", "beside"]) at(each).hidden = each !== name;
   at("actions").hidden = name !== "result";
   at("link").hidden = true;
   if (at("stage-title").textContent !== title) {
@@ -33,18 +33,20 @@ function face(name, title, said = title) {
 }
 
 /** Show that a try-on is under way since `since` (milliseconds of the clock), with the person's photo behind it. */
-function showProgress(step, since, photo) {
+function showProgress(step, since, photo, hint = () => "") {
   face("progress", say(step));
   stage.words = () => {
     at("stage-title").textContent = say(step);
+    at("usual").textContent = hint() || say("usual");
+    at("usual").classList.toggle("warning", Boolean(hint()));
     tick();
   };
+  stage.since = since;
+  stage.words();
   at("ghost").hidden = !photo;
   if (photo) at("ghost").src = photo;
-  stage.since = since;
   clearInterval(stage.ticking);
   stage.ticking = setInterval(tick, 1000);
-  tick();
 }
 
 function tick() {
@@ -52,16 +54,22 @@ function tick() {
   at("elapsed").textContent = say("elapsed", { seconds });
 }
 
-/** Show what went wrong; `again` is what the button does. */
+/**
+ * Show what went wrong, in the reader's words; `again` is what the button does. The server's own words are at hand for
+ * whoever has to mend it.
+ */
 function showTrouble(title, reason, advice, label, again) {
   face("trouble", title);
   stage.words = null;
-  at("reason").textContent = reason;
+  const { text, detail } = inWords(reason);
+  at("reason").textContent = text;
   at("advice").textContent = advice;
+  at("details").hidden = !detail;
+  at("detail").textContent = detail;
   at("retry").textContent = label;
   at("retry").hidden = !again;
   at("retry").onclick = again;
-  alarm(`${title}. ${reason}`);
+  alarm(`${title}. ${text}`);
 }
 
 /**

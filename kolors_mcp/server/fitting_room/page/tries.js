@@ -1,8 +1,9 @@
-// One try-on from the click to its picture. A paid render starts in `start` and nowhere else, and only a click leads there.
+// One try-on from the click to its picture. A paid render starts in `send` and nowhere else, and only a click leads there.
 
 const POLL_SECONDS = 3; // how long the server waits for news in one look
 const PAUSE = 700; // milliseconds between two looks
 const PATIENCE = 5; // looks in a row that may fail
+const BUSY_SECONDS = 25; // how long each of several waits for a place on an account that has few
 
 // `started` has what try-ons were made of, by task: the photos, when it began, and when it ended, as far as seen here.
 const room = { turn: 0, tryOn: null, shown: null, started: new Map() };
@@ -10,25 +11,33 @@ const room = { turn: 0, tryOn: null, shown: null, started: new Map() };
 /** Start a try-on of the chosen photos; `fresh` pays although the same was rendered before. */
 async function start(fresh = false, chosen = { ...photos }) {
   const turn = ++room.turn;
-  const since = Date.now();
   lock(true);
   turnTo(null);
-  showProgress("starting", since, chosen.human_image.src);
+  showProgress("starting", Date.now(), chosen.human_image.src);
   at("stage-title").focus();
-  const sent = Object.fromEntries(Object.entries(chosen).map(([what, photo]) => [what, photo.uri]));
-  const label = lookOf(chosen);
-  if (label) sent.label = label;
   let tryOn;
   try {
-    tryOn = await host.ask("start_try_on", { ...sent, new_render: fresh });
+    tryOn = await send(chosen, fresh);
   } catch (error) {
     lock(false);
     return notStarted(error, chosen);
   }
-  room.started.set(tryOn.task_id, { chosen, since });
   lock(false);
-  host.tellModel(`Fitting room: the user started try-on ${tryOn.task_id}${worn(chosen)}; do not create it again.`);
+  countMoney();
   await follow(tryOn, turn);
+}
+
+/** Send photos to be tried on, which is what costs; `waiting` seconds for a place, where the account has none free. */
+async function send(chosen, fresh, waiting = 0) {
+  const since = Date.now();
+  const sent = Object.fromEntries(Object.entries(chosen).map(([what, photo]) => [what, photo.uri]));
+  const label = lookOf(chosen);
+  if (label) sent.label = label;
+  if (waiting) sent.wait_seconds = waiting;
+  const tryOn = await host.ask("start_try_on", { ...sent, new_render: fresh });
+  room.started.set(tryOn.task_id, { chosen, since });
+  host.tellModel(`Fitting room: the user started try-on ${tryOn.task_id}${worn(chosen)}; do not create it again.`);
+  return tryOn;
 }
 
 /** Return the reference of a create that may have been paid for, if an error names one. */
@@ -64,9 +73,10 @@ async function follow(tryOn, turn) {
   const { reused, status: first } = tryOn;
   const known = room.started.get(tryOn.task_id);
   turnTo(tryOn);
-  while (turn === room.turn && !["succeed", "failed"].includes(tryOn.status)) {
+  while (turn === room.turn && !isFinal(tryOn)) {
     const since = known?.since ?? (Date.parse(tryOn.created_at) || stage.since);
-    showProgress(tryOn.status, since, known?.chosen.human_image.src);
+    const message = tryOn.status_message;
+    showProgress(tryOn.status, since, known?.chosen.human_image.src, () => (failures ? say("outage") : standing(message)));
     await new Promise((resolve) => setTimeout(resolve, PAUSE * 2 ** failures));
     try {
       tryOn = await host.ask("get_try_on", { task_id: tryOn.task_id, wait_seconds: POLL_SECONDS });
@@ -77,7 +87,7 @@ async function follow(tryOn, turn) {
         const id = tryOn.task_id;
         return showTrouble(say("lost"), error.message, say("lost_hint"), say("look_again"), () => look(id));
       }
-      announce(say("retrying"));
+      announce(say("outage"));
     }
   }
   if (turn !== room.turn) return;
@@ -93,9 +103,11 @@ async function finish(tryOn, turn) {
   if (tryOn.status === "failed") {
     const reason = tryOn.status_message || say("no_reason");
     host.tellModel(`Fitting room: try-on ${tryOn.task_id}${worn(known?.chosen)} failed: ${plain(reason, 200)}`);
-    const again = known && (() => start(false, known.chosen));
+    // What would fail again is not offered again.
+    const again = known && !inWords(reason).final && (() => start(false, known.chosen));
     const label = `${say("again_after_failure")} (${say(FACTS.sandbox ? "again_free" : "again_price")})`;
-    return showTrouble(say("failed"), reason, say("failed_hint"), label, again);
+    const advice = `${costOf(tryOn)} ${say(again ? "failed_hint" : "other_photos")}`;
+    return showTrouble(say("failed"), reason, advice, label, again);
   }
   const image = tryOn.images[0];
   const link = image ? linkOf(image) : "no picture";
@@ -173,5 +185,6 @@ function lookOf(chosen) {
 
 /** A photo's name without what only computers need: "red_dress.jpg" is a red dress. */
 function called({ name }) {
-  return name.replace(/\.\w{2,4}$/, "").replace(/[_-]+/g, " ").trim() || name;
+  const bare = name.replace(/\.\w{2,4}$/, "");
+  return bare === name ? name : bare.replace(/[_-]+/g, " ").trim() || name;
 }

@@ -44,6 +44,12 @@ function fillWall(page) {
 /** Make the tiles anew, in the language of now. */
 function reletter() {
   at("tiles").replaceChildren(...wall.rows.map(tile));
+  offerToCompare();
+}
+
+/** Two pictures are the least that can be compared. */
+function offerToCompare() {
+  at("compare").hidden = wall.rows.filter(({ status }) => status === "succeed").length < 2;
 }
 
 async function showMore() {
@@ -88,7 +94,8 @@ function tile(tryOn) {
   if (name) button.append(line("name", name));
   button.append(line("date", date));
   button.setAttribute("aria-current", String(tryOn.task_id === room.tryOn?.task_id));
-  button.onclick = () => wall.choose(tryOn);
+  button.onclick = () => (several.comparing ? pick(tryOn, button) : wall.choose(tryOn));
+  pressTile(button, [...several.chosen].some(({ task_id }) => task_id === tryOn.task_id));
   item.append(button);
   if (tryOn.images.length && !gone) {
     button.tryOn = tryOn;
@@ -108,6 +115,15 @@ function line(name, text) {
 function signOf(status) {
   const sign = document.getElementById("signs").content.querySelector(`[data-sign="${status}"], [data-sign="processing"]`);
   return sign.cloneNode(true);
+}
+
+/** Show a try-on's tile as it is now. */
+function replaceTile(tryOn) {
+  const number = wall.rows.findIndex(({ task_id }) => task_id === tryOn.task_id);
+  if (number < 0) return;
+  wall.rows[number] = tryOn;
+  at("tiles").children[number]?.replaceWith(tile(tryOn));
+  offerToCompare();
 }
 
 /** Mark the tile of a try-on, and no other. */

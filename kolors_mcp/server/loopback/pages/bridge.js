@@ -1,7 +1,7 @@
 // A host's side of MCP Apps in plain JavaScript: enough to try the fitting room without installing anything.
 // `official.js` is the same door with the official bridge behind it; the tests use that one.
 
-import { PROOF, SANDBOX, isOwn, refusal } from "./gate.js";
+import { PROOF, SANDBOX, isOwn, mayBeNamed, refusal } from "./gate.js";
 
 const META = { name: "kolors-mcp-demo-host", version: "1.0.0" };
 
@@ -40,8 +40,7 @@ export async function openView({ frame, proxy, tool, args, context, ...on }) {
   const server = await new Server().connect();
   const { tools } = await server.request("tools/list");
   const bound = tools.find(({ name }) => name === tool);
-  // The tool comes from this page's address, which any other page can write: nothing that costs is called by it.
-  if (!bound?.annotations?.readOnlyHint) throw new Error(`Only a tool that reads can be named here; ${tool} is none.`);
+  if (!mayBeNamed(bound)) throw new Error(`Only a tool that reads can be named here; ${tool} is none.`);
   const [{ text: html, _meta }] = (await server.request("resources/read", { uri: bound._meta.ui.resourceUri })).contents;
   const { csp, permissions } = _meta?.ui ?? {};
   frame.allow = permissions?.camera ? "camera *" : "";

@@ -9,6 +9,12 @@ export const PROOF = { "kolors-page-token": document.querySelector("meta[name=ko
 /** Whether a message comes from the frame, and from the page that we put into it. */
 export const isOwn = ({ source, origin }, frame) => source === frame.contentWindow && origin === SANDBOX;
 
+/**
+ * Whether this page's address, which any other page can write, may name a tool to be called when the page is opened: one
+ * that only reads, and that a model could call too.
+ */
+export const mayBeNamed = (tool) => tool?.annotations?.readOnlyHint && (tool._meta?.ui?.visibility ?? ["model"]).includes("model");
+
 /** Return the refusal of a view's call, as a tool would give it; nothing where the view may call `name` now. */
 export function refusal(tools, name) {
   const tool = tools.find((each) => each.name === name);
