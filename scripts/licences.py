@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 
 PACKAGE = "kolors-mcp"
 UNSTATED = "not stated"
-LONGEST_NAME = 40
+MAX_NAME_CHARACTERS = 40
 """Characters of a licence's name; some packages put the licence's whole text there."""
 HEIC = """\
 The wheels of pillow-heif carry more than its own BSD-3-Clause code: libheif and libde265 (LGPL-3.0), which read HEIC,
@@ -58,7 +58,7 @@ def licence(package: metadata.PackageMetadata) -> str:
     if names := [text.rsplit(" :: ", 1)[-1] for text in classifiers if text.count(" :: ") > 1]:
         return ", ".join(names)
     lines = package["License"].strip().splitlines() if "License" in package else []
-    return lines[0].strip()[:LONGEST_NAME] if lines else UNSTATED
+    return lines[0].strip()[:MAX_NAME_CHARACTERS] if lines else UNSTATED
 
 
 def _installed(name: str) -> bool:

@@ -16,7 +16,7 @@ from kolors_mcp.images.sources.fetch import Fetcher
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Task
 
-DOWNLOADS = 3
+MAX_DOWNLOADS = 3
 """Attempts at a finished picture: it is paid for."""
 RETRY = Backoff(initial_seconds=0.5, max_seconds=2.0, jitter=(0.5, 1.0))
 
@@ -51,7 +51,7 @@ class FinishedPictures:
                 await self._verify(data)
             except RefusalError as error:
                 attempt += 1
-                if attempt == DOWNLOADS or not error.transient:
+                if attempt == MAX_DOWNLOADS or not error.transient:
                     raise PictureRefusedError(f"The finished picture {error}") from error
                 await self._clock.sleep(RETRY.seconds(attempt - 1, self._clock))
             else:

@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import write
-from kolors_mcp.images.formats.sniff import HEAD, kind_of
+from kolors_mcp.images.formats.sniff import HEAD_BYTES, kind_of
 from kolors_mcp.images.sources.photos import (
     MAX_NAME_CHARACTERS,
     MAX_PHOTOS,
@@ -94,7 +94,7 @@ def _keep(data: bytes, folder: Path, name: str) -> str:
         try:
             write.write_whole(draft, data, _PRIVATE_FILE)
             _drop_abandoned(folder, draft)
-            return _published(draft, folder, name, ".png" if kind_of(data[:HEAD]) == "PNG" else ".jpg")
+            return _published(draft, folder, name, ".png" if kind_of(data[:HEAD_BYTES]) == "PNG" else ".jpg")
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:

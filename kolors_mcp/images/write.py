@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 from kolors_mcp.errors import PictureRefusedError
-from kolors_mcp.images.formats.sniff import HEAD, Kind, kind_of
+from kolors_mcp.images.formats.sniff import HEAD_BYTES, Kind, kind_of
 from kolors_mcp.images.limits import MAX_FILE_BYTES
 from kolors_mcp.wording import quoted
 
@@ -39,7 +39,7 @@ def keep(data: bytes, folder: Path, stem: str) -> Path:
     Raises:
         PictureRefusedError: The bytes are no picture, or the folder cannot be written to.
     """
-    kind = kind_of(data[:HEAD])
+    kind = kind_of(data[:HEAD_BYTES])
     if kind is None:
         raise PictureRefusedError("The result is no picture and was not kept.")
     name = _file_name(stem)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from kolors_mcp import errors
 from kolors_mcp.errors import KlingError
 
-FAILED = 500
+MIN_FAILED_STATUS = 500
 """The first of the HTTP statuses that say nothing about what was done before the failure."""
 ABOUT_THE_REQUEST = range(1200, 1300)
 """The family of codes in which a field or its value is refused."""
@@ -112,7 +112,7 @@ class Verdict:
     def final(self) -> bool:
         """Whether it is a code of the table that says for certain that nothing was created."""
         meaning = MEANINGS.get(self.code)
-        return meaning is not None and meaning.error.created is False and self.status < FAILED
+        return meaning is not None and meaning.error.created is False and self.status < MIN_FAILED_STATUS
 
 
 def final_refusal(code: int | None) -> KlingError | None:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 _SECONDS = 60.0
 """Longest that a body may take; the largest needs a second on loopback."""
 _SECONDS_PASSED_BY = 2.0
-_MOST_PASSED_BY = 96 * 1024 * 1024
+_MAX_SKIPPED_BYTES = 96 * 1024 * 1024
 """Of a body too large so much is taken in and dropped, for so long, that its sender reads why; then it is cut off."""
 
 
@@ -33,7 +33,7 @@ async def read_whole(request: Request, most: int) -> bytes:
                 if size > most:
                     kept = False
                     blocks.clear()
-                if size > _MOST_PASSED_BY:
+                if size > _MAX_SKIPPED_BYTES:
                     break
                 if kept:
                     blocks.append(block)

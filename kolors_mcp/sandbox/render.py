@@ -13,8 +13,8 @@ from kolors_mcp.sandbox.figures import Figure, measure
 from kolors_mcp.sandbox.silhouettes import Profile, coarse, foreground, pieces
 
 MARK = "SANDBOX - simulated, not a Kling render"
-_LONGEST, _SHORTEST = 1152, 320  # A result's sides: small to fetch, and well above what Kling takes as an input.
-_LEAST_LONGEST = 640
+# A result's sides, in pixels: small to fetch, and well above what Kling takes as an input.
+_MAX_LONG_SIDE, _MIN_LONG_SIDE, _MIN_SHORT_SIDE = 1152, 640, 320
 _GARMENT_PIXELS = 1200
 _MOST_PNG_BYTES = 1_200_000
 
@@ -142,7 +142,7 @@ def _mark(person: Image.Image) -> None:
 def _open(content: bytes) -> Image.Image:
     with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
         # A large JPEG is read at half, a quarter or an eighth of its size.
-        image.draft("RGB", (2 * _LONGEST, 2 * _LONGEST))
+        image.draft("RGB", (2 * _MAX_LONG_SIDE, 2 * _MAX_LONG_SIDE))
         upright = ImageOps.exif_transpose(image)
         if upright.has_transparency_data:
             ground = Image.new("RGBA", upright.size, (255, 255, 255, 255))
@@ -152,8 +152,8 @@ def _open(content: bytes) -> Image.Image:
 
 def _fit(person: Image.Image) -> Image.Image:
     longest, shortest = max(person.size), min(person.size)
-    scale = min(1.0, _LONGEST / longest) if longest > _LEAST_LONGEST else _LEAST_LONGEST / longest
-    scale = max(scale, min(1.0, _SHORTEST / shortest))
+    scale = min(1.0, _MAX_LONG_SIDE / longest) if longest > _MIN_LONG_SIDE else _MIN_LONG_SIDE / longest
+    scale = max(scale, min(1.0, _MIN_SHORT_SIDE / shortest))
     if scale == 1.0:
         return person
     return person.resize((round(person.width * scale), round(person.height * scale)), Image.Resampling.LANCZOS)

@@ -105,7 +105,7 @@ async def test_encrypted_crumbs_are_no_different(monkeypatch: pytest.MonkeyPatch
 async def test_without_the_pace_all_that_was_read_would_be_taken_apart_in_one_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("_HEAD_AT_ONCE", "_CHUNKS_AT_ONCE"):
+    for name in ("_HEAD_BYTES_AT_ONCE", "_CHUNK_BYTES_AT_ONCE"):
         monkeypatch.setattr(pace, name, 256 * 1024)
     monkeypatch.setattr(pace, "_TURN_EVERY", 10**9)
     monkeypatch.setattr(pace, "_MANY", 30_000)

@@ -9,7 +9,7 @@ from kolors_mcp.images.formats import examine, jpeg_tables
 from kolors_mcp.images.formats.content import MemoryContent
 from kolors_mcp.images.formats.jpeg import count_scans
 from kolors_mcp.images.formats.jpeg_tables import Frame, Scan, Tables, read_frame, read_scan
-from kolors_mcp.images.formats.sniff import HEAD, description_of, is_page, kind_of
+from kolors_mcp.images.formats.sniff import HEAD_BYTES, description_of, is_page, kind_of
 from kolors_mcp.images.formats.structure import BrokenError, steps
 from kolors_mcp.images.refusal import RefusalError
 from tests.support.hostile_pictures import (
@@ -238,8 +238,8 @@ PAGES = {
     b"<?xml version='1'><!-- a --><svg": "an SVG drawing, which cannot be read",
     b"<?xml <html": None,
     b"<p><html>": None,
-    b"<!--" + b" " * (HEAD - 12) + b"--><html>": "a web page",
-    b"<!--" + b" " * (HEAD - 11) + b"--><html>": None,
+    b"<!--" + b" " * (HEAD_BYTES - 12) + b"--><html>": "a web page",
+    b"<!--" + b" " * (HEAD_BYTES - 11) + b"--><html>": None,
 }
 
 

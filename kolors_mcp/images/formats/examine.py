@@ -7,7 +7,7 @@ from kolors_mcp.images import limits
 from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats import jpeg, png
 from kolors_mcp.images.formats.content import Content, MemoryContent
-from kolors_mcp.images.formats.sniff import HEAD, Kind, description_of, kind_of
+from kolors_mcp.images.formats.sniff import HEAD_BYTES, Kind, description_of, kind_of
 from kolors_mcp.images.formats.structure import BrokenError, Structure
 from kolors_mcp.images.refusal import RefusalError, too_small
 
@@ -56,7 +56,7 @@ def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
     Raises:
         RefusalError: It is no picture, too small, or evidently cut off.
     """
-    head = content.read(0, HEAD)
+    head = content.read(0, HEAD_BYTES)
     kind = kind_of(head)
     if kind is None:
         raise RefusalError(f"is {description_of(head)}. Give a JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture.")
@@ -87,7 +87,7 @@ def made_of(data: bytes | bytearray, notes: tuple[str, ...], bounds: Bounds) -> 
 
 def host_takes(data: bytes) -> bool:
     """Return whether hosts take a picture as it is."""
-    return kind_of(data[:HEAD]) == "JPEG" and len(data) <= limits.FOR_HOST_BYTES
+    return kind_of(data[:HEAD_BYTES]) == "JPEG" and len(data) <= limits.FOR_HOST_BYTES
 
 
 def kind_known(data: bytes) -> Kind:
@@ -96,7 +96,7 @@ def kind_known(data: bytes) -> Kind:
     Raises:
         RefusalError: None that can be read.
     """
-    kind = kind_of(data[:HEAD])
+    kind = kind_of(data[:HEAD_BYTES])
     if kind is None:
         raise RefusalError("is no picture")
     return kind

@@ -6,7 +6,7 @@ from kolors_mcp.images.formats.sniff import Kind
 _END = b"\xff\xd9"
 _OTHER = b"\x55\xaa" * 8192
 """Coded data that no camera writes: what a decoder makes of it differs from what it makes of nothing."""
-_MOST_MISSING = 0.1
+_MAX_MISSING_SHARE = 0.1
 """Share of a WebP that may be missing: with more there is nothing to hope for."""
 
 
@@ -20,7 +20,7 @@ def completed_pictures(content: Content, kind: Kind) -> tuple[Content, Content] 
     if kind == "WebP":
         declared = 8 + int.from_bytes(content.read(4, 4), "little")
         missing = declared - content.size
-        if not 0 < missing <= content.size * _MOST_MISSING:
+        if not 0 < missing <= content.size * _MAX_MISSING_SHARE:
             return None
         data = content.read(0, content.size)
         return MemoryContent(data + bytes(missing)), MemoryContent(

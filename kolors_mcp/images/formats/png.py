@@ -29,7 +29,7 @@ _CHROMATICITY_TOLERANCE = 500
 # What decides about colours, and which way is up; a decoder is shown the first beside the picture itself.
 _COLOURS = frozenset((b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP"))
 _TELLING = _COLOURS | {b"eXIf"}
-_MAX_TELLING = 8_000_000
+_MAX_TELLING_BYTES = 8_000_000
 
 
 _START = _SIGNATURE + bytes.fromhex("0000000d 49484452 00000190 00000190 10 02 00 00 00 5f4d7dd8")
@@ -150,7 +150,7 @@ class _Reader:
             self._animated = True
         if name == b"fcTL" and self._animated and self._is_still_shown is None:
             self._is_still_shown = not (self._has_data and covers_all(self._content, position))
-        if name not in _TELLING or end - position > _MAX_TELLING or name in self._told:
+        if name not in _TELLING or end - position > _MAX_TELLING_BYTES or name in self._told:
             return
         data = self._content.read(position + 8, end - position - 8)
         # A text that is damaged is dropped like a sound one; damaged colours are as good as none.

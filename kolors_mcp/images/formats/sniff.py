@@ -7,7 +7,7 @@ from kolors_mcp.bounds import linear
 
 Kind = Literal["JPEG", "PNG", "WebP", "HEIC", "AVIF", "GIF", "BMP", "TIFF"]
 
-HEAD = 4096
+HEAD_BYTES = 4096
 """Bytes that are enough to tell; what stands behind them is never looked at."""
 
 _HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 msf1 mif2".split())
@@ -96,7 +96,7 @@ def _first_element(head: bytes) -> bytes | None:
 
     Everything before it is passed over once, piece by piece: nothing is ever looked for again from an earlier place.
     """
-    text = head[:HEAD].lower()
+    text = head[:HEAD_BYTES].lower()
     position = _past_blanks(text, len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0)
     while (
         closing := next((end for start, end in _BEFORE_MARKUP if text.startswith(start, position)), None)
@@ -128,7 +128,7 @@ def _is_raw(head: bytes) -> bool:
     if order is None or len(head) < 10:  # noqa: PLR2004  (the header, and how many entries follow)
         return False
     (start,) = struct.unpack_from(order + "I", head, 4)
-    entries = head[start + 2 : HEAD]
+    entries = head[start + 2 : HEAD_BYTES]
     count = struct.unpack(order + "H", head[start : start + 2])[0] if len(head[start : start + 2]) == 2 else 0  # noqa: PLR2004
     places = range(0, 12 * min(count, len(entries) // 12), 12)
     found = dict(struct.unpack_from(order + "H6xI", entries, place) for place in places)
@@ -144,7 +144,7 @@ def _past_blanks(text: bytes, position: int) -> int:
 
 def _iso_kind(head: bytes) -> Kind | None:
     """Tell HEIC from AVIF by the brands of the file type box; the first that is known decides."""
-    length = min(int.from_bytes(head[:4], "big"), len(head), HEAD)
+    length = min(int.from_bytes(head[:4], "big"), len(head), HEAD_BYTES)
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))]
     if brands[0] in _AVIF_BRANDS or (brands[0] in (b"mif1", b"msf1", b"miaf") and _AVIF_BRANDS.intersection(brands)):
         return "AVIF"

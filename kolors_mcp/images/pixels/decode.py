@@ -14,7 +14,7 @@ from kolors_mcp.images.formats.content import Content, SpanReader
 from kolors_mcp.images.formats.jpeg_opening import check_opening
 from kolors_mcp.images.formats.missing_end import completed_pictures
 from kolors_mcp.images.formats.outline import Outline, outline_of
-from kolors_mcp.images.formats.sniff import HEAD, Kind
+from kolors_mcp.images.formats.sniff import HEAD_BYTES, Kind
 from kolors_mcp.images.limits import MAX_DECODED_PIXELS, MAX_SCAN_PIXELS, MIN_SIDE
 from kolors_mcp.images.pixels.costs import DearError, bytes_for, memory_for, most_pixels_for, named, no_memory
 from kolors_mcp.images.pixels.declared import (
@@ -178,7 +178,7 @@ def _decode(
         else:
             turned = turn in _SIDEWAYS
         enough = _swapped(smaller(_swapped(declared, turned)), turned)
-        head = content.read(0, HEAD * 16) if kind in ("HEIC", "AVIF") else b""
+        head = content.read(0, HEAD_BYTES * 16) if kind in ("HEIC", "AVIF") else b""
         flat, colour_notes = flattened(pixels, head, enough)
         del pixels, rows
         notes += colour_notes

@@ -19,7 +19,7 @@ _FULL_COLOUR, _HALF_COLOUR = 0, 2
 """Pillow's names for 4:4:4 and 4:2:0: colour at every pixel, or at every second one in each direction."""
 _MAX_PNG_PIXELS = 6_000_000
 """Above, a PNG takes seconds to write and seldom fits."""
-_MAX_PNG_SOURCE = 12_000_000
+_MAX_PNG_SOURCE_BYTES = 12_000_000
 """Bytes of a source whose PNG is not worth trying: its pixels will hardly pack better the second time."""
 _COMPRESSED = "compressed more, to stay within 10 MB"
 
@@ -70,7 +70,7 @@ def encode(
 def _is_png_tried(pixels: Pixels, size: Size, source_bytes: int) -> bool:
     """Return whether nothing shall be lost of a picture that has lost nothing yet."""
     as_it_was = pixels.lossless and size == pixels.declared
-    return as_it_was and size[0] * size[1] <= _MAX_PNG_PIXELS and source_bytes <= _MAX_PNG_SOURCE
+    return as_it_was and size[0] * size[1] <= _MAX_PNG_PIXELS and source_bytes <= _MAX_PNG_SOURCE_BYTES
 
 
 def _no_larger(image: Image.Image, colour: int, most: int) -> bytes:

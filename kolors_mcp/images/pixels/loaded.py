@@ -29,7 +29,7 @@ from kolors_mcp.images.pixels.tiff_rows import TiffRows
 
 _Box = tuple[int, int, int, int]
 
-_MADE_UP = 0.01
+_MAX_MADE_UP_SHARE = 0.01
 """Share of a picture that a decoder may have made up."""
 
 
@@ -145,7 +145,7 @@ def streamed(
 def is_same(one: Image.Image, other: Image.Image) -> bool:
     """Return whether two pictures of a size are the same in all but a small part."""
     left, top, right, bottom = ImageChops.difference(one, other).getbbox() or (0, 0, 0, 0)
-    return (right - left) * (bottom - top) <= _MADE_UP * one.width * one.height
+    return (right - left) * (bottom - top) <= _MAX_MADE_UP_SHARE * one.width * one.height
 
 
 def _scale_clear_colour(image: ImageFile.ImageFile, depth: int) -> None:

@@ -17,7 +17,7 @@ from kolors_mcp.egress.allowed import AllowedHosts
 from kolors_mcp.egress.certificates import trusted_certificates
 from kolors_mcp.egress.proxies import Proxy, picture_proxy_for
 from kolors_mcp.images import limits
-from kolors_mcp.images.formats.sniff import HEAD, is_page, kind_of
+from kolors_mcp.images.formats.sniff import HEAD_BYTES, is_page, kind_of
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.failures import failed, refused_by_status
 from kolors_mcp.images.sources.links import check_link, join_link, show_host, web_port
@@ -118,7 +118,7 @@ class Fetcher:
 
     async def _fetch(self, link: str, way: PinnedBackend, *, pages: bool) -> Fetched:
         url, data = await self._follow(check_link(link, self._allowed_hosts), way)
-        head = bytes(data[:HEAD])
+        head = bytes(data[:HEAD_BYTES])
         host = plain(show_host(url), 100)
         if kind_of(head) is not None or not is_page(head):
             return Fetched(data, host)
@@ -224,7 +224,7 @@ class Fetcher:
 
     async def _unpacked(self, data: bytearray, encoding: str, host: str) -> bytearray:
         """Return what came as it was before it was packed. Many servers name a packing and send the picture itself."""
-        head = bytes(data[:HEAD])
+        head = bytes(data[:HEAD_BYTES])
         if kind_of(head) is not None or is_page(head):
             return data
         try:

@@ -14,10 +14,10 @@ import httpcore
 
 from kolors_mcp.images.sources.waits import Waits
 
-_HEAD_AT_ONCE = 8 * 1024
+_HEAD_BYTES_AT_ONCE = 8 * 1024
 """Bytes read at once before the answer's own bytes begin: some 500 of the smallest interim answers."""
-_CHUNKS_AT_ONCE = 16 * 1024
-_BODY_AT_ONCE = 256 * 1024
+_CHUNK_BYTES_AT_ONCE = 16 * 1024
+_BODY_BYTES_AT_ONCE = 256 * 1024
 """Bytes read at once where each reading is one piece: a turn of the loop costs as much as these bytes."""
 _MOST_AROUND_BYTES = 64 * 1024
 _MOST_AROUND_LINES = 1_000
@@ -60,14 +60,14 @@ class PacedStream(httpcore.AsyncNetworkStream):
         self._stream = stream
         self._held = held
         self._waits = waits
-        self._at_once = _HEAD_AT_ONCE
+        self._at_once = _HEAD_BYTES_AT_ONCE
         self._in_body = False
         self._read, self._handed_over = _Tally(), _Tally()
         self._bytes_around = self._lines_around = 0
 
     def begin_body(self, *, chunked: bool) -> None:
         """Read on in the pieces that suit a body of this form."""
-        self._at_once = _CHUNKS_AT_ONCE if chunked else _BODY_AT_ONCE
+        self._at_once = _CHUNK_BYTES_AT_ONCE if chunked else _BODY_BYTES_AT_ONCE
         self._in_body = True
 
     async def hand_over(self, size: int) -> None:
@@ -100,7 +100,7 @@ class PacedStream(httpcore.AsyncNetworkStream):
             self._read.add(len(data))
         if self._in_body:
             self._waits.came(len(data))
-        if self._at_once < _BODY_AT_ONCE:
+        if self._at_once < _BODY_BYTES_AT_ONCE:
             self._bytes_around += len(data)
             self._lines_around += data.count(b"\n")
         return data

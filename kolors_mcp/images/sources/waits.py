@@ -11,7 +11,7 @@ import anyio
 
 SLOW_SECONDS = 4
 """Seconds of a fetch, not only those in a row, in which a server may bring next to nothing."""
-LEAST_BYTES = 1_000
+MIN_BYTES_A_SECOND = 1_000
 """Bytes of a body that make a second a good one. The slowest networks of phones bring ten times as many."""
 
 
@@ -27,7 +27,7 @@ class Waits:
     """
 
     def __init__(self, slow_seconds: float = SLOW_SECONDS) -> None:
-        self._most = slow_seconds
+        self._slow_seconds = slow_seconds
         self._slow = 0
         self._begun = 0.0
         """What has passed of the second that is being counted."""
@@ -40,14 +40,14 @@ class Waits:
         Raises:
             TooSlowError: This has taken too long, together with what was waited before.
         """
-        good = int(self._came >= LEAST_BYTES)
+        good = int(self._came >= MIN_BYTES_A_SECOND)
         since = anyio.current_time()
-        with anyio.move_on_after(self._most - self._slow + good - self._begun) as scope:
+        with anyio.move_on_after(self._slow_seconds - self._slow + good - self._begun) as scope:
             try:
                 yield
             finally:
                 self._pass(anyio.current_time() - since)
-        if scope.cancelled_caught or self._slow >= self._most:
+        if scope.cancelled_caught or self._slow >= self._slow_seconds:
             raise TooSlowError
 
     def came(self, size: int) -> None:
@@ -58,5 +58,5 @@ class Waits:
         self._begun += seconds
         while self._begun >= 1:
             self._begun -= 1
-            self._slow += self._came < LEAST_BYTES
+            self._slow += self._came < MIN_BYTES_A_SECOND
             self._came = 0

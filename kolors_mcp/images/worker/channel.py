@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from kolors_mcp.images.worker.messages import MAX_PICTURES, MalformedError
 
-LONGEST_HEADER = 4_000_000
+MAX_HEADER_BYTES = 4_000_000
 """Bytes of a header: the spans of a picture in very many pieces are most of it."""
 _PREFIX = struct.Struct(">I")
-_PIECE = 1 << 18
+_PIECE_BYTES = 1 << 18
 HANDS_OVER = hasattr(socket, "send_fds")
 """Whether open files can be handed over on this system."""
 
@@ -58,7 +58,7 @@ class Channel:
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._writing, view[:_PIECE]) :]
+                view = view[os.write(self._writing, view[:_PIECE_BYTES]) :]
         except OSError as error:
             raise EndedError from error
 
@@ -98,7 +98,7 @@ class Channel:
         filled = 0
         try:
             while filled < count:
-                piece = os.read(self._reading, min(_PIECE, count - filled))
+                piece = os.read(self._reading, min(_PIECE_BYTES, count - filled))
                 if not piece:
                     raise EndedError
                 data[filled : filled + len(piece)] = piece
@@ -115,7 +115,7 @@ class Channel:
 
     def _header(self, prefix: bytes | bytearray) -> bytes:
         (length,) = _PREFIX.unpack(prefix)
-        if length > LONGEST_HEADER:
+        if length > MAX_HEADER_BYTES:
             raise MalformedError
         return bytes(self.read(length))
 

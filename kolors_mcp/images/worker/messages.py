@@ -18,7 +18,7 @@ MAX_PICTURES = limits.SHEET_PICTURES
 TAKEN = b"\x06"
 """What the process says when it has a request with all its pictures, before it looks into any of them."""
 _MAX_NOTES = 20
-_LONGEST_TEXT = 600
+_MAX_TEXT_CHARACTERS = 600
 
 
 class MalformedError(Exception):
@@ -117,11 +117,11 @@ def answer_of(header: bytes) -> tuple[Answer, int]:
         raise MalformedError from error
     match found:
         case {"text": str(text), "transient": bool(transient), "picture": int(picture)} if 0 <= picture < MAX_PICTURES:
-            return Refused(plain(text, _LONGEST_TEXT), transient, picture), 0
+            return Refused(plain(text, _MAX_TEXT_CHARACTERS), transient, picture), 0
         case {"size": int(size), "notes": [*notes], "shrunk": bool(shrunk)} if (
             0 <= size <= limits.MAX_ANSWER_BYTES and len(notes) <= _MAX_NOTES
         ):
-            texts = tuple(plain(note, _LONGEST_TEXT) for note in notes if isinstance(note, str))
+            texts = tuple(plain(note, _MAX_TEXT_CHARACTERS) for note in notes if isinstance(note, str))
             return Done(b"", texts, shrunk), size
         case {"memory": int(memory)} if 0 < memory <= limits.PHOTO_DECODING_BYTES:
             return Dear(memory), 0

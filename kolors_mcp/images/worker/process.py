@@ -30,7 +30,7 @@ _KEPT = (
     "__PYVENV_LAUNCHER__",
 )
 """Variables without which a Python may not find itself or its libraries. No other reaches the process, so no key."""
-_GOES_WITHIN = 1.0
+_MAX_EXIT_SECONDS = 1.0
 """Seconds that an idle process has to end by itself."""
 
 
@@ -121,7 +121,7 @@ class Process:
             channel.close()
         if running is not None:
             try:
-                running.wait(_GOES_WITHIN)
+                running.wait(_MAX_EXIT_SECONDS)
             except subprocess.TimeoutExpired:
                 running.kill()
                 running.wait()
