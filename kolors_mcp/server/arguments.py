@@ -90,32 +90,32 @@ def _require_web_address(value: str | None) -> str | None:
     return value
 
 
-def _picture(what: str, more: str = "") -> Any:
-    return Field(
-        description=f"{what}: an http(s) URL, a path or file:// URL on this machine, a data: URI, bare base64, or the "
-        "task_id of an earlier try-on, or photo:NAME of a photo that the user keeps. "
-        f"Any common format; each side at least 300 pixels.{more}"
-    )
-
-
 HumanImage = Annotated[
     str,
     BeforeValidator(picture_reference),
-    _picture(
-        "The person's photo, one person, front view works best",
-        " A photo in the chat itself does not reach this server: give the path that the host shows with it, or call "
-        "open_fitting_room.",
+    Field(
+        description="The person's photo, one person, front view works best: an http(s) URL, a path or file:// URL "
+        "on this machine, a data: URI, bare base64, photo:NAME of a photo that the user keeps, or the "
+        "task_id of an earlier try-on to go on from. Any common format; each side at least 300 pixels. "
+        "A photo in the chat itself does not reach this server: give the path that the host shows with "
+        "it, or call open_fitting_room."
     ),
 ]
 ClothImage = Annotated[
     str,
     BeforeValidator(picture_reference),
-    _picture("The garment's photo, best on a white background; an upper, a lower or a dress"),
+    Field(
+        description="The garment's photo, given as human_image is, or the link of a shop's page: an upper, a lower "
+        "or a dress, best on a white background."
+    ),
 ]
 LowerClothImage = Annotated[
     str | None,
     BeforeValidator(picture_reference),
-    _picture("Optional: a lower garment to wear with the upper one in cloth_image (uses kolors-virtual-try-on-v1-5)"),
+    Field(
+        description="Optional: a lower garment, given likewise, to wear with an upper one in cloth_image for the "
+        "same unit (uses kolors-virtual-try-on-v1-5). Not with a dress, and no jacket."
+    ),
 ]
 ModelName = Annotated[Model | None, Field(description="Optional: Kling's model. Left out: the server's default.")]
 CallbackUrl = Annotated[

@@ -24,7 +24,7 @@ Dress a person in a garment with Kling's Kolors Virtual Try-On.
 1. create_try_on with the person's and the garment's picture (links, files, data: URIs or base64). It costs money: \
 create each try-on once, and only when the user wants it.
 2. get_try_on with its task_id until the status is succeed or failed, usually 20 to 60 seconds.
-3. Give the user the links whole; view_try_on shows a picture here. Links live 30 days.
+3. Give the user the links whole; view_try_on shows a picture here, compare_try_ons several. Links live 30 days.
 If an answer says that a create is in doubt, look with get_try_on or list_try_ons before creating again.
 """
 

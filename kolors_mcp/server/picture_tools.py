@@ -19,10 +19,10 @@ Limit = Annotated[int, Field(ge=1, le=50, description="Most files, 1 to 50."), B
 
 
 async def list_pictures(ctx: ToolContext, query: Query = None, limit: Limit = 20) -> LocalPictures:
-    """List pictures on this machine that create_try_on may use, newest first, and photos that the user keeps.
+    """List pictures here that may be used, at no cost; then give one's path, or photo:NAME, to create_try_on.
 
-    Use it when the user names a photo without its path, or has kept one in the fitting room. It costs nothing.
-    Only names are read, never content; give a path, or photo:NAME, as it stands here.
+    Use it when the user names a photo without its path, or has kept one in the fitting room. Only names are read,
+    never content; the newest come first.
     """
     async with calling(ctx) as try_ons:
         return await try_ons.photos.list(query or "", limit)

@@ -1,4 +1,4 @@
-"""The prompts: three ways to begin, each a text that the user sends to the assistant."""
+"""The prompts: ways to begin, each a text that the user sends to the assistant."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -46,17 +46,38 @@ def _try_on(given: Given) -> str:
 
 
 def _compare(given: Given) -> str:
-    most = given.get("most")
-    if most is not None and most not in GARMENT_NUMBERS:
-        raise MCPError(INVALID_PARAMS, f"most is {quoted(most, 40)}; it takes {' or '.join(GARMENT_NUMBERS)}.")
+    most = _most(given)
     return (
         "Help me choose between several garments on the same person, with Kling's virtual try-on.\n"
         f"{_person(given)}\nThe garments: ask me for their photos, if I have not given them yet.\n"
-        f"Each garment costs one unit: make at most {most or DEFAULT_GARMENT_NUMBER} try-ons, tell me the number "
-        "before you begin, and wait for my yes. Then call create_try_on once for each, with the same human_image, and "
-        "get_try_on until all are finished. Look at each with view_try_on, put them in a table (garment, for, against, "
-        "whole link), and say which one you would take and why."
+        f"Each garment costs one unit: make at most {most} try-ons, tell me the number before you begin, and "
+        "wait for my yes. Then call create_try_on once for each, side by side, with the same human_image, a "
+        "label each and wait_seconds 30, and get_try_on until all are finished. Lay them side by side with "
+        "compare_try_ons, put them in a table (number, garment, for, against, whole link), and say which one "
+        "you would take and why; view_try_on shows one larger."
     )
+
+
+def _lookbook(given: Given) -> str:
+    most = _most(given)
+    occasion = given.get("occasion")
+    wanted = f" for {quoted(occasion, 60)}" if occasion else ""
+    return (
+        f"Make a lookbook{wanted}: one person in several looks, with Kling's virtual try-on.\n"
+        f"{_person(given)}\nThe garments: ask me for their photos, if I have not given them yet.\n"
+        "A look is one garment, or an upper one as cloth_image with a lower one as lower_cloth_image; each "
+        f"costs one unit. Propose at most {most} looks with a label each, tell me the number, and wait for my "
+        "yes. Then call create_try_on once for each, side by side, with its label and wait_seconds 30, and "
+        "get_try_on until all are finished. End with compare_try_ons over all of them and a line for each "
+        "look with its whole link; view_try_on shows one larger, save_try_on keeps those that I choose."
+    )
+
+
+def _most(given: Given) -> str:
+    most = given.get("most", DEFAULT_GARMENT_NUMBER)
+    if most not in GARMENT_NUMBERS:
+        raise MCPError(INVALID_PARAMS, f"most is {quoted(most, 40)}; it takes {' or '.join(GARMENT_NUMBERS)}.")
+    return most
 
 
 def _outfit(given: Given) -> str:
@@ -100,6 +121,16 @@ TEMPLATES: dict[str, PromptTemplate] = {
         "See several garments on the same person, and choose. Costs one unit each.",
         {"person": PERSON, "most": "How many try-ons may be paid for at most, 2 to 6."},
         _compare,
+    ),
+    "lookbook": PromptTemplate(
+        "Make a lookbook (Kling)",
+        "One person in several looks on one sheet. Costs one unit each.",
+        {
+            "person": PERSON,
+            "most": "How many looks may be paid for at most, 2 to 6.",
+            "occasion": "What it is for, in a word.",
+        },
+        _lookbook,
     ),
     "build_outfit": PromptTemplate(
         "Build an outfit (Kling)",

@@ -43,12 +43,12 @@ async def create_try_on(
     new_render: NewRender = False,
     label: Label = None,
 ) -> TryOn:
-    """Dress the person of one photo in the garment of another with Kling's Kolors Virtual Try-On.
+    """Dress a person in a garment with Kling, for one paid unit (about 0.07 US dollars); then call get_try_on.
 
-    Use it when the user wants to see a garment on a person; only the garment changes, not pose or background.
-    Each new try-on costs the account one unit (about 0.07 US dollars) and cannot be undone. A dress goes alone; to put
-    a jacket over it, give the finished try-on's task_id as human_image. It answers with task_id, status and links once
-    finished, usually after 20 to 60 seconds: then, or after a deadline, go on with get_try_on. Create each try-on once,
+    Use it when the user wants to see a garment on a person. Only the garment changes: for another pose or background
+    ask for another photo. A dress goes alone: for a jacket over it, let the dress finish, then give its task_id as
+    human_image. Several garments take one call each, side by side; they wait for a busy account as long as
+    wait_seconds; compare_try_ons shows them. It takes 20 to 60 seconds and cannot be undone. Create each try-on once,
     however long it took; where one is in doubt, look with get_try_on or list_try_ons before creating again.
     """
     request = TryOnRequest(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render, label)
@@ -57,22 +57,20 @@ async def create_try_on(
 
 
 async def get_try_on(ctx: ToolContext, task_id: TaskId, wait_seconds: WaitSeconds = 20) -> TryOn:
-    """Look at one try-on: its status and, once it has succeeded, the links to its pictures.
+    """See how one try-on stands and get the links to its pictures, at no cost; then view_try_on shows it.
 
-    Use it after create_try_on until the status is succeed or failed; it waits up to wait_seconds for that.
-    It costs nothing. Links are signed and live 30 days: give them to the user whole, but none that is expired.
-    To see the picture itself, call view_try_on.
+    Use it after create_try_on until the status is succeed or failed; it waits up to wait_seconds for that. Links are
+    signed and live 30 days: give them to the user whole, but none that is expired.
     """
     async with calling(ctx, wait_seconds) as try_ons:
         return await try_ons.get(task_id)
 
 
 async def list_try_ons(ctx: ToolContext, page_num: PageNum = 1, page_size: PageSize = 30) -> TryOnPage:
-    """List the account's try-ons with status and links, newest first.
+    """Find earlier try-ons, with labels, status and links, newest first, at no cost; then go on with a task_id.
 
-    Use it to find an earlier try-on, or one whose creation was in doubt. It costs nothing.
-    Rows are short: get_try_on has notes and the next step too, and view_try_on the picture.
-    If has_more is true, the next page_num may hold more.
+    Use it also when a create is in doubt. Rows are short: get_try_on has notes and the next step, view_try_on the
+    picture. If has_more is true, the next page_num may hold more.
     """
     async with calling(ctx) as try_ons:
         return await try_ons.list(page_num, page_size)
@@ -81,10 +79,10 @@ async def list_try_ons(ctx: ToolContext, page_num: PageNum = 1, page_size: PageS
 async def view_try_on(
     ctx: ToolContext, task_id: TaskId, index: Index = 0, compare: Compare = False
 ) -> list[ContentBlock]:
-    """Show a finished picture: a small JPEG (at most 768 pixels) to look at, and the link to the full one.
+    """Show a finished picture here, small, at no cost; then give the user its link, or save_try_on keeps it.
 
-    Use it when status is succeed and you or the user want to see the result here. It costs nothing.
-    With compare true the person's photo stands to the left of the result, if it is still at hand.
+    Use it when status is succeed and you or the user want to see the result, at most 768 pixels. With compare true the
+    person's photo stands to the left of the result, if it is still at hand.
     """
     async with calling(ctx) as try_ons:
         view = await try_ons.view(task_id, index, compare=compare)
@@ -92,31 +90,30 @@ async def view_try_on(
 
 
 async def compare_try_ons(ctx: ToolContext, task_ids: TaskIds) -> list[ContentBlock]:
-    """Lay 2 to 9 finished try-ons side by side in one picture, to choose between them.
+    """Lay 2 to 9 finished try-ons side by side in one picture, at no cost; then view_try_on shows one larger.
 
-    Use it when several garments were tried on; it costs nothing. Each result has its number and label below it, and the
-    person's photo stands first where it is at hand; a line of text for each has its link, or says why it is not shown.
-    Next: view_try_on shows one larger, save_try_on keeps it.
+    Use it when several garments were tried on. Each has its number and label below it, the person's photo stands first
+    where it is at hand, and a line of text for each has its link, or says why it is not shown.
     """
     async with calling(ctx) as try_ons:
         return sheet_content(await try_ons.compare(task_ids))
 
 
 async def save_try_on(ctx: ToolContext, task_id: TaskId, index: Index = 0, name: FileName = None) -> SavedPicture:
-    """Save a finished picture whole on this machine, and say where it lies.
+    """Save a finished picture whole on this machine, at no cost; then tell the user where it lies.
 
-    Use it when the user wants to keep a picture: Kling's links die after 30 days. It costs nothing.
-    It goes to KOLORS_SAVE_DIR, or else to "try-ons" in the user's Pictures; nothing there is written over.
+    Use it when the user wants to keep a picture: Kling's links die after 30 days. It goes to KOLORS_SAVE_DIR, or else
+    to "try-ons" in the user's Pictures; nothing there is written over.
     """
     async with calling(ctx) as try_ons:
         return await try_ons.save(task_id, index, name)
 
 
 async def get_account(ctx: ToolContext) -> Account:
-    """Tell how many try-on units are left on the Kling account, until when, and how many were used today.
+    """Tell how many try-on units are left, and how many went today, at no cost; then the user decides what to try.
 
-    Use it when the user asks what is left, or before several try-ons. It costs nothing.
-    Kling's figures can be 12 hours late, and packs of other products pay for no try-on; what is unknown is none.
+    Use it when the user asks what is left, or before several try-ons. Kling's figures can be 12 hours late, and packs
+    of other products pay for no try-on; what is unknown is none.
     """
     async with calling(ctx) as try_ons:
         return await try_ons.account()

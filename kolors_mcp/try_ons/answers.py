@@ -156,8 +156,8 @@ def _next_step(try_on: TryOn, units: float | None) -> str:
     name = quoted(try_on.task_id, 80)
     if try_on.status == "failed":
         return (
-            f"This try-on failed for good; {_cost_of_failed(try_on, units)}. Change what status_message names before "
-            "you call create_try_on again, which makes a new one."
+            f"This try-on failed for good; {_cost_of_failed(try_on, units)}. {_remedy(try_on.status_message or '')} "
+            "before you call create_try_on again, which makes a new one."
         )
     if try_on.status != "succeed":
         return (
@@ -168,7 +168,9 @@ def _next_step(try_on: TryOn, units: float | None) -> str:
         return f"Kling finished without a picture. Call get_try_on with task_id {name} once more in a minute."
     if not any(image.expired for image in try_on.images):
         kept = " It ends with this server's process, since it is simulated." if try_on.sandbox else ""
-        return f"Finished. Give the user the link whole; view_try_on with task_id {name} shows the picture.{kept}"
+        keeping = "" if any(image.saved_to for image in try_on.images) else ", save_try_on keeps it"
+        shown = f"view_try_on with task_id {name} shows the picture{keeping}."
+        return f"Finished. Give the user the link whole; {shown}{kept}"
     if any(image.saved_to for image in try_on.images):
         return (
             f"Its link has expired: do not give it on. Give the saved copy; view_try_on with task_id {name} shows it."
@@ -177,6 +179,13 @@ def _next_step(try_on: TryOn, units: float | None) -> str:
         "Its link has expired and no copy was saved here: do not give it on. Only a new create_try_on makes the "
         "picture again, and costs again."
     )
+
+
+def _remedy(message: str) -> str:
+    """Say what to change where Kling's own words do not."""
+    if "risk control" in message.lower():
+        return "Kling's content check let the pictures or the result not pass: use other pictures"
+    return "Change what status_message names"
 
 
 def _cost_of_failed(try_on: TryOn, units: float | None) -> str:

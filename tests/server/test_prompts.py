@@ -34,6 +34,7 @@ async def test_every_prompt_can_be_used_without_arguments_and_says_what_it_costs
     assert [prompt.name for prompt in prompts] == [
         "try_on_garment",
         "compare_garments",
+        "lookbook",
         "build_outfit",
         "layer_garment",
     ]
@@ -72,7 +73,10 @@ async def test_the_number_of_paid_try_ons_is_the_users(client: Client) -> None:
         (
             "dance",
             {},
-            'There is no prompt "dance"; there are try_on_garment, compare_garments, build_outfit, layer_garment.',
+            (
+                'There is no prompt "dance"; there are try_on_garment, compare_garments, lookbook, build_outfit, '
+                "layer_garment."
+            ),
         ),
         ("try_on_garment", {"size": "M"}, 'try_on_garment has no argument "size"; it takes person, garment.'),
         ("compare_garments", {"most": "99"}, 'most is "99"; it takes 2 or 3 or 4 or 5 or 6.'),
