@@ -74,7 +74,9 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "ledger/outcomes": ("test_ledger.py", "test_ledger_joins.py", "test_ledger_states.py", "test_ledger_model.py"),
     "ledger/reserving": ("test_ledger.py", "test_ledger_joins.py", "test_ledger_leases.py", "test_ledger_model.py"),
     "ledger/timing": ("test_ledger_time.py",),
-    "ledger/transactions": ("test_ledger_time.py", "test_ledger_layouts.py", "test_ledger_disk.py"),
+    "ledger/transactions": (
+        "test_ledger_time.py", "test_ledger_layouts.py", "test_ledger_disk.py", "test_ledger_lost_answers.py",
+    ),
     "jobs/background": ("test_background.py", "test_searching.py"),
     "jobs/joining": (
         "test_sharing.py", "test_paid_once.py", "test_doubts.py", "test_busy_but_taken.py", "test_settling.py",

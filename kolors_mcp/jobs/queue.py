@@ -4,7 +4,8 @@ import asyncio
 from bisect import insort
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 
 import anyio
 
@@ -26,26 +27,26 @@ BUSY_RETRY = Backoff(initial_seconds=3.0, max_seconds=15.0)
 BusyError = errors.TooFastError | errors.AllSlotsBusyError
 
 
-@dataclass(order=True)
+@dataclass(eq=False)
 class Place:
     """One create in the queue; its number, which it keeps, is that of its arrival."""
 
     number: int
-    patience: Deadline = field(compare=False)
+    patience: Deadline
     """Until when a busy account is waited for."""
-    deadline: Deadline = field(compare=False)
+    deadline: Deadline
     """Until when it may wait at all."""
-    report: Report = field(compare=False)
-    abandoned: asyncio.Event = field(compare=False)
+    report: Report
+    abandoned: asyncio.Event
     """Set when the caller has gone."""
-    turn: asyncio.Future[None] | None = field(default=None, compare=False)
+    turn: asyncio.Future[None] | None = None
     """Done when it may be sent, or when it was refused without."""
-    scope: anyio.CancelScope | None = field(default=None, compare=False)
+    scope: anyio.CancelScope | None = None
     """Bounds the waiting."""
-    is_sending: bool = field(default=False, compare=False)
-    refusal: BusyError | None = field(default=None, compare=False)
+    is_sending: bool = False
+    refusal: BusyError | None = None
     """What the account said last, if that will still be so when the caller's patience ends."""
-    refusals: int = field(default=0, compare=False)
+    refusals: int = 0
     """How often the account had said no when its sending began."""
 
 
@@ -94,7 +95,7 @@ class SendQueue:
         is_turn = False
         try:
             with place.deadline.scope() as place.scope:
-                insort(self._waiting, place)
+                insort(self._waiting, place, key=attrgetter("number"))
                 self._advance()
                 await asyncio.wait((place.turn, gone), return_when=asyncio.FIRST_COMPLETED)
             is_turn = place.is_sending and not place.abandoned.is_set()

@@ -1,6 +1,5 @@
 """What time it is for the ledger: a clock that jumps opens nothing that is closed, and removes nothing."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -32,13 +31,13 @@ def believed(wall: float, mark: float, kling: float | None) -> float:
 class LedgerTime:
     """Where the time of one open ledger comes from."""
 
-    wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
     """What time goes on by where the clock is set back."""
-    kling: Callable[[], float | None] = lambda: None
-    server: Callable[[], float] | None = None
+    kling: Callable[[], float | None]
+    server: Callable[[], float] | None
     """In place of the clock of a database server; for tests."""
-    has_server: bool = False
+    has_server: bool
     mark: float = field(default=0.0)
     """The latest time that was gone by, as this process knows it."""
     _latest: tuple[float, float] | None = None

@@ -1,6 +1,7 @@
 """One account's jobs and the users who share them: a view owns nothing, so nobody takes anything from another."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
@@ -181,6 +182,25 @@ async def test_shared_work_is_done_once_and_goes_on_when_those_who_wait_leave() 
     assert await task == 1
     assert shared.get("a") is None
     assert await shared.join("a", work) == 2, "what has ended is begun anew"
+
+
+async def test_shared_work_that_fails_or_is_ended_while_nobody_waits_is_no_lost_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work() -> None:
+        raise errors.LedgerError("It failed.")
+
+    lost: list[object] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_exception_handler", lost.append)
+    shared: InFlight[None] = InFlight()
+    shared.join("fails", work)
+    shared.join("is ended", anyio.sleep_forever)
+    await asyncio.sleep(0)
+    shared.cancel("is ended")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert lost == []
 
 
 async def test_shared_work_is_ended_when_it_has_had_its_last_seconds() -> None:

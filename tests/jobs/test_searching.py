@@ -138,6 +138,13 @@ async def searched(kling: OddKling) -> tuple[dict[str, str], str]:
     return {reference: task.id for reference, task in answer.tasks.items()}, answer.words
 
 
+async def test_an_id_that_is_no_reference_of_ours_is_looked_for_in_no_list(world: World) -> None:
+    async with world.server() as assistant:
+        said = await assistant.get("812345678901234567")
+    assert said.is_error
+    assert [seen.path.rpartition("/")[2] for seen in world.kling.requests] == ["812345678901234567"]
+
+
 async def test_a_kling_that_always_answers_with_the_same_page_is_not_asked_for_all_of_them() -> None:
     kling = OddKling(tasks("k-1", None, "k-3"))
     assert await searched(kling) == ({"k-1": "80"}, "not among all 3 tasks")
