@@ -220,9 +220,7 @@ class Jobs:
         try:
             with deadline.scope():
                 await self._ask_the_time(deadline)
-                settled = await self._refresher.settle_refused(new, deadline)
-                reservation = await self._sending.reserve(new, daily_limit=daily_limit)
-                return await self._refresher.unless_made(new, reservation, deadline, settled)
+                return await self._refresher.reserve(new, deadline, daily_limit=daily_limit)
         except errors.LedgerError as error:
             raise errors.LedgerError(f"{error} {UNASKED}") from error
         raise errors.LedgerError(f"The ledger of paid try-ons did not answer in time. Try again in a minute. {UNASKED}")

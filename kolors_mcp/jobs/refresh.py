@@ -1,8 +1,7 @@
 """Finds out how one create stands now, by asking whoever may know: the send in flight, the ledger, and Kling."""
 
 import math
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from kolors_mcp import errors
@@ -15,7 +14,7 @@ from kolors_mcp.jobs.watching import MAX_READ_SECONDS, PAUSES, Watcher
 from kolors_mcp.kling.refusals import BUSY_CODES
 from kolors_mcp.kling.task import Task, status_of
 from kolors_mcp.ledger.doubt import LOOKED_FOR_SECONDS
-from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.job import Job, LookFirstError, NewJob, Refusals, Reservation
 from kolors_mcp.models import is_reference
 from kolors_mcp.wording import quoted
 
@@ -84,38 +83,41 @@ class Refresher:
                     return seen.tasks[name]
             raise
 
-    async def settle_refused(
-        self, new: NewJob, deadline: Deadline, settled: Collection[str] = ()
-    ) -> dict[str, Job | None]:
-        """Before the same is paid for again, find out whether a busy account took it of late although it said no.
+    async def reserve(self, new: NewJob, deadline: Deadline, *, daily_limit: int | None) -> Reservation:
+        """Reserve a create; what a busy account said no to of late is looked for before the same is paid for again.
 
         Args:
             new: What is asked for.
-            deadline: Of who asks; it is looked for when it would show.
-            settled: References of those that need not be looked for again.
-
-        Returns:
-            By reference what was looked for, and what was made of it.
+            deadline: Of who asks; what was refused is looked for when it would show.
+            daily_limit: As `Sending.reserve` has it.
 
         Raises:
-            LedgerError: It is not known what was refused.
+            LedgerError, DailyLimitError: As `Sending.reserve` says.
             UnconfirmedCreateError: Kling cannot be asked just now, or it would show only after the deadline; not where
                 who asks has said that it be made anew.
         """
-        made: dict[str, Job | None] = {}
-        for job in await self._store.refused_of_late(new, BUSY_CODES, REFUSED_FOR_SECONDS, MAX_REFUSED):
-            if job.reference in settled:
-                continue
-            made[job.reference] = None
+        looked_for: frozenset[str] = frozenset()
+        while True:
+            refusals = Refusals(BUSY_CODES, REFUSED_FOR_SECONDS, MAX_REFUSED, looked_for)
+            try:
+                return await self._sending.reserve(new, daily_limit=daily_limit, refusals=refusals)
+            except LookFirstError as error:
+                # What was made after all is written down then, and joined; if it could not be, it is found again.
+                looked_for |= await self._settle_refused(error.refused, deadline, required=not new.fresh)
+
+    async def _settle_refused(self, refused: Sequence[Job], deadline: Deadline, *, required: bool) -> set[str]:
+        """Write down what a busy account took although it said no; return the references of what did not turn up."""
+        absent: set[str] = set()
+        for job in refused:
             would_show = await self._wait_until_it_would_show(job, deadline)
             seen = await self._reconciler.of_late(job.reference)
             if job.reference in seen.tasks:
-                task = seen.tasks[job.reference]
-                await self._reconciler.confirm(job, task)
-                made[job.reference] = replace(job, state="created", task_id=task.id, status=task.status)
-            elif not (seen.is_whole and would_show) and not new.fresh:
+                await self._reconciler.confirm(job, seen.tasks[job.reference])
+                continue
+            if required and not (seen.is_whole and would_show):
                 raise doubted_refusal(job.reference, would_show=would_show)
-        return made
+            absent.add(job.reference)
+        return absent
 
     async def _wait_until_it_would_show(self, job: Job, deadline: Deadline) -> bool:
         """Wait until Kling would show what it made of a create; False if the deadline comes first."""
@@ -125,26 +127,6 @@ class Refresher:
                 return False
             await self._clock.sleep(left)
         return True
-
-    async def unless_made(
-        self, new: NewJob, reservation: Reservation, deadline: Deadline, settled: Collection[str]
-    ) -> Reservation:
-        """Return a reservation, or in place of a new one what was made of the same that was refused just before it.
-
-        From the reservation on no other of the same is being sent, so none can be refused that is not looked for.
-        """
-        if not reservation.is_new:
-            return reservation
-        try:
-            late = await self.settle_refused(new, deadline, settled)
-        except BaseException:
-            self._sending.take_back(reservation.job.reference)
-            raise
-        made = next(filter(None, late.values()), None)
-        if made is None or new.fresh:
-            return reservation
-        self._sending.take_back(reservation.job.reference)
-        return Reservation(made, is_new=False)
 
     async def find_refused(self, job: Job, deadline: Deadline) -> Task | None:
         """Look for a create that a busy account said no to: its task may have shown only after that was told.

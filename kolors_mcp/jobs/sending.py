@@ -16,7 +16,7 @@ from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.turns import Leases
 from kolors_mcp.kling.refusals import final_refusal
 from kolors_mcp.kling.task import Task
-from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.job import Job, LookFirstError, NewJob, Refusals, Reservation
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -58,26 +58,25 @@ class Sending:
         await self._sends.aclose(LAST_SENDS_SECONDS)
         await self._taken_back.aclose(until.left())
 
-    async def reserve(self, new: NewJob, *, daily_limit: int | None) -> Reservation:
+    async def reserve(self, new: NewJob, *, daily_limit: int | None, refusals: Refusals) -> Reservation:
         """Write a request down, as `Ledger.reserve` does; if the caller leaves meanwhile, it is taken back.
 
         Raises:
             LedgerError: It cannot be written down.
+            LookFirstError: Nothing was written down, because of the refusals.
             DailyLimitError: The user has made as many today as they may.
         """
         await self._leases.catch_up()
         ledger = await self._store.ledger()
-        writing = asyncio.create_task(ledger.reserve(new, daily_limit=daily_limit))
+        writing = asyncio.create_task(ledger.reserve(new, daily_limit=daily_limit, refusals=refusals))
         try:
             return await asyncio.shield(writing)
+        except LookFirstError:
+            raise
         except BaseException:
             # Also after an error: the row may be there although the database did not say so.
             self._taken_back.join(new.reference, lambda: self._take_back(writing, new.reference))
             raise
-
-    def take_back(self, reference: str) -> None:
-        """Write down that a reservation of this process comes to nothing; nobody waits for it."""
-        self._taken_back.join(reference, lambda: self._store.write(lambda ledger: ledger.refused(reference)))
 
     def start(self, job: Job, request: "CreateRequest", call: Call) -> None:
         """Begin to send a reserved create, in a task of its own that outlives its caller.
@@ -159,6 +158,8 @@ class Sending:
         await asyncio.wait((writing,))
         if not writing.cancelled():
             error = writing.exception()
-            if isinstance(error, errors.DailyLimitError) or (error is None and not writing.result().is_new):
+            if isinstance(error, errors.DailyLimitError | LookFirstError) or (
+                error is None and not writing.result().is_new
+            ):
                 return
         await self._store.write(lambda ledger: ledger.refused(reference))

@@ -9,7 +9,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.doubt import Doubt, Look
-from kolors_mcp.ledger.job import Job, NewJob
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import FINAL
 
 if TYPE_CHECKING:
@@ -106,14 +106,6 @@ class Store:
     async def without_task_among(self, references: Sequence[str]) -> list[Job]:
         """Return those of the account's creates of which no task is known; also of refused ones."""
         return await self._tolerant(lambda ledger: ledger.without_task_among(references), [])
-
-    async def refused_of_late(self, new: NewJob, codes: Sequence[int], seconds: float, most: int) -> list[Job]:
-        """Return the user's same requests that left, and were refused so in these last seconds, the newest first.
-
-        Raises:
-            LedgerError: It cannot be read, so nothing is paid.
-        """
-        return await (await self.ledger()).refused_of_late(new, codes, seconds, most)
 
     async def age(self, job: Job) -> float:
         """Return the seconds since a create was written down."""

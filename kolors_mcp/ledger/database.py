@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.connections import Connections
 from kolors_mcp.ledger.failures import in_words
-from kolors_mcp.ledger.opening import READS, SESSIONS, SHRINKS, UNSYNCED, in_file, in_memory, on_server
+from kolors_mcp.ledger.opening import SESSIONS, SHRINKS, begin, in_file, in_memory, on_server
 from kolors_mcp.wording import quoted
 
 INCREMENTAL = 2
@@ -43,11 +43,8 @@ class Database:
         self.engine = engine
         self._connections = Connections(engine)
         self._is_server = engine.dialect.name == "postgresql"
-        self._reader = engine.execution_options(**{READS: True})
-        if self._is_server:
-            # Each statement sees what is committed by then, in a transaction or not; without one, two trips are saved.
-            self._reader = self._reader.execution_options(isolation_level="AUTOCOMMIT")
-        self._unsynced = engine.execution_options(**{UNSYNCED: True})
+        # Each statement sees what is committed by then, in a transaction or not; without one, two trips are saved.
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT") if self._is_server else engine
         self.place = place
         self._file = file
         self._identity = None if file is None else _identity(file)
@@ -93,7 +90,7 @@ class Database:
                 is: a process that is killed loses nothing, a power cut may take it. PostgreSQL does as it is set up.
             in_one: Whether all that it changes is changed by one statement, which a server commits by itself.
         """
-        engine = self._reader if in_one and self._is_server else self.engine if synced else self._unsynced
+        engine = self._reader if in_one else self.engine
 
         def writing() -> T:
             if self._file is not None and _identity(self._file) != self._identity:
@@ -101,6 +98,7 @@ class Database:
                     f"The ledger {self.place} was replaced or removed while in use. Start this server again."
                 )
             with self._connections.in_use(), engine.begin() as connection:
+                begin(connection, synced=synced)
                 if lock is not None and self._is_server:
                     # The next statement sees everything that earlier holders of the lock have committed.
                     connection.execute(select(func.pg_advisory_xact_lock(_number(lock))))
@@ -117,7 +115,7 @@ class Database:
             await _guarded(self.place, self._writing, self._let_shrink, self._driver_errors)
 
     def _let_shrink(self) -> None:
-        with self._connections.in_use(), self._reader.connect() as connection:
+        with self._connections.in_use(), self.engine.connect() as connection:
             shrinks = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == INCREMENTAL
         if shrinks or self._file is None or self._file.stat().st_size > REWRITTEN_BYTES:
             return

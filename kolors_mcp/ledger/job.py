@@ -1,5 +1,7 @@
 """A paid create in the ledger: what is asked for, what is known of it, and what a reservation comes to."""
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from kolors_mcp.ledger.states import JobState
@@ -72,6 +74,32 @@ class NewJob:
     """What people call it, in one line."""
     endpoint: str = TRY_ON_ENDPOINT
     """Which of Kling's endpoints it goes to."""
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Which refusals of the same request keep it from being reserved until they have been looked for."""
+
+    codes: tuple[int, ...]
+    """Kling's, of which at least one."""
+    seconds: float
+    """How long ago they were written down at most."""
+    most: int
+    """Only the latest ones count."""
+    looked_for: AbstractSet[str] = frozenset()
+    """References that keep nothing any more."""
+
+
+class LookFirstError(Exception):
+    """Nothing was reserved: the same left before and was refused, by a word that may not have been true.
+
+    Attributes:
+        refused: What is to be looked for, the newest first.
+    """
+
+    def __init__(self, refused: Sequence[Job]) -> None:
+        super().__init__()
+        self.refused = refused
 
 
 @dataclass(frozen=True)

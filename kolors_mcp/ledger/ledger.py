@@ -12,7 +12,7 @@ from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger import evidence, leases, outcomes
 from kolors_mcp.ledger.database import Database
 from kolors_mcp.ledger.doubt import Doubt, Look
-from kolors_mcp.ledger.job import NewJob, Reservation
+from kolors_mcp.ledger.job import NewJob, Refusals, Reservation
 from kolors_mcp.ledger.lookups import Account, Lookups
 from kolors_mcp.ledger.pruning import Pruner
 from kolors_mcp.ledger.reserving import Reserving
@@ -97,24 +97,27 @@ class Ledger(Lookups):
         await self._pruner.aclose()
         await self.database.aclose()
 
-    async def reserve(self, new: NewJob, *, daily_limit: int | None = None) -> Reservation:
+    async def reserve(
+        self, new: NewJob, *, daily_limit: int | None = None, refusals: Refusals | None = None
+    ) -> Reservation:
         """Write down a request before it is sent, unless it is the same as one that it joins.
 
-        When the reservation is new, all processes see its row, and this one has it in hand: its lease runs, and it is
-        its turn 1. It is on the disk with the mark before the request leaves whole. What the same request (account,
-        user, fingerprint and model) joins, `rows.joinable` says.
+        When the reservation is new, all processes see its row, and this one has it in hand: its lease runs, in turn 1.
+        It is on the disk with the mark before the request leaves whole. What the same one joins, `rows.joinable` says.
 
         Args:
             new: What is asked for.
             daily_limit: Most paid creates of this user, on this account, in a UTC day, doubtful ones included.
+            refusals: Which refusals of the same have to be looked for first. None is overlooked.
 
         Raises:
+            LookFirstError: There are such refusals.
             DailyLimitError: The user has made that many today.
         """
         account = self._account()
         if account is None:
             raise LedgerError("The keys of the Kling account are missing, so no create can be written down for it.")
-        reserving = Reserving(new, new.user, account, self.holder, daily_limit)
+        reserving = Reserving(new, new.user, account, self.holder, daily_limit, refusals)
 
         def reserved(connection: Connection, now: float) -> Reservation:
             made = reserving(connection, now)

@@ -7,9 +7,10 @@ from sqlalchemy import Connection
 
 from kolors_mcp.ledger import evidence, leases
 from kolors_mcp.ledger.doubt import Doubt
-from kolors_mcp.ledger.job import Job, NewJob
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.labels import labelled
-from kolors_mcp.ledger.rows import Found, Whose, jobs_with, latest_of, midnight_of, one_of, refused_of, spent_since
+from kolors_mcp.ledger.rows import Found, Whose, jobs_with, latest_of, one_of, spent_since
+from kolors_mcp.ledger.timing import midnight_of
 from kolors_mcp.ledger.transactions import Transactions
 
 Account = Callable[[], str | None]
@@ -73,13 +74,6 @@ class Lookups:
         account = self._account()
         return await self._transactions.read(
             lambda connection, _: evidence.without_task_among(connection, account, references)
-        )
-
-    async def refused_of_late(self, new: NewJob, codes: Sequence[int], seconds: float, most: int) -> list[Job]:
-        """Return the user's same requests that left, and were refused so in these last seconds, the newest first."""
-        whose = self._whose(new.user)
-        return await self._transactions.read(
-            lambda connection, now: refused_of(connection, whose, new, codes, now - seconds, most)
         )
 
     async def seconds_to_next_look(self) -> float | None:

@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event,
 from sqlalchemy.exc import ArgumentError
 
 from kolors_mcp.errors import LedgerError
+from kolors_mcp.ledger.connections import sqlite_of
 from kolors_mcp.wording import quoted
 
 FORMS = "KOLORS_LEDGER takes sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE."
@@ -20,8 +21,6 @@ SILENCE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 
 """Seconds and probes after which a PostgreSQL server that has fallen silent is given up (libpq's parameters)."""
 MIN_STOPPED_MILLISECONDS = 2000
 """The least that a process is silent within a transaction before it counts as stopped."""
-READS, UNSYNCED = "kolors_reads", "kolors_unsynced"
-"""Options of an engine: it only reads; what it writes need not be on the disk when that ends."""
 HAS_LOG, WAITS = "has_log", "waits"
 """What is known of a connection: whether its file has a write-ahead log, and for what it waits."""
 SHRINKS = "PRAGMA auto_vacuum = INCREMENTAL"
@@ -39,7 +38,7 @@ def in_memory() -> Engine:
         connect_args={"check_same_thread": False},
         hide_parameters=True,
     )
-    _hook_begin(engine)
+    _hook_connect(engine)
     return engine
 
 
@@ -65,11 +64,11 @@ def in_file(path: str, patience: float) -> tuple[Engine, Path]:
         connect_args={"timeout": patience},
         hide_parameters=True,
     )
-    _hook_begin(engine)
+    _hook_connect(engine)
     return engine, file
 
 
-def _hook_begin(engine: Engine) -> None:
+def _hook_connect(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: Any) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
         # The driver begins transactions by rules of its own unless told not to.
@@ -79,18 +78,25 @@ def _hook_begin(engine: Engine) -> None:
         record.info[WAITS] = "FULL"
         record.info[HAS_LOG] = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
-        options = connection.get_execution_options()
-        if READS in options:
-            return  # each statement sees what is committed by then, as on a server
-        # Only in a write-ahead log nothing is damaged by it, and the next one that waits for the disk brings it along.
-        waits = "NORMAL" if UNSYNCED in options and connection.info[HAS_LOG] else "FULL"
-        if connection.info[WAITS] != waits:
-            connection.exec_driver_sql(f"PRAGMA synchronous = {waits}")
-            connection.info[WAITS] = waits
-        # A transaction that looks first and writes then must hold the write lock from its beginning.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+def begin(connection: Connection, *, synced: bool) -> None:
+    """Begin a transaction that writes: SQLAlchemy leaves SQLite's to us. Reads go without, as with a server.
+
+    Args:
+        connection: To any database; with a server nothing is left to do.
+        synced: Whether what it writes must be on the disk when it ends.
+    """
+    driver = sqlite_of(connection)
+    if driver is None:
+        return
+    about = connection.info
+    # Only in a write-ahead log nothing is damaged by it, and the next one that waits for the disk brings it along.
+    waits = "FULL" if synced or not about[HAS_LOG] else "NORMAL"
+    if about[WAITS] != waits:
+        driver.execute(f"PRAGMA synchronous = {waits}")
+        about[WAITS] = waits
+    # A transaction that looks first and writes then must hold the write lock from its beginning.
+    driver.execute("BEGIN IMMEDIATE")
 
 
 def _enable_wal(file: Path, patience: float) -> None:

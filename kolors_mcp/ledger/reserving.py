@@ -7,9 +7,10 @@ from sqlalchemy import Connection
 
 from kolors_mcp.errors import DailyLimitError
 from kolors_mcp.ledger import labels
-from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.job import Job, LookFirstError, NewJob, Refusals, Reservation
 from kolors_mcp.ledger.leases import LEASE_SECONDS, renew, write_down_lapsed, write_down_lapsed_of
-from kolors_mcp.ledger.rows import RESERVE, Whose, has_spent, joinable, key, midnight_of
+from kolors_mcp.ledger.rows import RESERVE, Whose, has_spent, joinable, key, refused_of
+from kolors_mcp.ledger.timing import midnight_of
 from kolors_mcp.wording import plain
 
 MAX_SOURCE_CHARACTERS, MAX_NOTE_CHARACTERS, MAX_NOTES = 200, 300, 20
@@ -26,11 +27,13 @@ class Reserving:
     account: str
     holder: str
     daily_limit: int | None
+    refusals: Refusals | None = None
 
     def __call__(self, connection: Connection, now: float) -> Reservation:
         """Join the same request, or write down this one.
 
         Raises:
+            LookFirstError: The same was refused of late, and has not been looked for.
             DailyLimitError: The user has made as many today as they may.
         """
         whose = Whose(self.account, self.user)
@@ -43,12 +46,21 @@ class Reserving:
                 return Reservation(before.job, is_new=False)
             # Only once this is written down, the old holder cannot let its request leave any more.
             write_down_lapsed(connection, now, reference)
+        # After that look: what was being sent then is among the refused now, if it was refused meanwhile.
+        self._require_looked_for(connection, whose, now)
         self._require_below_limit(connection, whose, now)
         job = self._job(now)
         lease = {"holder": self.holder, "lease_until": now + LEASE_SECONDS, "fresh": FRESH if self.new.fresh else None}
         found_by = {"label_key": labels.key_of(job.label)}
         connection.execute(RESERVE, {**vars(job), **lease, **found_by})
         return Reservation(job, is_new=True)
+
+    def _require_looked_for(self, connection: Connection, whose: Whose, now: float) -> None:
+        if self.refusals is None:
+            return
+        refused = refused_of(connection, whose, self.new, self.refusals, now)
+        if left := [job for job in refused if job.reference not in self.refusals.looked_for]:
+            raise LookFirstError(left)
 
     def _require_below_limit(self, connection: Connection, whose: Whose, now: float) -> None:
         if self.daily_limit is None:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     func,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from kolors_mcp.ledger.job import Job, NewJob
+from kolors_mcp.ledger.job import Job, NewJob, Refusals
 from kolors_mcp.ledger.leases import HAS_LAPSED, in_state
 from kolors_mcp.ledger.schema import IS_SPENT, IS_UNCLAIMED, TRY_ONS, C
 from kolors_mcp.ledger.states import JOINED
@@ -73,26 +74,30 @@ _SAME_FRESH = _SAME.where(
     C.fresh.is_not(None),
     or_(C.state != "created", func.coalesce(C.posted_at, C.created_at) > bindparam("since")),
 )
-_REFUSED = (
-    select(*_JOB)
-    .where(
-        _MINE,
-        C.fingerprint == bindparam("fingerprint"),
-        C.model_name.is_not_distinct_from(bindparam("model_name")),
-        C.state == "refused",
-        C.code.in_(bindparam("codes", expanding=True)),
-        C.posted_at.is_not(None),
-        C.updated_at > bindparam("since"),
-    )
-    .order_by(C.id.desc())
-    .limit(bindparam("most"))
-)
 _SPENT_AS_OFTEN = (
     # Only whether there are so many, and nothing of what is in them: then the index alone is read, and that no further.
     select(C.id).where(_MINE, C.created_at >= bindparam("since"), IS_SPENT).limit(1).offset(bindparam("others"))
 )
 
 _SPENT = select(func.count()).where(_MINE, C.created_at >= bindparam("since"), IS_SPENT)
+
+
+@cache
+def _refused(codes: tuple[int, ...]) -> Select[Any]:
+    return (
+        select(*_JOB)
+        .where(
+            _MINE,
+            C.fingerprint == bindparam("fingerprint"),
+            C.model_name.is_not_distinct_from(bindparam("model_name")),
+            C.state == "refused",
+            or_(*(C.code == code for code in codes)),  # see `in_state`
+            C.posted_at.is_not(None),
+            C.updated_at > bindparam("since"),
+        )
+        .order_by(C.id.desc())
+        .limit(bindparam("most"))
+    )
 
 
 @dataclass(frozen=True)
@@ -136,12 +141,16 @@ def joinable(connection: Connection, whose: Whose, new: NewJob, now: float) -> F
     return None if row is None else Found(job_of(row), bool(row.has_lapsed))
 
 
-def refused_of(
-    connection: Connection, whose: Whose, new: NewJob, codes: Sequence[int], since: float, most: int
-) -> list[Job]:
-    """Return the same requests that left, and were refused with one of the codes since then, the newest first."""
-    same = {**whose.bound, "fingerprint": key(new.fingerprint), "model_name": new.model_name, "codes": list(codes)}
-    return [job_of(row) for row in connection.execute(_REFUSED, {**same, "since": since, "most": most})]
+def refused_of(connection: Connection, whose: Whose, new: NewJob, refusals: Refusals, now: float) -> list[Job]:
+    """Return the same requests that left and were refused so, the newest first."""
+    same = {
+        **whose.bound,
+        "fingerprint": key(new.fingerprint),
+        "model_name": new.model_name,
+        "since": now - refusals.seconds,
+        "most": refusals.most,
+    }
+    return [job_of(row) for row in connection.execute(_refused(refusals.codes), same)]
 
 
 def has_spent(connection: Connection, whose: Whose, since: float, times: int) -> bool:
@@ -160,11 +169,6 @@ def has_spent(connection: Connection, whose: Whose, since: float, times: int) ->
 def spent_since(connection: Connection, whose: Whose, since: float) -> int:
     """Return how many creates since then may have cost money."""
     return connection.execute(_SPENT, {**whose.bound, "since": since}).scalar_one()
-
-
-def midnight_of(now: float) -> datetime:
-    """Return when the day of a moment (seconds since 1970) began, in UTC, by which days are counted."""
-    return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def one_of(connection: Connection, whose: Whose, name: str, now: float) -> Found | None:
@@ -231,7 +235,7 @@ def key(text: str) -> str:
     if (
         len(text) <= MAX_KEY_CHARACTERS
         and "\0" not in text
-        and not any("\ud800" <= letter <= "\udfff" for letter in text)
+        and (text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text))
     ):
         return text
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from kolors_mcp.errors import LedgerError
+from kolors_mcp.ledger.connections import sqlite_of
 from kolors_mcp.ledger.upgrades import UPGRADES, Upgrade
 
 METADATA = MetaData()
@@ -135,8 +136,9 @@ def facts_of(connection: Connection, newest: int = NEWEST) -> dict[str, float]:
     Raises:
         LedgerError: A newer version of this program has changed its layout, or this is no ledger.
     """
-    statement = _FACTS if connection.dialect.name == "sqlite" else _FACTS_AND_TIME
-    facts = {name: float(value) for name, value in connection.exec_driver_sql(statement) if value is not None}
+    driver = sqlite_of(connection)
+    rows = connection.exec_driver_sql(_FACTS_AND_TIME) if driver is None else driver.execute(_FACTS)
+    facts = {name: float(value) for name, value in rows if value is not None}
     if VERSION not in facts or PRUNED_AT not in facts:
         raise LedgerError(
             f"The database has a table {FACTS.name} that is not this program's. Set KOLORS_LEDGER to another place."

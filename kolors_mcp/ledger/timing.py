@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 JUMP_SECONDS = 86400.0
 """A clock that is further from the latest time in the ledger is believed only where Kling's agrees."""
@@ -25,6 +26,11 @@ def believed(wall: float, mark: float, kling: float | None) -> float:
         return max(mark, min(wall, kling))
     # It is the mark that was wrong: going back joins more and counts more, so it opens nothing.
     return wall if abs(kling - wall) <= AGREES_SECONDS else mark
+
+
+def midnight_of(now: float) -> datetime:
+    """Return when the day of a moment (seconds since 1970) began, in UTC, by which days are counted."""
+    return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 
 from kolors_mcp.jobs import refresh
 from kolors_mcp.jobs.send import DOUBT_SECONDS, Send
-from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.job import LookFirstError, NewJob, Reservation
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
 from kolors_mcp.server import service
@@ -196,30 +196,36 @@ async def test_what_shows_only_later_is_written_down_when_it_is_seen_in_the_list
     assert world.posts == 1
 
 
-async def test_what_is_refused_while_the_same_is_being_reserved_is_looked_for_too(
+async def test_what_is_refused_while_an_earlier_refusal_is_looked_for_is_looked_for_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The refusal of the first becomes known just before the reservation of the second, and not earlier."""
-    reserve, refused_of_late, is_refused = Ledger.reserve, Ledger.refused_of_late, True
-
-    async def of_late(ledger: Ledger, *about: Any) -> list[Job]:
-        return await refused_of_late(ledger, *about) if is_refused else []
-
-    async def reserved(ledger: Ledger, new: NewJob, **more: Any) -> Reservation:
-        nonlocal is_refused
-        is_refused = True
-        return await reserve(ledger, new, **more)
-
-    monkeypatch.setattr(Ledger, "refused_of_late", of_late)
-    monkeypatch.setattr(Ledger, "reserve", reserved)
+    """Another process sends the same meanwhile, and is told that the account is busy by a Kling that takes it."""
+    reserve = Ledger.reserve
     async with world.server() as assistant:
         await told_that_nothing_was_created(world, assistant)
+        task_id, taken = the_task(world)
         world.time.now += 3 * MINUTE
-        is_refused = False
+        references: list[str] = []
+
+        async def reserved(ledger: Ledger, new: NewJob, **more: Any) -> Reservation:
+            try:
+                return await reserve(ledger, new, **more)
+            except LookFirstError as error:
+                references.extend(job.reference for job in error.refused)
+                if len(references) == 1:
+                    other = replace(new, reference="k-other")
+                    settled = replace(more["refusals"], looked_for={taken})
+                    await reserve(ledger, other, daily_limit=None, refusals=settled)
+                    assert await ledger.mark_posting("k-other", 1)
+                    await ledger.refused("k-other", 1303)
+                raise
+
+        monkeypatch.setattr(Ledger, "reserve", reserved)
+        [task] = world.kling.tasks.all
+        monkeypatch.setattr(task, "request", replace(task.request, external_task_id="k-other"))
         again = (await assistant.create()).try_on
-        assert (again.task_id, again.reused) == (the_task(world)[0], True)
-        assert again.reference == the_task(world)[1]
-        assert (await assistant.create()).try_on.task_id == again.task_id
+    assert references == [taken, "k-other"]
+    assert (again.task_id, again.reused, again.reference) == (task_id, True, "k-other")
     assert world.posts == 1
 
 

@@ -55,8 +55,8 @@ async def test_a_caller_who_leaves_while_the_wish_is_written_down_pays_nothing_a
     written, go_on, taken_back = anyio.Event(), anyio.Event(), anyio.Event()
     reserve, refused = Ledger.reserve, Ledger.refused
 
-    async def slowly(self: Ledger, new: NewJob, *, daily_limit: int | None = None) -> Any:
-        made = await reserve(self, new, daily_limit=daily_limit)
+    async def slowly(self: Ledger, new: NewJob, **more: Any) -> Any:
+        made = await reserve(self, new, **more)
         written.set()
         await go_on.wait()
         return made

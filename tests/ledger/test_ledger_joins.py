@@ -1,11 +1,13 @@
 """Which wish is the same as one before it, for how long, and how many of them a day may cost money."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from kolors_mcp.errors import DailyLimitError
+from kolors_mcp.ledger.job import LookFirstError, Refusals
 from tests.support.asking import DAY, HOUR, MINUTE, NOON, Asking
 
 pytestmark = pytest.mark.anyio
@@ -151,3 +153,41 @@ async def test_what_is_asked_for_again_before_its_old_row_is_removed_joins_it(as
     assert removals[0] is None, "the removal of old rows had begun before"
     await asking.pruned()
     assert await asking.ledger.recent("local", 9) == []
+
+
+BUSY = Refusals((1302, 1303), 10 * MINUTE, 3)
+
+
+async def refused(asking: Asking, code: int, *, left: bool = True, **differing: str) -> str:
+    reference = await asking.reserved(**differing)
+    if left:
+        assert await asking.ledger.mark_posting(reference, 1)
+    await asking.ledger.refused(reference, code)
+    return reference
+
+
+async def test_what_was_refused_of_late_keeps_the_same_from_being_reserved_until_it_was_looked_for(
+    asking: Asking,
+) -> None:
+    references = [await refused(asking, code) for code in (1302, 1303, 1303, 1302)]
+    with pytest.raises(LookFirstError) as error:
+        await asking.wish(refusals=BUSY, daily_limit=0)
+    latest = references[:0:-1]
+    assert [job.reference for job in error.value.refused] == latest, "of the latest three, the newest first"
+    with pytest.raises(LookFirstError) as error:
+        await asking.wish(refusals=replace(BUSY, looked_for=set(latest[:2])))
+    assert [job.reference for job in error.value.refused] == latest[2:]
+    assert len(await asking.ledger.recent("local", 100)) == 4, "nothing was reserved"
+    await asking.ledger.created(latest[2], "8812", "submitted")
+    assert await asking.joined(refusals=BUSY) == latest[2], "as the truth has it by now"
+
+
+async def test_what_cannot_have_come_to_something_keeps_nothing_from_being_reserved(asking: Asking) -> None:
+    await refused(asking, 1201)
+    await refused(asking, 1303, left=False)
+    await refused(asking, 1303, fingerprint="f-2")
+    looked_for = await refused(asking, 1303)
+    assert (await asking.wish(refusals=replace(BUSY, looked_for={looked_for}))).is_new
+    await refused(asking, 1303, fingerprint="f-3")
+    asking.hand.now += 10 * MINUTE
+    assert (await asking.wish(refusals=BUSY, fingerprint="f-3")).is_new

@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import Connection, event
 
 from kolors_mcp.ledger import database, pruning
-from kolors_mcp.ledger.job import NewJob
+from kolors_mcp.ledger.job import Refusals
 from tests.support.asking import DAY, LEDGERS, NOON, Asking, Hand, opened
 
-SAME = NewJob("k-9", "local", "f-1", None, ("me.jpg", "shop.example"))
 FEW = ("find", "find many", "saved", "take looks")
 """What sorts the few rows that it has found."""
 
@@ -38,8 +37,7 @@ async def plans(asking: Asking) -> dict[str, str]:
         "next look": asking.ledger.seconds_to_next_look,
         "take looks": lambda: asking.ledger.take_looks(9),
         "without task among": lambda: asking.ledger.without_task_among(["k-1", "k-2"]),
-        "refused of late": lambda: asking.ledger.refused_of_late(SAME, [1303], 600.0, 3),
-        "reserve": lambda: asking.wish(fingerprint="f-9", daily_limit=99),
+        "reserve": lambda: asking.wish(fingerprint="f-9", daily_limit=99, refusals=Refusals((1302, 1303), 600.0, 3)),
         "created": lambda: asking.ledger.created("k-1", "8812", "submitted"),
         "seen": lambda: asking.ledger.seen("8812", "processing"),
         "saved": lambda: asking.ledger.saved("8812", 0, "/pictures/0.png"),

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from kolors_mcp.ledger.job import NewJob
+from kolors_mcp.ledger.job import Refusals
 from tests.support.asking import DAY, HOUR, MINUTE, NOON, Asking, Hand, opened
 
 FEW, MANY = 400, 6400
 DOUBTS, TODAY = 10, 50
 """Of either ledger: each doubt is looked at, and each create of the day is counted."""
 LIMIT = 10_000
-SAME = NewJob("k-9", "local", "f-9", None, ("me.jpg", "shop.example"))
 
 pytestmark = pytest.mark.anyio
 
@@ -72,8 +71,9 @@ async def steps_with(file: Path, rows: int) -> dict[str, int]:
             "doubt": lambda: ledger.doubt("doubt-1"),
             "next look": ledger.seconds_to_next_look,
             "take looks": lambda: ledger.take_looks(9),
-            "refused of late": lambda: ledger.refused_of_late(SAME, [1302, 1303], 600.0, 3),
-            "reserve": lambda: asking.wish(reference="k-1", fingerprint="f-1", daily_limit=LIMIT),
+            "reserve": lambda: asking.wish(
+                reference="k-1", fingerprint="f-1", daily_limit=LIMIT, refusals=Refusals((1302, 1303), 600.0, 3)
+            ),
             "mark": lambda: ledger.mark_posting("k-1", 1),
             "created": lambda: ledger.created("k-1", "8812", "submitted"),
             "join": lambda: asking.wish(fingerprint="f-1", daily_limit=LIMIT),

@@ -12,7 +12,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from kolors_mcp.clock import Clock
-from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.job import Job, NewJob, Refusals, Reservation
 from kolors_mcp.ledger.ledger import Ledger
 
 NOON = 1_760_097_600.0
@@ -57,9 +57,11 @@ class Asking:
     hand: Hand
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
-    async def wish(self, *, daily_limit: int | None = None, **differing: Any) -> Reservation:
+    async def wish(
+        self, *, daily_limit: int | None = None, refusals: Refusals | None = None, **differing: Any
+    ) -> Reservation:
         wish = NewJob(f"k-{next(self.numbers)}", "local", "f-1", None, ("me.jpg", "shop.example"))
-        return await self.ledger.reserve(replace(wish, **differing), daily_limit=daily_limit)
+        return await self.ledger.reserve(replace(wish, **differing), daily_limit=daily_limit, refusals=refusals)
 
     async def reserved(self, **differing: Any) -> str:
         """Make a wish that is new, and return its reference."""
