@@ -17,6 +17,8 @@ _TORSO_WIDTH = 0.18
 _TORSO_LIMITS = (0.14, 0.26)
 _CUT_LENGTH = 2.6
 _FULL_LENGTH = 2.3  # A person who is at least this many times as tall as wide is shown from head to feet.
+_LEAST_SEEN = 0.6
+"""Share of a body that has to be on the picture, down to below the hips."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Figure:
     torso_width: float
     """Across the chest, below the arms."""
     hip_width: float
+    is_seen: bool = True
+    """False: nothing was found, or less than the legs are missing; this is a guess."""
 
 
 def measure(person: Image.Image) -> Figure:
@@ -70,6 +74,7 @@ def measure(person: Image.Image) -> Figure:
         feet=(box[1] + _FEET * full) * scale,
         torso_width=torso * scale,
         hip_width=hips * scale,
+        is_seen=tall >= _LEAST_SEEN * full,
     )
 
 
@@ -85,6 +90,7 @@ def _guess(width: int, height: int) -> Figure:
         feet=top + _FEET * full,
         torso_width=_TORSO_WIDTH * full,
         hip_width=_TORSO_WIDTH * full,
+        is_seen=False,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
+from kolors_mcp.sandbox.beside import beside, is_plain, is_worn
 from kolors_mcp.sandbox.figures import Figure, measure
 from kolors_mcp.sandbox.silhouettes import Profile, coarse, foreground, pieces
 
@@ -38,18 +39,32 @@ class Garment:
 def render(human: bytes, cloth: bytes) -> bytes:
     """Return the picture of the person in the garment or garments, as PNG, or as JPEG where a PNG would be large.
 
+    Where they cannot be laid on well, both stand beside each other.
+
     The same input gives the same bytes. Takes some tenths of a second.
 
     Args:
         human: A JPEG or PNG of a person.
         cloth: A JPEG or PNG of one garment, or of an upper and a lower one, on a plain background.
     """
-    person = _fit(_open(human))
-    figure = measure(person)
-    for garment in sorted(cut_out(_open(cloth)), key=lambda piece: piece.kind != "lower"):
+    person, garment_picture = _fit(_open(human)), _open(cloth)
+    figure, plain = _measured(person), is_plain(garment_picture)
+    garments = cut_out(garment_picture) if figure.is_seen and plain else []
+    if not garments or any(is_worn(garment.image, garment.profile) for garment in garments):
+        person, garments = beside(person, garment_picture), []
+    for garment in sorted(garments, key=lambda piece: piece.kind != "lower"):
         _dress(person, garment, figure)
     _mark(person)
     return _encode(person)
+
+
+def _measured(person: Image.Image) -> Figure:
+    """Return the landmarks of a person, who may come from an earlier result with our band across its bottom."""
+    figure = measure(person)
+    if figure.is_seen:
+        return figure
+    above = measure(person.crop((0, 0, person.width, person.height - _band_height(person.height))))
+    return above if above.is_seen else figure
 
 
 def cut_out(cloth: Image.Image) -> list[Garment]:
@@ -126,17 +141,25 @@ def _shadow(person: Image.Image, garment: Image.Image, corner: tuple[int, int]) 
 def _mark(person: Image.Image) -> None:
     """Write across the bottom what this picture is."""
     width, height = person.size
-    size = max(10, round(height * 0.028))
+    size = _letters(height)
     font = ImageFont.load_default(size=size)
     while size > 8 and font.getlength(MARK) > 0.94 * width:  # noqa: PLR2004  (smaller cannot be read)
         size -= 1
         font = ImageFont.load_default(size=size)
-    band_height = round(size * 1.7)
+    band_height = _band_height(height, size)
     band = Image.new("RGB", (width, band_height), (34, 28, 44))
     pen = ImageDraw.Draw(band)
     pen.rectangle([0, 0, width, max(2, size // 8)], fill=(240, 122, 84))
     pen.text((width / 2, band_height / 2 + size * 0.06), MARK, font=font, fill=(255, 255, 255), anchor="mm")
     person.paste(band, (0, height - band_height), Image.new("L", band.size, 225))
+
+
+def _letters(height: int) -> int:
+    return max(10, round(height * 0.028))
+
+
+def _band_height(height: int, size: int | None = None) -> int:
+    return round((size or _letters(height)) * 1.7)
 
 
 def _open(content: bytes) -> Image.Image:

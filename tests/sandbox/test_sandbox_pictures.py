@@ -8,6 +8,7 @@ import httpx
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from kolors_mcp.sandbox.beside import GROUND
 from kolors_mcp.sandbox.figures import measure
 from kolors_mcp.sandbox.render import cut_out, render
 from kolors_mcp.sandbox.samples import SampleName, sample
@@ -22,15 +23,19 @@ def opened(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content)).convert("RGB")
 
 
+def written(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
 def outfit() -> bytes:
     """Put the T-shirt above the jeans on one white canvas."""
     upper, lower = Image.open(sample("upper")), Image.open(sample("lower"))
     canvas = Image.new("RGB", (900, 1800), "white")
     canvas.paste(upper, (50, 20))
     canvas.paste(lower, (130, 860))
-    file = io.BytesIO()
-    canvas.save(file, "PNG")
-    return file.getvalue()
+    return written(canvas)
 
 
 def differing(first: Image.Image, second: Image.Image, box: tuple[int, int, int, int]) -> float:
@@ -104,6 +109,36 @@ def test_a_person_cut_off_at_the_knees_is_dressed_in_the_same_proportion() -> No
     assert cut.shoulders == pytest.approx(full.shoulders, abs=12)
     assert cut.torso_width == pytest.approx(full.torso_width, rel=0.1)
     assert cut.feet > 760
+
+
+@pytest.mark.parametrize(
+    "odd", ["half a person", "a garment that somebody wears", "a garment before a busy background"]
+)
+def test_what_cannot_be_laid_on_well_stands_beside_the_person(odd: str) -> None:
+    person, cloth = opened(sample("person").read_bytes()), opened(sample("upper").read_bytes())
+    if odd == "half a person":
+        person = person.crop((200, 20, 570, 420))
+    elif odd == "a garment that somebody wears":
+        cloth = person
+    else:
+        ground = Image.linear_gradient("L").convert("RGB")
+        ground.paste(cloth.reduce(4), (28, 28))
+        cloth = ground
+    result = opened(render(written(person), written(cloth)))
+    assert result.getpixel((2, 2)) == GROUND
+    # Both are whole: the left half is the person, small.
+    left = result.crop((0, 0, result.width // 2, result.height * 7 // 10))
+    box = ImageChops.difference(left, Image.new("RGB", left.size, GROUND)).getbbox()
+    assert box is not None
+    assert (box[2] - box[0]) / (box[3] - box[1]) == pytest.approx(person.width / person.height, rel=0.05)
+
+
+def test_something_is_laid_over_an_earlier_result() -> None:
+    first = render(sample("person").read_bytes(), sample("dress").read_bytes())
+    second, before = opened(render(first, sample("upper").read_bytes())), opened(first)
+    assert differing(second, before, _CHEST) > 30
+    assert differing(second, before, _FACE) == 0
+    assert differing(second, before, _THIGHS) < 30
 
 
 def test_a_result_carries_a_dark_band_with_light_letters_across_its_bottom() -> None:
