@@ -12,9 +12,10 @@ from kolors_mcp.server.resources import SHRUNK_KEY
 
 SCRIPTS = (
     *("english", "chinese", "language", "host", "words", "photos", "camera", "choose"),
-    *("stage", "wall", "tries", "money", "several", "panel", "actions", "room"),
+    *("stage", "wall", "tries", "money", "several", "panel", "actions", "kept", "room"),
 )
 """In this order they are one module, so each may use what stands before it."""
+STYLES = ("room", "kept")
 
 MAX_GARMENTS = 6
 """Garments that one click tries on, each paid."""
@@ -33,7 +34,7 @@ def page(*, sandbox: bool, samples: tuple[tuple[str, str], ...] = ()) -> str:
         sandbox: Whether a simulated Kling answers, so that the page says so and names no price.
         samples: Photos to try with, where there are some: names (`person`, `upper`, `lower`, `dress`) and paths.
     """
-    style = _packed(_source("room.css"))
+    style = "\n".join(_packed(_source(f"{name}.css")) for name in STYLES)
     for loose, tight in ((" {", "{"), ("{ ", "{"), ("; ", ";"), (" }", "}")):
         style = style.replace(loose, tight)
     script = "\n".join(_packed(_source(f"{name}.js")) for name in SCRIPTS)

@@ -74,6 +74,7 @@ function labelSlots() {
     part(".by-link").hidden = Boolean(photo);
     if (photo) part(".link").hidden = true;
     part(".remove").hidden = !photo;
+    part(".keep").hidden = !photo;
     part(".shoot").hidden = Boolean(photo) || !(cameraAllowed() || matchMedia("(pointer: coarse)").matches);
   }
 }

@@ -20,6 +20,7 @@ function dress(context) {
   }
   at("again").querySelector("small").textContent = say(FACTS.sandbox ? "again_free" : "again_price");
   labelSlots();
+  labelKept();
   ready();
 }
 
@@ -64,6 +65,7 @@ const MODES = { create_try_on: "one", get_try_on: "one", view_try_on: "one", lis
 async function main() {
   at("simulated").hidden = !FACTS.sandbox;
   buildSlots(() => ready());
+  buildKept();
   buildStage();
   buildWall(showFinished);
   speak();
@@ -98,6 +100,7 @@ async function main() {
     host.notify("ui/notifications/size-changed", { width: Math.ceil(width), height: Math.ceil(height) });
   }).observe(box);
   if (at("room").dataset.mode !== "room") return;
+  showKept();
   countMoney();
   await resume();
 }
