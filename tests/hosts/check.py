@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kolors_mcp.sandbox.samples import sample
+from tests.hosts import own_photos
 from tests.support.mock_model import Model, Step, serving
 from tests.support.model_checks import (
     Check,
@@ -184,11 +185,14 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def run(host: Host, pasted: str) -> tuple[Seen, str]:
-    """Run a host in an empty home, with a photo pasted; return what its model saw, and what the host itself wrote."""
+def run(host: Host, pasted: str, script: Callable[[Path], list[Step]]) -> tuple[Seen, str]:
+    """Run a host in an empty home, with a photo pasted; return what its model saw, and what the host itself wrote.
+
+    `script` makes of the pasted photo's place the calls of the model.
+    """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = Path(folder)
-        model = Model(script_with(home / pasted))
+        model = Model(script(home / pasted))
         with serving(model) as origin:
             command, environment = host(home, origin)
             for place in (home / "work", home / "tmp", (home / pasted).parent):
@@ -217,15 +221,16 @@ def main() -> int:
     wanted = sys.argv[1:] or list(HOSTS)
     passed = failed = 0
     for name in wanted:
-        seen, wrote = run(*HOSTS[name])
-        failures = failures_of(seen, {check.__name__.replace("_", " "): check for check in CHECKS})
-        for check in CHECKS:
-            line = check.__name__.replace("_", " ")
-            say(f"FAILED  {name}: {line}\n{failures[line]}" if line in failures else f"ok      {name}: {line}")
-        passed += len(CHECKS) - len(failures)
-        failed += len(failures)
-        if failures:
-            say(f"{name} wrote:\n{wrote[-4000:]}")
+        for script, checks in ((script_with, CHECKS), (own_photos.script_without, own_photos.CHECKS)):
+            seen, wrote = run(*HOSTS[name], script)
+            failures = failures_of(seen, {check.__name__.replace("_", " "): check for check in checks})
+            for check in checks:
+                line = check.__name__.replace("_", " ")
+                say(f"FAILED  {name}: {line}\n{failures[line]}" if line in failures else f"ok      {name}: {line}")
+            passed += len(checks) - len(failures)
+            failed += len(failures)
+            if failures:
+                say(f"{name} wrote:\n{wrote[-4000:]}")
     say(f"{passed} passed" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0
 

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +17,8 @@ class Step:
 
     tool: str
     arguments: Json
+    before: Callable[[Seen], None] | None = None
+    """What somebody else does meanwhile, once the results before it were seen."""
 
 
 class Model:
@@ -35,6 +37,8 @@ class Model:
         if len(seen.results) >= len(self._script):
             return "Done."
         step = self._script[len(seen.results)]
+        if step.before is not None:
+            step.before(seen)
         found = re.search(r'[Tt](?:ask_id\\*"?: ?\\*"|ry-on )([0-9]+)', "\n".join(seen.results))
         task_id = found[1] if found else ""
         arguments = {
