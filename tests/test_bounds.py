@@ -35,6 +35,7 @@ EXEMPT = {
     "images.formats.missing_end:*": "copies the bytes once and puts an end behind them",
     "images.pixels.png_rows:*": "inflates rows that were counted before, each once, as far as it is asked for them",
     "images.pixels.rows:*": "hands the bytes to the decoders",
+    "images.pixels.sheet:*": "hands the bytes to the decoders; the captions are ours, and short",
     "images.pixels.preview:*": "hands the bytes to the decoders",
     "images.pixels.typed_pillow:*": "profiles that the colour library has made itself",
     "images.formats.structure:Parts.*": "sums up pieces that a reader has read, each once",
@@ -48,6 +49,7 @@ EXEMPT = {
     "kling.exchange:_envelope_of": "the values of an answer; pydantic reads each once",
     "server.tasks:Tasks.intercept_tool_call": "an answer of our own",
     "server.tool:TryOnTool._checked": "arguments are checked by pydantic, whose readers are linear",
+    "server.arguments:_listed": "reads at most a few thousand characters",
     "server.arguments:_require_web_address": "reads at most 2,000 characters",
 }
 # Expressions that are worse than linear or cannot be fed, by `module:text`, and why that does no harm.
