@@ -87,7 +87,10 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "test_busy.py", "test_busy_but_taken.py", "test_commit_point.py", "test_doubts.py", "test_faults.py",
         "test_references.py", "test_sharing.py", "test_tokens_refused.py",
     ),
-    "jobs/store": ("test_paid_without_ledger.py", "test_jobs.py", "test_life_guards.py", "test_settling.py"),
+    "jobs/store": (
+        "test_paid_without_ledger.py", "test_jobs.py", "test_ledger_share.py", "test_life_guards.py",
+        "test_settling.py",
+    ),
     "jobs/turns": ("test_commit_point.py", "test_life_guards.py", "test_life_of_a_create.py"),
     "jobs/in_flight": ("test_jobs.py", *_PAID),
     "jobs/jobs": ("test_jobs.py", *_PAID),

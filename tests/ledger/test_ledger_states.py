@@ -1,8 +1,10 @@
 """The life of a paid create: every pair of states is allowed or refused, in the table and on the disk alike."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,19 @@ NEW = NewJob("k-1", "local", "f-1", None, ("a", "b"), fresh=True)
 SAME = NewJob("k-2", "local", "f-1", None, ("a", "b"))
 WHOSE = Whose(account(), "local")
 NOON = 1_760_097_600.0
+
+DRAWN = Path(__file__).parents[2] / "docs" / "decisions" / "0012-the-life-of-a-paid-create-and-who-owns-it.md"
+
+
+def test_the_table_that_people_read_is_the_one_that_the_ledger_goes_by() -> None:
+    rows = [line.strip("|").split("|") for line in DRAWN.read_text("utf-8").splitlines() if line.startswith("| `")]
+    drawn = {row[0].strip(" `"): row for row in rows}
+    assert list(drawn) == list(STATES)
+    for state in STATES:
+        _name, may_become, is_spent, is_joined, *_ = (cell.strip() for cell in drawn[state])
+        assert set(re.findall(r"\w+", may_become)) & set(STATES) == set(RULES[state].may_become), state
+        assert is_spent.startswith("yes") == RULES[state].counts_as_spent, state
+        assert (is_joined != "never") == RULES[state].is_joined, state
 
 
 async def bring(ledger: Ledger, state: JobState) -> None:
