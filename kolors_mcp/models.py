@@ -72,30 +72,25 @@ class ResultImage(Answer):
     """One finished picture of a try-on."""
 
     index: Annotated[int, Field(description="Number of the picture within its try-on, from 0.")]
-    url: Annotated[str, Field(description="Signed link to the picture. Use it whole: the query is its signature.")]
+    url: Annotated[str, Field(description="Signed link to the picture, to be used whole.")]
     expires_at: Annotated[
         datetime | None,
-        Field(
-            description="When Kling removes the picture: 30 days after the result (UTC). None for a link of the "
-            "sandbox, which ends with this server's process."
-        ),
+        Field(description="When Kling removes it, 30 days after the result (UTC). None in the sandbox."),
     ] = None
     expired: Annotated[bool, Field(description="True: the link is dead; do not give it on.")] = False
-    saved_to: Annotated[str | None, Field(description="Where this server kept a copy, if KOLORS_SAVE_DIR is set.")] = (
-        None
-    )
+    saved_to: Annotated[str | None, Field(description="Where a copy of it was saved.")] = None
     resource_uri: Annotated[str | None, Field(description="The picture as a resource of this server.")] = None
 
 
 class TryOn(Answer):
     """A person dressed in a garment: one task at Kling, and what came of it."""
 
-    task_id: Annotated[str, Field(description="Kling's id of the task. Pass it to get_try_on and view_try_on.")]
-    reference: Annotated[
-        str | None, Field(description="Our own id of the request (k-...). get_try_on takes it too.")
-    ] = None
+    task_id: Annotated[str, Field(description="Kling's id of the task; all other tools take it.")]
+    reference: Annotated[str | None, Field(description="Our own id of the request (k-...), taken for task_id too.")] = (
+        None
+    )
     label: Annotated[
-        str | None, Field(description="What people call this look; get_try_on and others take it for task_id.")
+        str | None, Field(description="What people call this look, taken for task_id too if only one has it.")
     ] = None
     status: Annotated[
         Status, Field(description="submitted or processing: not finished. succeed: see images. failed: final.")
@@ -107,15 +102,9 @@ class TryOn(Answer):
     images: Annotated[
         tuple[ResultImage, ...], Field(description="The finished pictures; empty until status is succeed.")
     ] = ()
-    reused: Annotated[
-        bool, Field(description="True if the same request was already made and nothing new was paid.")
-    ] = False
-    notes: Annotated[
-        tuple[str, ...], Field(description="What was done to the pictures, one line each, with whose picture it is.")
-    ] = ()
-    sandbox: Annotated[
-        bool, Field(description="True if a simulated Kling answered: no account, no cost, no real picture.")
-    ] = False
+    reused: Annotated[bool, Field(description="True: the same request was made before; nothing new was paid.")] = False
+    notes: Annotated[tuple[str, ...], Field(description="What was done to the pictures, a line each.")] = ()
+    sandbox: Annotated[bool, Field(description="True: a simulated Kling answered; no cost, no real picture.")] = False
     next_step: Annotated[str | None, Field(description="What to do now.")] = None
 
     @property
@@ -140,7 +129,7 @@ class SavedPicture(Answer):
 class Pack(Answer):
     """Units that the account has bought at once."""
 
-    name: Annotated[str, Field(description="In Kling's words. Packs are per product, and only this says which.")]
+    name: Annotated[str, Field(description="In Kling's words; only this says for which product.")]
     units_left: Annotated[float | None, Field(description="None: Kling does not say.")] = None
     units_total: float | None = None
     expires_at: datetime | None = None
@@ -152,18 +141,16 @@ class Account(Answer):
 
     units_left: Annotated[
         float | None,
-        Field(description="For try-ons, in packs that can be used now; a try-on costs one. None: unknown."),
+        Field(description="For try-ons, in packs that can be used now. None: unknown."),
     ] = None
     packs: Annotated[tuple[Pack, ...], Field(description="All packs, those of other products too.")] = ()
     creates_today: Annotated[
-        int | None, Field(description="Paid try-ons started from here since midnight (UTC). None: unknown.")
+        int | None, Field(description="Paid try-ons from here since midnight (UTC). None: unknown.")
     ] = None
     daily_limit: Annotated[int | None, Field(description="Most of them a day; none: no limit.")] = None
     slots: Annotated[int | None, Field(description="Try-ons that may run at once. None: unknown.")] = None
     price_usd: Annotated[float | None, Field(description="Of one try-on, as others report it.")] = None
-    as_of: Annotated[
-        datetime | None, Field(description="When Kling was asked (UTC); its figures can be 12 hours older.")
-    ] = None
+    as_of: Annotated[datetime | None, Field(description="When Kling was asked (UTC).")] = None
     sandbox: Annotated[bool, Field(description="True: simulated, nothing is paid.")] = False
     notes: Annotated[tuple[str, ...], Field(description="What is unknown and why.")] = ()
 

@@ -129,8 +129,7 @@ WaitSeconds = Annotated[
         ge=0,
         le=300,
         allow_inf_nan=False,
-        description="How long to wait for the finished picture, 0 to 300 seconds. A deadline is not a failure: the "
-        "answer then has the task_id to go on with.",
+        description="Seconds to wait for the finished picture, 0 to 300; after that the answer has the task_id to go on with.",
     ),
     BeforeValidator(refuse_boolean),
 ]

@@ -123,6 +123,11 @@ class TryOnTool(Tool):
         return checked
 
 
+def without_descriptions(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema for those who know what its fields mean."""
+    return _pared(schema, _TOLD_BEFORE)
+
+
 def _pared(schema: dict[str, Any], parts: frozenset[str]) -> dict[str, Any]:
     """Return a schema without some of its parts, at any depth."""
     return {key: _pared_part(key, part, parts) for key, part in schema.items() if key not in parts}

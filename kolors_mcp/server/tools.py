@@ -134,6 +134,12 @@ def all_tools(icons: list[Icon]) -> list[Tool]:
         (save_try_on, "Save a picture of a Kling virtual try-on", keep),
     ]
     return [
-        TryOnTool.of(fn, title=title, annotations=hints, icons=icons, told_before=fn in (get_try_on, list_try_ons))
+        TryOnTool.of(
+            fn,
+            title=title,
+            annotations=hints,
+            icons=icons,
+            told_before=fn is not create_try_on and fn is not get_account,
+        )
         for fn, title, hints in table
     ]

@@ -188,8 +188,6 @@ async def test_every_description_says_first_what_it_is_for_what_it_costs_and_wha
 ) -> None:
     for tool in (await talk.assistant.client.list_tools()).tools:
         first = (tool.description or "").split("\n\n")[0]
-        if tool.name == "open_fitting_room":
-            continue
         assert "at no cost; " in first or "for one paid unit" in first, tool.name
         assert "; then " in first, tool.name
         assert len(first) <= 120, tool.name

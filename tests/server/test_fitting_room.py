@@ -33,6 +33,7 @@ PHOTOS = {
     "cloth_image": "data:image/jpeg;base64," + base64.b64encode(jpeg(colour="crimson")).decode(),
 }
 VIEWS = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]
+MAX_LIST_BYTES = 26_000
 MOST_TOOL_BYTES = 6_000
 """What the fitting room may add to the list of tools; everything together may add 10 KB."""
 
@@ -129,6 +130,8 @@ async def test_the_fitting_room_adds_little_to_the_list_of_tools(client: Client)
     added = sum(len(tools[name].model_dump_json(exclude_none=True)) for name in ("open_fitting_room", "start_try_on"))
     bindings = sum(len(json.dumps(tool.meta)) for tool in tools.values())
     assert added + bindings <= MOST_TOOL_BYTES
+    listed = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools.values()]
+    assert len(json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()) < MAX_LIST_BYTES
 
 
 async def test_an_address_beside_the_page_is_refused(client: Client) -> None:

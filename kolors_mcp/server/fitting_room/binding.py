@@ -23,7 +23,7 @@ from pydantic import BeforeValidator, Field
 from kolors_mcp.server.fitting_room.photos import photo_tools
 from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.server.request import ToolContext, calling
-from kolors_mcp.server.tool import TryOnTool
+from kolors_mcp.server.tool import TryOnTool, without_descriptions
 from kolors_mcp.settings import Settings
 
 URI = "ui://kolors-mcp/fitting-room.html"
@@ -73,10 +73,10 @@ class FittingRoom(Extension):
 
 
 async def open_fitting_room(ctx: ToolContext) -> list[ContentBlock] | InputRequiredResult:
-    """Open the fitting room: a view in which the user picks photos, starts a Kling try-on and compares the result.
+    """Open the fitting room, where the user picks photos and tries garments on, at no cost; then wait for the user.
 
     Use it when the user wants to try garments on with photos of their own, which you cannot hand over, or to look
-    through earlier try-ons. Opening costs nothing; each try-on costs a unit, and starts only by the user's click.
+    through earlier try-ons. A try-on there costs a unit of the Kling account, and starts only by the user's click.
     """
     from mcp.server.apps import client_supports_apps  # noqa: PLC0415  (beside its use)
 
@@ -129,7 +129,9 @@ def with_fitting_room(tools: Sequence[Tool], icons: list[Icon]) -> list[Tool]:
             "title": "Start a Kling try-on (fitting room)",
             "description": "Start a try-on from the fitting room's page, after the user's click. Costs a unit. "
             "Assistants: create_try_on.",
-            # The page knows what a try-on looks like; the list has it often enough.
+            # The page knows what a try-on looks like, and what it takes; the list has both often enough.
+            "icons": None,
+            "parameters": without_descriptions(create.parameters),
             "fn_metadata": create.fn_metadata.model_copy(update={"output_schema": None}),
             "meta": {"ui": {"resourceUri": URI, "visibility": ["app"]}},
         }
