@@ -129,7 +129,7 @@ WaitSeconds = Annotated[
         ge=0,
         le=300,
         allow_inf_nan=False,
-        description="Seconds to wait for the finished picture, 0 to 300; after that the answer has the task_id to go on with.",
+        description="Seconds to wait for the finished picture, 0 to 300; then the answer has a task_id to go on with.",
     ),
     BeforeValidator(refuse_boolean),
 ]
