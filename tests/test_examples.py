@@ -18,6 +18,7 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.samples import sample
 from kolors_mcp.settings import Settings
 from tests.support.commands import account_of, environment, ran
+from tests.support.contract import CONTRACT
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 HOSTS = EXAMPLES / "hosts"
@@ -25,15 +26,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = Path(sys.executable).parent
 """Where `kolors-mcp` is installed."""
 
-TOOLS = [
-    "create_try_on",
-    "get_try_on",
-    "list_try_ons",
-    "view_try_on",
-    "get_account",
-    "save_try_on",
-    "open_fitting_room",
-]
+TOOLS = [tool["name"] for tool in json.loads(CONTRACT.read_text("utf-8"))["tools"]]
 
 
 def test_the_workflow_is_driven_from_create_to_link(fast_kling: SandboxKling, tmp_path: Path) -> None:
