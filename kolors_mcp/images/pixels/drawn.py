@@ -16,15 +16,15 @@ _SHARP_SHARE = 0.13
 def is_drawn(image: Image.Image) -> bool:
     """Return whether a picture in mode RGB or L looks drawn, so that its colours have edges as sharp as its shapes."""
     rows = min(_BAND_ROWS, image.height)
-    counts = [0] * 256
+    left, right = (Image.new(image.mode, (image.width - 1, _BANDS * rows)) for _ in range(2))
     for band in range(_BANDS):
         top = (image.height - rows) * band // (_BANDS - 1)
-        left = image.crop((0, top, image.width - 1, top + rows))
-        right = image.crop((1, top, image.width, top + rows))
-        channels = ImageChops.difference(left, right).split()
-        largest = channels[0]
-        for channel in channels[1:]:
-            largest = ImageChops.lighter(largest, channel)
-        counts = [sum(pair) for pair in zip(counts, largest.histogram(), strict=True)]
+        left.paste(image.crop((0, top, image.width - 1, top + rows)), (0, band * rows))
+        right.paste(image.crop((1, top, image.width, top + rows)), (0, band * rows))
+    channels = ImageChops.difference(left, right).split()
+    largest = channels[0]
+    for channel in channels[1:]:
+        largest = ImageChops.lighter(largest, channel)
+    counts = largest.histogram()
     total, uneven = sum(counts), sum(counts[_EVEN:])
     return uneven <= total * (1 - _EVEN_SHARE) and sum(counts[_SHARP:]) >= uneven * _SHARP_SHARE

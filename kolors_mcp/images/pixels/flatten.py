@@ -4,7 +4,7 @@ from PIL import Image
 
 from kolors_mcp.images.pixels.colours import to_srgb
 from kolors_mcp.images.pixels.costs import BAND_PIXELS
-from kolors_mcp.images.pixels.rows import Rows
+from kolors_mcp.images.pixels.rows import LoadedRows, Rows
 from kolors_mcp.images.pixels.typed_pillow import resized_part
 
 _REACH = 3
@@ -24,6 +24,11 @@ def flattened(image: Rows, head: bytes, size: tuple[int, int]) -> tuple[Image.Im
     if whole[0] * whole[1] <= BAND_PIXELS or image.mode == "F":  # whose brightest value decides about all
         return to_srgb(image.cut(0, whole[1]), head)
     width, height = size if size[0] <= whole[0] and size[1] <= whole[1] else whole
+    if (width, height) == whole and isinstance(image, LoadedRows):
+        row = image.cut(0, 1)
+        flat, row_notes = to_srgb(row, head)
+        if flat is row:  # then there is nothing to convert anywhere
+            return image.cut(0, whole[1]), row_notes
     scale = whole[1] / height
     rows = max(1, int(BAND_PIXELS / whole[0] / scale))
     canvas: Image.Image | None = None
