@@ -39,6 +39,7 @@ class LoopbackRoom:
         self._context = context
         self._clock = clock
         self._used_at = clock.monotonic()
+        self._changing = asyncio.Lock()
         self._web: serving.QuietServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -57,10 +58,22 @@ class LoopbackRoom:
         Raises:
             OSError: No port is free.
         """
-        self._used_at = self._clock.monotonic()
-        if (link := self.link) is not None:
+        async with self._changing:
+            self._used_at = self._clock.monotonic()
+            if (link := self.link) is not None:
+                return link
+            await self._close()
+            self._begin()
+            link = self.link
+            assert link is not None
             return link
-        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the room, if it is open: its port is free then, and its link leads nowhere."""
+        async with self._changing:
+            await self._close()
+
+    def _begin(self) -> None:
         listeners = serving.listen(0)
         self._addresses = addresses = Addresses(listeners[0].getsockname()[1])
         application = serving.application_of(self._server, addresses)
@@ -76,12 +89,8 @@ class LoopbackRoom:
         self._serving = asyncio.create_task(self._web.serve(listeners), context=self._context)
         self._serving.add_done_callback(_tell)
         self._watching = asyncio.create_task(self._close_when_idle(), context=contextvars.Context())
-        link = self.link
-        assert link is not None
-        return link
 
-    async def aclose(self) -> None:
-        """Close the room, if it is open: its port is free then, and its link leads nowhere."""
+    async def _close(self) -> None:
         if self._watching is not None and self._watching is not asyncio.current_task():
             self._watching.cancel()
         if self._web is not None and self._serving is not None:
@@ -90,9 +99,16 @@ class LoopbackRoom:
         self._web = self._serving = self._watching = self._addresses = None
 
     async def _close_when_idle(self) -> None:
-        while (left := self._used_at + IDLE_SECONDS - self._clock.monotonic()) > 0:
-            await self._clock.tick(left)
-        await self.aclose()
+        while True:
+            while (left := self._idle_at() - self._clock.monotonic()) > 0:
+                await self._clock.tick(left)
+            async with self._changing:
+                if self._idle_at() <= self._clock.monotonic():  # nobody has asked for it meanwhile
+                    await self._close()
+                    return
+
+    def _idle_at(self) -> float:
+        return self._used_at + IDLE_SECONDS
 
     async def _page(self, request: "Request") -> "Response":
         assert self._addresses is not None
