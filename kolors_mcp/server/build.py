@@ -11,7 +11,7 @@ from mcp_types import Icon
 
 from kolors_mcp import __version__
 from kolors_mcp.clock import Clock
-from kolors_mcp.server.fitting_room.binding import FittingRoom, with_fitting_room
+from kolors_mcp.server.fitting_room.binding import FittingRoom, page_tools, with_fitting_room
 from kolors_mcp.server.handlers import TryOnServer
 from kolors_mcp.server.picture_tools import picture_tools
 from kolors_mcp.server.service import LENT, LocalRoom, OpenUpstream, Service, Upstream
@@ -82,6 +82,7 @@ def build_server(
         instructions=INSTRUCTIONS,
         version=__version__,
         icons=icons,
+        page_tools=page_tools,
         tools=[*with_fitting_room(all_tools(icons), icons), *picture_tools(icons)],
         extensions=[Tasks(clock or Clock()), FittingRoom(settings, samples or {})],
         middleware=[refuse_undeclared_subscription],

@@ -41,7 +41,10 @@ from kolors_mcp.server.service import Service
 from kolors_mcp.wording import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from mcp.server.lowlevel.server import RequestHandler, Server
+    from mcp.server.mcpserver.tools import Tool as SdkTool
 
     from kolors_mcp.server.updates import Updates
 
@@ -59,15 +62,16 @@ _SUBSCRIPTIONS = "kolors-mcp subscriptions"
 class TryOnServer(MCPServer[Service]):
     """The server. Lists are written when they are asked for, so that they cost nothing at the start."""
 
-    def __init__(self, *, clock: Clock, **options: Any) -> None:
+    def __init__(self, *, clock: Clock, page_tools: "Callable[[], Iterable[SdkTool]]", **options: Any) -> None:
         """Take what `MCPServer` takes.
 
         Args:
             clock: By which watched try-ons are looked at.
+            page_tools: Makes the tools for the fitting room's page, once somebody asks for them.
             **options: As `MCPServer`.
         """
         same_for_all = CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public")
-        self._clock = clock
+        self._clock, self._page_tools = clock, page_tools
         self._bus = InMemorySubscriptionBus()
         self._sending: set[asyncio.Task[None]] = set()
         self._announced: Latest[tuple[str, bool], bool] = Latest(_MAX_ANNOUNCED)
@@ -105,6 +109,8 @@ class TryOnServer(MCPServer[Service]):
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool, as the SDK does, and tell the clients that listen that the list of resources has grown."""
         if not sdk.has_tool(self, name):
+            self._load_page_tools()
+        if not sdk.has_tool(self, name):
             known = [tool.name for tool in await self.list_tools() if not _is_for_app_only(tool)]
             raise ToolError(f"Error: there is no tool {quoted(name, 100)}; there are {', '.join(known)}.")
         result = await super().call_tool(name, arguments, context)
@@ -127,7 +133,13 @@ class TryOnServer(MCPServer[Service]):
         from mcp.server.apps import client_supports_apps  # noqa: PLC0415  (beside its use)
 
         shown = client_supports_apps(ctx)
+        if shown:
+            self._load_page_tools()
         return ListToolsResult(tools=[tool for tool in await self.list_tools() if shown or not _is_for_app_only(tool)])
+
+    def _load_page_tools(self) -> None:
+        sdk.add_tools(self, self._page_tools())
+        self._page_tools = tuple
 
     async def _list_resources(self, ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
         found = await _load_modules().resources.list_resources(ctx.lifespan_context)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from mcp.shared._stream_protocols import WriteStream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mcp.server.connection import Connection
     from mcp.server.context import ServerRequestContext
     from mcp.server.lowlevel import Server
     from mcp.server.mcpserver import MCPServer
+    from mcp.server.mcpserver.tools import Tool
 
-__all__ = ["WriteStream", "connection_of", "has_tool", "protocol_server"]
+__all__ = ["WriteStream", "add_tools", "connection_of", "has_tool", "protocol_server"]
 
 
 def protocol_server(server: "MCPServer[Any]") -> "Server[Any]":
@@ -30,6 +33,11 @@ def protocol_server(server: "MCPServer[Any]") -> "Server[Any]":
 def has_tool(server: "MCPServer[Any]", name: str) -> bool:
     """Whether there is a tool of this name; the public way makes the whole list for it."""
     return server._tool_manager.get_tool(name) is not None
+
+
+def add_tools(server: "MCPServer[Any]", tools: "Iterable[Tool]") -> None:
+    """Add tools that are made already; the public way makes them, of functions."""
+    server._tool_manager._tools.update({tool.name: tool for tool in tools})
 
 
 def connection_of(ctx: "ServerRequestContext[Any, Any]") -> "Connection":

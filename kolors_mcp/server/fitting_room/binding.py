@@ -1,28 +1,21 @@
 """How hosts get the fitting room: the page as a resource, a tool that opens it, and one that only the page calls."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
 
 from mcp.server.extension import Extension, ResourceBinding
 from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import (
     Annotations,
-    CallToolResult,
     ContentBlock,
     Icon,
-    ImageContent,
     InputRequiredResult,
     TextContent,
     ToolAnnotations,
 )
-from pydantic import BeforeValidator, Field
 
-from kolors_mcp.server.fitting_room.photos import photo_tools
-from kolors_mcp.server.handed_over import picture_reference
-from kolors_mcp.server.request import ToolContext, calling
+from kolors_mcp.server.request import ToolContext
 from kolors_mcp.server.tool import TryOnTool, without_descriptions
 from kolors_mcp.settings import Settings
 
@@ -87,28 +80,12 @@ async def open_fitting_room(ctx: ToolContext) -> list[ContentBlock] | InputRequi
     return await open_elsewhere(ctx)
 
 
-async def check_photo(
-    ctx: ToolContext,
-    picture: Annotated[str, BeforeValidator(picture_reference), Field(description="As create_try_on takes it.")],
-    role: Annotated[
-        Literal["human_image", "cloth_image", "lower_cloth_image"], Field(description="What it is to be.")
-    ] = "human_image",
-) -> CallToolResult:
-    """Check a photo for the fitting room's page before anything is paid, and show it small. It costs nothing."""
-    async with calling(ctx) as try_ons:
-        photo = await try_ons.check(picture, role)
-    shown = ImageContent(type="image", data=base64.b64encode(photo.jpeg).decode(), mime_type="image/jpeg")
-    about = TextContent(type="text", text=f"{photo.label}: {photo.width} x {photo.height} pixels.")
-    facts = {"name": photo.label, "width": photo.width, "height": photo.height, "notes": list(photo.notes)}
-    return CallToolResult(content=[shown, about], structured_content=facts)
-
-
 def with_fitting_room(tools: Sequence[Tool], icons: list[Icon]) -> list[Tool]:
     """Bind the try-on tools to the page, and add the page's own.
 
-    Hosts with MCP Apps show the page beside each bound tool's result, and keep `start_try_on` and `check_photo` from
-    their model. To any other host the binding means nothing, and neither is listed; called all the same, the first is
-    the `create_try_on` that it was made of, with all its promises, and the second costs nothing.
+    Hosts with MCP Apps show the page beside each bound tool's result, and keep `start_try_on` from their model. To any
+    other host the binding means nothing, and `start_try_on` is not listed; called all the same, it is the
+    `create_try_on` that it was made of, with all its promises.
     """
     opening = TryOnTool.of(
         open_fitting_room,
@@ -136,12 +113,11 @@ def with_fitting_room(tools: Sequence[Tool], icons: list[Icon]) -> list[Tool]:
             "meta": {"ui": {"resourceUri": URI, "visibility": ["app"]}},
         }
     )
-    checking = TryOnTool.of(
-        check_photo,
-        title="Check a photo (fitting room)",
-        annotations=ToolAnnotations(
-            read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-        ),
-        icons=[],
-    ).model_copy(update={"meta": {"ui": {"resourceUri": URI, "visibility": ["app"]}}})
-    return [*bound, starting, checking, *photo_tools(URI)]
+    return [*bound, starting]
+
+
+def page_tools() -> list[Tool]:
+    """Return the tools for the page alone; only a host that shows views has them made."""
+    from kolors_mcp.server.fitting_room.photos import photo_tools  # noqa: PLC0415  (not at every start)
+
+    return photo_tools(URI)

@@ -1,9 +1,10 @@
-"""The tools with which the fitting room's page keeps a photo for the assistant by name, and takes it away again."""
+"""The tools with which the fitting room's page checks a photo, keeps it for the assistant by name, and removes it."""
 
-from typing import Annotated
+import base64
+from typing import Annotated, Literal
 
 from mcp.server.mcpserver.tools import Tool
-from mcp_types import ToolAnnotations
+from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from kolors_mcp.errors import ArgumentError
@@ -29,6 +30,22 @@ PhotoName = Annotated[
 Image = Annotated[str, Field(description="The photo."), BeforeValidator(picture_reference)]
 
 
+async def check_photo(
+    ctx: ToolContext,
+    picture: Annotated[str, BeforeValidator(picture_reference), Field(description="As create_try_on takes it.")],
+    role: Annotated[
+        Literal["human_image", "cloth_image", "lower_cloth_image"], Field(description="What it is to be.")
+    ] = "human_image",
+) -> CallToolResult:
+    """Check a photo for the fitting room's page before anything is paid, and show it small. It costs nothing."""
+    async with calling(ctx) as try_ons:
+        photo = await try_ons.check(picture, role)
+    shown = ImageContent(type="image", data=base64.b64encode(photo.jpeg).decode(), mime_type="image/jpeg")
+    about = TextContent(type="text", text=f"{photo.label}: {photo.width} x {photo.height} pixels.")
+    facts = {"name": photo.label, "width": photo.width, "height": photo.height, "notes": list(photo.notes)}
+    return CallToolResult(content=[shown, about], structured_content=facts)
+
+
 async def keep_photo(ctx: ToolContext, image: Image, name: PhotoName) -> KeptPhotos:
     """Keep a photo here, so that the assistant can use it as photo:NAME. For the fitting room's page only."""
     _require_page(ctx, "keep_photo")
@@ -47,7 +64,9 @@ def photo_tools(page_uri: str) -> list[Tool]:
     """Return the tools, which hosts keep from their models."""
     writing = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
     removing = writing.model_copy(update={"destructive_hint": True})
+    looking = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
     made = (
+        TryOnTool.of(check_photo, title="Check a photo (fitting room)", annotations=looking, icons=[]),
         TryOnTool.of(keep_photo, title="Keep a photo (Kling fitting room)", annotations=writing, icons=[]),
         TryOnTool.of(remove_photo, title="Remove a kept photo (Kling fitting room)", annotations=removing, icons=[]),
     )
