@@ -43,7 +43,17 @@ for (const theme of ["light", "dark"]) {
     await finished(room);
     await room.locator("#tiles .thumb img").first().waitFor();
     assert.deepEqual(await findings(page), []);
-    });
+    await room.locator("#adder").setInputFiles(photo("red.png"));
+    await room.locator("#waiting li").waitFor();
+    await room.locator("[data-what=lower_cloth_image] .by-link").click();
+    assert.deepEqual(await findings(page), []);
+    await room.locator("#start").click();
+    await room.locator("#tiles [data-status=succeed] img").nth(1).waitFor();
+    await room.locator("#compare").click();
+    for (const number of [0, 1]) await room.locator("#tiles [data-status=succeed]").nth(number).click();
+    await room.locator("#beside img").nth(1).waitFor();
+    assert.deepEqual(await findings(page), []);
+  });
 }
 
 test("axe finds nothing serious where something went wrong", async () => {
@@ -133,11 +143,19 @@ test("at 320 pixels nothing is cut off or scrolls sideways", async () => {
   await choose(room, "lower_cloth_image", await sample("lower"));
   await room.locator("[data-what=lower_cloth_image] .caption", { hasText: "lower" }).waitFor();
   assert.deepEqual(await sideways(), { wide: 0, out: [], innerWidth: 320 });
+  await room.locator("#adder").setInputFiles([1, 2, 3, 4, 5].map((number) => photo(`red-${number}.png`)));
+  await room.locator("#waiting li").nth(4).waitFor();
+  assert.deepEqual(await sideways(), { wide: 0, out: [], innerWidth: 320 });
+  for (let left = 5; left > 0; left -= 1) await room.locator("#waiting button").first().click();
   await room.locator("#start").click();
   await finished(room);
   await room.locator("#tiles .thumb img").first().waitFor();
   assert.deepEqual(await sideways(), { wide: 0, out: [], innerWidth: 320 });
   await page.screenshot({ path: `${SHOTS}/10-narrow.png` });
+  await room.locator("#compare").click();
+  for (const number of [0, 1, 2]) await room.locator("#tiles [data-status=succeed]").nth(number).click();
+  await room.locator("#beside img").nth(2).waitFor();
+  assert.deepEqual(await sideways(), { wide: 0, out: [], innerWidth: 320 });
   assert.deepEqual(problems, []);
 });
 

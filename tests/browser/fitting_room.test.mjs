@@ -41,19 +41,6 @@ test("two dropped photos become a picture, with the way there shown", async () =
   assert.deepEqual(problems, []);
 });
 
-test("whoever has no photo at hand tries the sample photos, one click away", async () => {
-  const { room } = await openRoom(around);
-  const paid = await around.paid();
-  await room.locator("#samples button", { hasText: "T-shirt and jeans" }).click();
-  await room.locator("[data-what=lower_cloth_image] .caption", { hasText: "Jeans" }).waitFor();
-  await room.locator("#start:enabled").waitFor();
-  assert.equal(await around.paid(), paid);
-  await room.locator("#start").click();
-  await finished(room);
-  assert.equal(await title(room).innerText(), "T-shirt + Jeans");
-  assert.equal(await around.paid(), paid + 1);
-});
-
 test("the photos travel by the tool that only the view may call, and the model is told one line without them", async () => {
   const { page, room } = await openRoom(around);
   await filled(room);

@@ -22,6 +22,19 @@ async function tried(room, garment) {
   await finished(room);
 }
 
+test("whoever has no photo at hand tries the sample photos, one click away", async () => {
+  const { room } = await openRoom(around);
+  const paid = await around.paid();
+  await room.locator("#samples button", { hasText: "T-shirt and jeans" }).click();
+  await room.locator("[data-what=lower_cloth_image] .caption", { hasText: "Jeans" }).waitFor();
+  await room.locator("#start:enabled").waitFor();
+  assert.equal(await around.paid(), paid);
+  await room.locator("#start").click();
+  await finished(room);
+  assert.equal(await room.locator("#stage-title").innerText(), "T-shirt + Jeans");
+  assert.equal(await around.paid(), paid + 1);
+});
+
 test("the whole result is seen first, under its name, and what was before by the slider", async () => {
   const { room } = await openRoom(around);
   await choose(room, "human_image", await sample("person"));
@@ -71,10 +84,8 @@ test("while the same is being tried on it cannot be started again, and afterward
   const { room } = await openRoom(around);
   await choose(room, "human_image", photo("anna.png"));
   await choose(room, "cloth_image", photo("shirt.png"));
-  const start = room.locator("#start");
   await room.locator("#start.primary:enabled").click();
-  await room.locator("#start", { hasText: "Being tried on" }).waitFor();
-  assert.equal(await start.isDisabled(), true);
+  await room.locator("#start:disabled", { hasText: "Being tried on" }).waitFor();
   await choose(room, "cloth_image", photo("other.png"));
   await room.locator("#start.primary:enabled", { hasText: "Try it on" }).waitFor();
   await room.locator("[data-what=cloth_image] .remove").click();
@@ -83,6 +94,23 @@ test("while the same is being tried on it cannot be started again, and afterward
   await finished(room);
   await room.locator("#agree").click();
   await room.locator("#start:enabled:not(.primary)", { hasText: "Try it on" }).waitFor();
+});
+
+test("a try-on that one turns away from is finished on the wall, and its button comes back", async () => {
+  await around.turn("rules", { finished_seconds: 600 });
+  const { room } = await openRoom(around);
+  await choose(room, "human_image", photo("anna.png"));
+  await choose(room, "cloth_image", photo("scarf.png"));
+  await room.locator("#start:enabled").click();
+  await room.locator("#progress").waitFor();
+  await room.locator("#refresh").click();
+  await room.locator("#tiles button", { hasText: "scarf" }).waitFor();
+  await room.locator("#tiles [data-status=succeed]").first().click();
+  await finished(room);
+  await around.turn("rules", { finished_seconds: 5 });
+  await around.turn("clock", { advance: 600 });
+  await room.locator("#tiles [data-status=succeed]", { hasText: "scarf" }).locator("img").waitFor();
+  await room.locator("#start:enabled", { hasText: "Try it on" }).waitFor();
 });
 
 test("no head is cut off, neither among the photos nor on the wall, and white garments have an edge", async () => {

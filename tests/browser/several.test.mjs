@@ -36,6 +36,9 @@ test("several garments are tried on by one click, whose price was told before, a
   await room.locator("#tiles [data-status=succeed] .name", { hasText: "blue" }).waitFor();
   assert.equal(await around.paid(), paid + 2);
   assert.deepEqual((await started(page)).map(({ label }) => label).sort(), ["blue", "red"]);
+  const told = await page.locator("#told li").allInnerTexts();
+  assert.match(told[0], /^Fitting room: the user started try-ons \d+ \("red\.png" on "person\.jpg"\), \d+ \("blue\.png" on "person\.jpg"\); do not create them again\.$/);
+  assert.match(told.at(-1), /finished: \S+\. Started with it: \d+$/);
   // The stage shows one of them, and the panel still has both: it agrees.
   assert.equal(await room.locator("#differs").isHidden(), true);
   assert.equal(await room.locator("#waiting li").count(), 1);

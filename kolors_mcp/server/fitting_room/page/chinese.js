@@ -12,7 +12,6 @@ TEXTS.zh = {
   human_image_subject: "人物照片",
   cloth_image_subject: "服装照片",
   lower_cloth_image_subject: "下装照片",
-  optional: "可选",
   drop: "拖入、粘贴或选择照片或链接",
   replace: "换一张照片：{what}",
   camera: "拍照：{what}",

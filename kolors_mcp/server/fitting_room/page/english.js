@@ -13,7 +13,6 @@ TEXTS.en = {
   human_image_subject: "The person's photo",
   cloth_image_subject: "The garment's photo",
   lower_cloth_image_subject: "The lower garment's photo",
-  optional: "optional",
   drop: "Drop, paste or choose a photo or a link",
   replace: "Choose another photo: {what}",
   camera: "Take a photo: {what}",

@@ -1,7 +1,7 @@
 // Several at once: garments that wait for one person, each a try-on of its own, and results beside each other.
 
 const more = []; // garments beside the one in its place
-const several = { comparing: false, chosen: new Set() };
+const several = { comparing: false, chosen: new Map() };
 
 /** Return what a click would start: a try-on for each garment; none where a photo is missing. */
 function looks() {
@@ -67,6 +67,7 @@ async function startSeveral(list) {
   countMoney();
   const begun = outcomes.filter(({ value }) => value).map(({ value }) => value);
   const refused = outcomes.find(({ reason }) => reason);
+  if (begun.length) tellStarted(begun);
   await showWall();
   for (const tryOn of begun) watch(tryOn);
   if (refused) alarm(say("some_not_started", { number: list.length - begun.length, reason: inWords(refused.reason.message).text }));
@@ -116,11 +117,11 @@ function pressTile(button, pressed) {
 function pick(tryOn, button) {
   if (tryOn.status !== "succeed" || !tryOn.images.length) return announce(say("not_to_compare"));
   const { chosen } = several;
-  if (chosen.has(tryOn)) chosen.delete(tryOn);
-  else if (chosen.size < FACTS.mostCompared) chosen.add(tryOn);
-  pressTile(button, chosen.has(tryOn));
-  if (chosen.size < 2) return undefined;
-  return showBeside([...chosen]);
+  const id = tryOn.task_id;
+  if (chosen.has(id)) chosen.delete(id);
+  else if (chosen.size < FACTS.mostCompared) chosen.set(id, tryOn);
+  pressTile(button, chosen.has(id));
+  return chosen.size < 2 ? undefined : showBeside([...chosen.values()]);
 }
 
 /** Show results beside each other; each leads to its own place on the stage. */

@@ -6,7 +6,7 @@ const PATIENCE = 5; // looks in a row that may fail
 const BUSY_SECONDS = 25; // how long each of several waits for a place on an account that has few
 
 // `started` has what try-ons were made of, by task: the photos, when it began, and when it ended, as far as seen here.
-const room = { turn: 0, tryOn: null, shown: null, started: new Map() };
+const room = { turn: 0, tryOn: null, shown: null, started: new Map(), together: [] };
 
 /** Start a try-on of the chosen photos; `fresh` pays although the same was rendered before. */
 async function start(fresh = false, chosen = { ...photos }) {
@@ -18,6 +18,7 @@ async function start(fresh = false, chosen = { ...photos }) {
   let tryOn;
   try {
     tryOn = await send(chosen, fresh);
+    tellStarted([tryOn]);
   } catch (error) {
     lock(false);
     return notStarted(error, chosen);
@@ -36,8 +37,21 @@ async function send(chosen, fresh, waiting = 0) {
   if (waiting) sent.wait_seconds = waiting;
   const tryOn = await host.ask("start_try_on", { ...sent, new_render: fresh });
   room.started.set(tryOn.task_id, { chosen, since });
-  host.tellModel(`Fitting room: the user started try-on ${tryOn.task_id}${worn(chosen)}; do not create it again.`);
   return tryOn;
+}
+
+/** Tell the model what was started. Each line takes the place of the one before, so several are told in one. */
+function tellStarted(tryOns) {
+  room.together = tryOns.map(({ task_id }) => task_id);
+  const each = tryOns.map(({ task_id }) => `${task_id}${worn(room.started.get(task_id).chosen)}`).join(", ");
+  const [what, it] = tryOns.length > 1 ? ["try-ons", "them"] : ["try-on", "it"];
+  host.tellModel(`Fitting room: the user started ${what} ${each}; do not create ${it} again.`);
+}
+
+/** Return a sentence for the model about what was started by the same click. */
+function startedWith({ task_id }) {
+  const others = room.together.includes(task_id) ? room.together.filter((other) => other !== task_id) : [];
+  return others.length ? `. Started with it: ${others.join(", ")}` : "";
 }
 
 /** Return the reference of a create that may have been paid for, if an error names one. */
@@ -82,15 +96,17 @@ async function follow(tryOn, turn) {
       tryOn = await host.ask("get_try_on", { task_id: tryOn.task_id, wait_seconds: POLL_SECONDS });
       failures = 0;
     } catch (error) {
-      if (turn !== room.turn) return;
+      if (turn !== room.turn) break;
       if (++failures >= PATIENCE) {
         const id = tryOn.task_id;
+        if (known) known.ended ??= Date.now(); // as far as this page can tell; starting it again joins it
         return showTrouble(say("lost"), error.message, say("lost_hint"), say("look_again"), () => look(id));
       }
       announce(say("outage"));
     }
   }
-  if (turn !== room.turn) return;
+  // Whoever turns to another one finds this one finished on the wall.
+  if (turn !== room.turn) return void (known && watch(tryOn));
   if (at("room").dataset.mode === "room" && (known || tryOn.status !== first)) showWall();
   await finish({ ...tryOn, reused }, turn);
 }
@@ -102,7 +118,7 @@ async function finish(tryOn, turn) {
   turnTo(tryOn);
   if (tryOn.status === "failed") {
     const reason = tryOn.status_message || say("no_reason");
-    host.tellModel(`Fitting room: try-on ${tryOn.task_id}${worn(known?.chosen)} failed: ${plain(reason, 200)}`);
+    host.tellModel(`Fitting room: try-on ${tryOn.task_id}${worn(known?.chosen)} failed: ${plain(reason, 200)}${startedWith(tryOn)}`);
     // What would fail again is not offered again.
     const again = known && !inWords(reason).final && (() => start(false, known.chosen));
     const label = `${say("again_after_failure")} (${say(FACTS.sandbox ? "again_free" : "again_price")})`;
@@ -111,7 +127,7 @@ async function finish(tryOn, turn) {
   }
   const image = tryOn.images[0];
   const link = image ? linkOf(image) : "no picture";
-  host.tellModel(`Fitting room: the user looks at try-on ${tryOn.task_id}${worn(known?.chosen)}, finished: ${link}`);
+  host.tellModel(`Fitting room: the user looks at try-on ${tryOn.task_id}${worn(known?.chosen)}, finished: ${link}${startedWith(tryOn)}`);
   await showPicture(tryOn, image, known, turn);
 }
 

@@ -95,7 +95,7 @@ function tile(tryOn) {
   button.append(line("date", date));
   button.setAttribute("aria-current", String(tryOn.task_id === room.tryOn?.task_id));
   button.onclick = () => (several.comparing ? pick(tryOn, button) : wall.choose(tryOn));
-  pressTile(button, [...several.chosen].some(({ task_id }) => task_id === tryOn.task_id));
+  pressTile(button, several.chosen.has(tryOn.task_id));
   item.append(button);
   if (tryOn.images.length && !gone) {
     button.tryOn = tryOn;
