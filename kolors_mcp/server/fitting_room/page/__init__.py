@@ -34,8 +34,7 @@ def page(*, sandbox: bool, samples: tuple[tuple[str, str], ...] = ()) -> str:
         sandbox: Whether a simulated Kling answers, so that the page says so and names no price.
         samples: Photos to try with, where there are some: names (`person`, `upper`, `lower`, `dress`) and paths.
     """
-    style = "
-".join(_packed(_source(f"{name}.css")) for name in STYLES)
+    style = "\n".join(_packed(_source(f"{name}.css")) for name in STYLES)
     for loose, tight in ((" {", "{"), ("{ ", "{"), ("; ", ";"), (" }", "}"), (": ", ":"), (", ", ","), (";}", "}")):
         style = style.replace(loose, tight)
     script = "\n".join(_packed(_source(f"{name}.js")) for name in SCRIPTS)
