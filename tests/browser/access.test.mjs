@@ -123,8 +123,11 @@ test("what happens is said to those who do not look", async () => {
   await said("Person: me.png, 420 × 560.");
   await choose(room, "cloth_image", photo("shirt.png"));
   await said("Garment: shirt.png, 420 × 560.");
+  await around.turn("rules", { finished_seconds: 600 });
   await room.locator("#start").click();
   await said("The person is being dressed");
+  await around.turn("rules", { finished_seconds: 5 });
+  await around.turn("clock", { advance: 600 });
   await said("Finished");
 });
 

@@ -57,16 +57,16 @@ test("the whole result is seen first, under its name, and what was before by the
 test("the chosen tile is marked, and the panel has the photos of what is on the stage", async () => {
   const { room } = await openRoom(around);
   await choose(room, "human_image", photo("anna.png"));
-  await tried(room, photo("shirt.png"));
+  await tried(room, photo("polo.png"));
   await tried(room, photo("jacket.png"));
   const marked = () => room.locator("#tiles [aria-current=true] .name").allInnerTexts();
   await room.locator("#tiles [aria-current=true] .name", { hasText: "jacket" }).waitFor();
   assert.deepEqual(await marked(), ["jacket"]);
-  await room.locator("#tiles button", { hasText: "shirt" }).click();
-  await room.locator("#stage-title", { hasText: "shirt" }).waitFor();
+  await room.locator("#tiles button", { hasText: "polo" }).click();
+  await room.locator("#stage-title", { hasText: "polo" }).waitFor();
   await finished(room);
-  assert.deepEqual(await marked(), ["shirt"]);
-  assert.match(await caption(room, "cloth_image").innerText(), /^shirt\.png/);
+  assert.deepEqual(await marked(), ["polo"]);
+  assert.match(await caption(room, "cloth_image").innerText(), /^polo\.png/);
   assert.equal(await room.locator("#differs").isHidden(), true);
   // What was put together and not tried on yet is kept, and the difference is told.
   await choose(room, "cloth_image", photo("coat.png"));
