@@ -104,6 +104,18 @@ def test_a_second_task_is_a_verdict_unless_it_was_asked_for_or_the_first_failed(
     assert kinds(world) == ["renewed twice"]
 
 
+def test_of_a_renewed_wish_only_what_was_there_since_then_tells_whether_it_was_renewed_twice() -> None:
+    world = a_world(Provider("second", "nowhere"))
+    first = world.kling.accept(0, "k-1")
+    world.wishes[0].said.append(said("task", 0, first.accepted_at, task_id=first.id, renewed=True))
+    denied = world.kling.accept(0, "k-2")
+    denied.answered = "refusal"
+    world.kling.accept(0, "k-3")
+    assert kinds(world) == ["lie"]
+    denied.answered = "task"
+    assert kinds(world) == ["renewed twice"]
+
+
 @pytest.mark.parametrize(
     ("provider", "answered", "kind"),
     [

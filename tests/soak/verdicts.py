@@ -70,12 +70,16 @@ def _paid_twice(world: World, wish: Wish, cause: str) -> Iterator[Verdict | Limi
     allowed = 0 if renewed_at == float("inf") else 1
     for task, earlier in world.kling.again.get(wish.number, ()):
         what = f"task {task.id} although {', '.join(before.id for before in earlier)} was there"
-        if task.accepted_at > renewed_at and allowed:
+        is_renewed = task.accepted_at > renewed_at
+        if is_renewed and allowed:
             allowed = 0
-        elif all(_unknowable(world, before) for before in earlier):
+            continue
+        # What was there before somebody wanted it anew is no reason not to make it anew.
+        against = [before for before in earlier if not is_renewed or before.accepted_at > renewed_at]
+        if all(_unknowable(world, before) for before in against):
             yield Limit("lie", wish.number)
         else:
-            yield Verdict("renewed twice" if task.accepted_at > renewed_at else "paid twice", wish.number, what, cause)
+            yield Verdict("renewed twice" if is_renewed else "paid twice", wish.number, what, cause)
 
 
 def _unknowable(world: World, task: Task) -> bool:
