@@ -107,7 +107,7 @@ def test_a_second_task_is_a_verdict_unless_it_was_asked_for_or_the_first_failed(
 def test_of_a_renewed_wish_only_what_was_there_since_then_tells_whether_it_was_renewed_twice() -> None:
     world = a_world(Provider("second", "nowhere"))
     first = world.kling.accept(0, "k-1")
-    world.wishes[0].said.append(said("task", 0, first.accepted_at, task_id=first.id, renewed=True))
+    world.wishes[0].said.append(said("task", first.accepted_at, first.accepted_at, task_id=first.id, renewed=True))
     denied = world.kling.accept(0, "k-2")
     denied.answered = "refusal"
     world.kling.accept(0, "k-3")
