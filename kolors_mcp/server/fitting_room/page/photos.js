@@ -33,7 +33,7 @@ async function photoFrom(file, what, turns = 0) {
   if (file.path) return { ...(await checked(file.path, what)), name: file.name };
   if (typeof file === "string") return checked(file.replace(/^www\./i, "https://www."), what);
   const subject = say(`${what}_subject`);
-  const name = plain(file.name || "photo");
+  const name = plain(file.name || "photo", 80);
   if (!file.size) throw new Trouble(say("empty", { subject, name }));
   if (file.size > FACTS.maxFileBytes) {
     const [mb, most] = [Math.round(file.size / 1e6), FACTS.maxFileBytes / 1e6];
