@@ -54,6 +54,8 @@ async def serve_stdio(
                         await server.serve(incoming, _SharedOutput(outgoing))
                 if serving.cancel_called:
                     leave()
+            # Whoever writes it out waits for more until then.
+            await outgoing.aclose()
 
 
 async def _read(

@@ -4,6 +4,7 @@ import base64
 import socket
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,30 @@ def create(process: subprocess.Popen[bytes], number: int, colour: str) -> None:
 
 def is_post(seen: Any) -> bool:
     return seen.method == "POST"
+
+
+# What ends a server that does not end by itself is put off beyond the tests' own limit.
+UNTIMED = "from kolors_mcp.cli import main, serve; serve.MAX_CLOSING_SECONDS = 3600.0; main([])"
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_a_server_that_has_nothing_under_way_ends_by_itself(kling: SandboxKling, tmp_path: Path, called: bool) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", UNTIMED],
+        env=server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        begin(process)
+        if called:
+            create(process, 2, "navy")
+            hear(process.stdout, 2)
+        try:
+            _output, log = process.communicate(timeout=HANG_SECONDS)
+        finally:
+            process.kill()
+    assert (process.returncode, log) == (0, b"")
 
 
 @pytest.mark.parametrize("really", [False, True])
