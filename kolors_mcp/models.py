@@ -2,13 +2,15 @@
 
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from kolors_mcp.bounds import linear
 
+RESULT_LIFETIME = timedelta(days=30)
+"""How long Kling keeps a result (vendor)."""
 MAX_LABEL_CHARACTERS = 60
 """Characters of what people call a try-on."""
 MAX_ID_CHARACTERS = 200

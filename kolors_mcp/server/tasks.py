@@ -26,10 +26,9 @@ from pydantic import Field
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import ArgumentError, KolorsError, RequestRefusedError, TaskNotFoundError
-from kolors_mcp.models import TryOn, is_id
+from kolors_mcp.models import RESULT_LIFETIME, TryOn, is_id
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.server.service import Service
-from kolors_mcp.try_ons.answers import RESULT_LIFETIME
 from kolors_mcp.wording import quoted
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"

@@ -7,6 +7,7 @@ a bare "Error executing tool", and prefixes the rest with that. All of it is men
 import inspect
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 from mcp.server.mcpserver import Context
@@ -56,14 +57,21 @@ class TryOnTool(Tool):
 
         `told_before`: another tool's schema describes the fields of the same answer; this one only names them.
         """
-        tool = cls.from_function(fn, title=title, description=inspect.getdoc(fn), annotations=annotations, icons=icons)
+        # `run` writes results itself, so that the SDK need not know how: it would work out each schema anew.
+        tool = cls.from_function(
+            fn,
+            title=title,
+            description=inspect.getdoc(fn),
+            annotations=annotations,
+            icons=icons,
+            structured_output=False,
+        )
         assert isinstance(tool, TryOnTool)
         tool.parameters = {**_pared(tool.parameters, _MADE), "additionalProperties": False}
-        metadata = tool.fn_metadata
-        if metadata.output_schema is not None:
-            tool.fn_metadata = metadata.model_copy(
-                update={"output_schema": _pared(metadata.output_schema, _TOLD_BEFORE if told_before else _MADE)}
-            )
+        answer = inspect.signature(fn).return_annotation
+        if isinstance(answer, type) and issubclass(answer, Answer):
+            schema = _pared(_schema_of(answer), _TOLD_BEFORE if told_before else _MADE)
+            tool.fn_metadata = tool.fn_metadata.model_copy(update={"output_schema": schema})
         properties = cast("dict[str, dict[str, Any]]", tool.parameters["properties"])
         required = cast("list[str]", tool.parameters.get("required", []))
         for name in properties.keys() - required:
@@ -121,6 +129,11 @@ class TryOnTool(Tool):
         if complaints:
             raise ArgumentError(" ".join(dict.fromkeys(complaints[:MAX_COMPLAINTS])) + " Nothing was sent.")
         return checked
+
+
+@cache
+def _schema_of(answer: type[Answer]) -> dict[str, Any]:
+    return answer.model_json_schema()
 
 
 def without_descriptions(schema: dict[str, Any]) -> dict[str, Any]:

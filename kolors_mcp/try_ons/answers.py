@@ -1,18 +1,15 @@
 """What a caller is told: our `TryOn`, made of what Kling says, of what is written down, and of what to do next."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kolors_mcp.jobs.jobs import Sighting
 from kolors_mcp.kling.task import Task, status_of
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.models import ResultImage, TryOn
+from kolors_mcp.models import RESULT_LIFETIME, ResultImage, TryOn
 from kolors_mcp.try_ons.uris import picture_uri
 from kolors_mcp.wording import plain, quoted
-
-RESULT_LIFETIME = timedelta(days=30)
-"""How long Kling keeps a result (vendor)."""
 
 
 class Answers:
