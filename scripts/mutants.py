@@ -84,8 +84,8 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "jobs/queue": ("test_busy.py", "test_busy_but_taken.py", "test_sharing.py"),
     "jobs/search": ("test_searching.py", "test_busy_but_taken.py", "test_background.py", "test_doubts.py"),
     "jobs/send": (
-        "test_busy.py", "test_busy_but_taken.py", "test_commit_point.py", "test_doubts.py", "test_faults.py",
-        "test_references.py", "test_sharing.py", "test_tokens_refused.py",
+        "test_busy.py", "test_busy_but_taken.py", "test_busy_too_early.py", "test_commit_point.py", "test_doubts.py",
+        "test_faults.py", "test_references.py", "test_sharing.py", "test_tokens_refused.py",
     ),
     "jobs/store": (
         "test_paid_without_ledger.py", "test_jobs.py", "test_ledger_share.py", "test_life_guards.py",
@@ -95,7 +95,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "jobs/in_flight": ("test_jobs.py", *_PAID),
     "jobs/jobs": ("test_jobs.py", *_PAID),
     "jobs/reconcile": (*_PAID, "test_references.py"),
-    "jobs/refresh": ("test_jobs.py", *_PAID),
+    "jobs/refresh": ("test_jobs.py", "test_busy_but_taken.py", "test_busy_too_early.py", *_PAID),
     "jobs/sending": _PAID,
     "try_ons/answers": (*_PAID, "test_kling_answers.py", "test_resources.py"),
     "try_ons/try_ons": (*_PAID, "test_jobs.py"),

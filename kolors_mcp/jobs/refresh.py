@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.reconcile import Reconciler, doubted_refusal
-from kolors_mcp.jobs.send import DOUBT_SECONDS
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.watching import MAX_READ_SECONDS, PAUSES, Watcher
@@ -121,7 +120,7 @@ class Refresher:
 
     async def _wait_until_it_would_show(self, job: Job, deadline: Deadline) -> bool:
         """Wait until Kling would show what it made of a create; False if the deadline comes first."""
-        left = 0.0 if job.posted_at is None else DOUBT_SECONDS - await self._store.seconds_since(job.posted_at)
+        left = 0.0 if job.look_at is None else -await self._store.seconds_since(job.look_at)
         if left > 0:
             if not deadline.allows(left):
                 return False

@@ -200,7 +200,8 @@ class Send:
             and not isinstance(error, errors.ReferenceRefusedError)
         ):
             self._parts.refusals.keep(reference, error.anew())
-        await self._parts.store.write(lambda ledger: ledger.refused(reference, code))
+        shows_in = 0.0 if self._is_shown is None else self._is_shown.left()
+        await self._parts.store.write(lambda ledger: ledger.refused(reference, code, shows_in_seconds=shows_in))
 
     def _wait_before_next(self, error: errors.KolorsError, tries: int, unreachable: Deadline) -> float | None:
         """Return how long to wait before the same create may be sent again; None if it may not."""

@@ -27,7 +27,7 @@ MAX_FINDINGS = 6
 """The latest that are kept."""
 MAX_ANSWER_CHARACTERS = 160
 
-_COLUMNS = (*(C[column.name] for column in fields(Job)), C.posted_at.label("sent_at"), C.look_at, C.evidence)
+_COLUMNS = (*(C[column.name] for column in fields(Job)), C.posted_at.label("sent_at"), C.evidence)
 _SENT_AT = func.coalesce(C.posted_at, C.created_at)
 _LOOK_AT = func.coalesce(C.look_at, C.updated_at + SENDER_LOOKS_SECONDS)
 _LOOKED_FOR = and_(C.state == "unconfirmed", bindparam("sent_after") < _SENT_AT)

@@ -50,6 +50,8 @@ class Job:
     """What Kling says that the finished task cost."""
     label: str | None = None
     """What people call it."""
+    look_at: float | None = None
+    """When to look for its task next: of one in doubt; of a refused one, when Kling would show a task all the same."""
 
 
 @dataclass(frozen=True)

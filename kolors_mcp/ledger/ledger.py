@@ -172,13 +172,13 @@ class Ledger(Lookups):
         if not await self._change(reference, "created", lambda now: {**task.named, **task.values(now)}):
             await self._see(task)
 
-    async def refused(self, reference: str, code: int | None = None) -> None:
-        """Write down that certainly nothing was created. Has no effect on a created one.
+    async def refused(self, reference: str, code: int | None = None, *, shows_in_seconds: float = 0.0) -> None:
+        """Write down that nothing was created, and when Kling would show it otherwise. Leaves a created one as it is.
 
         Raises:
             LedgerError: The reference was never reserved.
         """
-        await self._change(reference, "refused", lambda _now: {"code": code})
+        await self._change(reference, "refused", lambda now: {"code": code, "look_at": now + shows_in_seconds})
 
     async def unconfirmed(self, reference: str) -> None:
         """Write down that the outcome of the sending is not known. Has no effect once it is.

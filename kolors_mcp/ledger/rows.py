@@ -227,6 +227,7 @@ def job_of(row: Row[Any]) -> Job:
         final_at=row.final_at,
         units=row.units,
         label=row.label,
+        look_at=row.look_at,
     )
 
 

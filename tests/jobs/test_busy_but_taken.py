@@ -6,38 +6,21 @@ from typing import Any
 
 import pytest
 
-from kolors_mcp.jobs import refresh
-from kolors_mcp.jobs.send import DOUBT_SECONDS, Send
+from kolors_mcp.jobs.send import DOUBT_SECONDS
 from kolors_mcp.ledger.job import LookFirstError, NewJob, Reservation
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.sandbox import faults
-from kolors_mcp.server import service
-from kolors_mcp.server.request import MAX_SILENT_CALL_SECONDS
+from tests.support.busy_but_taken import LAG_SECONDS, TAKEN, shown_in_list_only, the_task
 from tests.support.wishing import MINUTE, Assistant, Said, World
 
 pytestmark = pytest.mark.anyio
 
-TAKEN = faults.Refuse(1303, accepted=True)
-LAG_SECONDS = 3.0
-BY_REFERENCE_NEVER = 10**9
 AWAY = faults.Refuse(5001)
 """What Kling says while it is down."""
 
 
-def shown_in_list_only(world: World, *, lag: float = 0.0, external_ids: Any = "refuse") -> None:
-    world.kling.rules = replace(
-        world.kling.rules, not_found_reads=BY_REFERENCE_NEVER, list_lag_seconds=lag, external_ids=external_ids
-    )
-
-
 def lists(world: World) -> int:
     return sum(seen.path.endswith("/kolors-virtual-try-on") and seen.method == "GET" for seen in world.kling.requests)
-
-
-def the_task(world: World) -> tuple[str, str]:
-    """The id and the reference of the only task that was made."""
-    [task] = world.kling.tasks.all
-    return task.id, task.request.external_task_id or ""
 
 
 @pytest.mark.parametrize("wait_seconds", [0, 5])
@@ -50,63 +33,6 @@ async def test_who_does_not_wait_is_told_of_the_task_that_a_lagging_list_shows_s
         first = (await assistant.create(wait_seconds=wait_seconds)).try_on
         second = (await assistant.create()).try_on
     assert {first.task_id, second.task_id} == {the_task(world)[0]}
-    assert world.posts == 1
-
-
-async def hastily(_send: Send, _seconds: float) -> None:
-    """Look at once, as a sender does that has no time left for anything else."""
-
-
-async def test_what_a_sender_could_not_wait_for_is_waited_for_before_the_same_is_paid_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown_in_list_only(world, lag=LAG_SECONDS)
-    world.kling.faults.next_create(TAKEN)
-    monkeypatch.setattr(Send, "_pause", hastily)
-    async with world.server() as assistant:
-        assert (await assistant.create()).nothing_created
-        assert (await assistant.create()).try_on.task_id == the_task(world)[0]
-    assert world.posts == 1
-
-
-async def test_who_cannot_wait_for_it_is_told_of_a_doubt_unless_they_want_it_anew(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown_in_list_only(world, lag=LAG_SECONDS)
-    world.kling.faults.next_create(TAKEN)
-    monkeypatch.setattr(Send, "_pause", hastily)
-    async with world.server() as assistant:
-        assert (await assistant.create()).nothing_created
-        monkeypatch.setattr(refresh, "DOUBT_SECONDS", MAX_SILENT_CALL_SECONDS + 1)
-        said = await assistant.create()
-        assert said.in_doubt
-        assert "too early to ask Kling" in said.text
-        assert world.posts == 1
-        assert not (await assistant.create(new_render=True)).try_on.reused
-    assert world.posts == 2
-
-
-@pytest.mark.parametrize("by_reference", [True, False], ids=["by reference", "again"])
-async def test_who_is_refused_too_near_the_deadline_for_a_look_is_told_of_a_doubt(
-    world: World, monkeypatch: pytest.MonkeyPatch, *, by_reference: bool
-) -> None:
-    shown_in_list_only(world, lag=LAG_SECONDS)
-    world.kling.faults.next_create(TAKEN)
-    load = service._load_types  # pyright: ignore[reportPrivateUsage]
-
-    def slowly() -> Any:
-        world.time.now += MAX_SILENT_CALL_SECONDS - DOUBT_SECONDS - LAG_SECONDS
-        return load()
-
-    monkeypatch.setattr(service, "_load_types", slowly)
-    async with world.server() as assistant:
-        said = await assistant.create()
-        assert said.in_doubt
-        assert "too early to ask Kling" in said.text
-        task_id, reference = the_task(world)
-        assert said.reference == reference
-        found = await (assistant.get(reference) if by_reference else assistant.create())
-        assert found.try_on.task_id == task_id
     assert world.posts == 1
 
 
@@ -239,13 +165,13 @@ async def test_what_shows_only_later_is_found_before_the_same_is_paid_for_again(
     assert world.posts == 1
 
 
-async def test_a_refusal_that_was_true_costs_the_next_call_one_look_and_no_task(world: World) -> None:
+async def test_a_refusal_that_was_true_costs_the_next_call_one_look_and_no_wait_and_no_task(world: World) -> None:
     world.kling.faults.next_create(faults.Refuse(1303))
     async with world.server() as assistant:
         assert (await assistant.create()).nothing_created
-        before = lists(world)
+        before, at = lists(world), world.time.now
         assert not (await assistant.create()).try_on.reused
-        assert lists(world) - before == 1
+        assert (lists(world) - before, world.time.now - at) == (1, 0)
     assert (world.posts, world.kling.tasks_created) == (2, 1)
 
 
