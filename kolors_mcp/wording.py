@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 # paragraph separators. None of them belongs in a sentence; all of them can disguise one.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
+_QUOTES = dict.fromkeys(map(ord, '"\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f'), "'")
+
 
 def plain(text: str, limit: int = 200) -> str:
     """Return `text` as one line of at most `limit` visible characters.
@@ -29,11 +31,11 @@ def quoted(text: str, limit: int = 200) -> str:
 
 
 def folded(text: str) -> str:
-    """Return what texts have in common that differ only in case, in width or in how their accents are written.
+    """Return what texts have in common that differ only in case, in width, in quotes or in how accents are written.
 
-    Case is that of all scripts (Unicode), which databases do not know.
+    Case is that of all scripts (Unicode), which databases do not know. What `quoted` shows means the text that it was.
     """
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_QUOTES)
 
 
 def minute(moment: float) -> str:

@@ -159,7 +159,7 @@ async def _units(client: KlingClient, clock: Clock) -> Finding:
     except errors.KlingError as error:
         return Finding("warn", "units", f"not told: {error}")
     late = "(Kling's figures can be 12 hours late)"
-    usable = [pack for pack in packs if pack.is_usable]
+    usable = [pack for pack in packs if pack.is_usable or pack.is_unclear]
     if not usable:
         return Finding("warn", "units", f"none left in any pack {late}", "the account owner must buy units")
     left = ", ".join(

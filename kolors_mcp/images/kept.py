@@ -31,6 +31,7 @@ _NO_PLACE = (
     "This server has no folder to keep photos in: it knows no home of the user's. The photo was not kept. Set HOME "
     "(on Windows LOCALAPPDATA) where the host starts it."
 )
+_NO_ROOM = f"{MAX_PHOTOS} photos are kept, which is as many as can be. This one was not kept. Remove one first."
 
 Redraw = Callable[[PictureSource, str], Awaitable[bytes]]
 """From a picture and the argument that names it to its pixels alone, as a JPEG or PNG."""
@@ -87,13 +88,11 @@ def _keep(data: bytes, folder: Path, name: str) -> str:
             if photo.name.lower() == name.lower() and photo.path.read_bytes() == data:
                 return photo.name
         if len(photos) >= MAX_PHOTOS:
-            raise PictureRefusedError(
-                f"{MAX_PHOTOS} photos are kept, which is as many as can be. This one was not kept. Remove one first."
-            )
+            raise PictureRefusedError(_NO_ROOM)
         draft = folder / f".{secrets.token_hex(8)}{_DRAFT}"
         try:
             write.write_whole(draft, data, _PRIVATE_FILE)
-            _drop_abandoned(folder, draft)
+            _drop_abandoned(folder, draft.stat().st_mtime)
             return _published(draft, folder, name, ".png" if kind_of(data[:HEAD_BYTES]) == "PNG" else ".jpg")
         finally:
             draft.unlink(missing_ok=True)
@@ -110,10 +109,20 @@ def _published(draft: Path, folder: Path, name: str, ending: str) -> str:
         # Looked for anew each time: another server of the same user may have kept one meanwhile.
         if chosen.lower() in {photo.name.lower() for photo in photos_in(folder)}:
             continue
-        with suppress(FileExistsError):
-            write.give_name(draft, folder / f"{PREFIX}{chosen}{ending}", _PRIVATE_FILE)
+        target = folder / f"{PREFIX}{chosen}{ending}"
+        try:
+            write.give_name(draft, target, _PRIVATE_FILE)
+        except FileExistsError:
+            continue
+        # Two servers that do this at the same time see each other here, and the one that comes later gives way.
+        others = [photo for photo in photos_in(folder) if photo.path != target]
+        is_alone = chosen.lower() not in {photo.name.lower() for photo in others}
+        if is_alone and len(others) < MAX_PHOTOS:
             write.settle(folder)
             return chosen
+        target.unlink(missing_ok=True)
+        if is_alone:
+            raise PictureRefusedError(_NO_ROOM)
     raise FileExistsError(errno.EEXIST, "that name is taken")
 
 
@@ -121,8 +130,10 @@ def _remove(folder: Path | None, name: str) -> bool:
     found = [photo for photo in photos_in(folder) if photo.name.lower() == name.lower()]
     try:
         for photo in found:
+            _drop_drafts_of(photo.path)
             photo.path.unlink(missing_ok=True)
         if found and folder is not None:
+            _drop_abandoned(folder, folder.stat().st_mtime)
             write.settle(folder)
     except OSError as error:
         reason = quoted(error.strerror or "unknown reason", 100)
@@ -130,9 +141,16 @@ def _remove(folder: Path | None, name: str) -> bool:
     return bool(found)
 
 
-def _drop_abandoned(folder: Path, draft: Path) -> None:
-    """Take away what a process left that ended while it wrote: what is much older than what was written just now."""
-    now = draft.stat().st_mtime
+def _drop_drafts_of(photo: Path) -> None:
+    """Take away what is still the same file by its first name: its process ended in between."""
+    for entry in photo.parent.glob(f".*{_DRAFT}"):
+        with suppress(FileNotFoundError):
+            if entry.samefile(photo):
+                entry.unlink()
+
+
+def _drop_abandoned(folder: Path, now: float) -> None:
+    """Take away what a process left that ended while it wrote: what is much older than now, by the disk's own clock."""
     for entry in folder.glob(f".*{_DRAFT}"):
         with suppress(OSError):
             if now - entry.stat().st_mtime > _ABANDONED_SECONDS:

@@ -37,6 +37,7 @@ class AccountReader:
         self._clock = clock
         self._asking: InFlight[PacksRead] = InFlight()
         self._last: tuple[str | None, float, PacksRead] | None = None
+        self._next_at = 0.0
 
     async def aclose(self) -> None:
         """Ask no more."""
@@ -62,7 +63,13 @@ class AccountReader:
             raise error.anew() if isinstance(error, errors.KlingError) else error from error
 
     async def _ask(self, account: str | None) -> PacksRead:
-        packs = await self._kling.packs(self._clock.deadline(MAX_READ_SECONDS))
+        # What was refused is nobody else's answer, but the next question waits for its second like any other.
+        if (early := self._next_at - self._clock.monotonic()) > 0:
+            await self._clock.sleep(early)
+        try:
+            packs = await self._kling.packs(self._clock.deadline(MAX_READ_SECONDS))
+        finally:
+            self._next_at = self._clock.monotonic() + ASKED_EVERY_SECONDS
         read = PacksRead(packs, self._clock.wall())
         self._last = (account, self._clock.monotonic(), read)
         return read

@@ -18,7 +18,9 @@ PURCHASED_WITHIN_SECONDS = 400 * 24 * 3600
 """How far back is asked: Kling filters packs by the time of purchase, and a pack lives for a year."""
 MAX_PACKS = 200
 IN_USE = "online"
-"""Kling's word for a pack that can be used. Others are `toBeOnline`, `expired` and `runOut` (vendor)."""
+"""Kling's word for a pack that can be used."""
+NOT_IN_USE = frozenset({"toBeOnline", "expired", "runOut"})
+"""Its words for those that cannot (vendor). Whatever else it says tells nothing."""
 _TRY_ON = re.compile(r"try[\s_-]?on|\u8bd5\u7a7f|\u6362\u88c5|\u8bd5\u8863", re.IGNORECASE)
 """Packs are per product, and only their names tell which; Kling's are in English or Chinese."""
 
@@ -46,17 +48,24 @@ class Pack:
         """Whether it can be used now, as far as Kling says."""
         return self.status == IN_USE and self.units_left != 0
 
+    @property
+    def is_unclear(self) -> bool:
+        """Whether it may be one that can be used, though Kling does not say so in a word that is known."""
+        return self.status not in {IN_USE, *NOT_IN_USE} and self.units_left != 0
+
 
 def units_left(packs: Sequence[Pack]) -> float | None:
     """Return how many units are left for try-ons; None where the packs do not tell.
 
-    They do not where none has a name of try-ons, or where a pack that can be used has no figure. What is left in an
+    They do not where none has a name of try-ons, where a pack that can be used has no figure, or where it is not clear
+    whether one can be used. What is left in an
     expired pack, or in one that has not begun, cannot be used and is not counted.
     """
     ours = [pack for pack in packs if pack.is_for_try_ons]
     left = [pack.units_left for pack in ours if pack.is_usable]
     known = [units for units in left if units is not None]
-    return None if not ours or len(known) < len(left) else sum(known)
+    told = len(known) == len(left) and not any(pack.is_unclear for pack in ours)
+    return sum(known) if ours and told else None
 
 
 class _Pack(Answer):

@@ -119,7 +119,7 @@ def _account_text(account: Account) -> str:
     for pack in account.packs:
         until = f", until {_moment(pack.expires_at)}" if pack.expires_at else ""
         left = f"{_number(pack.units_left)} of {_number(pack.units_total)} left"
-        lines.append(f"- pack {quoted(pack.name, 80)}: {pack.status}, {left}{until}")
+        lines.append(f"- pack {quoted(pack.name, 80)}: {pack.status or 'no status'}, {left}{until}")
     limit = "no daily limit" if account.daily_limit is None else f"of at most {account.daily_limit} a day"
     lines.append(f"Paid try-ons started today (UTC): {_number(account.creates_today)}, {limit}")
     lines.append(f"May run at once: {_number(account.slots)}")

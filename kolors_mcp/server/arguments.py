@@ -18,6 +18,9 @@ MAX_COMPARED = 9
 MAX_NAME_CHARACTERS = 240
 """Characters of whatever names a try-on: an id of 200 in its address."""
 
+PICTURE_ENDINGS = frozenset({"jpg", "jpeg", "png", "webp"})
+"""Of names that people give to a finished picture."""
+
 
 def refuse_boolean(value: Any) -> Any:
     """Return an argument that is to be a number, unless it is true or false, which Python takes for one.
@@ -73,6 +76,12 @@ def _require_label(value: str | None) -> str | None:
     if value is not None and (looks_like_an_id(value) or not _is_label(value)):
         raise ValueError("cannot be told from an id, or from nothing; give words, or leave it out")
     return value
+
+
+def _without_ending(value: str | None) -> str | None:
+    # The picture's content decides on the ending; some assistants write one all the same.
+    stem, _, ending = (value or "").rpartition(".")
+    return stem if stem.strip(" .") and ending.strip().lower() in PICTURE_ENDINGS else value
 
 
 def _require_web_address(value: str | None) -> str | None:
@@ -182,6 +191,7 @@ FileName = Annotated[
         max_length=60,
         description="Optional: the file's name, 1 to 60 characters, in words that the user will know it by.",
     ),
+    AfterValidator(_without_ending),
 ]
 PageNum = Annotated[
     int, Field(ge=1, le=1000, description="Number of the page, 1 to 1000."), BeforeValidator(refuse_boolean)

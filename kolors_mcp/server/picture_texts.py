@@ -18,7 +18,9 @@ def pictures_text(found: LocalPictures) -> str:
         lines += ["Pictures, newest first:", *map(_line, found.pictures)]
     if not lines:
         lines = ["No pictures."]
-    if found.more:
+    if found.more and not found.pictures:
+        lines.append("Not all folders were looked through: ask the user for the path.")
+    elif found.more:
         lines.append("There are more; give a query to find others.")
     return "\n".join(lines)
 

@@ -53,4 +53,6 @@ def _unknown(read: PacksRead, left: float | None) -> tuple[str, ...]:
         return ("Kling lists no pack, so the units left are unknown",)
     if not any(pack.is_for_try_ons for pack in read.packs):
         return ("no pack has a name of try-ons, so it is unknown which of them pays for one",)
+    if any(pack.is_unclear for pack in read.packs if pack.is_for_try_ons):
+        return ("Kling does not say in a known word whether a pack can be used, so the units left are unknown",)
     return ("Kling does not say how much is left in a pack, so the units left are unknown",)

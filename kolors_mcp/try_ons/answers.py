@@ -48,8 +48,7 @@ class Answers:
             notes=notes if next_step else (),
             sandbox=self._sandbox,
         )
-        units = task.units if job is None or task.units is not None else job.units
-        return with_next_step(try_on, units) if next_step else try_on
+        return with_next_step(try_on, units_of(seen)) if next_step else try_on
 
     def of_job(self, job: Job, hindrance: str | None = None) -> TryOn | None:
         """Return what is written about a create, where Kling is not asked; None if it has not become a task.
@@ -110,6 +109,12 @@ class Answers:
         )
 
 
+def units_of(seen: Sighting) -> float | None:
+    """Return what a try-on cost, if Kling has said so, now or before."""
+    known = None if seen.job is None else seen.job.units
+    return known if seen.task.units is None else seen.task.units
+
+
 def with_next_step(try_on: TryOn, units: float | None = None) -> TryOn:
     """Return a try-on that says what to do with it as it stands; `units` is what it cost, if Kling has said so."""
     return try_on.model_copy(update={"next_step": _next_step(try_on, units)})
@@ -167,7 +172,7 @@ def _next_step(try_on: TryOn, units: float | None) -> str:
         kept = " It ends with this server's process, since it is simulated." if try_on.sandbox else ""
         keeping = "" if any(image.saved_to for image in try_on.images) else ", save_try_on keeps it"
         shown = f"view_try_on with task_id {name} shows the picture{keeping}."
-        return f"Finished. Give the user the link whole; {shown}{kept}"
+        return f"Finished. Give the user the link whole; {shown}{kept}{_cost_of_finished(try_on, units)}"
     if any(image.saved_to for image in try_on.images):
         return (
             f"Its link has expired: do not give it on. Give the saved copy; view_try_on with task_id {name} shows it."
@@ -190,7 +195,17 @@ def _cost_of_failed(try_on: TryOn, units: float | None) -> str:
         return "nothing was billed, since it is simulated"
     if units is None:
         return "as others report, Kling charges nothing for it"
-    return f"Kling says that it cost {units:g} units" if units else "Kling says that it cost nothing"
+    return f"Kling says that it cost {_units(units)}"
+
+
+def _cost_of_finished(try_on: TryOn, units: float | None) -> str:
+    if units is None:
+        return ""
+    return f" Kling {'would say' if try_on.sandbox else 'says'} that it cost {_units(units)}."
+
+
+def _units(units: float) -> str:
+    return f"{units:g} unit{'' if units == 1 else 's'}" if units else "nothing"
 
 
 def _to_the_second(moment: datetime | None) -> datetime | None:

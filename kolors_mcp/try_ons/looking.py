@@ -10,7 +10,7 @@ from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import Account, TryOn, TryOnPage
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.account import account_of
-from kolors_mcp.try_ons.answers import Answers, with_next_step
+from kolors_mcp.try_ons.answers import Answers, units_of, with_next_step
 from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS
 from kolors_mcp.try_ons.naming import Meant, meant_by
 from kolors_mcp.wording import plain
@@ -141,10 +141,10 @@ class Looking:
             if (job is not None and job.task_id is None) or isinstance(error, errors.ABOUT_THE_TASK):
                 raise
             raise error.of_task(name if job is None or job.task_id is None else job.task_id) from error
-        return await self._answer(self._answers.of_task(seen), call)
+        return await self._answer(self._answers.of_task(seen), call, units_of(seen))
 
-    async def _answer(self, try_on: TryOn, call: Call) -> TryOn:
+    async def _answer(self, try_on: TryOn, call: Call, units: float | None) -> TryOn:
         """Save the pictures where the settings say so, as long as they are there, and say what to do then."""
         if not any(image.saved_to or not image.expired for image in try_on.images):
             return try_on
-        return with_next_step(await self._jobs.save(try_on, call.deadline))
+        return with_next_step(await self._jobs.save(try_on, call.deadline), units)

@@ -8,6 +8,7 @@ from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.models import MAX_LABEL_CHARACTERS, TryOn, new_reference
 from kolors_mcp.pictures import Picture
+from kolors_mcp.try_ons.answers import units_of
 from kolors_mcp.try_ons.preparing import fingerprint, label_for, model_for, notes_on, prepare
 from kolors_mcp.try_ons.request import TryOnRequest
 from kolors_mcp.try_ons.showing import Showing
@@ -62,7 +63,8 @@ class TryOns(Showing):
         if not seen.is_new:
             notes = (*notes, *_about_label(request.label, seen))
         # Of a create that was joined, the notes tell of other copies of the same pictures.
-        return await self._answer(self._answers.of_task(seen, reused=not seen.is_new, notes=notes), self._call)
+        answer = self._answers.of_task(seen, reused=not seen.is_new, notes=notes)
+        return await self._answer(answer, self._call, units_of(seen))
 
     async def _with_given(self, request: TryOnRequest) -> TryOnRequest:
         """Return the request with what earlier creates were given in place of the addresses that name it.

@@ -114,3 +114,12 @@ def test_only_the_three_pictures_of_a_try_on_have_an_address() -> None:
     ):
         assert input_address_of(other) is None, other
     assert input_address_of("tryon://" + "9" * 2_000 + "/person") is None
+
+
+async def test_a_model_sees_no_photo_of_this_machine_by_a_guess(kling: SandboxKling, tmp_path: Path) -> None:
+    (tmp_path / "me.jpg").write_bytes(jpeg())
+    async with Client(server_for(kling, image_dirs=(tmp_path,))) as model:
+        said = await checked(model, str(tmp_path / "me.jpg"))
+    assert said.is_error
+    assert "check_photo is for the fitting room's page. Nothing was done." in text_of(said)
+    assert not any(isinstance(part, ImageContent) for part in said.content)

@@ -158,6 +158,25 @@ async def test_foreign_pages_ports_keys_and_hosts_get_nothing(world: World) -> N
                 assert own[TOKEN_HEADER] not in refused.text
 
 
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+async def test_a_page_that_knocks_in_another_protocol_gets_nothing_and_fills_no_log(
+    world: World, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    asking = {"upgrade": protocol, "connection": "Upgrade", "sec-websocket-version": "13"}
+    async with host(world) as assistant:
+        address = (await link_from(assistant)).partition("/room")[0]
+        async with httpx.AsyncClient(trust_env=False) as web:
+            for path, changed, status in (
+                ("/mcp", {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}, 403),
+                ("/room", {"origin": "http://evil.example"}, 403),
+                ("/room", {"host": "rebound.example"}, 421),
+            ):
+                answer = await web.get(f"{address}{path}", headers=asking | changed)
+                assert answer.status_code == status
+                assert "upgrade" not in answer.headers
+    assert caplog.messages == []
+
+
 async def test_it_ends_with_the_process_and_when_nobody_comes(world: World) -> None:
     async with host(world) as assistant:
         first = await link_from(assistant)

@@ -67,6 +67,9 @@ async def test_the_units_are_those_of_packs_that_can_be_used_and_both_parts_say_
         ([pack("Kling video", 900)], None, "no pack has a name of try-ons"),
         ([], None, "Kling lists no pack"),
         ([pack("Virtual Try-On", None), pack("Virtual Try-On", 5)], None, "does not say how much is left"),
+        ([pack("Virtual Try-On", 50, "active"), pack("Virtual Try-On", 5)], None, "can be used"),
+        ([pack("Virtual Try-On", 50, "")], None, "can be used"),
+        ([pack("Virtual Try-On", 0, "active"), pack("Kling video", 9, "active")], 0, ""),
         ([pack("Virtual Try-On", -1)], None, "does not say how much is left"),
         ([pack("Virtual Try-On", "many", total="NaN")], None, "does not say how much is left"),
     ],
@@ -107,3 +110,12 @@ async def test_a_refusal_says_what_to_do_and_is_nobody_elses_answer(world: World
         assert said.is_error
         assert "no permission" in said.text
         assert (await account(assistant))["units_left"] == 1000
+
+
+async def test_after_a_refusal_kling_is_asked_again_only_when_a_second_has_passed(world: World) -> None:
+    world.kling.faults.next_costs(faults.Refuse(1103))
+    async with world.server() as assistant:
+        assert (await assistant.call("get_account")).is_error
+        refused_at = world.time.now
+        assert (await account(assistant))["units_left"] == 1000
+    assert (asked(world), world.time.now - refused_at >= 1) == (2, True)

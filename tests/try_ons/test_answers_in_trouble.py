@@ -77,7 +77,7 @@ async def test_a_failed_one_says_what_is_known_about_its_cost(world: World) -> N
         assert known in said.text
 
 
-@pytest.mark.parametrize(("deduction", "known"), [("0", "it cost nothing"), ("1", "it cost 1 units")])
+@pytest.mark.parametrize(("deduction", "known"), [("0", "it cost nothing"), ("1", "it cost 1 unit.")])
 async def test_what_kling_says_about_the_cost_of_a_failed_one_is_told(world: World, deduction: str, known: str) -> None:
     async with world.server() as assistant:
         made = (await assistant.create()).try_on
@@ -86,3 +86,12 @@ async def test_what_kling_says_about_the_cost_of_a_failed_one_is_told(world: Wor
         world.time.now += 3
         said = await assistant.get(made.task_id)
     assert known in (said.try_on.next_step or "")
+
+
+async def test_what_a_finished_one_cost_is_told_in_every_answer_about_it(world: World) -> None:
+    async with world.server(save_dir=world.folder / "saved") as assistant:
+        made = await assistant.create(wait_seconds=60)
+        again, joined = await assistant.get(made.try_on.task_id), await assistant.create()
+    for said in (made, again, joined):
+        assert "Kling says that it cost 1 unit." in (said.try_on.next_step or "")
+        assert "Kling says that it cost 1 unit." in said.text

@@ -2,15 +2,21 @@
 
 # ruff: noqa: ASYNC240  (the tests look at a few small files; nothing else runs meanwhile)
 
+import asyncio
 import base64
 import os
 import stat
 import sys
+import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kolors_mcp.images import write
+from tests.support.commands import HANG_SECONDS
 from tests.support.images_support import assert_nothing_but_picture, b64, corners, distance, exif, jpeg, opened, png
 from tests.support.making import jpeg as plain_jpeg
 from tests.support.rooms import room_of
@@ -161,6 +167,42 @@ async def test_no_more_are_kept_than_can_be_and_one_that_goes_makes_room(room: A
     assert len(files_in(folder)) == 20
     await room.call("remove_photo", name="p7")
     await kept(room, "one-more", plain_jpeg())
+
+
+@pytest.mark.parametrize(("there", "names"), [(19, ("one", "two")), (0, ("me", "Me"))])
+async def test_two_servers_that_keep_at_once_have_neither_too_many_nor_one_name_twice(
+    world: World, room: Assistant, folder: Path, monkeypatch: pytest.MonkeyPatch, there: int, names: tuple[str, str]
+) -> None:
+    folder.mkdir(parents=True)
+    for number in range(there):
+        (folder / f"photo-p{number}.jpg").write_bytes(plain_jpeg())
+    both, give_name = threading.Barrier(2), write.give_name
+
+    def at_once(*given: Any) -> None:
+        with suppress(threading.BrokenBarrierError):  # of a second try
+            both.wait(HANG_SECONDS)
+            both.abort()
+        give_name(*given)
+
+    monkeypatch.setattr(write, "give_name", at_once)
+    async with room_of(world) as other, asyncio.TaskGroup() as group:
+        for who, data, name in zip((room, other), (png(), PHOTO), names, strict=True):
+            group.create_task(who.call("keep_photo", image=b64(data), name=name))
+    listed = [name.partition(".")[0].lower() for name in files_in(folder)]
+    assert len(listed) <= 20
+    assert len(listed) == len(set(listed))
+
+
+@posix
+async def test_what_a_server_left_that_was_ended_while_it_kept_goes_with_the_photo(
+    room: Assistant, folder: Path
+) -> None:
+    await kept(room)
+    (folder / ".0123456789abcdef.part").hardlink_to(folder / "photo-anna.jpg")
+    (folder / ".fedcba9876543210.part").write_bytes(b"half a photo, of long ago")
+    os.utime(folder / ".fedcba9876543210.part", (1, 1))
+    await room.call("remove_photo", name="anna")
+    assert files_in(folder) == []
 
 
 @posix

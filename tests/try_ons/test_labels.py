@@ -154,3 +154,9 @@ async def test_a_label_is_no_picture_and_the_refusal_says_what_to_give(world: Wo
         going_on = await assistant.call("create_try_on", human_image="red dress", cloth_image=f"tryon://{task_id}")
         assert not any("human_image: the finished" in note for note in going_on.try_on.notes), "the file is meant"
     assert world.posts == 2
+
+
+async def test_a_label_is_found_as_it_is_shown_whatever_its_quotes(assistant: Assistant) -> None:
+    task_id = await finished(assistant, label='The “cut-out" dress')
+    for named in ("The 'cut-out' dress", 'the "cut-out" dress'):
+        assert (await assistant.get(named)).try_on.task_id == task_id

@@ -54,6 +54,15 @@ async def test_kept_photos_can_be_asked_for_alone(world: World, folder: Path) ->
         assert "There are more; give a query to find others." in said.text
 
 
+async def test_where_not_all_was_looked_through_no_picture_is_not_said_to_be_none(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kolors_mcp.images.sources.nearby.MAX_LOOKED_AT", 1)
+    async with room_of(world, image_dirs=(folder,)) as room:
+        said = await room.call("list_pictures", query="beach")
+    assert said.text == "No pictures.\nNot all folders were looked through: ask the user for the path."
+
+
 async def test_a_disk_that_does_not_answer_is_given_up(
     world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

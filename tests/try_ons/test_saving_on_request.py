@@ -72,6 +72,7 @@ async def test_saving_again_writes_nothing_twice_and_another_picture_gets_a_numb
         (".hidden", "hidden"),
         ("...", "picture"),
         ("CON", "CON-"),
+        ("Red dress v1.5.JPG", "Red-dress-v1-5"),
         ("x" * 60, "x" * 60),
         ("裙" * 60, "裙" * 60),
     ],

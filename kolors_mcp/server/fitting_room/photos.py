@@ -38,6 +38,7 @@ async def check_photo(
     ] = "human_image",
 ) -> CallToolResult:
     """Check a photo for the fitting room's page before anything is paid, and show it small. It costs nothing."""
+    _require_page(ctx, "check_photo")
     async with calling(ctx) as try_ons:
         photo = await try_ons.check(picture, role)
     shown = ImageContent(type="image", data=base64.b64encode(photo.jpeg).decode(), mime_type="image/jpeg")

@@ -87,6 +87,7 @@ def configured(application: "ASGIApp", addresses: Addresses) -> uvicorn.Config:
         Guard(application, addresses),
         http=Connection,
         log_config=None,
+        log_level="error",
         access_log=False,
         ws="none",
         proxy_headers=False,
