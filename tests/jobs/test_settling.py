@@ -17,7 +17,7 @@ from kolors_mcp.kling.refusals import Verdict
 from kolors_mcp.sandbox import faults
 from kolors_mcp.settings import Credentials
 from tests.support.making import TurnedClock
-from tests.support.wishing import World
+from tests.support.wishing import MINUTE, World
 
 pytestmark = pytest.mark.anyio
 
@@ -123,3 +123,28 @@ async def test_a_lost_answer_is_looked_for_for_some_seconds_so_that_a_task_that_
     async with world.server() as assistant:
         made = (await assistant.create()).try_on
     assert [made.task_id] == [task.id for task in world.kling.tasks.all]
+
+
+@pytest.mark.parametrize("kling", ["agrees", "differs", "is away"])
+async def test_a_clock_days_after_the_last_create_is_believed_once_kling_agrees_which_is_asked_first(
+    world: World, kling: str
+) -> None:
+    is_right = kling == "agrees"
+    async with world.server() as assistant:
+        first = (await assistant.create(wait_seconds=60)).try_on
+        assert first.status == "succeed"
+    world.time.now += 2880 * MINUTE
+    if kling == "differs":
+        world.kling.clock.advance(-2880 * MINUTE)
+    if kling == "is away":
+        world.kling.faults.next_list(faults.Disconnect(), times=None)
+    async with world.server() as assistant:
+        before = len(world.kling.requests)
+        second = (await assistant.create()).try_on
+        assert second.reused is not is_right
+        asked, *_ = list(world.kling.requests)[before:]
+        assert (asked.method, asked.raw_query) == ("GET", "pageNum=1&pageSize=1")
+        before = len(world.kling.requests)
+        assert not (await assistant.create("navy")).try_on.reused
+        assert [seen.method for seen in list(world.kling.requests)[before:]] == ["POST"], "it is asked but once"
+    assert world.posts == 2 + is_right

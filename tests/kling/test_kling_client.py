@@ -6,6 +6,7 @@ import itertools
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -199,3 +200,6 @@ async def test_packs_are_read_from_the_double_envelope(client: KlingClient) -> N
     )  # fmt: skip
     assert online.expires_at is not None
     assert units_left([online]) == 1000
+    # What is not told is not nothing.
+    assert units_left([]) is None
+    assert units_left([online, replace(online, units_left=None)]) is None

@@ -249,3 +249,15 @@ def subject_hash(file: str) -> str:
         ["openssl", "x509", "-noout", "-hash", "-in", file],  # noqa: S607  (the one of this system)
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
+
+
+@pytest.mark.parametrize("excepted", [True, False])
+async def test_a_kling_on_a_port_of_its_own_is_reached_directly_where_no_proxy_names_that_port(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, excepted: bool
+) -> None:
+    async with secure_kling("127.0.0.1") as kling, http_proxy(kling.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.at}")
+        monkeypatch.setenv("NO_PROXY", f"127.0.0.1:{kling.port if excepted else 443}")
+        monkeypatch.setenv("SSL_CERT_FILE", kling.trust(tmp_path / "authority.pem"))
+        assert await created(f"https://127.0.0.1:{kling.port}") == "842"
+        assert bool(proxy.asked) is not excepted
