@@ -97,7 +97,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "jobs/reconcile": (*_PAID, "test_references.py"),
     "jobs/refresh": ("test_jobs.py", "test_busy_but_taken.py", "test_busy_too_early.py", *_PAID),
     "jobs/sending": _PAID,
-    "try_ons/answers": (*_PAID, "test_kling_answers.py", "test_resources.py"),
+    "try_ons/answers": (*_PAID, "test_answers.py", "test_kling_answers.py", "test_resources.py"),
     "try_ons/try_ons": (*_PAID, "test_jobs.py"),
     "try_ons/looking": ("test_jobs.py", "test_resources.py", "test_view.py", "test_going_on.py", "test_keeping.py"),
     "try_ons/naming": ("test_labels.py",),

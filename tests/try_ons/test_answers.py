@@ -127,6 +127,8 @@ async def test_an_expired_link_is_marked_wherever_it_stands_and_never_offered(
         assert "expired on" in said.text
         assert "kept until" not in said.text
         assert "Give the user the link" not in said.text
+    assert "no copy was saved here: do not give it on. Only a new create_try_on makes" in got.text
+    assert "saved copy" not in got.text
     shown = await assistant.view(made.task_id)
     assert shown.is_error
     assert "Its link has expired" in shown.text
