@@ -98,7 +98,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "jobs/refresh": ("test_jobs.py", "test_busy_but_taken.py", "test_busy_too_early.py", *_PAID),
     "jobs/sending": _PAID,
     "try_ons/answers": (*_PAID, "test_answers.py", "test_kling_answers.py", "test_resources.py"),
-    "try_ons/try_ons": (*_PAID, "test_jobs.py"),
+    "try_ons/try_ons": (*_PAID, "test_jobs.py", "test_labels.py"),
     "try_ons/looking": ("test_jobs.py", "test_resources.py", "test_view.py", "test_going_on.py", "test_keeping.py"),
     "try_ons/naming": ("test_labels.py",),
     "try_ons/earlier": ("test_going_on.py",),

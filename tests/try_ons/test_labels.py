@@ -131,8 +131,11 @@ async def test_a_create_in_doubt_is_found_by_its_label(world: World, assistant: 
     world.kling.faults.next_create(faults.Disconnect("after_acceptance"))
     world.kling.faults.next_list(faults.Raw(503), times=None)
     world.kling.faults.next_read(faults.Raw(503), times=None)
-    assert (await assistant.create(label="Look")).in_doubt
+    doubted = await assistant.create(label="Look")
+    assert doubted.in_doubt
     assert (await assistant.get("look")).in_doubt
+    named = await picture_refused(assistant, human_image="look")
+    assert f'An earlier try-on is called so: give its task_id "{doubted.reference}"' in named.text
     world.kling.faults.clear()
     assert (await assistant.get("look")).try_on.label == "Look"
     assert world.posts == 1
