@@ -21,8 +21,9 @@ from kolors_mcp.settings import Credentials, Settings
 
 INSTRUCTIONS = """\
 Dress a person in a garment with Kling's Kolors Virtual Try-On.
-1. create_try_on with the person's and the garment's picture (links, files, data: URIs or base64). It costs money: \
-create each try-on once, and only when the user wants it.
+1. create_try_on with the person's and the garment's picture (links, files, data: URIs, base64, photo:NAME, or an \
+earlier task_id to go on from). A photo that only the chat has cannot be handed over: call open_fitting_room. It costs \
+money: create each try-on once, and only when the user wants it.
 2. get_try_on with its task_id until the status is succeed or failed, usually 20 to 60 seconds.
 3. Give the user the links whole; view_try_on shows a picture here, compare_try_ons several. Links live 30 days.
 If an answer says that a create is in doubt, look with get_try_on or list_try_ons before creating again.

@@ -32,7 +32,7 @@ class PromptTemplate:
     text: Callable[[Given], str]
 
 
-PERSON = "The person's photo: a path, a link, or the task_id of an earlier try-on to go on from."
+PERSON = "The person's photo: a path, a link, photo:NAME, or the task_id of an earlier try-on to go on from."
 
 
 def _try_on(given: Given) -> str:

@@ -145,6 +145,15 @@ async def test_a_name_that_is_not_kept_is_answered_with_those_that_are(
     assert "photo:dress" in said.text
 
 
+async def test_a_name_that_no_photo_can_have_is_answered_with_those_that_can_be(world: World, tmp_path: Path) -> None:
+    async with room_of(world, image_dirs=(tmp_path,)) as room:
+        names = ("photo:me at home", "Photo:../me", "photo:" + "x" * 61)
+        said = [await room.call("create_try_on", human_image=name, cloth_image=garment("navy")) for name in names]
+    for answer in said:
+        assert answer.is_error
+        assert "A kept photo is photo:NAME, with 1 to 60 of a-z, A-Z, 0-9, _ and -" in answer.text
+
+
 async def test_another_photo_of_the_name_gets_a_number_and_the_same_is_kept_once(room: Assistant, folder: Path) -> None:
     assert await kept(room, "me") == "photo:me"
     assert await kept(room, "me") == "photo:me"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from kolors_mcp.images.sources.allowed import Allowed
 from kolors_mcp.images.sources.attachments import INSTEAD
 from kolors_mcp.images.sources.names import Listing, in_icloud, mistyped
+from kolors_mcp.local_pictures import PHOTO_SCHEME
 from kolors_mcp.wording import quoted
 
 _LIKE_A_LINK = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,10}[A-Za-z]{2,24}(?::[0-9]{1,5})?/")
@@ -57,6 +58,8 @@ def _folders(allowed: Allowed) -> str:
 
 def _hint(written: str) -> str:
     """Return what may be meant by a name that is no path."""
+    if written[: len(PHOTO_SCHEME)].lower() == PHOTO_SCHEME:
+        return f" A kept photo is {PHOTO_SCHEME}NAME, with 1 to 60 of a-z, A-Z, 0-9, _ and -; list_pictures shows them."
     if _LIKE_A_LINK.match(written):
         return " If it is a link, write https:// before it."
     if not any(mark in written for mark in "/\\"):
