@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MAX_LABEL_BYTES = 100
+"""Of a label in a file's name: what tells the picture from others comes after it, and has to fit too."""
+
 Outcomes = dict[int, Path | str]
 """By a picture's index: where it was saved, or why it could not be."""
 
@@ -68,7 +71,8 @@ class Saving:
         for image in images:
             stem = stem_of(task_id, image.index)
             if try_on.label is not None:
-                stem = f"{try_on.label}-{stem}"
+                label = try_on.label.encode("utf-8", "ignore")[:MAX_LABEL_BYTES].decode("utf-8", "ignore")
+                stem = f"{label}-{stem}"
             try:
                 data = await self._pictures.finished.download(image.url)
                 path = await self._pictures.finished.keep(data, self._folder, stem)

@@ -228,3 +228,17 @@ async def test_a_saved_picture_that_is_no_file_any_more_is_not_waited_for(world:
         path.unlink()
         os.mkfifo(path)
         assert (await assistant.view(made.task_id)).pictures == 1
+
+
+async def test_the_longest_label_leaves_room_for_the_id_so_that_the_copy_is_known_in_another_folder(
+    world: World, folder: Path
+) -> None:
+    async with world.server(save_dir=folder) as assistant:
+        made = (await assistant.create(wait_seconds=30, label="裙" * 60)).try_on
+    saved = Path(made.images[0].saved_to or "")
+    assert saved.stem.startswith("裙" * 30)
+    assert saved.stem.endswith(f"try-on-{made.task_id}-0")
+    served = fetches(world)
+    async with world.server(save_dir=folder.parent / "elsewhere", chosen_dir=None) as assistant:
+        assert (await assistant.view(made.task_id)).pictures == 1
+    assert fetches(world) == served
