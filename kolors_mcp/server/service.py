@@ -101,7 +101,9 @@ class Service:
             if not await ends(opening, deadline):
                 raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
             account = opening.result()
-        return account.view(account.jobs, account.pictures, self._settings, Call(LOCAL_USER, deadline, wait, report))
+        call = Call(LOCAL_USER, deadline, wait, report)
+        # On somebody's own machine the account is theirs alone.
+        return account.view(account.jobs, account.pictures, self._settings, call, owns_account=True)
 
     async def open_room(self, server: "MCPServer[Service]") -> str:
         """Open the fitting room in this process, if it is not open, and return the link to it.

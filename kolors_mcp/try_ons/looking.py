@@ -29,8 +29,19 @@ MAX_LIST_SECONDS = 5.0
 class Looking:
     """How try-ons stand. It owns nothing: it can be made for a call and dropped after it."""
 
-    def __init__(self, jobs: Jobs, pictures: "Pictures", settings: Settings, call: Call) -> None:
-        """Take what all calls share, and the call that this is for."""
+    def __init__(
+        self, jobs: Jobs, pictures: "Pictures", settings: Settings, call: Call, *, owns_account: bool = False
+    ) -> None:
+        """Take what all calls share, and the call that this is for.
+
+        Args:
+            jobs: The account's.
+            pictures: Fetches and prepares them.
+            settings: Of the server.
+            call: Its user sees their own try-ons.
+            owns_account: Whether the account is this user's alone, so that they may see whatever Kling shows of it.
+        """
+        self._owns_account = owns_account
         self._jobs = jobs
         self._pictures = pictures
         self._settings = settings
@@ -59,11 +70,12 @@ class Looking:
     async def list(self, page_num: int, page_size: int) -> TryOnPage:
         """List a page of the account's try-ons."""
         rows = await self._jobs.page(self._call.user, page_num, page_size)
+        shown = [seen for seen in rows if self._may_see(seen.job)]
         return TryOnPage(
             page_num=page_num,
             page_size=page_size,
             has_more=len(rows) >= page_size,
-            try_ons=tuple(self._answers.of_task(seen, next_step=False) for seen in rows),
+            try_ons=tuple(self._answers.of_task(seen, next_step=False) for seen in shown),
         )
 
     async def recent(self, limit: int) -> "tuple[TryOn, ...]":
@@ -114,21 +126,29 @@ class Looking:
         spent = await self._jobs.spent_today(self._call.user)
         return account_of(read, spent, daily_limit=self._settings.daily_limit, sandbox=self._settings.sandbox)
 
-    async def _visible(self, name: str) -> Job | None:
-        """Return what is written about a try-on that this user may see; None where there is nothing.
+    def _may_see(self, job: Job | None) -> bool:
+        """Whether this user may see a try-on, by what is written about it under their name.
 
         Who may see what is decided here and nowhere else. On somebody's own machine the account is theirs: whatever
-        Kling shows they may see, also what this ledger does not know, or cannot tell.
+        Kling shows they may see, also what this ledger does not know, or cannot tell. Where others share the account,
+        each sees what is written down as theirs, and nothing while that cannot be read.
         """
+        return job is not None or self._owns_account
+
+    async def _visible(self, name: str) -> Job | None:
+        """Return what is written about a try-on of this user; None where there is nothing."""
         return await self._jobs.find(self._call.user, name)
 
     async def _meant(self, name: str) -> Meant:
-        """Return the try-on that a name means, which may be its label."""
+        """Return the try-on that a name means, which may be its label; another's is as unknown as one that is none."""
 
         async def labelled(label: str, most: int) -> "list[Job]":
             return await self._jobs.labelled(self._call.user, label, most)
 
-        return await meant_by(name, self._visible, labelled)
+        meant = await meant_by(name, self._visible, labelled)
+        if not self._may_see(meant.job):
+            raise errors.TaskNotFoundError.of(meant.name)
+        return meant
 
     async def _get(self, meant: Meant, call: Call) -> TryOn:
         """Look at a try-on as `get` does; an error says that what was paid goes on, whatever hides it from us."""

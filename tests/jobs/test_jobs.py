@@ -111,6 +111,38 @@ async def test_equal_requests_of_two_users_are_two_jobs_and_each_finds_their_own
     assert [try_on.task_id for try_on in await account.view("bob").recent(9)] == [his.task_id]
 
 
+async def unreadable(_ledger: Ledger, _user: str, _name: str) -> None:
+    raise errors.LedgerError("The ledger cannot be read.")
+
+
+async def test_anothers_try_on_and_one_that_is_none_are_the_same_to_who_shares_the_account(
+    account: Account, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hers = await account.view("alice", wait=30).create(request())
+    asked = len(world.kling.requests)
+
+    async def answers(user: str, *names: str) -> set[str]:
+        said: set[str] = set()
+        for name in names:
+            for look in (account.view(user).get, account.view(user).look):
+                with pytest.raises(errors.TaskNotFoundError) as refused:
+                    await look(name)
+                said.add(str(refused.value).replace(name, "NAME"))
+        return said
+
+    names = (hers.task_id, hers.reference or "", f"tryon://{hers.task_id}")
+    [said] = await answers("bob", *names[:2], "842", "k-0123456789abcdef01234567")
+    assert "Kling knows no try-on" in said
+    with pytest.raises(errors.TaskNotFoundError):
+        await account.view("bob").get(names[2])
+    assert len(world.kling.requests) == asked, "Kling, which would tell, is not asked"
+    assert (await account.view("bob").list(1, 9)).try_ons == ()
+    assert [one.task_id for one in (await account.view("alice").list(1, 9)).try_ons] == [hers.task_id]
+    # A ledger that cannot be read tells of nobody what is theirs.
+    monkeypatch.setattr(Ledger, "find", unreadable)
+    assert len(await answers("alice", hers.task_id)) == 1
+
+
 async def test_a_call_registers_once_with_those_who_watch_a_task(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
