@@ -148,3 +148,12 @@ async def test_a_clock_days_after_the_last_create_is_believed_once_kling_agrees_
         assert not (await assistant.create("navy")).try_on.reused
         assert [seen.method for seen in list(world.kling.requests)[before:]] == ["POST"], "it is asked but once"
     assert world.posts == 2 + is_right
+
+
+async def test_what_kling_gave_an_id_is_read_by_that_id_whatever_it_is_asked_for_by(world: World) -> None:
+    async with world.server() as assistant:
+        made = (await assistant.create()).try_on
+        before = len(world.kling.requests)
+        assert (await assistant.get(made.reference or "")).try_on.task_id == made.task_id
+        [read] = list(world.kling.requests)[before:]
+        assert read.path.endswith(f"/{made.task_id}")
