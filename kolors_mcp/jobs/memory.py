@@ -17,15 +17,24 @@ V = TypeVar("V")
 class Inputs:
     """Where the pictures of a create came from, as they were given."""
 
-    person: str
-    garment: str
+    person: str | None
+    """None, as the others: not any more."""
+    garment: str | None
     lower: str | None = None
     """The lower garment, where there was one."""
+
+    def without(self, source: str) -> "Inputs":
+        """Return them without what came from there, whatever its case."""
+
+        def left(given: str | None) -> str | None:
+            return None if given is None or given.strip().lower() == source.lower() else given
+
+        return Inputs(left(self.person), left(self.garment), left(self.lower))
 
     @property
     def weight(self) -> int:
         """Characters of all of them."""
-        return len(self.person) + len(self.garment) + len(self.lower or "")
+        return sum(len(given or "") for given in (self.person, self.garment, self.lower))
 
 
 class Latest(Generic[K, V]):
@@ -51,6 +60,11 @@ class Latest(Generic[K, V]):
         while self._weight > self._max_weight:
             self._weight -= self._weight_of(self._values.pop(next(iter(self._values))))
 
+    def change(self, changed: Callable[[V], V]) -> None:
+        """Put something else in the place of each."""
+        for key, value in list(self._values.items()):
+            self.keep(key, changed(value))
+
 
 class Memory:
     """Shared by all calls of a process; nothing of it is written down."""
@@ -69,6 +83,10 @@ class Memory:
     def inputs_of(self, reference: str) -> Inputs | None:
         """Return what a create was given, if it was of late, by this process."""
         return self._inputs.get(reference)
+
+    def forget_source(self, source: str) -> None:
+        """Forget what creates were given from there: what is there next is another picture."""
+        self._inputs.change(lambda inputs: inputs.without(source))
 
     def keep_callback(self, reference: str, callback_url: str | None) -> None:
         """Keep which address Kling was given with a create."""

@@ -96,10 +96,10 @@ class Gallery:
         image, jpeg = await self.small(try_on, image)
         inputs = self._memory.inputs_of(try_on.reference or "") if compare else None
         if inputs is not None:
-            sides: tuple[tuple[Input, str], ...] = (("person", inputs.person), ("garment", inputs.garment))
+            sides: tuple[tuple[Input, str | None], ...] = (("person", inputs.person), ("garment", inputs.garment))
             with self._call.deadline.within(MAX_INPUT_SECONDS).scope():
                 for name, source in sides:
-                    photo = await self._input_preview(source)
+                    photo = None if source is None else await self._input_preview(source)
                     if photo is not None:
                         return View(await self._pictures.finished.side_by_side(photo, jpeg), try_on, image, name)
         return View(jpeg, try_on, image)

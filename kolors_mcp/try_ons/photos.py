@@ -1,5 +1,6 @@
 """One user's own photos on this machine: those that they keep by name, and those in the folders that may be read."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,12 @@ MAX_LOOKING_SECONDS = 20.0
 class Photos:
     """What a user can do with photos of their own. It owns nothing, like the view of their try-ons."""
 
-    def __init__(self, pictures: "Pictures", call: Call, source_of: SourceOf) -> None:
-        """Take what all calls share, the call that this is for, and what knows earlier results."""
+    def __init__(self, pictures: "Pictures", call: Call, source_of: SourceOf, forget: Callable[[str], None]) -> None:
+        """Take what all calls share, the call that this is for, what knows earlier results, what forgets sources."""
         self._pictures = pictures
         self._call = call
         self._source_of = source_of
+        self._forget = forget
 
     async def keep(self, image: str, name: str) -> KeptPhotos:
         """Keep a photo by name until it is removed; another photo of this name stays, and this one gets a number.
@@ -43,6 +45,7 @@ class Photos:
             PictureRefusedError: It is still there.
         """
         await self._pictures.kept.remove(name)
+        self._forget(PHOTO_SCHEME + name)
         return KeptPhotos(kept=await self.kept())
 
     async def list(self, query: str, limit: int) -> LocalPictures:

@@ -108,7 +108,7 @@ class Showing(Looking):
         async def source_of_any(reference: str, argument: str) -> PictureSource:
             return await self._source_of(await self._given(reference, argument), argument)
 
-        return Photos(self._pictures, self._call, source_of_any)
+        return Photos(self._pictures, self._call, source_of_any, self._jobs.memory.forget_source)
 
     @cached_property
     def _gallery(self) -> Gallery:

@@ -131,6 +131,18 @@ async def test_removed_means_gone_from_the_disk(world: World, room: Assistant, f
     assert not (await room.call("remove_photo", name="anna")).is_error, "gone is what was asked for"
 
 
+async def test_another_photo_of_a_removed_ones_name_is_not_taken_for_it(room: Assistant) -> None:
+    first = await kept(room, "me", plain_jpeg(colour="navy"))
+    made = (await room.call("create_try_on", human_image=first, cloth_image=garment("crimson"), wait_seconds=60)).try_on
+    await room.call("remove_photo", name="Me")
+    assert await kept(room, "me", plain_jpeg(colour="teal")) == first
+    shown = await room.call("view_try_on", task_id=made.task_id, compare=True)
+    assert shown.text.startswith("Left: the garment's photo.")
+    again = await room.call("create_try_on", human_image=f"tryon://{made.task_id}/person", cloth_image=garment("teal"))
+    assert again.is_error
+    assert "not remembered here" in again.text
+
+
 async def test_a_name_that_is_not_kept_is_answered_with_those_that_are(
     room: Assistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
