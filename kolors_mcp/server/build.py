@@ -30,8 +30,9 @@ If an answer says that a create is in doubt, look with get_try_on or list_try_on
 """
 
 _SHIRT = (
-    b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 48 48'><rect width='48' height='48' rx='10' fill='#5b3df5'/>"
-    b"<path d='M17 11l-9 6 4 8 4-2v15h16V23l4 2 4-8-9-6c-1 4-4 6-7 6s-6-2-7-6z' fill='#fff'/></svg>"
+    # Short, since it stands in each tool of the list.
+    b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'>"
+    b"<path fill='#53e' d='M8 5L4 9l2 3 2-1v9h8v-9l2 1 2-3-4-4c-2 3-6 3-8 0z'/></svg>"
 )
 
 
