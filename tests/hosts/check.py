@@ -1,203 +1,57 @@
-"""Runs real hosts with this server in the sandbox, and checks what they let their model see."""
+"""Runs real hosts with this server and a simulated Kling: checks what they let their model see, and what is paid."""
 
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from kolors_mcp.sandbox.kling import SandboxKling
+from kolors_mcp.sandbox.rules import Rules
+from kolors_mcp.sandbox.running import running
 from kolors_mcp.sandbox.samples import sample
-from tests.hosts import own_photos
-from tests.support.mock_model import Model, Step, serving
-from tests.support.model_checks import (
-    Check,
-    failures_of,
-    the_create_says_status_ids_and_next_step,
-    the_get_says_status_link_and_next_step,
-    the_tools_are_offered,
-    the_view_shows_the_picture_and_the_link,
-)
-from tests.support.model_protocols import Json, Seen
+from tests.hosts.conversations import CONVERSATIONS, Conversation, Places
+from tests.hosts.programs import HOSTS, Host, Start
+from tests.support.mock_model import Model, serving
+from tests.support.model_checks import failures_of
+from tests.support.model_protocols import Seen
 
-HERE = Path(__file__).resolve().parent
-PACKAGES = Path(os.environ.get("KOLORS_HOSTS", HERE)) / "node_modules"
+ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 180
 """What a host may take; usually it is some ten."""
-SESSION = "0b54a9d1-6c2b-4f0e-9c54-6d2a7f6f3d11"
-"""Of Claude Code, which soon removes the pictures of all others."""
-ASKED = "Show me how this garment looks on this person."
-SERVER_ENVIRONMENT = {
-    "KOLORS_SANDBOX": "1",
-    "KOLORS_IMAGE_DIRS": f"default{os.pathsep}{sample('upper').parent}",
-    "PYTHONPATH": str(HERE.parents[1]),
-}
-
-Host = Callable[[Path, str], tuple[list[str], dict[str, str]]]
-"""Takes a folder of its own and the model's origin; returns a command and its environment."""
 
 
-def claude_code(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
-    """Claude Code, print mode."""
-    server = {"type": "stdio", "command": sys.executable, "args": ["-m", "kolors_mcp"], "env": SERVER_ENVIRONMENT}
-    config = home / "mcp.json"
-    config.write_text(json.dumps({"mcpServers": {"kolors": server}}))
-    command = [
-        "node", str(PACKAGES / "@anthropic-ai/claude-code/cli-wrapper.cjs"), "--print", ASKED,
-        "--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", "mcp__kolors",
-        "--session-id", SESSION,
-    ]  # fmt: skip
-    environment = {
-        "ANTHROPIC_BASE_URL": origin,
-        "ANTHROPIC_API_KEY": "made-up",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "DISABLE_AUTOUPDATER": "1",
-        "ENABLE_TOOL_SEARCH": "false",
-    }
-    return command, environment
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a conversation."""
+
+    seen: Seen
+    """By the model."""
+    wrote: str
+    """What the host itself wrote, and how it ended."""
+    paid: int
+    """Try-ons that Kling was paid for."""
+    saved: list[str]
+    """Files below the user's Pictures that were not there before."""
 
 
-def opencode(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
-    """Opencode, run mode, with a provider of its own."""
-    server: Json = {
-        "type": "local",
-        "command": [sys.executable, "-m", "kolors_mcp"],
-        "environment": SERVER_ENVIRONMENT,
-        "enabled": True,
-        "timeout": 30_000,
-    }
-    model: Json = {
-        "name": "Mock",
-        "tool_call": True,
-        "attachment": True,
-        "modalities": {"input": ["text", "image"], "output": ["text"]},
-        "limit": {"context": 200_000, "output": 8_000},
-    }
-    provider: Json = {
-        "npm": "@ai-sdk/openai-compatible",
-        "name": "Mock",
-        "options": {"baseURL": f"{origin}/v1", "apiKey": "made-up"},
-        "models": {"mock": model},
-    }
-    config = home / "opencode.json"
-    config.write_text(
-        json.dumps(
-            {
-                "$schema": "https://opencode.ai/config.json",
-                "provider": {"mock": provider},
-                "mcp": {"kolors": server},
-                "autoupdate": False,
-                "share": "disabled",
-                "permission": "allow",
-            }
-        )
-    )
-    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    program = PACKAGES / f"opencode-{sys.platform}-{machine}" / "bin" / "opencode"
-    command = [str(program), "run", "--model", "mock/mock", ASKED]
-    environment = {
-        "OPENCODE_CONFIG": str(config),
-        "OPENCODE_DISABLE_AUTOUPDATE": "1",
-        "OPENCODE_DISABLE_MODELS_FETCH": "1",
-        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-        "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
-    }
-    return command, environment
-
-
-def codex(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
-    """Codex, exec mode, with a provider of its own."""
-    folder = home / "codex"
-    folder.mkdir()
-    quoted = json.dumps  # what TOML takes too
-    environment = ", ".join(f"{name} = {quoted(value)}" for name, value in SERVER_ENVIRONMENT.items())
-    (folder / "config.toml").write_text(
-        f"""\
-model = "mock"
-model_provider = "mock"
-
-[model_providers.mock]
-name = "Mock"
-base_url = {quoted(f"{origin}/v1")}
-wire_api = "responses"
-
-[mcp_servers.kolors]
-command = {quoted(sys.executable)}
-args = ["-m", "kolors_mcp"]
-env = {{ {environment} }}
-startup_timeout_sec = 30
-tool_timeout_sec = 330
-required = true
-"""
-    )
-    machine = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), platform.machine())
-    [program] = (PACKAGES / "@openai" / f"codex-{sys.platform}-{machine}").glob("vendor/*/bin/codex")
-    command = [str(program), "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", ASKED]
-    return command, {"CODEX_HOME": str(folder)}
-
-
-def gemini_cli(home: Path, origin: str) -> tuple[list[str], dict[str, str]]:
-    """Gemini CLI, with a prompt on its command line."""
-    folder = home / ".gemini"
-    folder.mkdir()
-    server: Json = {"command": sys.executable, "args": ["-m", "kolors_mcp"], "env": SERVER_ENVIRONMENT, "trust": True}
-    settings: Json = {
-        "mcpServers": {"kolors": server},
-        "security": {"auth": {"selectedType": "gemini-api-key"}},
-        "privacy": {"usageStatisticsEnabled": False},
-        "general": {"enableAutoUpdate": False},
-    }
-    (folder / "settings.json").write_text(json.dumps(settings))
-    command = ["node", str(PACKAGES / "@google/gemini-cli/bundle/gemini.js"), "--yolo", "--prompt", ASKED]
-    environment = {
-        "GEMINI_API_KEY": "made-up",
-        "GOOGLE_GEMINI_BASE_URL": origin,
-        "GEMINI_CLI_TRUST_WORKSPACE": "true",
-    }
-    return command, environment
-
-
-HOSTS: dict[str, tuple[Host, str]] = {
-    "Claude Code": (claude_code, f".claude/image-cache/{SESSION}/1.jpg"),
-    "opencode": (opencode, "tmp/opencode-clipboard.jpg"),
-    "Codex": (codex, "tmp/codex-clipboard-Xa81kQ.jpg"),
-    "Gemini CLI": (gemini_cli, ".gemini/tmp/work/images/clipboard-1795723000000.jpg"),
-}
-"""Each with the place, below its user's home, at which it keeps a pasted photo, or else for temporary files."""
-
-
-def script_with(photo: Path) -> list[Step]:
-    """Return the calls that the model makes: with the photo that was pasted as the person."""
-    return [
-        Step("create_try_on", {"human_image": str(photo), "cloth_image": str(sample("upper"))}),
-        Step("get_try_on", {"task_id": "{task_id}", "wait_seconds": 30}),
-        Step("view_try_on", {"task_id": "{task_id}", "compare": True}),
-    ]
-
-
-CHECKS: tuple[Check, ...] = (
-    the_tools_are_offered,
-    the_create_says_status_ids_and_next_step,
-    the_get_says_status_link_and_next_step,
-    the_view_shows_the_picture_and_the_link,
-)
-
-
-def run(host: Host, pasted: str, script: Callable[[Path], list[Step]]) -> tuple[Seen, str]:
-    """Run a host in an empty home, with a photo pasted; return what its model saw, and what the host itself wrote.
-
-    `script` makes of the pasted photo's place the calls of the model.
-    """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+def hold(host: Host, pasted: str, conversation: Conversation) -> Outcome:
+    """Hold a conversation in a host with an empty home, a few photos in Pictures, and one pasted into the chat."""
+    # An account that runs one at a time: what is asked for side by side waits in line.
+    kling = SandboxKling(rules=Rules(slots=1))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, running(kling):
         home = Path(folder)
-        model = Model(script(home / pasted))
+        places = Places(home / pasted, home / "Pictures")
+        script = conversation.script(places)
+        model = Model(script)
         with serving(model) as origin:
-            command, environment = host(home, origin)
-            for place in (home / "work", home / "tmp", (home / pasted).parent):
-                place.mkdir(parents=True, exist_ok=True)
-            (home / pasted).write_bytes(sample("person").read_bytes())
+            for place in (home / "work", home / "tmp"):
+                place.mkdir()
+            command, environment = host(Start(home, origin, server_environment(kling), conversation.asked))
+            places.fill()
+            before = set(places.pictures.rglob("*"))
             # Nothing of this machine's own settings, and no account, reaches a host.
             bare = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": str(home / "tmp"), "LANG": "C.UTF-8"}
             try:
@@ -205,9 +59,35 @@ def run(host: Host, pasted: str, script: Callable[[Path], list[Step]]) -> tuple[
                     command, cwd=home / "work", env=bare | environment, stdin=subprocess.DEVNULL, capture_output=True,
                     text=True, timeout=SECONDS, check=False,
                 )  # fmt: skip
+                wrote = f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
             except subprocess.TimeoutExpired as error:
-                return model.seen, f"not over after {SECONDS} s\n{error.stdout!r}\n{error.stderr!r}"
-    return model.seen, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+                wrote = f"not over after {SECONDS} s\n{error.stdout!r}\n{error.stderr!r}"
+        new = [path.name for path in set(places.pictures.rglob("*")) - before if path.is_file()]
+    return Outcome(model.seen, wrote, kling.tasks_created, sorted(new))
+
+
+def server_environment(kling: SandboxKling) -> dict[str, str]:
+    """Return what the server is started with: the default folders, and a Kling beside it, which counts what is paid."""
+    return {
+        "KLING_API_BASE": kling.origin,
+        "KLING_API_KEY": kling.api_key,
+        "KOLORS_ALLOWED_HOSTS": kling.origin.removeprefix("http://"),
+        "KOLORS_IMAGE_DIRS": f"default{os.pathsep}{sample('upper').parent}",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def results_of(conversation: Conversation, outcome: Outcome) -> Iterator[tuple[str, str | None]]:
+    """Give each check in words, with why it failed, if it did."""
+    failures = failures_of(outcome.seen, {check.__name__: check for check in conversation.checks})
+    for check in conversation.checks:
+        yield check.__name__.replace("_", " "), failures.get(check.__name__)
+    need = len(conversation.script(Places(Path(), Path())))
+    costs = (len(outcome.seen.results), outcome.paid, outcome.saved)
+    right = (need, conversation.paid, [] if conversation.saved is None else [conversation.saved])
+    files = f", {conversation.saved} saved" if conversation.saved else ""
+    words = f"{need} calls, {conversation.paid} paid{files}"
+    yield words, None if costs == right else f"answered calls, paid, saved: {costs}, and should be {right}"
 
 
 def say(line: str) -> None:
@@ -221,16 +101,16 @@ def main() -> int:
     wanted = sys.argv[1:] or list(HOSTS)
     passed = failed = 0
     for name in wanted:
-        for script, checks in ((script_with, CHECKS), (own_photos.script_without, own_photos.CHECKS)):
-            seen, wrote = run(*HOSTS[name], script)
-            failures = failures_of(seen, {check.__name__.replace("_", " "): check for check in checks})
-            for check in checks:
-                line = check.__name__.replace("_", " ")
-                say(f"FAILED  {name}: {line}\n{failures[line]}" if line in failures else f"ok      {name}: {line}")
-            passed += len(checks) - len(failures)
-            failed += len(failures)
-            if failures:
-                say(f"{name} wrote:\n{wrote[-4000:]}")
+        for conversation in CONVERSATIONS:
+            outcome = hold(*HOSTS[name], conversation)
+            results = list(results_of(conversation, outcome))
+            say(f"{name}: {conversation.asked}")
+            for words, why in results:
+                say(f"ok      {words}" if why is None else f"FAILED  {words}\n{why}")
+            wrong = sum(why is not None for _, why in results)
+            passed, failed = passed + len(results) - wrong, failed + wrong
+            if wrong:
+                say(f"{name} wrote:\n{outcome.wrote[-4000:]}")
     say(f"{passed} passed" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0
 

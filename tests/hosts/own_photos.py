@@ -2,7 +2,6 @@
 
 import base64
 import re
-from pathlib import Path
 
 import httpx
 
@@ -37,7 +36,7 @@ def keep_in_the_room(seen: Seen) -> None:
         assert kept.json()["result"]["structuredContent"]["path"] == "photo:anna", kept.text
 
 
-def script_without(_pasted: Path) -> list[Step]:
+def script_without() -> list[Step]:
     """Return the calls that the model makes, without what was pasted."""
     return [
         Step("open_fitting_room", {}),

@@ -7,18 +7,21 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import takewhile
 
-from tests.support.model_protocols import PROTOCOLS, Call, Json, Seen
+from tests.support.model_protocols import PROTOCOLS, Call, Json, Reply, Seen
 
 
 @dataclass(frozen=True)
 class Step:
-    """One tool call: the end of the tool's name, and its arguments; `{task_id}` is the one that was seen last."""
+    """One tool call: the end of the tool's name, and its arguments; `{task_id}` is the first that was seen."""
 
     tool: str
     arguments: Json
     before: Callable[[Seen], None] | None = None
     """What somebody else does meanwhile, once the results before it were seen."""
+    beside: bool = False
+    """Whether it is asked for in one message with the call before it."""
 
 
 class Model:
@@ -29,23 +32,28 @@ class Model:
         self.seen = Seen()
         self._script = script
 
-    def reply(self, seen: Seen) -> Call | str:
-        """Return the next tool call, or the last words."""
+    def reply(self, seen: Seen) -> Reply:
+        """Return the next tool calls, or the last words."""
         if not any(tool.endswith(self._script[0].tool) for tool in seen.tools):
             return "A try-on"  # hosts also ask for titles, without tools
         self.seen = seen
         if len(seen.results) >= len(self._script):
             return "Done."
-        step = self._script[len(seen.results)]
-        if step.before is not None:
-            step.before(seen)
+        first, *others = self._script[len(seen.results) :]
+        if first.before is not None:
+            first.before(seen)
         found = re.search(r'[Tt](?:ask_id\\*"?: ?\\*"|ry-on )([0-9]+)', "\n".join(seen.results))
         task_id = found[1] if found else ""
-        arguments = {
-            name: value.format(task_id=task_id) if isinstance(value, str) else value
-            for name, value in step.arguments.items()
-        }
-        return Call(next(tool for tool in seen.tools if tool.endswith(step.tool)), arguments)
+        return [_call(step, seen.tools, task_id) for step in (first, *takewhile(lambda step: step.beside, others))]
+
+
+def _call(step: Step, tools: list[str], task_id: str) -> Call:
+    """Return the call of a step, by the name that the host gave the tool."""
+    arguments = {
+        name: value.format(task_id=task_id) if isinstance(value, str) else value
+        for name, value in step.arguments.items()
+    }
+    return Call(next(tool for tool in tools if tool.endswith(step.tool)), arguments)
 
 
 @contextmanager

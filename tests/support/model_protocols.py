@@ -6,7 +6,7 @@ As much of each as they need: Anthropic's messages, OpenAI's chat completions an
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -31,6 +31,10 @@ class Call:
     arguments: Json
 
 
+Reply = Sequence[Call] | str
+"""What the model says: the calls of one message, or its last words."""
+
+
 @dataclass(frozen=True)
 class Protocol:
     """One way of asking a model."""
@@ -38,7 +42,7 @@ class Protocol:
     path: re.Pattern[str]
     """Found in the path of its requests."""
     read: Callable[[Json], Seen]
-    write: Callable[[Call | str, Json, bool], str]
+    write: Callable[[Reply, Json, bool], str]
     """Takes the reply, the request's body, and whether it is to be streamed."""
 
 
@@ -78,33 +82,34 @@ def _of_messages(body: Json) -> Seen:
     return seen
 
 
-def _message(reply: Call | str, body: Json, stream: bool) -> str:
+def _message(reply: Reply, body: Json, stream: bool) -> str:
     usage = {"input_tokens": 1, "output_tokens": 1}
+    reason = "end_turn" if isinstance(reply, str) else "tool_use"
+    answered = len(_of_messages(body).results)  # Hosts merge messages of one id, and ask again where an id repeats.
+    blocks: list[tuple[Json, Json, Json]] = []
+    """Each whole, as it starts, and what is added to that."""
     if isinstance(reply, str):
-        block: Json = {"type": "text", "text": reply}
-        start = Json(block, text="")
-        delta, reason = {"type": "text_delta", "text": reply}, "end_turn"
+        delta: Json = {"type": "text_delta", "text": reply}
+        blocks.append(({"type": "text", "text": reply}, {"type": "text", "text": ""}, delta))
     else:
-        block = {"type": "tool_use", "id": f"toolu_{len(body['messages'])}", "name": reply.tool}
-        block["input"] = reply.arguments
-        start, reason = Json(block, input=Json()), "tool_use"
-        delta = {"type": "input_json_delta", "partial_json": json.dumps(reply.arguments)}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "usage": usage}
+        for number, call in enumerate(reply, answered):
+            start: Json = {"type": "tool_use", "id": f"toolu_{number}", "name": call.tool}
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(call.arguments)}
+            blocks.append((start | {"input": call.arguments}, start | {"input": Json()}, delta))
+    message = {"id": f"msg_{answered}", "type": "message", "role": "assistant", "model": body["model"], "usage": usage}
     if not stream:
-        return json.dumps({**message, "content": [block], "stop_reason": reason, "stop_sequence": None})
-    return _events(
-        [
-            {
-                "type": "message_start",
-                "message": {**message, "content": [], "stop_reason": None, "stop_sequence": None},
-            },
-            {"type": "content_block_start", "index": 0, "content_block": start},
-            {"type": "content_block_delta", "index": 0, "delta": delta},
-            {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": None}, "usage": usage},
-            {"type": "message_stop"},
+        content = [whole for whole, _, _ in blocks]
+        return json.dumps({**message, "content": content, "stop_reason": reason, "stop_sequence": None})
+    begun: Json = {**message, "content": [], "stop_reason": None, "stop_sequence": None}
+    events: list[Json] = [{"type": "message_start", "message": begun}]
+    for index, (_, start, delta) in enumerate(blocks):
+        events += [
+            {"type": "content_block_start", "index": index, "content_block": start},
+            {"type": "content_block_delta", "index": index, "delta": delta},
+            {"type": "content_block_stop", "index": index},
         ]
-    )
+    end = {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": None}, "usage": usage}
+    return _events([*events, end, {"type": "message_stop"}])
 
 
 def _of_completions(body: Json) -> Seen:
@@ -119,16 +124,23 @@ def _of_completions(body: Json) -> Seen:
     return seen
 
 
-def _completion(reply: Call | str, body: Json, stream: bool) -> str:
+def _completion(reply: Reply, body: Json, stream: bool) -> str:
     base: Json = {"id": "c1", "created": 1, "model": body["model"]}
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     if isinstance(reply, str):
         message: Json = {"role": "assistant", "content": reply}
         reason = "stop"
     else:
-        function = {"name": reply.tool, "arguments": json.dumps(reply.arguments)}
-        call = {"index": 0, "id": f"call_{len(body['messages'])}", "type": "function", "function": function}
-        message, reason = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
+        calls = [
+            {
+                "index": number,
+                "id": f"call_{len(body['messages'])}_{number}",
+                "type": "function",
+                "function": {"name": call.tool, "arguments": json.dumps(call.arguments)},
+            }
+            for number, call in enumerate(reply)
+        ]
+        message, reason = {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"
     if not stream:
         choice = {"index": 0, "message": message, "finish_reason": reason}
         return json.dumps({**base, "object": "chat.completion", "choices": [choice], "usage": usage})
@@ -156,18 +168,19 @@ def _of_responses(body: Json) -> Seen:
     return seen
 
 
-def _response(reply: Call | str, body: Json, stream: bool) -> str:
+def _response(reply: Reply, body: Json, stream: bool) -> str:
     number = len(body["input"])
+    items: list[Json] = []
     if isinstance(reply, str):
         said: Json = {"type": "output_text", "text": reply, "annotations": []}
-        item: Json = {"type": "message", "id": f"msg_{number}", "role": "assistant", "content": [said]}
+        items.append({"type": "message", "id": f"msg_{number}", "role": "assistant", "content": [said]})
     else:
-        item = {"type": "function_call", "id": f"fc_{number}", "call_id": f"call_{number}", "name": reply.tool}
-        item["arguments"] = json.dumps(reply.arguments)
-        group = next((tool["name"] for tool in body["tools"] if _groups(tool, reply.tool)), None)
-        if group is not None:
-            item["namespace"] = group
-    item["status"] = "completed"
+        for place, call in enumerate(reply):
+            item: Json = {"type": "function_call", "id": f"fc_{number}_{place}", "call_id": f"call_{number}_{place}"}
+            item |= {"name": call.tool, "arguments": json.dumps(call.arguments)}
+            group = next((tool["name"] for tool in body["tools"] if _groups(tool, call.tool)), None)
+            items.append(item if group is None else item | {"namespace": group})
+    items = [item | {"status": "completed"} for item in items]
     details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
     response: Json = {
         "id": f"resp_{number}",
@@ -175,7 +188,7 @@ def _response(reply: Call | str, body: Json, stream: bool) -> str:
         "created_at": 1,
         "status": "completed",
         "model": body["model"],
-        "output": [item],
+        "output": items,
         "parallel_tool_calls": False,
         "tool_choice": "auto",
         "tools": [],
@@ -184,14 +197,13 @@ def _response(reply: Call | str, body: Json, stream: bool) -> str:
     if not stream:
         return json.dumps(response)
     begun: Json = {**response, "status": "in_progress", "output": []}
-    return _events(
-        [
-            {"type": "response.created", "sequence_number": 0, "response": begun},
-            {"type": "response.output_item.added", "sequence_number": 1, "output_index": 0, "item": item},
-            {"type": "response.output_item.done", "sequence_number": 2, "output_index": 0, "item": item},
-            {"type": "response.completed", "sequence_number": 3, "response": response},
+    events: list[Json] = [{"type": "response.created", "response": begun}]
+    for index, item in enumerate(items):
+        events += [
+            {"type": f"response.output_item.{what}", "output_index": index, "item": item} for what in ("added", "done")
         ]
-    )
+    events.append({"type": "response.completed", "response": response})
+    return _events([event | {"sequence_number": place} for place, event in enumerate(events)])
 
 
 def _groups(tool: Json, name: str) -> bool:
@@ -227,11 +239,13 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(one)
 
 
-def _gemini(reply: Call | str, _body: Json, stream: bool) -> str:
-    part: Json = (
-        {"text": reply} if isinstance(reply, str) else {"functionCall": {"name": reply.tool, "args": reply.arguments}}
+def _gemini(reply: Reply, _body: Json, stream: bool) -> str:
+    parts: list[Json] = (
+        [{"text": reply}]
+        if isinstance(reply, str)
+        else [{"functionCall": {"name": call.tool, "args": call.arguments}} for call in reply]
     )
-    candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
+    candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
     usage = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
     answer = {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "mock"}
     return f"data: {json.dumps(answer)}\n\n" if stream else json.dumps(answer)
