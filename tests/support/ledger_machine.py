@@ -125,7 +125,8 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.portal.call(self.ledger.refused, reference, code)
         if row.state in ("sending", "posting", "unconfirmed"):
-            self.model.change(reference, self.now, state="refused", code=code)
+            # Kling would show it at once if it was not: none of these was refused by a busy account.
+            self.model.change(reference, self.now, state="refused", code=code, look_at=self.now)
 
     @rule(reference=references, turn=st.integers(1, 3))
     def mark_posting(self, reference: str, turn: int) -> None:
