@@ -11,6 +11,7 @@ from mcp_types import Icon
 
 from kolors_mcp import __version__
 from kolors_mcp.clock import Clock
+from kolors_mcp.server.caller import LOCAL, Caller
 from kolors_mcp.server.fitting_room.binding import FittingRoom, page_tools, with_fitting_room
 from kolors_mcp.server.handlers import TryOnServer
 from kolors_mcp.server.picture_tools import picture_tools
@@ -44,6 +45,7 @@ def build_server(
     clock: Clock | None = None,
     local_room: LocalRoom | None = None,
     samples: Mapping[str, Path] | None = None,
+    caller: Callable[[], Caller] = lambda: LOCAL,
 ) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
 
@@ -54,6 +56,7 @@ def build_server(
         open_upstream: How to come by a Kling; left out, it is the one at `settings.api_base`.
         local_room: That hosts without MCP Apps may have the fitting room shown in the browser of this machine.
         samples: Photos with which the fitting room can be tried, by name; the settings must let them be read.
+        caller: Says whose a call is, during the call.
     """
 
     @asynccontextmanager
@@ -65,7 +68,7 @@ def build_server(
         if (lent := LENT.get(None)) is not None:
             yield lent
             return
-        service = Service(settings, open_upstream or kling, clock or Clock(), local_room)
+        service = Service(settings, open_upstream or kling, clock or Clock(), local_room, caller)
         try:
             yield service
         finally:

@@ -11,6 +11,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.errors import NotReadyError
 from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.server.caller import LOCAL, Caller
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ class LocalRoom:
 LENT: "contextvars.ContextVar[Service]" = contextvars.ContextVar("LENT")
 """The service of the process, where a second way to the same server begins: it is used there, and not closed."""
 IN_MEMORY_LEDGER = "sqlite://"
-LOCAL_USER = "local"
-"""The one user of a server that runs on its user's own machine."""
 
 OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
 
@@ -64,10 +63,16 @@ class Service:
     """One account and its jobs, opened on first use; each call gets a view of its user's try-ons."""
 
     def __init__(
-        self, settings: Settings, open_upstream: OpenUpstream, clock: Clock, local_room: LocalRoom | None = None
+        self,
+        settings: Settings,
+        open_upstream: OpenUpstream,
+        clock: Clock,
+        local_room: LocalRoom | None = None,
+        caller: Callable[[], Caller] = lambda: LOCAL,
     ) -> None:
-        """Remember how to open; open nothing."""
+        """Remember how to open; open nothing. `caller` says whose the call is in which it is asked."""
         self.local_room = local_room
+        self.caller = caller
         self._room: LoopbackRoom | None = None
         self._settings = settings
         self._clock = clock
@@ -81,13 +86,21 @@ class Service:
         """Whether anything has needed the account yet."""
         return self._account is not None
 
-    async def try_ons(self, seconds: float | None = None, *, wait: float = 0.0, report: Report = ignore) -> "TryOns":
-        """Return the try-ons for a call that begins now, opening what it needs.
+    async def try_ons(
+        self,
+        seconds: float | None = None,
+        *,
+        wait: float = 0.0,
+        report: Report = ignore,
+        caller: Caller | None = None,
+    ) -> "TryOns":
+        """Return a user's try-ons for a call that begins now, opening what it needs.
 
         Args:
             seconds: Until when the call has to be answered, opening included; None if nothing cuts it.
             wait: For how many seconds it waits for a result.
             report: Hears what is going on.
+            caller: Whose they are; left out, the one who calls now.
 
         Raises:
             NotConfiguredError: What it needs cannot be opened as things are set.
@@ -101,9 +114,9 @@ class Service:
             if not await ends(opening, deadline):
                 raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
             account = opening.result()
-        call = Call(LOCAL_USER, deadline, wait, report)
-        # On somebody's own machine the account is theirs alone.
-        return account.view(account.jobs, account.pictures, self._settings, call, owns_account=True)
+        caller = caller or self.caller()
+        call = Call(caller.user, deadline, wait, report)
+        return account.view(account.jobs, account.pictures, self._settings, call, owns_account=caller.owns_account)
 
     async def open_room(self, server: "MCPServer[Service]") -> str:
         """Open the fitting room in this process, if it is not open, and return the link to it.

@@ -11,6 +11,7 @@ from mcp.shared.subscriptions import ResourceUpdated
 
 from kolors_mcp.clock import Backoff, Clock
 from kolors_mcp.errors import KolorsError
+from kolors_mcp.server.caller import Caller
 from kolors_mcp.server.resources import MAX_RECENT
 from kolors_mcp.server.service import Service
 from kolors_mcp.try_ons.uris import Address, address_of
@@ -36,13 +37,13 @@ class _Watch:
 
 
 class Updates:
-    """What is watched: each resource is looked at once, however many watch it."""
+    """What is watched: each resource of a user is looked at once, however many watch it."""
 
     def __init__(self, bus: SubscriptionBus, clock: Clock) -> None:
         """Watch nothing yet."""
         self.bus = bus
         self._clock = clock
-        self._watches: dict[tuple[Service, str], _Watch] = {}
+        self._watches: dict[tuple[Service, Caller, str], _Watch] = {}
 
     @contextmanager
     def watched(self, service: Service, uris: Iterable[str]) -> Generator[None]:
@@ -50,14 +51,15 @@ class Updates:
 
         A client that watches a finished one is told so once: it may have been read before it was finished.
         """
-        joined: list[tuple[Service, str]] = []
+        caller = service.caller()
+        joined: list[tuple[Service, Caller, str]] = []
         for uri in dict.fromkeys(uris):
-            address, key = address_of(uri), (service, uri)
+            address, key = address_of(uri), (service, caller, uri)
             if address is None or (key not in self._watches and len(self._watches) >= MAX_WATCHED):
                 continue
             if key not in self._watches or self._watches[key].task.done():
                 before = self._watches.get(key)
-                task = asyncio.create_task(self._poll(service, uri, address))
+                task = asyncio.create_task(self._poll(service, caller, uri, address))
                 task.add_done_callback(_log_failure)
                 self._watches[key] = _Watch(task, 0 if before is None else before.watching)
             self._watches[key].watching += 1
@@ -72,12 +74,12 @@ class Updates:
                     watch.task.cancel()
                     del self._watches[key]
 
-    async def _poll(self, service: Service, uri: str, address: Address) -> None:
+    async def _poll(self, service: Service, caller: Caller, uri: str, address: Address) -> None:
         before: Statuses | None = None
         failures = 0
         while True:
             try:
-                now, over = await self._statuses(service, address)
+                now, over = await self._statuses(service, caller, address)
             except KolorsError as error:
                 logger.info("a watched try-on could not be looked at: %s", plain(str(error), 400))
                 failures += 1
@@ -90,9 +92,9 @@ class Updates:
                 before = now
             await self._clock.sleep(POLL_PAUSES.seconds(failures, self._clock))
 
-    async def _statuses(self, service: Service, address: Address) -> tuple[Statuses, bool]:
+    async def _statuses(self, service: Service, caller: Caller, address: Address) -> tuple[Statuses, bool]:
         """Return how it stands, and whether it stays so."""
-        try_ons = await service.try_ons()
+        try_ons = await service.try_ons(caller=caller)
         if address.task_id is not None:
             try_on = await try_ons.look(address.task_id)
             return ((try_on.task_id, try_on.status),), try_on.finished

@@ -1,0 +1,19 @@
+"""Who calls: one user, what they may see of the account, and whether they may spend its money."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The user of one call, as the door knows them."""
+
+    user: str
+    """As whose their try-ons are written down; of another door's users none has the same."""
+    owns_account: bool
+    """Whether the account is theirs alone, so that they may see whatever Kling shows of it."""
+    may_create: bool = True
+    """Whether they may start what costs money."""
+
+
+LOCAL = Caller("local", owns_account=True)
+"""The one user of a server that runs on its user's own machine."""
