@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -14,6 +13,7 @@ from kolors_mcp.egress.proxies import ENVIRONMENT, FETCH_PROXY, read_proxy
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.folders import default_folders, pictures_folder
 from kolors_mcp.models import Model
+from kolors_mcp.variables import folder_of, read_count, read_secret, read_switch, read_value, split_origin
 from kolors_mcp.wording import quoted
 
 DEFAULT_API_BASE = "https://api-singapore.klingai.com"
@@ -50,9 +50,9 @@ class Credentials(BaseModel):
         Raises:
             NotConfiguredError: Only one half of the pair is set, or a key has characters no header can carry.
         """
-        api_key = _secret(environment, "KLING_API_KEY")
-        access_key = _secret(environment, "KLING_ACCESS_KEY")
-        secret_key = _secret(environment, "KLING_SECRET_KEY")
+        api_key = read_secret(environment, "KLING_API_KEY")
+        access_key = read_secret(environment, "KLING_ACCESS_KEY")
+        secret_key = read_secret(environment, "KLING_SECRET_KEY")
         if api_key is not None:
             return cls(api_key=api_key)
         if access_key is None and secret_key is None:
@@ -99,57 +99,31 @@ class Settings(BaseModel):
         Raises:
             NotConfiguredError: A value that cannot be used; the text names the variable and what it takes.
         """
-        model = _value(environment, "KOLORS_MODEL")
+        model = read_value(environment, "KOLORS_MODEL")
         if model is not None and model not in get_args(Model):
             raise NotConfiguredError(f"KOLORS_MODEL is {quoted(model)}; it takes {' or '.join(get_args(Model))}.")
-        level = (_value(environment, "KOLORS_LOG_LEVEL") or "WARNING").upper()
+        level = (read_value(environment, "KOLORS_LOG_LEVEL") or "WARNING").upper()
         if level not in get_args(LogLevel):
             raise NotConfiguredError(f"KOLORS_LOG_LEVEL is {quoted(level)}; it takes {', '.join(get_args(LogLevel))}.")
-        save_dir = _value(environment, "KOLORS_SAVE_DIR")
+        save_dir = read_value(environment, "KOLORS_SAVE_DIR")
         pictures = pictures_folder(environment)
-        limit = _value(environment, "KOLORS_DAILY_LIMIT")
-        if limit is not None and not (re.fullmatch(r"0*[1-9][0-9]{0,8}", limit)):
-            raise NotConfiguredError(f"KOLORS_DAILY_LIMIT is {quoted(limit)}; it takes a whole number above 0.")
-        folders = _value(environment, "KOLORS_IMAGE_DIRS")
+        folders = read_value(environment, "KOLORS_IMAGE_DIRS")
         return cls.model_validate(
             {
-                "api_base": _origin(_value(environment, "KLING_API_BASE") or DEFAULT_API_BASE),
-                "sandbox": _switch(environment, "KOLORS_SANDBOX"),
+                "api_base": _origin(read_value(environment, "KLING_API_BASE") or DEFAULT_API_BASE),
+                "sandbox": read_switch(environment, "KOLORS_SANDBOX"),
                 "model": model,
                 "image_dirs": default_folders(environment) if folders is None else _folders(folders, environment),
-                "allowed_hosts": _hosts(_value(environment, "KOLORS_ALLOWED_HOSTS")),
-                "fetch_proxy": _fetch_proxy(_value(environment, "KOLORS_FETCH_PROXY")),
-                "sent_side": _sent_side(_value(environment, "KOLORS_SENT_SIDE") or "2048"),
-                "save_dir": None if save_dir is None else _folder(save_dir),
+                "allowed_hosts": _hosts(read_value(environment, "KOLORS_ALLOWED_HOSTS")),
+                "fetch_proxy": _fetch_proxy(read_value(environment, "KOLORS_FETCH_PROXY")),
+                "sent_side": _sent_side(read_value(environment, "KOLORS_SENT_SIDE") or "2048"),
+                "save_dir": None if save_dir is None else folder_of(save_dir),
                 "chosen_dir": None if pictures is None else pictures / CHOSEN_NAME,
-                "ledger": _value(environment, "KOLORS_LEDGER"),
-                "daily_limit": None if limit is None else int(limit),
+                "ledger": read_value(environment, "KOLORS_LEDGER"),
+                "daily_limit": read_count(environment, "KOLORS_DAILY_LIMIT"),
                 "log_level": level,
             }
         )
-
-
-def _value(environment: Mapping[str, str], name: str) -> str | None:
-    return environment.get(name, "").strip() or None
-
-
-def _secret(environment: Mapping[str, str], name: str) -> SecretStr | None:
-    value = _value(environment, name)
-    if value is None:
-        return None
-    if not (value.isascii() and value.isprintable()) or " " in value:
-        # The value itself is never shown.
-        raise NotConfiguredError(f"{name} has a blank or a character inside that no key has. Copy it again.")
-    return SecretStr(value)
-
-
-def _switch(environment: Mapping[str, str], name: str) -> bool:
-    value = _value(environment, name)
-    if value is None or value.lower() in ("0", "false", "no", "off"):
-        return False
-    if value.lower() in ("1", "true", "yes", "on"):
-        return True
-    raise NotConfiguredError(f"{name} is {quoted(value)}; it takes 1 or 0.")
 
 
 def _sent_side(value: str) -> SentSide:
@@ -164,30 +138,12 @@ def _sent_side(value: str) -> SentSide:
 
 
 def _origin(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        parts, port = None, None
-    if (
-        parts is None
-        or parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.username is not None
-        or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc)
-        or parts.path not in ("", "/")
-        or parts.query
-        or parts.fragment
-        or port == 0
-    ):
+    parts = split_origin(value)
+    if parts is None:
         raise NotConfiguredError(
             f"KLING_API_BASE is not an origin such as {DEFAULT_API_BASE}. Give scheme and host, without a path."
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
-
-
-def _folder(value: str) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111  (no link is followed yet)
 
 
 def _folders(value: str, environment: Mapping[str, str]) -> tuple[Path, ...]:
@@ -195,14 +151,14 @@ def _folders(value: str, environment: Mapping[str, str]) -> tuple[Path, ...]:
     for part in filter(None, map(str.strip, value.split(os.pathsep))):
         if part.lower() == _DEFAULT_FOLDERS:
             folders += default_folders(environment)
-        elif not os.path.isabs(os.path.expanduser(part)):  # noqa: PTH111, PTH117  (as `_folder` reads it)
+        elif not os.path.isabs(os.path.expanduser(part)):  # noqa: PTH111, PTH117  (as `folder_of` reads it)
             # Hosts replace no variables: "$HOME/x" would be a folder below whichever one this process works in.
             raise NotConfiguredError(
                 f"KOLORS_IMAGE_DIRS has the entry {quoted(part)}, which is no absolute path. Write it from the root, "
                 f'or from ~; "{_DEFAULT_FOLDERS}" stands for the folders that are read when nothing is set.'
             )
         else:
-            folders.append(_folder(part))
+            folders.append(folder_of(part))
     return tuple(dict.fromkeys(folders))
 
 

@@ -25,6 +25,8 @@ BOTTOM = frozenset(
     {
         "",
         "settings",
+        "service_settings",
+        "variables",
         "folders",
         "errors",
         "models",
