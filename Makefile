@@ -86,7 +86,12 @@ clean:  ## Remove everything that these targets made
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/test.stamp: .venv/run.stamp constraints-test.txt
+.venv/service.stamp: .venv/run.stamp constraints-service.txt
+	@echo "Installing what the HTTP service needs."
+	@$(PIP_INSTALL) --require-hashes -r constraints-service.txt
+	@touch $@
+
+.venv/test.stamp: .venv/service.stamp constraints-test.txt
 	@echo "Installing the test tools."
 	@$(PIP_INSTALL) --require-hashes -r constraints-test.txt
 	@touch $@
@@ -94,4 +99,9 @@ clean:  ## Remove everything that these targets made
 .venv/dev.stamp: .venv/test.stamp constraints-dev.txt
 	@echo "Installing the linters and the build tools."
 	@$(PIP_INSTALL) --require-hashes -r constraints-dev.txt
+	@touch $@
+
+.venv/deploy.stamp: .venv/dev.stamp constraints-deploy.txt
+	@echo "Installing what checks the files in deploy/."
+	@$(PIP_INSTALL) --require-hashes -r constraints-deploy.txt
 	@touch $@

@@ -86,7 +86,7 @@ def _install(wheel: Path, venv: Path, outside: Path) -> Path:
     scripts = Path(sysconfig.get_path("scripts", "venv", {"base": str(venv)}))
     pip = (sys.executable, "-m", "pip", "--python", str(scripts / "python"))
     install = (*pip, "install", "--quiet", "--no-input")
-    for name in ("constraints.txt", "constraints-test.txt"):
+    for name in ("constraints.txt", "constraints-service.txt", "constraints-test.txt"):
         _run(*install, "--require-hashes", "-r", str(ROOT / name), cwd=outside)
     _run(*install, "--no-deps", str(wheel), cwd=outside)
     # The lists came from pyproject.toml; what a user gets is asked for by the wheel's own metadata.

@@ -1,4 +1,4 @@
-"""Writes the three lists of pinned packages, with the hash of every file of each, for every Python and platform.
+"""Writes the lists of pinned packages, with the hash of every file of each, for every Python and platform.
 
 uv resolves for all of them at once, and says in a marker where a package is not needed. A list names only what the
 lists before it do not have, so that installing one after the other installs everything once.
@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-LISTS = {
-    "constraints.txt": (["install"], "What kolors-mcp runs with, and what installs it."),
-    "constraints-test.txt": (["install", "test"], "What the tests need besides constraints.txt."),
-    "constraints-dev.txt": (["install", "dev"], "What linting, building and locking need besides the other two lists."),
+EXTRAS = ["service", "postgres", "otel"]
+LISTS: dict[str, tuple[list[str], list[str], str]] = {
+    "constraints.txt": (["install"], [], "What kolors-mcp runs with, and what installs it."),
+    "constraints-service.txt": (["install"], EXTRAS, "What the HTTP service needs besides constraints.txt."),
+    "constraints-test.txt": (["install", "test"], EXTRAS, "What the tests need besides the two lists above it."),
+    "constraints-dev.txt": (["install", "dev"], EXTRAS, "What linting, building and locking need besides the tests."),
+    "constraints-deploy.txt": (
+        ["install", "dev", "deploy"],
+        EXTRAS,
+        "What checks the files in deploy/, besides all other lists.",
+    ),
 }
-"""The dependency groups that each list adds to the project's own dependencies, and its first line."""
+"""The dependency groups and extras that each list adds to the project's own dependencies, and its first line."""
 NOTE = """\
 # For Python 3.11 and newer on Linux, macOS and Windows; install it with `pip install --require-hashes -r`.
 # Written by `make lock`; to renew it, run that, then `make test check`. Do not edit by hand.
@@ -39,20 +46,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         everything = Path(folder, "everything.txt")
         old = [ROOT / name for name in LISTS if keep and (ROOT / name).exists()]
-        everything.write_text(_resolve(LISTS["constraints-dev.txt"][0], old), encoding="utf-8")
-        for name, (groups, title) in LISTS.items():
-            entries = _entries(_resolve(groups, [everything]))
+        everything.write_text(_resolve(*list(LISTS.values())[-1][:2], old), encoding="utf-8")
+        for name, (groups, extras, title) in LISTS.items():
+            entries = _entries(_resolve(groups, extras, [everything]))
             new = {line: text for line, text in entries.items() if written.get(line) != text}
             (ROOT / name).write_text(f"# {title}\n{NOTE}{''.join(new.values())}", encoding="utf-8")
             written |= new
             print(f"{name} pins {len(new)} packages.")
 
 
-def _resolve(groups: list[str], constraints: list[Path]) -> str:
-    """Have uv resolve the project with these groups; return its list. Its own settings and old pins play no part."""
+def _resolve(groups: list[str], extras: list[str], constraints: list[Path]) -> str:
+    """Have uv resolve the project with these groups and extras; return its list.
+
+    Its own settings and old pins play no part.
+    """
     command = ["pip", "compile", "--quiet", "--no-config", "--universal", "--generate-hashes", "--no-header"]
     command += ["--no-annotate", "--python-version", _oldest_python()]
     command += [argument for group in groups for argument in ("--group", group)]
+    command += [argument for extra in extras for argument in ("--extra", extra)]
     command += [argument for path in constraints for argument in ("--constraint", str(path))]
     if index := _index_of_pip():
         command += ["--default-index", index]

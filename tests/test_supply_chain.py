@@ -12,11 +12,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-LISTS = ("constraints.txt", "constraints-test.txt", "constraints-dev.txt")
+LISTS = (
+    "constraints.txt",
+    "constraints-service.txt",
+    "constraints-test.txt",
+    "constraints-dev.txt",
+    "constraints-deploy.txt",
+)
 LICENCES = ROOT / "scripts" / "licences.py"
 # What makes wheels and installs them is listed with what the server runs with, and is no part of it.
 INSTALLERS = {"editables", "hatchling", "packaging", "pathspec", "pip", "pluggy", "tomlkit", "trove-classifiers"}
-EXTRA = {"psycopg", "psycopg-binary"}
 
 
 def pins(name: str) -> dict[Requirement, list[str]]:
@@ -36,14 +41,18 @@ def test_every_pin_names_one_version_and_the_hash_of_each_file(name: str) -> Non
 
 
 def test_the_lists_agree_on_the_version_of_a_package_that_several_name() -> None:
-    versions: dict[str, set[str]] = {}
+    # One list may name two versions for two Pythons.
+    versions: dict[str, set[frozenset[str]]] = {}
     for name in LISTS:
+        found: dict[str, set[str]] = {}
         for requirement in pins(name):
-            versions.setdefault(requirement.name, set()).add(str(requirement.specifier))
-    assert [name for name, found in versions.items() if len(found) > 1] == []
+            found.setdefault(requirement.name, set()).add(str(requirement.specifier))
+        for package, named in found.items():
+            versions.setdefault(package, set()).add(frozenset(named))
+    assert [package for package, named in versions.items() if len(named) > 1] == []
 
 
-@pytest.mark.parametrize("name", LISTS[:2])
+@pytest.mark.parametrize("name", LISTS[:3])
 def test_what_the_tests_run_with_has_the_pinned_versions(name: str) -> None:
     needed = [requirement for requirement in pins(name) if not requirement.marker or requirement.marker.evaluate()]
     assert {requirement.name: f"=={metadata.version(requirement.name)}" for requirement in needed} == {
@@ -61,7 +70,7 @@ def held(command: str) -> bool:
 
 def test_make_installs_only_what_is_named_by_hash_and_the_project_itself() -> None:
     environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS"}}
-    command = ["make", "--dry-run", "--always-make", ".venv/dev.stamp"]
+    command = ["make", "--dry-run", "--always-make", ".venv/deploy.stamp"]
     shown = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
     installations = [line for line in shown.replace("\\\n", " ").splitlines() if " install " in line]
     assert len(installations) == len(LISTS) + 1
@@ -106,10 +115,10 @@ def test_the_licence_of_every_package_that_the_server_runs_with_is_listed() -> N
     listed = {name for name, _, _ in rows}
     pinned = {
         canonicalize_name(requirement.name)
-        for requirement in pins("constraints.txt")
+        for requirement in pins("constraints.txt") | pins("constraints-service.txt")
         if not requirement.marker or requirement.marker.evaluate()
     }
-    assert listed - EXTRA == pinned - INSTALLERS
+    assert listed == pinned - INSTALLERS
     assert all(word in note for word in ("pillow-heif", "libheif", "libde265", "LGPL-3.0", "x265", "GPL-2.0"))
 
 
