@@ -21,7 +21,7 @@ LISTS = (
 )
 LICENCES = ROOT / "scripts" / "licences.py"
 # What makes wheels and installs them is listed with what the server runs with, and is no part of it.
-INSTALLERS = {"editables", "hatchling", "packaging", "pathspec", "pip", "pluggy", "tomlkit", "trove-classifiers"}
+INSTALLERS = {"editables", "hatchling", "pathspec", "pip", "pluggy", "tomlkit", "trove-classifiers"}
 
 
 def pins(name: str) -> dict[Requirement, list[str]]:
