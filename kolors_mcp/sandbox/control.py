@@ -8,12 +8,15 @@ Answered only to callers on this machine, and only where the page of a browser c
     POST /sandbox/clock    {"advance": 3600}
     POST /sandbox/rules    {"speed": 10, "slots": 1, "external_ids": "return_first"}
     GET  /sandbox/state    what it is now: time, rules, number of tasks
+    GET  /sandbox/tasks    what was paid for, oldest first: ids, times, and the SHA-256 of both pictures
 
 `on` is create, read, list, costs or result; `times` null means until cleared. The faults and their fields are the
 classes of `faults.py`, the rules those of `rules.py`.
 """
 
+import asyncio
 import dataclasses
+import hashlib
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,6 +34,7 @@ from kolors_mcp.sandbox.script import fault_from
 
 if TYPE_CHECKING:
     from kolors_mcp.sandbox.kling import SandboxKling
+    from kolors_mcp.sandbox.tasks import Task
 
 _Handler = Callable[["SandboxKling", Mapping[str, Any]], None]
 _MAX_BODY_BYTES = 64 * 1024
@@ -44,13 +48,14 @@ def routes(sandbox: "SandboxKling") -> list[Route]:
         Route("/sandbox/clock", _endpoint(sandbox, _clock), methods=["POST"]),
         Route("/sandbox/rules", _endpoint(sandbox, _rules), methods=["POST"]),
         Route("/sandbox/state", _endpoint(sandbox, None), methods=["GET"]),
+        Route("/sandbox/tasks", _account_book(sandbox), methods=["GET"]),
     ]
 
 
 def _endpoint(sandbox: "SandboxKling", handle: _Handler | None) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if not _from_this_machine(request):
-            return _answer({"error": "the sandbox is turned from its own machine only"}, 403)
+            return _turned_away()
         if handle is not None:
             try:
                 body = await read_whole(request, _MAX_BODY_BYTES)
@@ -73,6 +78,33 @@ def _endpoint(sandbox: "SandboxKling", handle: _Handler | None) -> Callable[[Req
         return _answer(state)
 
     return endpoint
+
+
+def _account_book(sandbox: "SandboxKling") -> Callable[[Request], Awaitable[Response]]:
+    def written(tasks: list["Task"]) -> list[dict[str, Any]]:
+        return [
+            {
+                "task_id": task.id,
+                "external_task_id": task.request.external_task_id,
+                "created_at": task.created_at,
+                "finished_at": task.finished_at,
+                "human_sha256": hashlib.sha256(task.request.human).hexdigest(),
+                "cloth_sha256": hashlib.sha256(task.request.cloth).hexdigest(),
+            }
+            for task in tasks
+        ]
+
+    async def endpoint(request: Request) -> Response:
+        if not _from_this_machine(request):
+            return _turned_away()
+        # Some thousand pictures take a while to look through.
+        return _answer({"tasks": await asyncio.to_thread(written, list(sandbox.tasks.all))})
+
+    return endpoint
+
+
+def _turned_away() -> Response:
+    return _answer({"error": "the sandbox is turned from its own machine only"}, 403)
 
 
 def _answer(content: dict[str, Any], status: int = 200) -> Response:

@@ -1,5 +1,7 @@
 """Odd values and large bodies never break the simulated Kling: each is refused, and it goes on as before."""
 
+import base64
+import hashlib
 import json
 import socket
 
@@ -99,6 +101,16 @@ def test_bodies_that_are_no_object_are_refused(body: str | bytes) -> None:
         works(caller)
 
 
+def test_what_was_paid_for_is_told_by_reference_and_by_picture() -> None:
+    with calling() as caller:
+        names = [caller.made(external_task_id=reference) for reference in ("k-1", None)]
+        tasks = caller.http.get("/sandbox/tasks").json()["tasks"]
+        assert [(task["task_id"], task["external_task_id"]) for task in tasks] == [(names[0], "k-1"), (names[1], None)]
+        pictures = [hashlib.sha256(base64.b64decode(each)).hexdigest() for each in (PERSON, GARMENT)]
+        assert [[task["human_sha256"], task["cloth_sha256"]] for task in tasks] == [pictures] * 2
+        assert all(task["finished_at"] - task["created_at"] == caller.sandbox.rules.finished_seconds for task in tasks)
+
+
 def test_a_control_body_has_a_limit() -> None:
     with calling() as caller:
         fitting = '{"advance": 1}' + " " * (64 * 1024 - 14)
@@ -110,7 +122,8 @@ def test_a_control_body_has_a_limit() -> None:
 def test_a_page_of_a_browser_does_not_even_read_the_state() -> None:
     with calling() as caller:
         for name, value in (("origin", "null"), ("sec-fetch-site", "cross-site"), ("host", "rebound.example")):
-            assert caller.http.get("/sandbox/state", headers={name: value}).status_code == 403
+            for what in ("state", "tasks"):
+                assert caller.http.get(f"/sandbox/{what}", headers={name: value}).status_code == 403
         assert caller.http.get("/sandbox/state").headers["x-content-type-options"] == "nosniff"
 
 
