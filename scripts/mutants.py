@@ -91,6 +91,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "test_paid_without_ledger.py", "test_jobs.py", "test_ledger_share.py", "test_life_guards.py",
         "test_settling.py",
     ),
+    "jobs/waiting": ("test_one_wait.py", "test_doubts.py"),
     "jobs/turns": ("test_commit_point.py", "test_life_guards.py", "test_life_of_a_create.py"),
     "jobs/in_flight": ("test_jobs.py", *_PAID),
     "jobs/jobs": ("test_jobs.py", *_PAID),

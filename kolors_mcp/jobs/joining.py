@@ -7,6 +7,7 @@ from kolors_mcp.jobs.queue import BusyError
 from kolors_mcp.jobs.refresh import Refresher
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.store import Store
+from kolors_mcp.jobs.waiting import LEDGER_EVERY_SECONDS, wait_for_job
 from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watcher
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job
@@ -17,8 +18,6 @@ DOUBTED_AGAIN_SECONDS = 2.0
 """For which a create in doubt is looked for when it is asked for again, if the caller gives no more."""
 MAX_SEND_SECONDS = 300.0
 """For which a patient caller waits for the same create that is being sent for another call."""
-STEP_SECONDS = 0.5
-"""Between two looks into the ledger while another process sends it."""
 
 
 class Joining:
@@ -73,11 +72,17 @@ class Joining:
     async def _settle(self, watcher: Watcher, job: Job, call: Call) -> Task:
         """Wait until it is known what became of a create; while its sender lives, that one alone asks Kling."""
         sent_by = call.deadline.within(MAX_SEND_SECONDS)
-        while job.state in HELD:
-            if self._sending.is_sending(job.reference):
-                return await self._refresher.settle(watcher, job, sent_by)
-            if not sent_by.allows(STEP_SECONDS):
-                raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
-            await self._clock.sleep(STEP_SECONDS)
-            job = await self._store.find(job.user, job.reference) or job
-        return await self._refresher.settle(watcher, job, call.deadline.within(max(DOUBTED_AGAIN_SECONDS, call.wait)))
+
+        async def read(before: Job) -> Job:
+            return await self._store.find(before.user, before.reference) or before
+
+        def is_sent_elsewhere(job: Job) -> bool:
+            return job.state in HELD and not self._sending.is_sending(job.reference)
+
+        job = await wait_for_job(
+            job, read, lambda job: not is_sent_elsewhere(job), sent_by, pause_seconds=LEDGER_EVERY_SECONDS
+        )
+        if is_sent_elsewhere(job):
+            raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
+        doubted = call.deadline.within(max(DOUBTED_AGAIN_SECONDS, call.wait))
+        return await self._refresher.settle(watcher, job, sent_by if job.state in HELD else doubted)

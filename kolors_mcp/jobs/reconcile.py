@@ -1,7 +1,7 @@
 """Finds out what became of a create in doubt while somebody waits for it, and tells what was looked for in vain."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock, Deadline
@@ -9,17 +9,26 @@ from kolors_mcp.errors import UnconfirmedCreateError
 from kolors_mcp.jobs.background import Background
 from kolors_mcp.jobs.search import MAX_READ_SECONDS, Answer, Search
 from kolors_mcp.jobs.store import Store
+from kolors_mcp.jobs.waiting import wait_for_job
 from kolors_mcp.kling.task import Task
-from kolors_mcp.ledger.doubt import Doubt, Look
+from kolors_mcp.ledger.doubt import Answers, Doubt, Look
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.wording import minute
 
 if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
 
-PAUSE_SECONDS = 1.0
+LOOK_EVERY_SECONDS = 1.0
 """Between two looks for one create that somebody waits for."""
 WAYS = {"reference": "by its reference", "list": "in the list"}
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What looking for a create has come to so far."""
+
+    look: Look
+    task: Task | None = None
 
 
 class Reconciler:
@@ -40,17 +49,22 @@ class Reconciler:
         """Look for one create, again and again until the deadline, at least once; None if it does not turn up."""
         doubt = await self._store.doubt(job.reference)
         age = await self._store.age(job) if doubt is None else doubt.age
-        times = 0
-        while True:
-            task, look = await self._look(job.reference, age)
-            if task is not None:
-                await self.confirm(job, task)
-                return task
-            times += 1
-            if not deadline.allows(PAUSE_SECONDS):
-                break
-            await self._clock.sleep(PAUSE_SECONDS)
-        await self._store.looked({job.reference: Look(look.answers, times)})
+
+        async def look(before: _Looked) -> _Looked:
+            task, answers = await self._look(job.reference, age)
+            return _Looked(Look(answers, before.look.times + 1), task)
+
+        last = await wait_for_job(
+            await look(_Looked(Look((), 0))),
+            look,
+            lambda looked: looked.task is not None,
+            deadline,
+            pause_seconds=LOOK_EVERY_SECONDS,
+        )
+        if last.task is not None:
+            await self.confirm(job, last.task)
+            return last.task
+        await self._store.looked({job.reference: last.look})
         self.background.wake()
         return None
 
@@ -89,12 +103,12 @@ class Reconciler:
             return "It was looked for and has not turned up yet."
         return _describe(doubt)
 
-    async def _look(self, reference: str, age: float) -> tuple[Task | None, Look]:
+    async def _look(self, reference: str, age: float) -> tuple[Task | None, Answers]:
         named = await self._search.by_reference(reference)
         if reference in named.tasks:
-            return named.tasks[reference], Look((("reference", named.words),))
+            return named.tasks[reference], (("reference", named.words),)
         listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_READ_SECONDS))
-        return listed.tasks.get(reference), Look((("reference", named.words), ("list", listed.words)))
+        return listed.tasks.get(reference), (("reference", named.words), ("list", listed.words))
 
 
 def doubted_refusal(reference: str, *, would_show: bool) -> UnconfirmedCreateError:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from kolors_mcp import errors
@@ -9,6 +10,7 @@ from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.reconcile import Reconciler, doubted_refusal
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.store import Store
+from kolors_mcp.jobs.waiting import LEDGER_EVERY_SECONDS, wait_for_job
 from kolors_mcp.jobs.watching import MAX_READ_SECONDS, PAUSES, Watcher
 from kolors_mcp.kling.refusals import BUSY_CODES
 from kolors_mcp.kling.task import Task, status_of
@@ -17,12 +19,22 @@ from kolors_mcp.ledger.job import Job, LookFirstError, NewJob, Refusals, Reserva
 from kolors_mcp.models import is_reference
 from kolors_mcp.wording import quoted
 
-STEP_SECONDS = 0.5
-"""Between two looks into the ledger while another process is sending the same create."""
 REFUSED_FOR_SECONDS, MAX_REFUSED = 600.0, 3
 """For which a create that a busy account said no to is looked for before the same is sent again; the latest of them."""
 DENIED_FOR_SECONDS = 3600.0
 """After its creation in which Kling's "not found" does not count against a task whose id it gave us."""
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """How a create without a task id stands."""
+
+    job: Job
+    look_at: float
+    """When to ask Kling for it, by the clock's monotonic time."""
+    task: Task | None = None
+    is_sent: bool = False
+    """Whether it is being sent, here or by another process that lives."""
 
 
 class Refresher:
@@ -42,30 +54,44 @@ class Refresher:
             KolorsError: Nothing was created.
             UnconfirmedCreateError: It is still not known.
         """
-        look_at = self._clock.monotonic()
-        while True:
-            task = await self._sending.outcome(job.reference, deadline, owned=False)
-            sending = self._sending.is_sending(job.reference)
-            if task is None and not sending:
-                job = await self._store.find(job.user, job.reference) or job
-                match job.state:
-                    case "refused":
-                        raise _came_to_nothing(job)
-                    case "created":
-                        return await self.refresh_paid(watcher, job, self._clock.deadline(MAX_READ_SECONDS))
-                    case "sending" | "posting":
-                        # Its sender lives, and writes down what comes of it.
-                        sending = True
-                    case "unconfirmed":
-                        if self._clock.monotonic() >= look_at:
-                            task = await self._reconciler.reconcile(job, self._clock.deadline(0.0))
-                            look_at = self._clock.monotonic() + PAUSES.initial_seconds
-            if task is not None:
-                return task
-            if not deadline.allows(STEP_SECONDS):
-                cause = "It is still being sent." if sending else await self._reconciler.describe(job)
-                raise errors.UnconfirmedCreateError(job.reference, cause)
-            await self._clock.sleep(STEP_SECONDS)
+
+        async def read(before: _Standing) -> _Standing:
+            return await self._read(watcher, before, deadline)
+
+        last = await wait_for_job(
+            await read(_Standing(job, look_at=self._clock.monotonic())),
+            read,
+            lambda standing: standing.task is not None,
+            deadline,
+            pause_seconds=LEDGER_EVERY_SECONDS,
+        )
+        if last.task is not None:
+            return last.task
+        cause = "It is still being sent." if last.is_sent else await self._reconciler.describe(last.job)
+        raise errors.UnconfirmedCreateError(job.reference, cause)
+
+    async def _read(self, watcher: Watcher, before: _Standing, deadline: Deadline) -> _Standing:
+        """Return how a create stands now; the send in flight here is waited for until the deadline."""
+        job, now = before.job, replace(before, task=None, is_sent=False)
+        task = await self._sending.outcome(job.reference, deadline, owned=False)
+        if task is not None or self._sending.is_sending(job.reference):
+            return replace(now, task=task, is_sent=True)
+        job = await self._store.find(job.user, job.reference) or job
+        now = replace(now, job=job)
+        match job.state:
+            case "refused":
+                raise _came_to_nothing(job)
+            case "created":
+                task = await self.refresh_paid(watcher, job, self._clock.deadline(MAX_READ_SECONDS))
+                return replace(now, task=task)
+            case "sending" | "posting":
+                # Its sender lives, and writes down what comes of it.
+                return replace(now, is_sent=True)
+            case "unconfirmed":
+                if self._clock.monotonic() < before.look_at:
+                    return now
+                task = await self._reconciler.reconcile(job, self._clock.deadline(0.0))
+                return replace(now, task=task, look_at=self._clock.monotonic() + PAUSES.initial_seconds)
 
     async def refresh(self, watcher: Watcher, name: str, job: Job | None, deadline: Deadline) -> Task:
         """Read a task; what Kling denies soon after it gave us its id is there all the same."""

@@ -13,6 +13,7 @@ from kolors_mcp.jobs.queue import MIN_BUSY_SECONDS, BusyError, SendQueue
 from kolors_mcp.jobs.reconcile import Reconciler, doubted_refusal
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.turns import Turn
+from kolors_mcp.jobs.waiting import sleep_unless
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job
 
@@ -212,14 +213,5 @@ class Send:
 
     async def _pause(self, wait: float) -> None:
         """Wait, but no longer than the caller does."""
-        if wait <= 0:
-            return
-        both = [
-            asyncio.ensure_future(self._parts.clock.sleep(wait)),
-            asyncio.ensure_future(self._abandoned.wait()),
-        ]
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in both:
-                waiting.cancel()
+        if wait > 0:
+            await sleep_unless(self._parts.clock, wait, self._abandoned)

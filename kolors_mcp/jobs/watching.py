@@ -10,6 +10,7 @@ from kolors_mcp import errors
 from kolors_mcp.clock import Backoff, Clock, Deadline
 from kolors_mcp.jobs.call import Report
 from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.jobs.waiting import wait_for_job
 from kolors_mcp.kling.task import Task
 from kolors_mcp.models import FINAL
 from kolors_mcp.wording import plain
@@ -36,6 +37,17 @@ class _Watched:
     seen_at: float = -math.inf
     asked_at: float = -math.inf
     """When the latest read began."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A task as one call has seen it last."""
+
+    task: Task
+    hindrance: str | None = None
+    """What keeps the call from seeing how it stands by now."""
+    is_hopeless: bool = False
+    """Whether looking again would come to the same."""
 
 
 class Watching:
@@ -156,26 +168,37 @@ class Watcher:
             The task as it was seen last, which outlives whatever keeps us from watching it; and what does so, if
             anything does.
         """
-        hindrance: str | None = None
-        while task.status not in FINAL and deadline.left() > 0:
-            report(f"Kling says {task.status}")
-            self._turn_to(task.id)
-            try:
-                seen = await self._watching.next(task.id, deadline)
-            except errors.TaskNotFoundError:
-                hindrance = NOT_SHOWN  # soon after a create that is not true
-            except errors.KolorsError as error:
-                hindrance = error.happened if error.retryable and isinstance(error, errors.KlingError) else str(error)
-                if not error.retryable:
-                    break
-            else:
-                if seen is not None:
-                    task, hindrance = seen, None
-                elif hindrance is None and (seconds := self._watching.unanswered_seconds(task.id)) >= FRESH_SECONDS:
-                    hindrance = f"Kling has not said for {seconds:.0f} seconds how it stands."
-        if hindrance is not None:
-            hindrance = plain(f"{hindrance} The try-on goes on at Kling.", 400)
-        return task, hindrance
+
+        async def look(before: _Seen) -> _Seen:
+            return await self._look(before, deadline)
+
+        last = await wait_for_job(
+            _Seen(task),
+            look,
+            lambda seen: seen.task.status in FINAL or seen.is_hopeless,
+            deadline,
+            tell=lambda seen: report(f"Kling says {seen.task.status}"),
+        )
+        if last.hindrance is None:
+            return last.task, None
+        return last.task, plain(f"{last.hindrance} The try-on goes on at Kling.", 400)
+
+    async def _look(self, before: _Seen, deadline: Deadline) -> _Seen:
+        """Return what the next look shows, which comes after a pause that all who watch the task share."""
+        task = before.task
+        self._turn_to(task.id)
+        try:
+            seen = await self._watching.next(task.id, deadline)
+        except errors.TaskNotFoundError:
+            return _Seen(task, NOT_SHOWN)  # soon after a create that is not true
+        except errors.KolorsError as error:
+            happened = error.happened if error.retryable and isinstance(error, errors.KlingError) else str(error)
+            return _Seen(task, happened, is_hopeless=not error.retryable)
+        if seen is not None:
+            return _Seen(seen)
+        if before.hindrance is None and (seconds := self._watching.unanswered_seconds(task.id)) >= FRESH_SECONDS:
+            return _Seen(task, f"Kling has not said for {seconds:.0f} seconds how it stands.")
+        return before
 
     def _turn_to(self, task_id: str) -> None:
         if task_id != self._task_id:

@@ -10,13 +10,15 @@ LOOKED_FOR_SECONDS = 86400.0
 
 Where = Literal["reference", "list"]
 """How Kling was asked: for the create's reference, or for the account's list."""
+Answers = tuple[tuple[Where, str], ...]
+"""What Kling said in each way that it was asked."""
 
 
 @dataclass(frozen=True)
 class Look:
     """What looking for one create came to, once or several times in a row."""
 
-    answers: tuple[tuple[Where, str], ...]
+    answers: Answers
     """Of the last time."""
     times: int = 1
 
