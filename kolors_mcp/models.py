@@ -48,7 +48,8 @@ MIN_KLING_ID_DIGITS = 12
 @linear(b"8", b"k-", "٣".encode())
 def looks_like_an_id(text: str) -> bool:
     """Whether a name has the form of Kling's ids or of our references, so that it is never taken for a label."""
-    return is_reference(text) or (text.isascii() and text.isdecimal() and len(text) >= MIN_KLING_ID_DIGITS)
+    is_number = text.isascii() and text.isdecimal()
+    return is_reference(text) or (is_number and MIN_KLING_ID_DIGITS <= len(text) <= MAX_ID_CHARACTERS)
 
 
 Model = Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]

@@ -1,12 +1,12 @@
 """The prompts: ways to begin, each a text that the user sends to the assistant."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, PromptMessage, TextContent
 
+from kolors_mcp.models import looks_like_an_id
 from kolors_mcp.wording import quoted
 
 MAX_ARGUMENT_CHARACTERS = 2_000
@@ -15,8 +15,6 @@ GARMENT_NUMBERS = ("2", "3", "4", "5", "6")
 """What `most` may be: how many garments are compared."""
 DEFAULT_GARMENT_NUMBER = "3"
 OCCASIONS = ("everyday", "office", "sport", "party", "wedding", "travel", "winter", "summer")
-
-_TASK_ID_OR_REFERENCE = re.compile(r"[0-9]{6,30}|k-[0-9a-f]{6,40}")
 
 Given = Mapping[str, str]
 
@@ -204,7 +202,7 @@ def template_of(name: str) -> PromptTemplate:
 
 def _person(given: Given) -> str:
     person = given.get("person")
-    if person is not None and _TASK_ID_OR_REFERENCE.fullmatch(person):
+    if person is not None and looks_like_an_id(person):
         return (
             f"The person: the result of the earlier try-on {person}. Give this id itself as human_image; what is new "
             "goes over what is worn there."

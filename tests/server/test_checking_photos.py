@@ -13,7 +13,7 @@ from mcp_types import CallToolResult, ImageContent
 
 from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox.kling import SandboxKling
-from kolors_mcp.try_ons.inputs import InputAddress, input_address_of
+from kolors_mcp.try_ons.uris import InputAddress, input_address_of
 from tests.support.in_memory import server_for, text_of, try_on_of
 from tests.support.making import jpeg
 

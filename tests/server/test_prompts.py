@@ -60,6 +60,13 @@ async def test_what_was_given_is_quoted_and_the_rest_is_asked_for(client: Client
 async def test_an_earlier_try_on_can_be_the_person(client: Client) -> None:
     written = await text(client, "build_outfit", person="832115429783941136")
     assert "the earlier try-on 832115429783941136. Give this id itself as human_image" in written
+    reference = "k-0123456789abcdef01234567"
+    assert f"earlier try-on {reference}. Give" in await text(client, "build_outfit", person=reference)
+
+
+@pytest.mark.parametrize("name", ["2024", "20240131", "k-0123", "photo:me"])
+async def test_what_only_looks_a_little_like_an_id_is_a_picture(client: Client, name: str) -> None:
+    assert f'The person: "{name}"' in await text(client, "build_outfit", person=name)
 
 
 async def test_the_number_of_paid_try_ons_is_the_users(client: Client) -> None:
