@@ -11,7 +11,7 @@ from kolors_mcp.jobs.search import MAX_READ_SECONDS, Answer, Search
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.waiting import wait_for_job
 from kolors_mcp.kling.task import Task
-from kolors_mcp.ledger.doubt import Answers, Doubt, Look
+from kolors_mcp.ledger.doubt import Doubt, Look, LookAnswers
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.wording import minute
 
@@ -103,7 +103,7 @@ class Reconciler:
             return "It was looked for and has not turned up yet."
         return _describe(doubt)
 
-    async def _look(self, reference: str, age: float) -> tuple[Task | None, Answers]:
+    async def _look(self, reference: str, age: float) -> tuple[Task | None, LookAnswers]:
         named = await self._search.by_reference(reference)
         if reference in named.tasks:
             return named.tasks[reference], (("reference", named.words),)

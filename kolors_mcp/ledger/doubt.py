@@ -10,7 +10,7 @@ LOOKED_FOR_SECONDS = 86400.0
 
 Where = Literal["reference", "list"]
 """How Kling was asked: for the create's reference, or for the account's list."""
-Answers = tuple[tuple[Where, str], ...]
+LookAnswers = tuple[tuple[Where, str], ...]
 """What Kling said in each way that it was asked."""
 
 
@@ -18,7 +18,7 @@ Answers = tuple[tuple[Where, str], ...]
 class Look:
     """What looking for one create came to, once or several times in a row."""
 
-    answers: Answers
+    answers: LookAnswers
     """Of the last time."""
     times: int = 1
 
