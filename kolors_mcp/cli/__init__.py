@@ -32,6 +32,8 @@ def _run(arguments: "Sequence[str] | None") -> int:
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         commands.get(parsed.command, parser).error(f"unrecognized arguments: {' '.join(unknown)}")
+    if parsed.command == "serve" and not parsed.http and (parsed.host, parsed.port) != (None, None):
+        commands["serve"].error("--host and --port are of the server over HTTP: give --http too")
     match parsed.command:
         case "demo" if parsed.app:
             from kolors_mcp.cli import app_demo  # noqa: PLC0415  (a start as a server must not pay for other commands)
@@ -51,6 +53,10 @@ def _run(arguments: "Sequence[str] | None") -> int:
             from kolors_mcp.cli import sandbox  # noqa: PLC0415
 
             return sandbox.run(parsed.port)
+        case "serve" if parsed.http:
+            from kolors_mcp.cli import serve_http  # noqa: PLC0415
+
+            return serve_http.run_http(parsed.host or "127.0.0.1", 8000 if parsed.port is None else parsed.port)
         case _:
             import gc  # noqa: PLC0415
 
@@ -77,7 +83,10 @@ def _parsers() -> "tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPar
     )
     parser.add_argument("--version", action="version", version=f"kolors-mcp {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    commands.add_parser("serve", help="serve MCP over standard input and output (the default)")
+    serve = commands.add_parser("serve", help="serve MCP over standard input and output (the default), or over HTTP")
+    serve.add_argument("--http", action="store_true", help="serve streamable HTTP, for many users")
+    serve.add_argument("--host", help="with --http: address to listen at (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="with --http: port to listen at (default: 8000; 0: any)")
     demo = commands.add_parser("demo", help="make a try-on with a real MCP client, in the sandbox unless --real")
     demo.add_argument("--human", metavar="PICTURE", help="the person's photo: URL or file (default: a sample)")
     demo.add_argument("--cloth", metavar="PICTURE", help="the garment's photo: URL or file (default: a sample)")

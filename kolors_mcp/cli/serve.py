@@ -23,6 +23,8 @@ from kolors_mcp.settings import Credentials, Settings
 if TYPE_CHECKING:
     from types import FrameType
 
+    from kolors_mcp.server.service import OpenUpstream
+
 MAX_INTERRUPTED_SECONDS = 2.0
 """How long an interrupted server may take to put away what it has begun."""
 MAX_CLOSING_SECONDS = 4.0
@@ -53,7 +55,7 @@ def run_stdio() -> int:
     server = build_server(
         settings,
         credentials_of_process(),
-        open_upstream=_sandbox(settings),
+        open_upstream=sandbox_of(settings),
         local_room=LocalRoom(browser_of(os.environ)),
     )
     anyio.run(partial(serve_stdio, server, on_begin=_stop_when_interrupted, on_closed=_end_in_time, leave=leave))
@@ -69,7 +71,7 @@ def _stop_when_interrupted(serving: anyio.CancelScope) -> None:
 
     def stop(_number: int, _frame: "FrameType | None") -> None:
         signal.signal(signal.SIGINT, at_once)
-        _end_after(MAX_INTERRUPTED_SECONDS, EXIT_INTERRUPTED)
+        end_after(MAX_INTERRUPTED_SECONDS, EXIT_INTERRUPTED)
         loop.call_soon_threadsafe(serving.cancel)
 
     signal.signal(signal.SIGINT, stop)
@@ -81,10 +83,11 @@ def _end_in_time() -> None:
     A thread that waits for the ledger, which another program has locked, cannot be stopped. Whatever is not settled by
     then stands in the ledger as open, and is looked for after the next start.
     """
-    _end_after(MAX_CLOSING_SECONDS, 0)
+    end_after(MAX_CLOSING_SECONDS, 0)
 
 
-def _end_after(seconds: float, code: int) -> None:
+def end_after(seconds: float, code: int) -> None:
+    """End the process after so many seconds, with this exit code, whatever still hangs."""
     limit = threading.Timer(seconds, os._exit, (code,))
     limit.daemon = True
     limit.start()
@@ -130,7 +133,8 @@ def credentials_of_process() -> Callable[[], Credentials | None]:
     return partial(Credentials.from_env, os.environ)
 
 
-def _sandbox(settings: Settings):  # noqa: ANN202  (an upstream of the sandbox, or None)
+def sandbox_of(settings: Settings) -> "OpenUpstream | None":
+    """Return how to come by a simulated Kling, where one is asked for."""
     if not settings.sandbox:
         return None
     from kolors_mcp.cli.sandbox import open_sandbox  # noqa: PLC0415  (only where it is asked for)

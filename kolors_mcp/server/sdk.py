@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
     from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.tools import Tool
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from starlette.types import ASGIApp
 
-__all__ = ["WriteStream", "add_tools", "connection_of", "has_tool", "protocol_server"]
+__all__ = ["WriteStream", "add_tools", "answer_of", "connection_of", "has_tool", "http_manager", "protocol_server"]
 
 
 def protocol_server(server: "MCPServer[Any]") -> "Server[Any]":
@@ -43,3 +45,18 @@ def add_tools(server: "MCPServer[Any]", tools: "Iterable[Tool]") -> None:
 def connection_of(ctx: "ServerRequestContext[Any, Any]") -> "Connection":
     """Return what lasts as long as the connection of a request: `ctx.session` is made anew for each request."""
     return ctx.session._connection
+
+
+def http_manager(server: "MCPServer[Any]") -> "StreamableHTTPSessionManager":
+    """Return what serves over HTTP without sessions, for one run.
+
+    `MCPServer.streamable_http_app` has an application around it whose order of checks cannot be chosen.
+    """
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415  (a web server's parts)
+
+    return StreamableHTTPSessionManager(protocol_server(server), stateless=True)
+
+
+def answer_of(manager: "StreamableHTTPSessionManager") -> "ASGIApp":
+    """Return how it answers a request, without its own reading of the body, which holds each one twice."""
+    return manager._handle_request

@@ -1,0 +1,110 @@
+"""`kolors-mcp serve --http`: the service for many users. Beyond this machine it starts only if it knows who calls."""
+
+import asyncio
+import os
+import signal
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kolors_mcp.cli.serve import configure_logging, credentials_of_process, end_after, sandbox_of, settings_of_process
+from kolors_mcp.cli.terminal import print_error, print_line
+from kolors_mcp.clock import Clock
+from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.server import build_server
+from kolors_mcp.server.http.application import MCP_PATH, application_of
+from kolors_mcp.server.http.draining import Draining
+from kolors_mcp.server.http.guard import addresses_of
+from kolors_mcp.server.http.serving import Web, end, listen, web_of
+from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
+from kolors_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import socket
+    from types import FrameType
+
+MAX_ENDING_SECONDS = 28.0
+"""From the first signal to the end of the process, whatever still hangs."""
+LINGER_SECONDS = 3.0
+"""For which a service that was told to end still answers that it does, so that proxies turn away from it."""
+
+
+def run_http(host: str, port: int) -> int:
+    """Serve until SIGTERM or Ctrl-C; a second one ends at once."""
+    try:
+        settings = _over_http(settings_of_process())
+        service = ServiceSettings.from_env(os.environ)
+        _require_authentication(service, host)
+        listener = listen(host, port)
+    except NotConfiguredError as error:
+        print_error(f"kolors-mcp: {error}")
+        return 2
+    configure_logging(settings)
+    asyncio.run(_serve(settings, service, listener))
+    return 0
+
+
+async def _serve(settings: Settings, service: ServiceSettings, listener: "socket.socket") -> None:
+    clock = Clock()
+    server = build_server(settings, credentials_of_process(), open_upstream=sandbox_of(settings), clock=clock)
+    draining = Draining()
+    addresses = addresses_of(service.public_url, listener.getsockname()[1])
+    web = web_of(application_of(server, addresses, draining, clock=clock))
+    _end_on_signals(web, draining)
+    print_line(f"Serving MCP at {addresses.origin}{MCP_PATH}")
+    await web.serve([listener])
+
+
+def _over_http(settings: Settings) -> Settings:
+    """Return the settings without what belongs to the one user of a desktop: folders of the machine."""
+    return settings.model_copy(
+        update={
+            "image_dirs": (),
+            "save_dir": None,
+            "chosen_dir": None,
+            "photos_dir": None,
+            "daily_limit": settings.daily_limit or DAILY_LIMIT,
+        }
+    )
+
+
+def _require_authentication(service: ServiceSettings, host: str) -> None:
+    """Refuse to serve strangers.
+
+    Raises:
+        NotConfiguredError: It would listen beyond this machine, and something is missing, which the text names.
+    """
+    if is_loopback(host):
+        return
+    missing: list[str] = []
+    if not service.authenticates:
+        missing.append("KOLORS_TOKENS or KOLORS_ISSUER, which say who may call")
+    if service.public_url is None:
+        missing.append("KOLORS_PUBLIC_URL, the https:// address under which the service is reached")
+    if missing:
+        raise NotConfiguredError(
+            f"--host {host} is reached from other machines, so this also needs {'; and '.join(missing)}. "
+            "For this machine alone leave --host out."
+        )
+
+
+def _end_on_signals(web: Web, draining: Draining) -> None:
+    """Let the first SIGTERM or Ctrl-C end the service in good order, and the second one at once."""
+    loop = asyncio.get_running_loop()
+    ending: set[asyncio.Task[None]] = set()
+
+    def begin(seconds: float) -> None:
+        draining.begin()
+        ending.add(asyncio.create_task(end(web, draining, seconds)))
+
+    def at_once(number: int, _frame: "FrameType | None") -> None:
+        os._exit(128 + number)
+
+    def stop(number: int, _frame: "FrameType | None") -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, at_once)
+        end_after(MAX_ENDING_SECONDS, 0)
+        # A person at a terminal waits for the end; proxies have to learn of it.
+        loop.call_soon_threadsafe(partial(begin, LINGER_SECONDS if number == signal.SIGTERM else 0.0))
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, stop)

@@ -1,0 +1,120 @@
+"""The ASGI application: the server at `/mcp` and its health beside it, each behind what has to be passed first.
+
+A request for `/mcp` passes, in this order: the log, the names of the service, the end of the service, who is calling,
+how often they call, how much they send. What is refused by one of them costs nothing of what follows.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Route
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.server import sdk
+from kolors_mcp.server.http.guard import Addresses, Guard
+from kolors_mcp.server.http.health import Health, Probe
+from kolors_mcp.server.http.refusals import refusal
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from kolors_mcp.server.handlers import TryOnServer
+    from kolors_mcp.server.http.draining import Draining
+
+MCP_PATH = "/mcp"
+"""Where the server is."""
+
+Layer = Callable[["ASGIApp"], "ASGIApp"]
+"""Puts an ASGI application before another one."""
+
+
+def application_of(
+    server: "TryOnServer",
+    addresses: Addresses,
+    draining: "Draining",
+    *,
+    clock: Clock,
+    authenticate: Layer | None = None,
+    routes: Sequence[BaseRoute] = (),
+    probes: Sequence[Probe] = (),
+) -> "ASGIApp":
+    """Return the service.
+
+    Args:
+        server: Answers at `/mcp`.
+        addresses: Where the service is.
+        draining: Whether it is ending.
+        clock: Times the rounds in which the probes are asked.
+        authenticate: Finds out who calls `/mcp`, and refuses who may not; None: whoever gets here may.
+        routes: What else is served; none of it asks who is calling, unless it does so itself.
+        probes: Ask whether what is needed is there; a `/readyz` says so.
+    """
+    manager = sdk.http_manager(server)
+    health = Health(probes, draining, clock)
+    called: ASGIApp = _only_posts(sdk.answer_of(manager))
+    if authenticate is not None:
+        called = authenticate(called)
+
+    @asynccontextmanager
+    async def lifespan(_application: Starlette) -> AsyncGenerator[None]:
+        async with manager.run():
+            watching = asyncio.create_task(health.watch())
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await asyncio.wait((watching,))
+
+    application = Starlette(
+        routes=[
+            Route(MCP_PATH, _Endpoint(draining.counted(called))),
+            Route("/healthz", health.live, methods=["GET"]),
+            Route("/readyz", health.ready, methods=["GET"]),
+            *routes,
+        ],
+        exception_handlers={404: _nothing_here, 405: _wrong_method},
+        lifespan=lifespan,
+    )
+    application.router.redirect_slashes = False
+    return Guard(application, addresses)
+
+
+class _Endpoint:
+    """An ASGI application as a route takes it: an instance, for a function would be called with a request."""
+
+    def __init__(self, application: "ASGIApp") -> None:
+        self._application = application
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        await self._application(scope, receive, send)
+
+
+def _only_posts(application: "ASGIApp") -> "ASGIApp":
+    """Refuse what older protocols do beside posting: without sessions there is nothing to listen to, or to end."""
+
+    async def only_posts(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["method"] == "POST":
+            await application(scope, receive, send)
+            return
+        answer = refusal(405, "This service keeps no sessions: send each message of the protocol with POST.")
+        answer.headers["allow"] = "POST"
+        await answer(scope, receive, send)
+
+    return only_posts
+
+
+def _nothing_here(_request: "Request", _error: Exception) -> "Response":
+    return refusal(404, f"There is nothing here. The MCP server is at {MCP_PATH}.")
+
+
+def _wrong_method(_request: "Request", error: Exception) -> "Response":
+    answer = refusal(405, "Nothing is done here with this method.")
+    assert isinstance(error, HTTPException)
+    answer.headers["allow"] = (error.headers or {}).get("Allow", "GET")
+    return answer

@@ -1,0 +1,89 @@
+"""`/healthz`: this process turns. `/readyz`: it can serve. Neither says more, and neither waits for anything.
+
+Kling is not asked: its outage must not take every replica out of service.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from starlette.responses import PlainTextResponse
+
+from kolors_mcp.clock import Clock
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from kolors_mcp.server.http.draining import Draining
+
+logger = logging.getLogger(__name__)
+
+Probe = Callable[[], Awaitable[bool]]
+"""Returns whether something that is needed is there; whatever it raises means that it is not."""
+
+PROBE_SECONDS = 4.0
+"""Between two rounds, and for how long a probe may take until what it asks for counts as gone."""
+
+
+class Health:
+    """What is known of the process, from rounds in the background."""
+
+    def __init__(self, probes: Sequence[Probe], draining: "Draining", clock: Clock) -> None:
+        """Know nothing yet."""
+        self._probes = probes
+        self._draining = draining
+        self._clock = clock
+        self._asking: dict[Probe, asyncio.Task[bool]] = {}
+        self._is_ready = False
+
+    async def live(self, _request: "Request") -> "Response":
+        """Answer that the loop turns."""
+        return _said("ok", 200)
+
+    async def ready(self, _request: "Request") -> "Response":
+        """Answer whether calls are taken."""
+        return _said("ready", 200) if self._is_ready and not self._draining.has_begun else _said("not ready", 503)
+
+    async def watch(self) -> None:
+        """Look again and again whether all is there."""
+        try:
+            while True:
+                is_ready = await self._all_there()
+                if is_ready != self._is_ready:
+                    logger.log(
+                        logging.INFO if is_ready else logging.WARNING,
+                        "this process is %sready",
+                        "" if is_ready else "not ",
+                    )
+                self._is_ready = is_ready
+                await self._clock.tick(PROBE_SECONDS)
+        finally:
+            for task in self._asking.values():
+                task.cancel()
+
+    async def _all_there(self) -> bool:
+        # One that has not answered is not asked again meanwhile: each may hold a thread for as long as that takes.
+        for probe in self._probes:
+            if probe not in self._asking:
+                self._asking[probe] = asyncio.create_task(_answer(probe))
+        if self._asking:
+            await asyncio.wait(self._asking.values(), timeout=PROBE_SECONDS)
+        ended = {probe: task for probe, task in self._asking.items() if task.done()}
+        for probe in ended:
+            del self._asking[probe]
+        return not self._asking and all(task.result() for task in ended.values())
+
+
+async def _answer(probe: Probe) -> bool:
+    try:
+        return await probe()
+    except Exception as error:  # noqa: BLE001  (whatever it is, what was asked for is not there)
+        # Its words may hold an address with a password.
+        logger.info("something that is needed is not there (%s)", type(error).__name__)
+        return False
+
+
+def _said(words: str, status: int) -> "Response":
+    return PlainTextResponse(words + "\n", status, {"cache-control": "no-store"})

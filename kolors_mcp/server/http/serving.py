@@ -1,0 +1,99 @@
+"""Serves the application on sockets: from the first request until a signal, and then to a good end."""
+
+import asyncio
+import errno
+import os
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from kolors_mcp.errors import NotConfiguredError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from starlette.types import ASGIApp
+
+    from kolors_mcp.server.http.draining import Draining
+
+KEEP_ALIVE_SECONDS = 75
+"""For how long a connection may be idle: longer than proxies keep theirs, so that none closes under a request."""
+MAX_DRAINING_SECONDS = 20.0
+"""For what is under way to be answered, once the end has begun."""
+CLOSING_SECONDS = 3
+"""For what is not, to be cancelled."""
+MAX_PORT = 65535
+BACKLOG = 2048
+"""Connections that wait to be taken."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen at an address of this machine, or at all of them.
+
+    Raises:
+        NotConfiguredError: It cannot be listened at; the text says why.
+    """
+    if not 0 <= port <= MAX_PORT:
+        raise NotConfiguredError(f"--port is {port}; ports go from 0 to {MAX_PORT}, and 0 takes a free one.")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        return socket.create_server(address, family=family, backlog=BACKLOG)
+    except (socket.gaierror, UnicodeError):
+        raise NotConfiguredError(
+            f"--host {host} is no address of this machine. 127.0.0.1 serves this machine alone, 0.0.0.0 all networks."
+        ) from None
+    except OSError as error:
+        reason = {
+            errno.EADDRINUSE: "another program has it",
+            errno.EACCES: "this user may not take it; ports below 1024 are the system's",
+            errno.EADDRNOTAVAIL: "this machine has no such address",
+        }.get(error.errno or 0, os.strerror(error.errno or 0))
+        raise NotConfiguredError(
+            f"Port {port} of {host} cannot be used ({reason}). Choose another with --port or --host."
+        ) from None
+
+
+class Web(uvicorn.Server):
+    """A web server inside a program that answers signals itself."""
+
+    @contextmanager
+    def capture_signals(self) -> "Generator[None]":
+        """Leave them alone."""
+        yield
+
+
+def web_of(application: "ASGIApp") -> Web:
+    """Return the server of an application; it writes nothing anywhere but through this program's loggers."""
+    config = uvicorn.Config(
+        application,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        # What a proxy says of its client is not believed, for nothing here depends on it.
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=CLOSING_SECONDS,
+    )
+    return Web(config)
+
+
+async def end(web: Web, draining: "Draining", seconds: float) -> None:
+    """Let the serving end: what is under way is answered, within bounds.
+
+    Args:
+        web: The server.
+        draining: Has begun.
+        seconds: For which refusals are answered at least, so that whoever distributes requests sees them.
+    """
+    linger = asyncio.create_task(asyncio.sleep(seconds))
+    answered = asyncio.create_task(draining.none_left())
+    await asyncio.wait((linger, answered), timeout=MAX_DRAINING_SECONDS)
+    web.should_exit = True
+    linger.cancel()
+    answered.cancel()

@@ -1,0 +1,62 @@
+"""When the service starts, and what it says when it does not: in one sentence that names what is missing."""
+
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import environment, kolors
+from tests.support.over_http import asked, serving
+
+PUBLIC = {"KOLORS_PUBLIC_URL": "https://try-on.shop.example"}
+TOKENS = {"KOLORS_TOKENS": "tokens"}
+
+REFUSED: list[tuple[tuple[str, ...], dict[str, str], list[str], list[str]]] = [
+    (("--host", "0.0.0.0"), {}, ["--host 0.0.0.0", "KOLORS_TOKENS or KOLORS_ISSUER", "KOLORS_PUBLIC_URL"], []),
+    (("--host", "::"), {}, ["KOLORS_TOKENS or KOLORS_ISSUER", "KOLORS_PUBLIC_URL"], []),
+    (("--host", "0.0.0.0"), PUBLIC, ["KOLORS_TOKENS or KOLORS_ISSUER"], ["KOLORS_PUBLIC_URL"]),
+    (("--host", "0.0.0.0"), TOKENS, ["KOLORS_PUBLIC_URL"], ["KOLORS_ISSUER"]),
+    (("--host", "try-on.shop.example"), {}, ["KOLORS_TOKENS or KOLORS_ISSUER"], []),
+    (("--host", "no.host.invalid"), PUBLIC | TOKENS, ["no.host.invalid is no address of this machine"], []),
+    (("--host", "203.0.113.7"), PUBLIC | TOKENS, ["this machine has no such address"], []),
+    (("--port", "65536"), {}, ["--port is 65536", "0 to 65535"], []),
+    (("--port", "-1"), {}, ["--port is -1"], []),
+    ((), {"KOLORS_PUBLIC_URL": "shop"}, ["KOLORS_PUBLIC_URL is not an address"], []),
+    ((), {"KOLORS_SLOTS": "0"}, ["KOLORS_SLOTS is"], []),
+    ((), {"KOLORS_MODEL": "none"}, ["KOLORS_MODEL is"], []),
+]
+
+
+@pytest.mark.parametrize(("arguments", "variables", "named", "unnamed"), REFUSED)
+def test_a_service_that_may_not_start_says_what_is_missing(
+    arguments: tuple[str, ...], variables: dict[str, str], named: list[str], unnamed: list[str], tmp_path: Path
+) -> None:
+    ended = kolors("serve", "--http", *arguments, env=environment(tmp_path, **variables), cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    assert [words for words in named if words not in ended.stderr] == [], ended.stderr
+    assert [words for words in unnamed if words in ended.stderr] == [], ended.stderr
+
+
+def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = kolors("serve", "--http", "--port", port, env=environment(tmp_path), cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"Port {port} of 127.0.0.1 cannot be used (another program has it)" in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--host", "0.0.0.0"), ("--port", "8000")])
+def test_an_address_without_http_is_refused(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    ended = kolors("serve", *arguments, env=environment(tmp_path), cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "--http" in ended.stderr
+
+
+def test_on_loopback_it_starts_open_and_ends_by_a_signal(tmp_path: Path) -> None:
+    with serving(environment(tmp_path, KOLORS_SANDBOX="1"), tmp_path) as service:
+        assert asked(service, "GET", "/healthz").status == 200
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait() == 0

@@ -1,0 +1,96 @@
+"""The real service as a process that listens on loopback, and how one speaks with it, also by hand."""
+
+import socket
+import subprocess
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.support import commands
+
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "by hand", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+TAKES = "application/json, text/event-stream"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A service that runs."""
+
+    process: subprocess.Popen[str]
+    url: str
+    """Of the MCP server."""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@contextmanager
+def serving(env: dict[str, str], cwd: Path, *arguments: str, really: bool = False) -> Generator[Serving]:
+    """The service, at a free port unless `arguments` say otherwise."""
+    with commands.started("serve", "--http", "--port", "0", *arguments, env=env, cwd=cwd, really=really) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        if not said:
+            assert process.stderr is not None
+            raise AssertionError(f"The service did not start: {process.stderr.read()}")
+        yield Serving(process, said.split()[-1])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service answers to a request that was written by hand."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+@contextmanager
+def connected(service: Serving) -> Generator[socket.socket]:
+    """A connection to it."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=commands.HANG_SECONDS) as connection:
+        yield connection
+
+
+def head_of(method: str, path: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """The head of a request, as it is written."""
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def answer_on(connection: socket.socket) -> Answer:
+    """Read one answer from a connection, to the length that it announces, or to the end of the connection."""
+    held = b""
+    while b"\r\n\r\n" not in held:
+        piece = connection.recv(65536)
+        assert piece, f"the connection ended after {held!r}"
+        held += piece
+    head, _, body = held.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    length = int(headers["content-length"]) if "content-length" in headers else None
+    while (length is None or len(body) < length) and (piece := connection.recv(65536)):
+        body += piece
+    return Answer(int(first.split()[1]), headers, body.decode())
+
+
+def asked(service: Serving, method: str, path: str, *headers: tuple[str, str], body: bytes = b"") -> Answer:
+    """Send one request on a connection of its own; its Host is the right one unless `headers` have another."""
+    named = {name.lower() for name, _ in headers}
+    given = list(headers) if "host" in named else [("Host", service.host), *headers]
+    if body:
+        given.append(("Content-Length", str(len(body))))
+    with connected(service) as connection:
+        connection.sendall(head_of(method, path, given) + body)
+        return answer_on(connection)
