@@ -41,3 +41,8 @@ def folded(text: str) -> str:
 def minute(moment: float) -> str:
     """Return a moment, in seconds since 1970, as people read it."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def iso_utc(moment: datetime) -> str:
+    """Return a moment as programs read it (RFC 3339, UTC, whole seconds)."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -20,6 +20,7 @@ from kolors_mcp.cli.folders import MAX_RESULT_BYTES, why_not_writable
 from kolors_mcp.cli.serve import credentials_of_process
 from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, interruptible, is_terminal, print_error, print_line
 from kolors_mcp.errors import KolorsError
+from kolors_mcp.images.sources.paths import MAX_PATH_CHARACTERS
 from kolors_mcp.kling.auth import MISSING
 from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox.samples import sample
@@ -30,8 +31,6 @@ PRICE = "about 0.07 US dollars, one unit of the account's try-on pack"
 TYPICAL_SECONDS = 40.0
 SANDBOX_SECONDS = 6.0
 MAX_WAIT_SECONDS = 300
-MAX_PATH_CHARACTERS = 4096
-"""A longer argument is a picture given as data."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from kolors_mcp.egress.certificates import trust_source, trusted_certificates
 from kolors_mcp.egress.proxies import ENVIRONMENT, FETCH_PROXY, Proxy, proxy_for, read_proxy
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.images.sources.network import NotPublicError, NotResolvedError, PinnedBackend
+from kolors_mcp.kling.connection import HTTPS_PORT
 from kolors_mcp.settings import Settings
 
 MAX_LOOK_UP_SECONDS = 5.0
-_HTTPS_PORT = 443
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _DIRECTLY = "reached directly"
 
@@ -24,7 +24,7 @@ _DIRECTLY = "reached directly"
 async def network_findings(settings: Settings) -> AsyncGenerator[Finding]:
     """Look at the proxy, the certificates and the name server, one after the other."""
     parts = urlsplit(settings.api_base)
-    host, port = parts.hostname or "", parts.port or _HTTPS_PORT
+    host, port = parts.hostname or "", parts.port or HTTPS_PORT
     is_needed = parts.scheme == "https" and not settings.sandbox
     proxy: Proxy | None = None
     try:
@@ -77,7 +77,7 @@ async def _names(settings: Settings, host: str, *, proxied: bool) -> Finding:
 
     try:
         with anyio.fail_after(MAX_LOOK_UP_SECONDS):
-            await PinnedBackend(settings.allowed_hosts, resolver).addresses(host, _HTTPS_PORT)
+            await PinnedBackend(settings.allowed_hosts, resolver).addresses(host, HTTPS_PORT)
     except (NotResolvedError, TimeoutError) as error:
         slow = f" within {MAX_LOOK_UP_SECONDS:.0f} s" if isinstance(error, TimeoutError) else ""
         if proxied:

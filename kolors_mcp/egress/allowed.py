@@ -13,7 +13,7 @@ from kolors_mcp.wording import quoted
 FAKE_IP_RANGES: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("198.18.0.0/15"), IPv6Network("fc00::/18"))
 """Where proxies on the network's way (Clash, Surge, sing-box, V2Ray) resolve every name to, by their defaults."""
 
-_LAST_PORT = 65535
+LAST_PORT = 65535
 _LABEL = r"[a-z0-9_-]{1,63}"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z")
@@ -150,8 +150,8 @@ def _host_and_port(entry: str) -> tuple[str, int | None]:
     host, colon, port = entry.rpartition(":")
     if entry.endswith("]") or not colon:
         host, port = entry, ""
-    elif not (port.isascii() and port.isdigit() and len(port) <= len(str(_LAST_PORT)) and 0 < int(port) <= _LAST_PORT):
-        raise ValueError(f"a port is a number from 1 to {_LAST_PORT}")
+    elif not (port.isascii() and port.isdigit() and len(port) <= len(str(LAST_PORT)) and 0 < int(port) <= LAST_PORT):
+        raise ValueError(f"a port is a number from 1 to {LAST_PORT}")
     if host.startswith("[") != (isinstance(_address(host.strip("[]")), IPv6Address)) or host.count("[") > 1:
         raise ValueError("an IPv6 address with a port stands in brackets, and nothing else does")
     return canonical_host(host), int(port) if port else None

@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from kolors_mcp.egress.allowed import canonical_host, read_host
+from kolors_mcp.egress.allowed import LAST_PORT, canonical_host, read_host
 from kolors_mcp.errors import NotConfiguredError
 
 FETCH_PROXY = "KOLORS_FETCH_PROXY"
@@ -20,7 +20,6 @@ ENVIRONMENT = "env"
 _SCHEMES = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "socks": 1080}
 """What may stand before a proxy, and the port that it has by default. A desktop writes SOCKS without a version."""
 _VARIABLES = ("https", "all", "http")
-_LAST_PORT = 65535
 _BEGINNING = re.compile(r"[0-9.*]+\Z")
 """How some write all addresses that begin alike."""
 _MOST_CREDENTIAL_BYTES = 255
@@ -150,7 +149,7 @@ def _read_proxy(value: str, source: str) -> Proxy:
     ):
         raise ValueError
     port = _SCHEMES[parts.scheme] if parts.port is None else parts.port
-    if not 0 < port <= _LAST_PORT:
+    if not 0 < port <= LAST_PORT:
         raise ValueError
     host, _ = read_host(parts.hostname)
     credentials = None

@@ -18,7 +18,7 @@ from kolors_mcp.images.worker.pool import Decoder, Task
 
 MAX_DOWNLOADS = 3
 """Attempts at a finished picture: it is paid for."""
-RETRY = Backoff(initial_seconds=0.5, max_seconds=2.0, jitter=(0.5, 1.0))
+RESULT_RETRY = Backoff(initial_seconds=0.5, max_seconds=2.0, jitter=(0.5, 1.0))
 
 
 class FinishedPictures:
@@ -46,14 +46,14 @@ class FinishedPictures:
         attempt = 0
         while True:
             try:
-                fetched = await self._fetcher.fetch(url, pages=False, patient=True)
+                fetched = await self._fetcher.fetch(url, pages=False, may_be_slow=True)
                 data = bytes(fetched.data)
                 await self._verify(data)
             except RefusalError as error:
                 attempt += 1
                 if attempt == MAX_DOWNLOADS or not error.transient:
                     raise PictureRefusedError(f"The finished picture {error}") from error
-                await self._clock.sleep(RETRY.seconds(attempt - 1, self._clock))
+                await self._clock.sleep(RESULT_RETRY.seconds(attempt - 1, self._clock))
             else:
                 return data
 

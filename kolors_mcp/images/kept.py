@@ -13,7 +13,7 @@ from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import write
 from kolors_mcp.images.formats.sniff import HEAD_BYTES, kind_of
 from kolors_mcp.images.sources.photos import (
-    MAX_NAME_CHARACTERS,
+    MAX_PHOTO_NAME_CHARACTERS,
     MAX_PHOTOS,
     PREFIX,
     PhotoFile,
@@ -105,7 +105,7 @@ def _published(draft: Path, folder: Path, name: str, ending: str) -> str:
     """Give the written file its name, over no other photo's."""
     for number in range(1, MAX_PHOTOS + 2):
         suffix = "" if number == 1 else f"-{number}"
-        chosen = name[: MAX_NAME_CHARACTERS - len(suffix)] + suffix
+        chosen = name[: MAX_PHOTO_NAME_CHARACTERS - len(suffix)] + suffix
         # Looked for anew each time: another server of the same user may have kept one meanwhile.
         if chosen.lower() in {photo.name.lower() for photo in photos_in(folder)}:
             continue

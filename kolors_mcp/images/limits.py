@@ -50,10 +50,10 @@ DECODING_SECONDS = 20.0
 DECODING_CPU_SECONDS = 15
 """The same in a processor's time."""
 
-IDLE_SECONDS = 60.0
+DECODER_IDLE_SECONDS = 60.0
 """After so long without a picture, a decoding process is ended."""
 
-MAX_ANSWER_BYTES = 16_000_000
+MAX_OUTPUT_BYTES = 16_000_000
 """Most bytes that are taken from a decoding process; what it writes is at most `MAX_BYTES`."""
 
 MAX_SCAN_PIXELS = 1_000_000_000

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ASKED_EVERY_SECONDS = 1.0
 """Kling answers this question once a second (vendor)."""
-MAX_READ_SECONDS = 15.0
+MAX_PACKS_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class AccountReader:
         if (early := self._next_at - self._clock.monotonic()) > 0:
             await self._clock.sleep(early)
         try:
-            packs = await self._kling.packs(self._clock.deadline(MAX_READ_SECONDS))
+            packs = await self._kling.packs(self._clock.deadline(MAX_PACKS_SECONDS))
         finally:
             self._next_at = self._clock.monotonic() + ASKED_EVERY_SECONDS
         read = PacksRead(packs, self._clock.wall())

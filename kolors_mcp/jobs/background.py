@@ -21,9 +21,9 @@ LOOKS_AT_ONCE = 20
 """Creates that one look is for; the list is read once for all of them."""
 QUESTIONS_AT_ONCE = 4
 """References that are asked for at the same time: what callers read comes first."""
-MAX_LIST_SECONDS = 15.0
+MAX_READ_BACK_SECONDS = 15.0
 """What reading back the list may take."""
-RETRY = Backoff(initial_seconds=15.0, max_seconds=3600.0)
+LOOP_RETRY = Backoff(initial_seconds=15.0, max_seconds=3600.0)
 """After the ledger failed, or something unforeseen did."""
 
 
@@ -71,10 +71,10 @@ class Background:
                 failures = 0
             except LedgerError as error:
                 logger.warning("creates in doubt are not looked for: %s", error)
-                seconds, failures = RETRY.seconds(failures, self._clock), failures + 1
+                seconds, failures = LOOP_RETRY.seconds(failures, self._clock), failures + 1
             except Exception:
                 logger.exception("looking for creates in doubt failed unexpectedly")
-                seconds, failures = RETRY.seconds(failures, self._clock), failures + 1
+                seconds, failures = LOOP_RETRY.seconds(failures, self._clock), failures + 1
             if seconds is None:
                 if not self._woken.is_set():
                     return
@@ -98,7 +98,7 @@ class Background:
         found = {reference: answer.tasks[reference] for reference, answer in answers.items() if answer.tasks}
         left = {doubt.job.reference: doubt.age for doubt in doubts if doubt.job.reference not in found}
         if left:
-            listed = await self._search.in_list(left, max(left.values()), self._clock.deadline(MAX_LIST_SECONDS))
+            listed = await self._search.in_list(left, max(left.values()), self._clock.deadline(MAX_READ_BACK_SECONDS))
             found |= listed.tasks
             shown = {
                 reference: Look((("reference", answers[reference].words), ("list", listed.words)))

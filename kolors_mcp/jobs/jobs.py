@@ -157,7 +157,7 @@ class Jobs:
         with ExitStack() as unsent, self._reconciler.background.after_call(), self._watching.watcher() as watcher:
             unsent.callback(request.close)
             joined: set[str] = set()
-            patience = call.waiting()
+            busy_deadline = call.waiting()
             while True:
                 reservation = await self._reserve(new, daily_limit, call.deadline)
                 job = reservation.job
@@ -171,7 +171,7 @@ class Jobs:
                     break
                 call.report("the same try-on was asked for before; looking at it")
                 # What is joined a second time is the answer, whatever became of it.
-                task = await self._joining.join(watcher, job, call, patience, is_last=job.reference in joined)
+                task = await self._joining.join(watcher, job, call, busy_deadline, is_last=job.reference in joined)
                 if task is not None:
                     break
                 joined.add(job.reference)

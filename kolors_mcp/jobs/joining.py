@@ -17,7 +17,7 @@ from kolors_mcp.models import FINAL
 DOUBTED_AGAIN_SECONDS = 2.0
 """For which a create in doubt is looked for when it is asked for again, if the caller gives no more."""
 MAX_SEND_SECONDS = 300.0
-"""For which a patient caller waits for the same create that is being sent for another call."""
+"""For which a caller with time waits at most for the same create that is being sent for another call."""
 
 
 class Joining:
@@ -30,7 +30,9 @@ class Joining:
         self._sending = sending
         self._clock = clock
 
-    async def join(self, watcher: Watcher, job: Job, call: Call, patience: Deadline, *, is_last: bool) -> Task | None:
+    async def join(
+        self, watcher: Watcher, job: Job, call: Call, busy_deadline: Deadline, *, is_last: bool
+    ) -> Task | None:
         """Look at a create that was asked for again.
 
         One that was paid is never an error, whatever keeps us from it.
@@ -39,7 +41,7 @@ class Joining:
             watcher: The call's.
             job: What the ledger says that the request joins.
             call: The one that asks again.
-            patience: Until when it waits for a busy account.
+            busy_deadline: Until when it waits for a busy account.
             is_last: Whether this is the answer, whatever became of it.
 
         Returns:
@@ -59,7 +61,7 @@ class Joining:
                 refusal = self._sending.final_refusal(job.reference, error.code)
                 if refusal is not None:
                     raise refusal from None
-            if is_last or (isinstance(error, BusyError) and not patience.left()):
+            if is_last or (isinstance(error, BusyError) and not busy_deadline.left()):
                 raise
             return None
         await self._store.seen(job, task)

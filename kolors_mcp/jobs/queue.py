@@ -32,7 +32,7 @@ class Place:
     """One create in the queue; its number, which it keeps, is that of its arrival."""
 
     number: int
-    patience: Deadline
+    busy_deadline: Deadline
     """Until when a busy account is waited for."""
     deadline: Deadline
     """Until when it may wait at all."""
@@ -45,7 +45,7 @@ class Place:
     """Bounds the waiting."""
     is_sending: bool = False
     refusal: BusyError | None = None
-    """What the account said last, if that will still be so when the caller's patience ends."""
+    """What the account said last, if that will still be so when the caller stops waiting for it."""
     refusals: int = 0
     """How often the account had said no when its sending began."""
 
@@ -79,8 +79,8 @@ class SendQueue:
         """
         self._arrived += 1
         deadline = Deadline(call.deadline.at - MIN_STEP_SECONDS, self._clock)
-        patience = Deadline(min(call.waiting().at, deadline.at), self._clock)
-        return Place(self._arrived, patience, deadline, call.report, abandoned)
+        busy_deadline = Deadline(min(call.waiting().at, deadline.at), self._clock)
+        return Place(self._arrived, busy_deadline, deadline, call.report, abandoned)
 
     async def wait(self, place: Place) -> bool:
         """Wait until a create may be sent, then return True; False if its caller has gone.
@@ -182,11 +182,11 @@ class SendQueue:
         if place.refusal is None:
             place.report(f"{busy.happened} Trying again.")
         place.refusal = busy.anew()
-        if not place.patience.allows(closed_for):
+        if not place.busy_deadline.allows(closed_for):
             self._waiting.remove(place)
             _wake(place)
         elif place.scope is not None:
-            place.scope.deadline = min(place.scope.deadline, anyio.current_time() + place.patience.left())
+            place.scope.deadline = min(place.scope.deadline, anyio.current_time() + place.busy_deadline.left())
 
     async def _open_after(self, seconds: float) -> None:
         await self._clock.sleep(seconds)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.errors import UnconfirmedCreateError
 from kolors_mcp.jobs.background import Background
-from kolors_mcp.jobs.search import MAX_READ_SECONDS, Answer, Search
+from kolors_mcp.jobs.search import MAX_SEARCH_SECONDS, Answer, Search
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.waiting import wait_for_job
 from kolors_mcp.kling.task import Task
@@ -78,7 +78,7 @@ class Reconciler:
         named = await self._search.by_reference(reference)
         if named.tasks:
             return named
-        listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_READ_SECONDS))
+        listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_SEARCH_SECONDS))
         return replace(listed, is_whole=named.is_whole and listed.is_whole)
 
     async def of_late(self, reference: str) -> Answer:
@@ -107,7 +107,7 @@ class Reconciler:
         named = await self._search.by_reference(reference)
         if reference in named.tasks:
             return named.tasks[reference], (("reference", named.words),)
-        listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_READ_SECONDS))
+        listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_SEARCH_SECONDS))
         return listed.tasks.get(reference), (("reference", named.words), ("list", listed.words))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_READ_SECONDS = 3.0
+MAX_SEARCH_SECONDS = 3.0
 """What a question about one reference may take."""
 NEWEST_ROWS, PAGE_ROWS, MAX_PAGES = 100, 500, 10
 """The newest rows of the list are asked for first, then as many large pages as are needed, and no more than these."""
@@ -65,7 +65,7 @@ class Search:
     async def by_reference(self, reference: str) -> Answer:
         """Ask for one create."""
         try:
-            task = await self._kling.read(reference, self._clock.deadline(MAX_READ_SECONDS))
+            task = await self._kling.read(reference, self._clock.deadline(MAX_SEARCH_SECONDS))
         except errors.TaskNotFoundError:
             return Answer({}, "Kling does not know it")
         except errors.KolorsError as error:
@@ -105,7 +105,7 @@ class Search:
         return Answer(found, _not_among(seen))
 
     async def _newest_rows(self) -> list[Task]:
-        return await self._kling.page(1, NEWEST_ROWS, self._clock.deadline(MAX_READ_SECONDS))
+        return await self._kling.page(1, NEWEST_ROWS, self._clock.deadline(MAX_SEARCH_SECONDS))
 
     def _sent_at(self, age: float) -> float:
         """Return when, by Kling's clock, what is so old was sent, or somewhat earlier."""

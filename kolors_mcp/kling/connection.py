@@ -21,7 +21,7 @@ TIMEOUT = httpx.Timeout(60.0, connect=10.0).as_dict()
 """Seconds for each piece that is sent or comes, and for connecting."""
 
 _NOTHING_SENT = "Nothing was sent."
-_HTTPS_PORT = 443
+HTTPS_PORT = 443
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def open_connections(
     # A proxy of the environment may stand before Kling, never before a server on this machine.
     if origin.scheme == "https":
         verify = trusted_certificates(write_keys=True)
-        proxy = proxy_for("https", origin.host, origin.port or _HTTPS_PORT)
+        proxy = proxy_for("https", origin.host, origin.port or HTTPS_PORT)
 
     def way(kept: int) -> httpx.AsyncBaseTransport:
         most = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept)

@@ -16,7 +16,7 @@ from kolors_mcp.packing import PackingError, packing_of, unpack
 
 MAX_ANSWER_BYTES = 2_000_000
 """Of an answer, packed and also unpacked; a page of 500 try-ons has less than one million."""
-MAX_PARTS = 50_000
+MAX_ANSWER_PARTS = 50_000
 """Lists and objects of an answer; a page of 500 try-ons has some 3,000. Reading more would hold up all other calls."""
 PARSED_ASIDE_BYTES = 200_000
 """From this size on, an answer is read in a thread."""
@@ -79,7 +79,7 @@ def json_of(content: bytes) -> Any:
     Raises:
         ContentError: It is no JSON, has too many parts, is nested too deep, or has a number of no use.
     """
-    if content.count(b"[") + content.count(b"{") > MAX_PARTS:
+    if content.count(b"[") + content.count(b"{") > MAX_ANSWER_PARTS:
         raise ContentError("an answer of too many parts")
     try:
         return json.loads(content, object_pairs_hook=_object, parse_constant=_nothing)

@@ -17,7 +17,7 @@ from kolors_mcp.settings import Credentials
 
 DEFAULT_READ_SECONDS = 20.0
 """The time of a read, retries included, where the caller sets no deadline."""
-RETRY = Backoff(initial_seconds=0.5, max_seconds=8.0)
+READ_RETRY = Backoff(initial_seconds=0.5, max_seconds=8.0)
 MIN_RATE_WAIT_SECONDS = 1.0
 """The shortest wait after code 1302 (vendor: at least 1 s)."""
 MAX_RETRY_AFTER_SECONDS = 30.0
@@ -157,7 +157,7 @@ class SignedHttp:
         at_least = MIN_RATE_WAIT_SECONDS if isinstance(error, errors.TooFastError) else 0.0
         if error.retry_after is not None:
             at_least = max(at_least, min(error.retry_after, MAX_RETRY_AFTER_SECONDS))
-        return RETRY.seconds(attempt, self._clock, at_least=at_least)
+        return READ_RETRY.seconds(attempt, self._clock, at_least=at_least)
 
     def _worth_signing_again(self, reply: Reply) -> bool:
         return (

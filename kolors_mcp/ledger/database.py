@@ -53,12 +53,12 @@ class Database:
         self._reading = anyio.CapacityLimiter(SESSIONS)
 
     @classmethod
-    async def open(cls, url: str, patience: float) -> Self:
+    async def open(cls, url: str, max_wait_seconds: float) -> Self:
         """Open `sqlite:///PATH`, `sqlite://` (in memory) or `postgresql://...`; a file is made if it is missing.
 
         Args:
             url: The place; a password in it is never shown.
-            patience: Seconds to wait for a lock that another process holds.
+            max_wait_seconds: Seconds to wait for a lock that another process holds.
         """
         alone = anyio.CapacityLimiter(1)
         if url == "sqlite://":
@@ -66,9 +66,9 @@ class Database:
         if url.startswith("sqlite:///"):
             # Whatever follows is the path: a question mark in a folder's name begins no query.
             path = url.removeprefix("sqlite:///")
-            engine, file = await _guarded(quoted(path), alone, lambda: in_file(path, patience))
+            engine, file = await _guarded(quoted(path), alone, lambda: in_file(path, max_wait_seconds))
             return cls(engine, quoted(str(file)), file)
-        engine, place = await anyio.to_thread.run_sync(on_server, url, patience, limiter=alone)
+        engine, place = await anyio.to_thread.run_sync(on_server, url, max_wait_seconds, limiter=alone)
         return cls(engine, place)
 
     async def read(self, work: Work[T]) -> T:

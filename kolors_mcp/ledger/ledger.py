@@ -52,7 +52,7 @@ class Ledger(Lookups):
         account: Account,
         kling_time: Callable[[], float | None] = lambda: None,
         server_time: Callable[[], float] | None = None,
-        patience: float = 10.0,
+        max_wait_seconds: float = 10.0,
     ) -> Self:
         """Open the ledger, make it if it is missing, bring an older one up to date, and prune it once a day.
 
@@ -64,12 +64,12 @@ class Ledger(Lookups):
             kling_time: What Kling's clock shows, as far as that is known; a clock that has jumped is believed only
                 where it agrees.
             server_time: In place of the clock of a database server; for tests.
-            patience: Seconds to wait for another process that writes.
+            max_wait_seconds: Seconds to wait for another process that writes.
 
         Raises:
             LedgerError: It cannot be opened, or a newer version wrote it.
         """
-        database = await Database.open(url, patience)
+        database = await Database.open(url, max_wait_seconds)
 
         time = LedgerTime(clock.wall, clock.monotonic, kling_time, server_time, has_server=not url.startswith("sqlite"))
 

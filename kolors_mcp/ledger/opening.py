@@ -42,13 +42,13 @@ def in_memory() -> Engine:
     return engine
 
 
-def in_file(path: str, patience: float) -> tuple[Engine, Path]:
+def in_file(path: str, max_wait_seconds: float) -> tuple[Engine, Path]:
     """Return the engine of a SQLite file, which is made if it is missing, and where it is. No connection is open yet.
 
     Raises:
         LedgerError: No file is named.
         OSError: The file cannot be made.
-        sqlite3.Error: It is no database, or locked for longer than `patience` seconds.
+        sqlite3.Error: It is no database, or locked for longer than `max_wait_seconds`.
     """
     if not path:
         raise LedgerError(f"KOLORS_LEDGER names no file. {FORMS}")
@@ -56,12 +56,12 @@ def in_file(path: str, patience: float) -> tuple[Engine, Path]:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # SQLite gives its log the mode of the file.
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    _enable_wal(file, patience)
+    _enable_wal(file, max_wait_seconds)
     engine = create_engine(
         URL.create("sqlite", database=str(file)),
         pool_size=SESSIONS + 1,
         max_overflow=0,
-        connect_args={"timeout": patience},
+        connect_args={"timeout": max_wait_seconds},
         hide_parameters=True,
     )
     _hook_connect(engine)
@@ -99,13 +99,13 @@ def begin(connection: Connection, *, synced: bool) -> None:
     driver.execute("BEGIN IMMEDIATE")
 
 
-def _enable_wal(file: Path, patience: float) -> None:
+def _enable_wal(file: Path, max_wait_seconds: float) -> None:
     """Turn on the write-ahead log, so that readers and a writer do not wait for each other.
 
     A file system that cannot have one keeps the rollback journal, which is as safe and slower.
     """
-    until = time.monotonic() + patience
-    with closing(sqlite3.connect(file, isolation_level=None, timeout=patience)) as connection:
+    until = time.monotonic() + max_wait_seconds
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=max_wait_seconds)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         while True:
             try:
@@ -121,7 +121,7 @@ def _enable_wal(file: Path, patience: float) -> None:
                 return
 
 
-def on_server(url: str, patience: float) -> tuple[Engine, str]:
+def on_server(url: str, max_wait_seconds: float) -> tuple[Engine, str]:
     """Return the engine of a PostgreSQL database, and how to name it without the password. Nothing is connected yet.
 
     Raises:
@@ -140,7 +140,7 @@ def on_server(url: str, patience: float) -> tuple[Engine, str]:
             isolation_level="READ COMMITTED",
             pool_size=SESSIONS,
             max_overflow=SESSIONS,
-            pool_timeout=patience,
+            pool_timeout=max_wait_seconds,
             connect_args={name: value for name, value in SILENCE.items() if name not in parts.query},
             hide_parameters=True,
         )
@@ -152,12 +152,12 @@ def on_server(url: str, patience: float) -> tuple[Engine, str]:
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction] (SQLAlchemy calls it)
-        milliseconds = round(patience * 1000)
+        milliseconds = round(max_wait_seconds * 1000)
         connection.autocommit = True
         connection.execute(f"SET lock_timeout = {milliseconds}")
         connection.execute(f"SET statement_timeout = {2 * milliseconds}")
         # A process that is stopped within a transaction loses its lock before those who wait for it give up; one that
-        # is only slow does not, however little patience there is.
+        # is only slow does not, however short the wait is.
         stopped = max(milliseconds // 2, MIN_STOPPED_MILLISECONDS)
         connection.execute(f"SET idle_in_transaction_session_timeout = {stopped}")
         connection.autocommit = False

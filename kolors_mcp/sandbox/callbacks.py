@@ -15,7 +15,7 @@ from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.rules import Rules
 from kolors_mcp.sandbox.tasks import Task
 
-_PATIENCE_SECONDS = 5.0
+_MAX_CALL_SECONDS = 5.0
 
 
 def sign(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
@@ -94,11 +94,11 @@ class Callbacks:
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> None:
         if self._client is None:
             transport = None if self._dial is None else self._dial()
-            self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=_PATIENCE_SECONDS)
+            self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=_MAX_CALL_SECONDS)
         try:
             # The body is left unread: its listener may send one without end, as fast or slowly as it likes.
             async with (
-                asyncio.timeout(_PATIENCE_SECONDS),
+                asyncio.timeout(_MAX_CALL_SECONDS),
                 self._client.stream("POST", url, content=body, headers=headers) as response,
             ):
                 delivered = response.is_success

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
@@ -10,7 +9,7 @@ from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from kolors_mcp.local_pictures import KeptPhotos, LocalPictures
 from kolors_mcp.models import Account, Answer, ResultImage, SavedPicture, TryOn, TryOnPage
 from kolors_mcp.server.picture_texts import kept_text, pictures_text
-from kolors_mcp.wording import quoted
+from kolors_mcp.wording import iso_utc, quoted
 
 _SIMULATED = (
     "Simulated: the sandbox answered; no account was used, nothing was billed, no real picture was made. "
@@ -93,7 +92,7 @@ def _text(try_on: TryOn) -> str:
     )
     lines += [f"{name}: {text}" for name, text in said if text]
     lines += [
-        f"{label}: {_moment(moment)}"
+        f"{label}: {iso_utc(moment)}"
         for label, moment in (("Created", try_on.created_at), ("Updated", try_on.updated_at))
         if moment
     ]
@@ -117,7 +116,7 @@ def _text(try_on: TryOn) -> str:
 def _account_text(account: Account) -> str:
     lines = [f"Units left for try-ons: {_number(account.units_left)}; a try-on costs one."]
     for pack in account.packs:
-        until = f", until {_moment(pack.expires_at)}" if pack.expires_at else ""
+        until = f", until {iso_utc(pack.expires_at)}" if pack.expires_at else ""
         left = f"{_number(pack.units_left)} of {_number(pack.units_total)} left"
         lines.append(f"- pack {quoted(pack.name, 80)}: {pack.status or 'no status'}, {left}{until}")
     limit = "no daily limit" if account.daily_limit is None else f"of at most {account.daily_limit} a day"
@@ -126,7 +125,7 @@ def _account_text(account: Account) -> str:
     if account.price_usd is not None:
         lines.append(f"Price of one, as others report it: about {account.price_usd:.2f} US dollars")
     if account.as_of is not None:
-        lines.append(f"As of: {_moment(account.as_of)}")
+        lines.append(f"As of: {iso_utc(account.as_of)}")
     lines += [f"Note: {note}" for note in account.notes]
     if account.sandbox:
         lines.append("Simulated: the sandbox answered; nothing is paid.")
@@ -143,7 +142,7 @@ def _saved_text(saved: SavedPicture) -> str:
         return f"{where} Its link has expired; only the saved picture is left."
     if saved.sandbox:
         return f"{where} Simulated by the sandbox; its link ends with this server's process."
-    until = f" until {_moment(saved.expires_at)}" if saved.expires_at else ""
+    until = f" until {iso_utc(saved.expires_at)}" if saved.expires_at else ""
     return f"{where} Its link is good{until}: {saved.url}"
 
 
@@ -170,9 +169,9 @@ def _row(try_on: TryOn) -> Iterator[str]:
     if try_on.label:
         yield f"label {quoted(try_on.label, 80)}"
     if try_on.created_at:
-        yield f"created {_moment(try_on.created_at)}"
+        yield f"created {iso_utc(try_on.created_at)}"
     if try_on.updated_at:
-        yield f"updated {_moment(try_on.updated_at)}"
+        yield f"updated {iso_utc(try_on.updated_at)}"
     if try_on.reference:
         yield f"reference {try_on.reference}"
     if try_on.model_name:
@@ -197,12 +196,8 @@ def _linked(image: ResultImage) -> str:
 
 
 def _until(image: ResultImage) -> str:
-    return f" (kept until {_moment(image.expires_at)})" if image.expires_at else ""
+    return f" (kept until {iso_utc(image.expires_at)})" if image.expires_at else ""
 
 
 def _expired(image: ResultImage) -> str:
-    return f"expired on {_moment(image.expires_at)}" if image.expires_at else "has expired"
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return f"expired on {iso_utc(image.expires_at)}" if image.expires_at else "has expired"

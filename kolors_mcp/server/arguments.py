@@ -13,9 +13,9 @@ from kolors_mcp.wording import plain
 
 MAX_CALLBACK_CHARACTERS = 2_000
 """Characters of a callback address."""
-MAX_COMPARED = 9
+MAX_SHEET_TRY_ONS = 9
 """Try-ons on one sheet."""
-MAX_NAME_CHARACTERS = 240
+MAX_TRY_ON_NAME_CHARACTERS = 240
 """Characters of whatever names a try-on: an id of 200 in its address."""
 
 PICTURE_ENDINGS = frozenset({"jpg", "jpeg", "png", "webp"})
@@ -42,7 +42,7 @@ def _text_of_id(value: Any) -> Any:
 
 def _listed(value: Any) -> Any:
     # Some assistants write a list as text.
-    if not isinstance(value, str) or len(value) > MAX_COMPARED * (MAX_NAME_CHARACTERS + 10):
+    if not isinstance(value, str) or len(value) > MAX_SHEET_TRY_ONS * (MAX_TRY_ON_NAME_CHARACTERS + 10):
         return value
     if value.lstrip().startswith("["):
         try:
@@ -61,7 +61,7 @@ def _require_name(value: str) -> str:
     address = address_of(value)
     if is_id(value) or (address is not None and address.task_id is not None):
         return value
-    label = plain(value, MAX_NAME_CHARACTERS)
+    label = plain(value, MAX_TRY_ON_NAME_CHARACTERS)
     if value.startswith(SCHEME) or not _is_label(label):
         raise ValueError("is neither a task_id nor a label, as create_try_on and list_try_ons give them")
     return label
@@ -69,7 +69,11 @@ def _require_name(value: str) -> str:
 
 def _one_line(value: Any) -> Any:
     # What is far too long is refused as it is.
-    return plain(value, MAX_NAME_CHARACTERS) if isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS else value
+    return (
+        plain(value, MAX_TRY_ON_NAME_CHARACTERS)
+        if isinstance(value, str) and len(value) <= MAX_TRY_ON_NAME_CHARACTERS
+        else value
+    )
 
 
 def _require_label(value: str | None) -> str | None:
@@ -160,7 +164,7 @@ TaskId = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=MAX_NAME_CHARACTERS,
+        max_length=MAX_TRY_ON_NAME_CHARACTERS,
         description="Kling's task_id, the reference (k-...), tryon://TASK_ID, or the label if only one has it.",
     ),
     BeforeValidator(_text_of_id),
@@ -170,7 +174,7 @@ TaskIds = Annotated[
     list[Annotated[str, BeforeValidator(_text_of_id), AfterValidator(_require_name)]],
     Field(
         min_length=2,
-        max_length=MAX_COMPARED,
+        max_length=MAX_SHEET_TRY_ONS,
         description="2 to 9 of them, each a task_id, reference or label; the sheet keeps their order.",
     ),
     BeforeValidator(_listed),

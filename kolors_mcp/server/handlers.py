@@ -6,8 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.caching import CacheHint
-from mcp.server.context import HandlerResult, ServerRequestContext
-from mcp.server.mcpserver import Context as ToolContext
+from mcp.server.context import HandlerResult
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus
@@ -37,6 +36,7 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.jobs.memory import Latest
 from kolors_mcp.server import sdk
 from kolors_mcp.server.encodable import EncodableStream
+from kolors_mcp.server.request import RequestContext, ToolContext
 from kolors_mcp.server.service import Service
 from kolors_mcp.wording import quoted
 
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool as SdkTool
 
     from kolors_mcp.server.updates import Updates
-
-Context = ServerRequestContext[Service, Any]
 
 _LISTS_TTL_MS = 3_600_000
 """How long a host may keep the lists that only a new version changes."""
@@ -105,7 +103,7 @@ class TryOnServer(MCPServer[Service]):
         await server.run(incoming, EncodableStream(outgoing), server.create_initialization_options())
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: ToolContext[Service, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: ToolContext | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool, as the SDK does, and tell the clients that listen that the list of resources has grown."""
         if not sdk.has_tool(self, name):
@@ -128,7 +126,7 @@ class TryOnServer(MCPServer[Service]):
 
         return Updates(self._bus, self._clock)
 
-    async def _list_tools(self, ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
+    async def _list_tools(self, ctx: RequestContext, _params: PaginatedRequestParams) -> HandlerResult:
         """List the tools; those for a page of an app only where there can be one, lest a model finds them."""
         from mcp.server.apps import client_supports_apps  # noqa: PLC0415  (beside its use)
 
@@ -141,7 +139,7 @@ class TryOnServer(MCPServer[Service]):
         sdk.add_tools(self, self._page_tools())
         self._page_tools = tuple
 
-    async def _list_resources(self, ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
+    async def _list_resources(self, ctx: RequestContext, _params: PaginatedRequestParams) -> HandlerResult:
         found = await _load_modules().resources.list_resources(ctx.lifespan_context)
         return ListResourcesResult(resources=[*await self._constants(), *found])
 
@@ -160,22 +158,22 @@ class TryOnServer(MCPServer[Service]):
     async def _is_constant(self, uri: str) -> bool:
         return uri in {resource.uri for resource in await self.list_resources()}
 
-    async def _list_templates(self, _ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
+    async def _list_templates(self, _ctx: RequestContext, _params: PaginatedRequestParams) -> HandlerResult:
         found = [*await self.list_resource_templates(), *_load_modules().resources.list_templates()]
         return ListResourceTemplatesResult(resource_templates=found)
 
-    async def _read(self, ctx: Context, params: ReadResourceRequestParams) -> HandlerResult:
+    async def _read(self, ctx: RequestContext, params: ReadResourceRequestParams) -> HandlerResult:
         if await self._is_constant(params.uri):
             read = await self._sdk_read(ctx, params)
             assert isinstance(read, ReadResourceResult)
             return read.model_copy(update={"ttl_ms": _LISTS_TTL_MS, "cache_scope": "public"})
         return await _load_modules().resources.read_resource(ctx.lifespan_context, params.uri)
 
-    async def _listen(self, ctx: Context, params: SubscriptionsListenRequestParams) -> HandlerResult:
+    async def _listen(self, ctx: RequestContext, params: SubscriptionsListenRequestParams) -> HandlerResult:
         with self._updates.watched(ctx.lifespan_context, params.notifications.resource_subscriptions or ()):
             return await self._sdk_listen(ctx, params)
 
-    async def _subscribe(self, ctx: Context, params: SubscribeRequestParams) -> HandlerResult:
+    async def _subscribe(self, ctx: RequestContext, params: SubscribeRequestParams) -> HandlerResult:
         """Subscribe in the manner of the protocols before 2026: until unsubscribed, or the connection ends."""
         uri, session, connection = params.uri, ctx.session, sdk.connection_of(ctx)
         held: dict[str, ExitStack] = connection.state.setdefault(_SUBSCRIPTIONS, {})
@@ -194,19 +192,19 @@ class TryOnServer(MCPServer[Service]):
         connection.exit_stack.callback(subscription.close)
         return EmptyResult()
 
-    async def _unsubscribe(self, ctx: Context, params: UnsubscribeRequestParams) -> HandlerResult:
+    async def _unsubscribe(self, ctx: RequestContext, params: UnsubscribeRequestParams) -> HandlerResult:
         held: dict[str, ExitStack] = sdk.connection_of(ctx).state.get(_SUBSCRIPTIONS, {})
         if params.uri in held:
             held.pop(params.uri).close()
         return EmptyResult()
 
-    async def _list_prompts(self, _ctx: Context, _params: PaginatedRequestParams) -> HandlerResult:
+    async def _list_prompts(self, _ctx: RequestContext, _params: PaginatedRequestParams) -> HandlerResult:
         return ListPromptsResult(prompts=_load_modules().prompts.list_prompts())
 
-    async def _prompt(self, _ctx: Context, params: GetPromptRequestParams) -> HandlerResult:
+    async def _prompt(self, _ctx: RequestContext, params: GetPromptRequestParams) -> HandlerResult:
         return _load_modules().prompts.render_prompt(params.name, params.arguments or {})
 
-    async def _complete(self, ctx: Context, params: CompleteRequestParams) -> HandlerResult:
+    async def _complete(self, ctx: RequestContext, params: CompleteRequestParams) -> HandlerResult:
         return CompleteResult(completion=await _load_modules().completion.complete(ctx.lifespan_context, params))
 
 

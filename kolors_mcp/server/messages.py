@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from kolors_mcp.bounds import linear
 from kolors_mcp.server.encodable import encodable
 
-MAX_PARTS = 20_000
+MAX_MESSAGE_PARTS = 20_000
 """Brackets, braces and commas of a message, those in its texts included; the dearest take some 30 ms to read."""
 MAX_MIXED_BYTES = 4_000_000
 """A longer line must be what is read fast: base64, with a backslash before each `/` at most."""
@@ -44,7 +44,7 @@ def message_of(line: bytes | bytearray) -> Read | None:
     """Return what a line says, or an error with the number of the request; None for what takes no answer."""
     is_long = len(line) > MAX_MIXED_BYTES
     is_slow = is_long and not (line.isascii() and line.count(b"\\") <= len(line) // _BYTES_FOR_ESCAPE)
-    if is_slow or line.count(b"[") + line.count(b"{") + line.count(b",") > MAX_PARTS:
+    if is_slow or line.count(b"[") + line.count(b"{") + line.count(b",") > MAX_MESSAGE_PARTS:
         return refusal_of(
             line[:_HEAD_BYTES],
             line[-_TAIL_BYTES:],

@@ -3,6 +3,7 @@
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 
 from kolors_mcp.server.progress import heartbeat
@@ -17,6 +18,9 @@ MAX_SILENT_CALL_SECONDS = 40.0
 """Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
 
 ToolContext = Context[Service, Any]
+"""What the SDK hands to a tool."""
+RequestContext = ServerRequestContext[Service, Any]
+"""What it hands to the handler of any other request."""
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ SHRUNK_KEY = "kolors-mcp/shrunk"
 """Stands in `_meta` of a picture that has fewer pixels than the one behind its link."""
 MAX_RECENT = 20
 """Try-ons in `tryon://recent`."""
-MAX_LISTED = 10
+MAX_RESOURCES = 10
 """Try-ons in the list of resources, each with its picture."""
 RUNNING_TTL_MS, FINISHED_TTL_MS, PICTURE_TTL_MS = 2_000, 3_600_000, 86_400_000
 """How long a host may keep what it read: as long as our own looks last, an hour, and a day, since pictures never change
@@ -94,7 +94,7 @@ async def list_resources(service: Service) -> list[Resource]:
     ]
     if service.is_open:
         try_ons = await service.try_ons()
-        for try_on in await try_ons.recent(MAX_LISTED):
+        for try_on in await try_ons.recent(MAX_RESOURCES):
             found += _resources_of(try_on, try_ons)
     return found
 

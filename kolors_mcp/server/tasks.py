@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.extension import Extension, MethodBinding
 from mcp.server.mcpserver import require_client_extension
 from mcp.shared.exceptions import MCPError
@@ -28,8 +28,8 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.errors import ArgumentError, KolorsError, RequestRefusedError, TaskNotFoundError
 from kolors_mcp.models import RESULT_LIFETIME, TryOn, is_id
 from kolors_mcp.server.answers import to_result
-from kolors_mcp.server.service import Service
-from kolors_mcp.wording import quoted
+from kolors_mcp.server.request import RequestContext
+from kolors_mcp.wording import iso_utc, quoted
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 CREATING_TOOL = "create_try_on"
@@ -37,10 +37,8 @@ POLL_INTERVAL_MS = 3000
 """A try-on takes 20 to 60 seconds; this is between our own shortest and longest pause."""
 TTL_MS = round(RESULT_LIFETIME.total_seconds() * 1000)
 """Counted from the creation, so a little before Kling removes the result."""
-MAX_READ_SECONDS = 20.0
+MAX_TASK_REQUEST_SECONDS = 20.0
 """For a request about a task."""
-
-Context = ServerRequestContext[Service, Any]
 
 
 class TaskParams(RequestParams):
@@ -74,7 +72,7 @@ class Tasks(Extension):
         )
 
     async def intercept_tool_call(
-        self, params: CallToolRequestParams, ctx: Context, call_next: CallNext
+        self, params: CallToolRequestParams, ctx: RequestContext, call_next: CallNext
     ) -> HandlerResult:
         """Hand out a task for a try-on that was made and has no picture yet; everything else goes through as it is.
 
@@ -88,7 +86,7 @@ class Tasks(Extension):
         try_on = TryOn.model_validate(result.structured_content)
         return result if try_on.status == "succeed" else {"resultType": "task", **self._task(try_on)}
 
-    async def _get(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
+    async def _get(self, ctx: RequestContext, params: TaskParams) -> dict[str, Any]:
         try_on = await self._require_try_on(ctx, params)
         task = {"resultType": "complete", **self._task(try_on)}
         if try_on.finished:
@@ -97,12 +95,12 @@ class Tasks(Extension):
             task["result"] = result.model_dump(by_alias=True, mode="json", exclude_none=True)
         return task
 
-    async def _acknowledge(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
+    async def _acknowledge(self, ctx: RequestContext, params: TaskParams) -> dict[str, Any]:
         """Answer an update or a cancellation without effect: a try-on asks for no input, and Kling cancels nothing."""
         await self._require_try_on(ctx, params)
         return {"resultType": "complete"}
 
-    async def _require_try_on(self, ctx: Context, params: TaskParams) -> TryOn:
+    async def _require_try_on(self, ctx: RequestContext, params: TaskParams) -> TryOn:
         """Return the try-on that a request is about.
 
         Raises:
@@ -112,7 +110,7 @@ class Tasks(Extension):
         _require_matching_header(ctx, params)
         if not is_id(params.task_id):
             raise MCPError(INVALID_PARAMS, f"Task not found. {quoted(params.task_id, 80)} is no id.")
-        try_ons = await ctx.lifespan_context.try_ons(MAX_READ_SECONDS)
+        try_ons = await ctx.lifespan_context.try_ons(MAX_TASK_REQUEST_SECONDS)
         try:
             return await try_ons.get(params.task_id)
         except (TaskNotFoundError, ArgumentError, RequestRefusedError) as error:
@@ -128,14 +126,14 @@ class Tasks(Extension):
             "taskId": try_on.task_id,
             "status": "completed" if try_on.finished else "working",
             "statusMessage": _message(try_on),
-            "createdAt": _moment(created_at),
-            "lastUpdatedAt": _moment(try_on.updated_at or created_at),
+            "createdAt": iso_utc(created_at),
+            "lastUpdatedAt": iso_utc(try_on.updated_at or created_at),
             "ttlMs": TTL_MS,
             "pollIntervalMs": POLL_INTERVAL_MS,
         }
 
 
-async def refuse_undeclared_subscription(ctx: Context, call_next: CallNext) -> HandlerResult:
+async def refuse_undeclared_subscription(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
     """Refuse to a client without the extension the status notifications of tasks, instead of ignoring the wish.
 
     A client with it is answered that there are none: Kling tells no status unasked, so polling is the way.
@@ -147,13 +145,13 @@ async def refuse_undeclared_subscription(ctx: Context, call_next: CallNext) -> H
     return await call_next(ctx)
 
 
-def _declares(ctx: Context) -> bool:
+def _declares(ctx: RequestContext) -> bool:
     capabilities = ctx.session.client_capabilities
     declared = capabilities.extensions if capabilities else None
     return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS and IDENTIFIER in (declared or {})
 
 
-def _require_matching_header(ctx: Context, params: TaskParams) -> None:
+def _require_matching_header(ctx: RequestContext, params: TaskParams) -> None:
     """Refuse a request whose header names another task than its body; the header may be absent."""
     named = None if ctx.request is None else ctx.request.headers.get(MCP_NAME_HEADER)
     if named is not None and decode_header_value(named) != params.task_id:
@@ -171,7 +169,3 @@ def _message(try_on: TryOn) -> str:
     if try_on.reused:
         text += " The same request was made before; nothing new was paid."
     return f"{text} Simulated by the sandbox." if try_on.sandbox else text
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -8,8 +8,8 @@ from kolors_mcp.wording import plain
 
 PRICE_USD = 0.07
 """Of one try-on, as others report it; the vendor sells packs."""
-MAX_NAME_CHARACTERS = 80
-MAX_STATUS_CHARACTERS = 20
+MAX_PACK_NAME_CHARACTERS = 80
+MAX_PACK_STATUS_CHARACTERS = 20
 LATE = "Kling's figures can be 12 hours late"
 
 
@@ -29,11 +29,11 @@ def account_of(read: PacksRead, spent_today: int | None, *, daily_limit: int | N
         units_left=left,
         packs=tuple(
             Pack(
-                name=plain(pack.name, MAX_NAME_CHARACTERS),
+                name=plain(pack.name, MAX_PACK_NAME_CHARACTERS),
                 units_left=pack.units_left,
                 units_total=pack.units_total,
                 expires_at=None if pack.expires_at is None else pack.expires_at.replace(microsecond=0),
-                status=plain(pack.status, MAX_STATUS_CHARACTERS),
+                status=plain(pack.status, MAX_PACK_STATUS_CHARACTERS),
             )
             for pack in read.packs
         ),

@@ -8,7 +8,7 @@ from kolors_mcp.pictures import LoadedPicture, PictureSource
 from kolors_mcp.try_ons.uris import SCHEME, Address, address_of
 from kolors_mcp.wording import quoted
 
-MAX_NAME_CHARACTERS = 1_000
+MAX_RESULT_NAME_CHARACTERS = 1_000
 """Characters of an argument that may name a result; what is longer is a picture, or a link to one."""
 
 IsKnown = Callable[[str], Awaitable[bool]]
@@ -30,7 +30,7 @@ async def source_of(reference: str, argument: str, is_known: IsKnown, original: 
     Raises:
         PictureRefusedError: It names a try-on of which there is no such picture. Nothing was sent.
     """
-    name = reference.strip(" \t\r\n<>\"'`") if len(reference) <= MAX_NAME_CHARACTERS else ""
+    name = reference.strip(" \t\r\n<>\"'`") if len(reference) <= MAX_RESULT_NAME_CHARACTERS else ""
     addressed = name.startswith(SCHEME)
     address = address_of(name) if addressed else Address(name) if is_id(name) else None
     if address is None or address.task_id is None:

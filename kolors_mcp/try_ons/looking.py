@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 MAX_LIST_ROWS = 100
 """Newest rows of Kling's list in which recent try-ons are looked for."""
-MAX_LIST_SECONDS = 5.0
+MAX_NEWEST_SECONDS = 5.0
 """What Kling is given for it; without an answer they are shown as they were."""
 
 
@@ -90,7 +90,7 @@ class Looking:
         if not recent:
             return ()
         try:
-            tasks = await self._jobs.newest(MAX_LIST_ROWS, self._call.deadline.within(MAX_LIST_SECONDS))
+            tasks = await self._jobs.newest(MAX_LIST_ROWS, self._call.deadline.within(MAX_NEWEST_SECONDS))
         except errors.KolorsError as error:
             logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
             return recent

@@ -9,7 +9,7 @@ from kolors_mcp.models import is_id, looks_like_an_id
 from kolors_mcp.try_ons.uris import SCHEME, address_of
 from kolors_mcp.wording import minute, quoted
 
-MAX_LISTED = 6
+MAX_TOLD_APART = 6
 """Try-ons of one label that are told apart in an answer."""
 
 Find = Callable[[str], Awaitable[Job | None]]
@@ -50,7 +50,7 @@ async def meant_by(name: str, find: Find, labelled: Labelled) -> Meant:
     if job is not None or looks_like_an_id(name):
         return Meant(name, job)
     try:
-        found = await labelled(name, MAX_LISTED + 1)
+        found = await labelled(name, MAX_TOLD_APART + 1)
     except errors.LedgerError:
         if not is_id(name):
             raise
@@ -66,7 +66,7 @@ async def meant_by(name: str, find: Find, labelled: Labelled) -> Meant:
 
 
 def _told_apart(label: str, found: Sequence[Job]) -> str:
-    shown = found[:MAX_LISTED]
+    shown = found[:MAX_TOLD_APART]
     rows = "; ".join(f"{job.task_id or job.reference} ({_standing(job)}, {minute(job.created_at)})" for job in shown)
     number, more = (len(shown), "") if shown == found else (f"More than {len(shown)}", ", and older ones")
     return f"{number} try-ons are called {quoted(label, 80)}: {rows}{more}. Give the task_id of the one that is meant."

@@ -45,7 +45,7 @@ const loaded = (element, into = document.body) =>
 const make = (tag, values) => Object.assign(document.createElement(tag), values);
 const settled = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-window.attack = async ({ host, sandbox, pictures, patience }) => {
+window.attack = async ({ host, sandbox, pictures, timeoutMs }) => {
   const got = {};
   const addresses = [host, sandbox];
   const note = (way, text) => {
@@ -56,7 +56,7 @@ window.attack = async ({ host, sandbox, pictures, patience }) => {
   for (const address of addresses) {
     await attempt(`fetch ${address}`, () => drive(address, fetch, pictures));
     for (const path of ["/", "/gate.js", "/sandbox.html"]) {
-      await attempt(`read ${address}${path}`, () => fetch(`${address}${path}`, { signal: AbortSignal.timeout(patience) }).then((answer) => answer.text()));
+      await attempt(`read ${address}${path}`, () => fetch(`${address}${path}`, { signal: AbortSignal.timeout(timeoutMs) }).then((answer) => answer.text()));
     }
     const call = JSON.stringify({ jsonrpc: "2.0", id: 9, method: "tools/call", params: { name: "create_try_on", arguments: pictures } });
     await attempt(`blind ${address}`, () => fetch(`${address}/mcp`, { method: "POST", mode: "no-cors", body: call }).then((answer) => answer.text()));
@@ -88,7 +88,7 @@ window.attack = async ({ host, sandbox, pictures, patience }) => {
   });
   const paths = ["/nothing-here", `/${"x".repeat(70_000)}`, "/", "/bridge.js", "/sandbox.html"];
   const shown = addresses.flatMap((address) => paths.map((path) => loaded(make("iframe", { src: address + path }))));
-  await Promise.race([Promise.all(shown), finished, settled(patience)]);
+  await Promise.race([Promise.all(shown), finished, settled(timeoutMs)]);
   const start = { jsonrpc: "2.0", id: 5, method: "tools/call", params: { name: "start_try_on", arguments: pictures } };
   const read = { jsonrpc: "2.0", id: 6, method: "tools/call", params: { name: "list_try_ons", arguments: {} } };
   const speakTo = (place) => [start, read].forEach((message) => place.postMessage(message, "*"));
@@ -96,7 +96,7 @@ window.attack = async ({ host, sandbox, pictures, patience }) => {
 
   // Windows of its own, to which this one is the opener.
   const opened = addresses.flatMap((address) => ["/", "/sandbox.html"].map((path) => window.open(address + path)));
-  await Promise.race([finished, settled(patience)]);
+  await Promise.race([finished, settled(timeoutMs)]);
   for (const place of opened) {
     await attempt("opened window", () => place.document.documentElement.outerHTML);
     try {

@@ -17,8 +17,8 @@ const target = () => {
 };
 
 /** Let a page attack, and return what it got. */
-async function attacked(page, place, patience) {
-  return page.evaluate((wanted) => window.attack(wanted), { ...place, pictures: pictures(), patience });
+async function attacked(page, place, timeoutMs) {
+  return page.evaluate((wanted) => window.attack(wanted), { ...place, pictures: pictures(), timeoutMs });
 }
 
 for (const [kind, address, name] of [

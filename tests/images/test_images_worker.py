@@ -148,9 +148,9 @@ async def test_a_process_that_was_killed_before_it_took_a_picture_is_replaced_un
 async def test_an_idle_process_is_ended_after_a_while_and_all_with_the_server(place: Place) -> None:
     await place.prepare()
     idle = place.pid
-    await place.clock.begun(limits.IDLE_SECONDS)
+    await place.clock.begun(limits.DECODER_IDLE_SECONDS)
     assert not gone(idle)
-    place.clock.end(limits.IDLE_SECONDS)
+    place.clock.end(limits.DECODER_IDLE_SECONDS)
     await until_gone(idle)
     place.clock.forget()
     await place.prepare()

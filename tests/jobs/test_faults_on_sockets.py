@@ -146,7 +146,7 @@ async def test_a_caller_who_has_no_more_time_is_told_the_reference_and_the_outco
 
     monkeypatch.setattr(Sending, "outcome", counted)
     wall.faults.append(stall_before_the_answer)
-    wall.patience = MAX_SILENT_CALL_SECONDS
+    wall.seconds = MAX_SILENT_CALL_SECONDS
     assert MAX_SILENT_CALL_SECONDS < MAX_CREATE_SECONDS / 3
     async with world.server() as assistant:
         said = await assistant.create()

@@ -156,7 +156,7 @@ async def test_a_busy_account_is_waited_for_with_progress(world: World) -> None:
     assert any("parallel slots of this account are busy" in line and "Trying again" in line for line in lines)
 
 
-async def test_a_busy_account_without_patience_is_an_answer_that_nothing_was_created(world: World) -> None:
+async def test_a_busy_account_that_is_not_waited_for_is_an_answer_that_nothing_was_created(world: World) -> None:
     world.kling.faults.next_create(faults.Refuse(1303))
     async with world.server() as assistant:
         said = await assistant.create()

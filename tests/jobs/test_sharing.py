@@ -123,7 +123,7 @@ async def test_whoever_does_not_wait_for_a_busy_account_shares_its_refusal(world
 
 
 async def test_a_refusal_that_passes_is_not_shared_with_who_can_wait_for_it(world: World, reserved: list[bool]) -> None:
-    """The first has no patience with a busy account; the others have, and one of them sends for all."""
+    """The first does not wait for a busy account; the others do, and one of them sends for all."""
     world.kling.faults.next_create(faults.Slow(MINUTE, then=faults.Refuse(1303)))
     async with world.server() as assistant:
         waits = iter([0, *[30] * 9])

@@ -78,7 +78,7 @@ async def test_what_passes_is_ridden_out_by_whoever_waits(world: World, fault: f
     assert made.status == "succeed"
 
 
-async def test_an_outage_longer_than_one_read_is_ridden_out_by_a_patient_get(world: World) -> None:
+async def test_an_outage_longer_than_one_read_is_ridden_out_by_a_get_that_waits(world: World) -> None:
     async with world.server(lambda _line: None) as assistant:
         made = (await assistant.create()).try_on
         world.kling.faults.next_read(faults.Raw(503), times=20)
@@ -133,7 +133,7 @@ async def test_an_id_that_nobody_knows_is_a_typed_answer_at_once(world: World, u
     assert world.time.slept == []
 
 
-async def test_a_word_nobody_knows_and_a_success_without_a_picture_end_with_the_callers_patience(world: World) -> None:
+async def test_a_word_nobody_knows_and_a_success_without_a_picture_end_with_the_callers_wait(world: World) -> None:
     async with world.server() as assistant:
         made = (await assistant.create()).try_on
         world.kling.faults.next_read(faults.StatusWord("queued"), times=None)
@@ -149,7 +149,7 @@ async def test_a_word_nobody_knows_and_a_success_without_a_picture_end_with_the_
         assert (await assistant.view(made.task_id)).is_error
 
 
-async def test_a_read_that_stalls_is_given_up_with_the_callers_patience(world: World) -> None:
+async def test_a_read_that_stalls_is_given_up_with_the_callers_wait(world: World) -> None:
     async with world.server() as assistant, asyncio.TaskGroup() as group:
         made = (await assistant.create()).try_on
         world.time.now += 3

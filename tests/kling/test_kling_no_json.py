@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from kolors_mcp import errors
 from kolors_mcp.kling.client import KlingClient
-from kolors_mcp.kling.content import MAX_PARTS
+from kolors_mcp.kling.content import MAX_ANSWER_PARTS
 from kolors_mcp.kling.http import MAX_UNREADABLE_TRIES
 from kolors_mcp.settings import Credentials
 from tests.support.making import TurnedClock
@@ -54,5 +54,5 @@ async def test_a_moment_of_it_is_ridden_out() -> None:
 
 
 async def test_an_answer_of_very_many_parts_is_refused_and_one_of_many_read() -> None:
-    assert (await read(task(MAX_PARTS - 3)))[1] == "842"
-    assert "an answer of too many parts" in (await read(task(MAX_PARTS)))[1]
+    assert (await read(task(MAX_ANSWER_PARTS - 3)))[1] == "842"
+    assert "an answer of too many parts" in (await read(task(MAX_ANSWER_PARTS)))[1]

@@ -18,7 +18,7 @@ from tests.support.ledger_deeds import account
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE_SECONDS = 10.0
+MAX_WAIT_SECONDS = 10.0
 Way = Callable[[Database, Callable[[Connection], object]], Awaitable[object]]
 
 
@@ -63,7 +63,7 @@ class Held:
 
 @pytest.mark.parametrize("way", [Database.read, Database.write])
 async def test_a_ledger_is_closed_once_the_work_has_ended_that_nobody_waits_for(url: str, way: Way) -> None:
-    database, held = await Database.open(url, PATIENCE_SECONDS), Held()
+    database, held = await Database.open(url, MAX_WAIT_SECONDS), Held()
     made = noted(database)
     await held.leave(way(database, held))
     database.close()
@@ -73,10 +73,10 @@ async def test_a_ledger_is_closed_once_the_work_has_ended_that_nobody_waits_for(
 
 
 async def test_an_opening_that_is_given_up_leaves_no_connection(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    database, held, hand = await Database.open(url, PATIENCE_SECONDS), Held(), Hand()
+    database, held, hand = await Database.open(url, MAX_WAIT_SECONDS), Held(), Hand()
     made = noted(database)
 
-    async def ready(_url: str, _patience: float) -> Database:
+    async def ready(_url: str, _max_wait_seconds: float) -> Database:
         return database
 
     def upgrade(connection: Connection, _now: float) -> None:
@@ -91,7 +91,7 @@ async def test_an_opening_that_is_given_up_leaves_no_connection(url: str, monkey
 
 
 async def test_what_is_written_after_the_end_is_written_and_leaves_no_connection(postgres_url: str) -> None:
-    database = await Database.open(postgres_url, PATIENCE_SECONDS)
+    database = await Database.open(postgres_url, MAX_WAIT_SECONDS)
     made = noted(database)
     await database.write(lambda connection: connection.execute(text("CREATE TABLE kept (number int)")))
     await database.aclose()

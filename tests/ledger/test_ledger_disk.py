@@ -82,7 +82,7 @@ async def test_a_transaction_waits_for_the_disk_only_where_its_loss_could_be_pai
 async def test_without_a_write_ahead_log_each_transaction_waits_for_the_disk(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def enable_none(_file: Path, _patience: float) -> None:
+    def enable_none(_file: Path, _max_wait_seconds: float) -> None:
         pass
 
     monkeypatch.setattr("kolors_mcp.ledger.opening._enable_wal", enable_none)

@@ -17,7 +17,7 @@ from kolors_mcp.ledger import opening
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.schema import NEWEST, VERSION, facts_of, prepare
 from kolors_mcp.ledger.upgrades import UPGRADES
-from tests.support.ledger_places import PATIENCE, opened, refusal, wish
+from tests.support.ledger_places import MAX_WAIT_SECONDS, opened, refusal, wish
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ async def test_a_connection_waits_for_the_disk_and_for_others_unless_it_is_told_
             return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
 
         full = 2
-        assert await ledger.database.read(pragmas) == [full, "wal", PATIENCE * 1000]
+        assert await ledger.database.read(pragmas) == [full, "wal", MAX_WAIT_SECONDS * 1000]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")

@@ -49,7 +49,7 @@ async def test_a_lock_that_another_session_holds_is_waited_for_and_then_reported
 
 
 async def test_a_connection_that_was_cut_while_idle_is_replaced(postgres_server: Postgres, postgres_url: str) -> None:
-    async with opened(postgres_url, patience=10.0) as ledger:
+    async with opened(postgres_url, max_wait_seconds=10.0) as ledger:
         await wish(ledger)
         session = await ledger.database.read(lambda connection: connection.scalar(text("SELECT pg_backend_pid()")))
         postgres_server.do(f"SELECT pg_terminate_backend({session}, 10000)")
@@ -58,7 +58,7 @@ async def test_a_connection_that_was_cut_while_idle_is_replaced(postgres_server:
 
 
 async def test_a_connection_that_is_cut_in_the_middle_is_reported(postgres_server: Postgres, postgres_url: str) -> None:
-    async with opened(postgres_url, patience=10.0) as ledger:
+    async with opened(postgres_url, max_wait_seconds=10.0) as ledger:
 
         def cut(connection: Connection) -> None:
             session = connection.scalar(text("SELECT pg_backend_pid()"))

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, text
 from kolors_mcp.ledger.database import Database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
-PATIENCE = 4.0
+MAX_WAIT_SECONDS = 4.0
 """Seconds that others wait; the server counts them, and ends the stopped one after half of them."""
 
 
 async def test_on_a_server_a_stopped_process_loses_its_lock_and_what_it_had_begun_and_begins_anew(
     postgres_url: str,
 ) -> None:
-    stopped, others = [await Database.open(postgres_url, PATIENCE) for _ in range(2)]
+    stopped, others = [await Database.open(postgres_url, MAX_WAIT_SECONDS) for _ in range(2)]
     begun, goes_on = threading.Event(), threading.Event()
     found: list[str | None] = []
 

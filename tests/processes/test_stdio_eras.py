@@ -1,4 +1,4 @@
-"""A host that asks in the protocol of 2026, loses patience, and greets in an older one is served all the same."""
+"""A host that asks in the protocol of 2026, gives up, and greets in an older one is served all the same."""
 
 from pathlib import Path
 from typing import Any

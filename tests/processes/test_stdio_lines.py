@@ -15,7 +15,7 @@ from mcp_types.jsonrpc import INVALID_REQUEST, JSONRPCError, JSONRPCRequest
 
 from kolors_mcp.server import lines
 from kolors_mcp.server.lines import LineReader
-from kolors_mcp.server.messages import MAX_MIXED_BYTES, MAX_PARTS, message_of, refusal_of
+from kolors_mcp.server.messages import MAX_MESSAGE_PARTS, MAX_MIXED_BYTES, message_of, refusal_of
 from tests.support.commands import environment, python
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
@@ -89,8 +89,8 @@ UNREAD = {
     "a deep nest": "[" * 5_000 + "]" * 5_000,
     "a deep nest without end": '{"a":[' * 5_000,
     "a long number": "1" * 5_000,
-    "many parts": "[" + "0," * MAX_PARTS + "0]",
-    "many empty lists": "[" + "[]," * MAX_PARTS + "0]",
+    "many parts": "[" + "0," * MAX_MESSAGE_PARTS + "0]",
+    "many empty lists": "[" + "[]," * MAX_MESSAGE_PARTS + "0]",
     "many escapes": '"' + r"\n" * MAX_MIXED_BYTES + '"',
     "much that is no base64": '"' + "\u4e2d" * (MAX_MIXED_BYTES // 3) + '"',
     "half a character in a large line": '"' + "A" * MAX_MIXED_BYTES + r'\ud800"',

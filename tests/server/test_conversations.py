@@ -48,7 +48,7 @@ class Conversation:
         return await self.assistant.call(tool, **arguments)
 
     async def wear(self, garment: str, **more: Any) -> Said:
-        """Create as the descriptions say: with the photos' paths, and with some patience."""
+        """Create as the descriptions say: with the photos' paths, and with some time."""
         pictures = {"human_image": self.photo("me"), "cloth_image": self.photo(garment)}
         return await self.call("create_try_on", **{**pictures, "wait_seconds": 60, **more})
 

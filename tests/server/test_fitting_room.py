@@ -20,7 +20,7 @@ from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
 from kolors_mcp.server.fitting_room.binding import URI
-from kolors_mcp.server.fitting_room.page import MAX_COMPARED, MAX_GARMENTS, page
+from kolors_mcp.server.fitting_room.page import MAX_GARMENTS, MAX_SIDE_BY_SIDE, page
 from kolors_mcp.server.resources import SHRUNK_KEY
 from kolors_mcp.settings import Settings
 from tests.support.in_memory import server_for, text_of
@@ -189,7 +189,7 @@ def test_the_page_knows_the_limits_of_the_server_and_whether_it_is_a_simulation(
             "shrunk": SHRUNK_KEY,
             "samples": {},
             "mostGarments": MAX_GARMENTS,
-            "mostCompared": MAX_COMPARED,
+            "mostCompared": MAX_SIDE_BY_SIDE,
         }
 
 

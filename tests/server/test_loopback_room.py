@@ -13,7 +13,7 @@ from mcp import Client
 
 from kolors_mcp.server import LocalRoom, build_server
 from kolors_mcp.server.loopback.guard import TOKEN_HEADER
-from kolors_mcp.server.loopback.room import IDLE_SECONDS
+from kolors_mcp.server.loopback.room import ROOM_IDLE_SECONDS
 from tests.support.images_support import b64
 from tests.support.making import api_key, jpeg
 from tests.support.wishing import Assistant, World, garment
@@ -182,12 +182,12 @@ async def test_it_ends_with_the_process_and_when_nobody_comes(world: World) -> N
         first = await link_from(assistant)
         async with browser(first) as page:
             old = page.headers
-        await world.time.sleep(IDLE_SECONDS - 1)
+        await world.time.sleep(ROOM_IDLE_SECONDS - 1)
         async with browser(first):
             pass
-        await world.time.sleep(IDLE_SECONDS - 1)
+        await world.time.sleep(ROOM_IDLE_SECONDS - 1)
         assert await link_from(assistant) == first, "it was used meanwhile"
-        await world.time.sleep(IDLE_SECONDS + 1)
+        await world.time.sleep(ROOM_IDLE_SECONDS + 1)
         second = await link_from(assistant)
         assert second != first
         async with httpx.AsyncClient(trust_env=False) as web:

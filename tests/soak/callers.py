@@ -24,7 +24,7 @@ UNASKED = "This call has created nothing; whether the same was created before is
 REFERENCE = re.compile(r"k-[0-9a-f]{24}")
 ATTEMPTS, DOUBTS = 6, 2
 """Calls of one caller before it gives up, and answers of doubt."""
-PATIENCE_SECONDS = (50.0, 50.0, 50.0, 20.0)
+TIMEOUT_SECONDS = (50.0, 50.0, 50.0, 20.0)
 """How long a host waits for an answer, each as likely."""
 CALLED_SECONDS = 0.1
 """Seconds in which a create usually gets from the caller to Kling."""
@@ -143,21 +143,23 @@ class Callers:
             arguments["wait_seconds"] = wish.plan.waits
         if renewed:
             arguments["new_render"] = True
-        return await self._call(wish, server, "create_try_on", arguments, luck.choice(PATIENCE_SECONDS))
+        return await self._call(wish, server, "create_try_on", arguments, luck.choice(TIMEOUT_SECONDS))
 
     async def get(self, wish: Wish, server: Server, name: str) -> Said:
         """Look at what is known under an id or a reference."""
-        return await self._call(wish, server, "get_try_on", {"task_id": name, "wait_seconds": 0}, PATIENCE_SECONDS[0])
+        return await self._call(wish, server, "get_try_on", {"task_id": name, "wait_seconds": 0}, TIMEOUT_SECONDS[0])
 
     async def list(self, wish: Wish, server: Server) -> Said:
         """Look at the newest of the account."""
-        return await self._call(wish, server, "list_try_ons", {"page_size": 100}, PATIENCE_SECONDS[0])
+        return await self._call(wish, server, "list_try_ons", {"page_size": 100}, TIMEOUT_SECONDS[0])
 
-    async def _call(self, wish: Wish, server: Server, tool: str, arguments: dict[str, Any], patience: float) -> Said:
+    async def _call(
+        self, wish: Wish, server: Server, tool: str, arguments: dict[str, Any], timeout_seconds: float
+    ) -> Said:
         began, stops, renewed = time.monotonic(), server.stops, "new_render" in arguments
         stopped = server.stopped
         try:
-            result = await server.call(tool, arguments, patience)
+            result = await server.call(tool, arguments, timeout_seconds)
         except Gone as gone:
             said = Said(tool, server.number, "gone", str(gone), began, time.monotonic(), renewed=renewed)
         else:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Gone(Exception):  # noqa: N818  (what is meant to happen)
-    """The server ended, or the host lost patience, before the answer."""
+    """The server ended, or the host gave up, before the answer."""
 
 
 class Server:
@@ -84,7 +84,7 @@ class Server:
         self._tell("notifications/initialized", {})
         self._ready.set()
 
-    async def call(self, tool: str, arguments: dict[str, Any], patience: float) -> dict[str, Any]:
+    async def call(self, tool: str, arguments: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
         """Call a tool and return its result, or the error in its place.
 
         Raises:
@@ -96,12 +96,12 @@ class Server:
             raise RuntimeError(self._broken)
         number = next(self._numbers)
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout_seconds):
                 return await self._ask("tools/call", {"name": tool, "arguments": arguments}, number)
         except TimeoutError:
             # Some hosts say so, others just leave.
             if number % 2:
-                self._tell("notifications/cancelled", {"requestId": number, "reason": "no patience"})
+                self._tell("notifications/cancelled", {"requestId": number, "reason": "no answer in time"})
             raise Gone("no answer in time") from None
 
     async def kill(self) -> None:

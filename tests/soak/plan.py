@@ -15,7 +15,7 @@ Stage = Literal["called", "begun", "body", "accepted", "answered"]
 
 STAGES: tuple[Stage, ...] = ("called", "begun", "body", "accepted", "answered")
 STOPPED_SECONDS = 18.0, 24.0
-"""Longer than a lease of 15 s, and shorter than a host's patience, so that the sleeper's own call is answered."""
+"""Longer than a lease of 15 s, and shorter than a host waits, so that the sleeper's own call is answered."""
 LARGEST_WORLD, SMALLEST_WORLD = 160, 10
 """Wishes that share one ledger and one Kling."""
 

@@ -69,7 +69,7 @@ class Wire:
         assert task is not None
         self._serving.add(task)
         try:
-            # Whoever is killed or has lost patience hangs up.
+            # Whoever is killed or has given up hangs up.
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 while await self._one(reader, writer):
                     pass

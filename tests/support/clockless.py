@@ -13,7 +13,7 @@ _CLOCKS = {*_NAMES, *(f"{name}_ns" for name in _NAMES)}
 _LIMITED = {"fail_after", "move_on_after", "wait_for", "timeout", "timeout_at", "join", "communicate", "wait"}
 """Calls whose first or second argument may be seconds."""
 _LATENCY = {"wait_all_tasks_blocked": "anyio waits for it in steps of real time; use still_time.idle or until"}
-_PATCHED = ("SECONDS", "WITHIN", "PATIENCE", "_SENDS")
+_PATCHED = ("SECONDS", "WITHIN", "_SENDS")
 
 
 def faults_of(source: str) -> list[str]:

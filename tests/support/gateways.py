@@ -23,7 +23,7 @@ class Gateway:
     port: int
     faults: deque[Breaks] = field(default_factory=deque[Breaks])
     origin: str = ""
-    patience: float = LONGER_THAN_ANY
+    seconds: float = LONGER_THAN_ANY
     """Seconds that pass at once when a fault has done its part and keeps the caller waiting."""
     creates: int = 0
 
@@ -90,7 +90,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 
 async def _stalls(made: Gateway) -> None:
-    turn(made.patience)
+    turn(made.seconds)
     await asyncio.Event().wait()
 
 

@@ -16,13 +16,13 @@ from tests.support.ledger_deeds import account
 CLOCK = Clock()
 
 
-PATIENCE = 0.05
+MAX_WAIT_SECONDS = 0.05
 """Seconds; what is locked in these tests stays locked."""
 
 
 @asynccontextmanager
-async def opened(url: str, patience: float = PATIENCE) -> AsyncGenerator[Ledger]:
-    ledger = await Ledger.open(url, clock=CLOCK, account=account, patience=patience)
+async def opened(url: str, max_wait_seconds: float = MAX_WAIT_SECONDS) -> AsyncGenerator[Ledger]:
+    ledger = await Ledger.open(url, clock=CLOCK, account=account, max_wait_seconds=max_wait_seconds)
     try:
         yield ledger
     finally:

@@ -46,7 +46,7 @@ class Server:
         self.requests: list[bytes] = []
         self.stalls = anyio.Event()
         """Never set: an answer that ends with `STALL` waits for it, so that the connection stays open."""
-        self.patience = LONGER_THAN_ANY
+        self.seconds = LONGER_THAN_ANY
         """Seconds that pass at once when an answer stalls."""
 
     STALL = b"<stall>"
@@ -69,7 +69,7 @@ class Server:
             answer = self.answers[request.split(b" ", 2)[1].decode()]
             for piece in [answer] if isinstance(answer, bytes) else answer:
                 if piece == self.STALL:
-                    turn(self.patience)
+                    turn(self.seconds)
                     await self.stalls.wait()
                 await stream.send(piece)
 

@@ -33,7 +33,7 @@ _RAW_SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIU\x00", b"IIRO", b"IIRS", b"MMOR", b"
 _TIFF_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
 _SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 330, 50_706
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_BLANKS = b" \t\n\r\f\v"
+BLANKS = b" \t\n\r\f\v"
 _BEFORE_MARKUP = ((b"<!--", b"-->"), (b"<?xml", b">"))
 """What may stand before the first element, and how each ends."""
 _ELEMENTS = (b"html", b"head", b"body", b"svg", b"meta", b"title", b"link", b"script", b"style", b"base")
@@ -137,7 +137,7 @@ def _is_raw(head: bytes) -> bool:
 
 def _past_blanks(text: bytes, position: int) -> int:
     """Return the place of the first byte from `position` on that is not blank."""
-    while position < len(text) and text[position] in _BLANKS:
+    while position < len(text) and text[position] in BLANKS:
         position += 1
     return position
 

@@ -14,7 +14,7 @@ from kolors_mcp.wording import quoted
 
 COLOUR_CODES, WHITE_IS_ZERO = "kolors colour codes", "kolors white is zero"
 """What is written into a picture's `info` of its colours, where its decoder does not."""
-_WHITE = (255, 255, 255)
+WHITE = (255, 255, 255)
 _D65 = (0.3127, 0.3290)
 _BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 # Code points of ITU-T H.273, as PNG, HEIF and AVIF carry them: primaries with their white, and transfers.
@@ -60,7 +60,7 @@ def to_srgb(image: Image.Image, head: bytes) -> tuple[Image.Image, list[str]]:
     if name is not None:
         notes.append(f"converted from {name} to RGB")
     if alpha is not None:
-        white = Image.new("RGB", image.size, _WHITE)
+        white = Image.new("RGB", image.size, WHITE)
         white.paste(image, mask=alpha)
         image = white
         notes.append("transparent parts made white")

@@ -10,6 +10,7 @@ from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.formats.content import Content
 from kolors_mcp.images.formats.outline import Outline
 from kolors_mcp.images.formats.sniff import Kind
+from kolors_mcp.images.pixels.colours import WHITE
 from kolors_mcp.images.pixels.decode import Pixels, decode
 from kolors_mcp.images.pixels.encode import encode
 from kolors_mcp.images.pixels.typed_pillow import mapped, resized
@@ -22,8 +23,6 @@ _MAX_ENLARGEMENT = 2.0
 _MARGIN = 60
 _MAX_CANVAS_RATIO = 2.0
 """Narrower canvases than 1 to this are filled up with white, well within the ratios Kling is known to take."""
-_WHITE = (255, 255, 255)
-
 _NEARLY_WHITE = 225
 """Least value of each channel of a background that is meant to be white: paper and studio walls in soft light."""
 _BORDER_SHARE = 0.6
@@ -74,7 +73,7 @@ def compose(upper: Garment, lower: Garment, bounds: Bounds) -> tuple[bytes, tupl
     width = max(upper.image.width, lower.image.width) + 2 * _MARGIN
     height = upper.image.height + lower.image.height + 3 * _MARGIN
     width = max(width, round(height / _MAX_CANVAS_RATIO))
-    canvas = Image.new("RGB", (width, height), _WHITE)
+    canvas = Image.new("RGB", (width, height), WHITE)
     top = _MARGIN
     for piece in (upper, lower):
         canvas.paste(piece.image, ((width - piece.image.width) // 2, top))
@@ -117,7 +116,7 @@ def _whitened(image: Image.Image) -> Image.Image:
     small = resized(likely, coarse, mode=Image.Resampling.BOX)
     reach = resized(_followed(small), image.size, mode=Image.Resampling.BILINEAR)
     mask = ImageChops.multiply(likely, mapped(reach, [min(255, value * 2) for value in range(256)]))
-    white = Image.new("RGB", image.size, _WHITE)
+    white = Image.new("RGB", image.size, WHITE)
     return Image.composite(white, image, mask)
 
 

@@ -94,18 +94,18 @@ class Fetcher:
         self._hosts = Lines(self._limits.per_host)
         self._searchers = CapacityLimiter(_PAGES_AT_ONCE)
 
-    async def fetch(self, link: str, *, pages: bool = True, patient: bool = False) -> Fetched:
+    async def fetch(self, link: str, *, pages: bool = True, may_be_slow: bool = False) -> Fetched:
         """Return the picture behind `link`.
 
         Args:
             link: An http or https link.
             pages: Whether a web page stands for the picture it names as its main one.
-            patient: Whether a slow server has all the time of the fetch.
+            may_be_slow: Whether a slow server has all the time of the fetch.
 
         Raises:
             RefusalError: There is no such picture, or it may not be fetched.
         """
-        waits = Waits(self._limits.seconds if patient else self._limits.slow_seconds)
+        waits = Waits(self._limits.seconds if may_be_slow else self._limits.slow_seconds)
         try:
             with anyio.fail_after(self._limits.seconds):
                 return await self._fetch(link, self._backend.within(waits), pages=pages)

@@ -10,7 +10,7 @@ from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.addresses import literal
 
 _PORTS = {"http": 80, "https": 443}
-_MAX_LINK_CHARACTERS = 16_384
+MAX_LINK_CHARACTERS = 16_384
 # Longer than any host can be: joining such a link costs more than in proportion to its length.
 _ENDLESS_HOST = re.compile(r"(?:[a-z][a-z0-9+.\-]*+:)?//[^/?#]{1024}", re.IGNORECASE)
 # Names as DNS has them, underscores included; anything else would be read differently by different programs.
@@ -27,7 +27,7 @@ def check_link(link: str, allowed_hosts: AllowedHosts) -> httpx.URL:
     Raises:
         RefusalError: It may not.
     """
-    if len(link) > _MAX_LINK_CHARACTERS:
+    if len(link) > MAX_LINK_CHARACTERS:
         raise RefusalError("is a link too long to be one. Check it.")
     try:
         url = httpx.URL(link)
@@ -69,7 +69,7 @@ def join_link(url: httpx.URL, location: str) -> str:
         RefusalError: It is no link.
     """
     location = location.strip()
-    if len(location) > _MAX_LINK_CHARACTERS or _ENDLESS_HOST.match(location):
+    if len(location) > MAX_LINK_CHARACTERS or _ENDLESS_HOST.match(location):
         raise RefusalError("leads to a link too long to be one. Give the picture's own link.")
     try:
         return urljoin(str(url), location)

@@ -23,7 +23,7 @@ MAX_DEPTH = 3
 """Folders in each other below an allowed one."""
 MAX_LOOKED_AT = 5_000
 """Names that are looked at, in all folders together."""
-MAX_PATH_CHARACTERS = 500
+MAX_TOLD_PATH_CHARACTERS = 500
 """Of a path that is told; nobody has chosen a longer one."""
 _ENDINGS = (
     ".jpg",
@@ -86,11 +86,11 @@ def find_pictures(folders: Sequence[Path], query: str, limit: int, left: Callabl
 @linear(b"a", b" ", b"\xcc\x81\xcc\xa3", b"\xe2\x80\x8b", b"\n")
 def told(path: str) -> str | None:
     """Return a path as it can be told on a line and given back; None if it cannot."""
-    if len(path) > MAX_PATH_CHARACTERS:
+    if len(path) > MAX_TOLD_PATH_CHARACTERS:
         return None
     # What looks the same opens the same file, so hidden characters can be left out.
-    shown = path if plain(path, MAX_PATH_CHARACTERS) == path else as_seen(path)
-    return shown if plain(shown, MAX_PATH_CHARACTERS) == shown and '"' not in shown else None
+    shown = path if plain(path, MAX_TOLD_PATH_CHARACTERS) == path else as_seen(path)
+    return shown if plain(shown, MAX_TOLD_PATH_CHARACTERS) == shown and '"' not in shown else None
 
 
 @linear(b"a", b"A", b" ", b"\xcc\x81\xcc\xa3", b"\xc3\x9f")

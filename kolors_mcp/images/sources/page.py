@@ -7,7 +7,7 @@ from html import unescape
 
 from kolors_mcp.bounds import linear
 from kolors_mcp.images.limits import MAX_PAGE_BYTES
-from kolors_mcp.images.sources.structured_data import is_product, product_pictures
+from kolors_mcp.images.sources.structured_data import MAX_PAGE_PICTURES, is_product, product_pictures
 
 _META_NAMES = ("og:image:secure_url", "og:image:url", "og:image", "twitter:image", "twitter:image:src")
 _MAX_TAGS = 50_000
@@ -15,8 +15,6 @@ _MAX_TAGS = 50_000
 _MAX_VALUE_BYTES = 16_384
 """Longer than any link that is followed."""
 _MAX_JSON_TEXTS = 50
-_MAX_PICTURES = 20
-"""Pictures of one kind that are kept."""
 
 # HTML's own blanks; `\s` has one more. Repetitions keep what they took ("*+"), so that nothing is tried twice.
 _BLANK = rb"[ \t\r\n\f]*+"
@@ -158,7 +156,7 @@ def _take_marks(found: _Page, given: dict[str, str]) -> None:
 
 
 def _keep(kept: list[str], value: str | None) -> None:
-    if value and not value.startswith("data:") and len(kept) < _MAX_PICTURES:
+    if value and not value.startswith("data:") and len(kept) < MAX_PAGE_PICTURES:
         kept.append(value)
 
 

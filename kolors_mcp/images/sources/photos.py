@@ -20,11 +20,11 @@ from kolors_mcp.wording import quoted
 
 MAX_PHOTOS = 20
 """Photos that can be kept."""
-MAX_NAME_CHARACTERS = 60
+MAX_PHOTO_NAME_CHARACTERS = 60
 PREFIX = "photo-"
 """How the files' names begin: no name of a photo alone becomes a device of Windows or a hidden file."""
 
-_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME_CHARACTERS}}}")
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_PHOTO_NAME_CHARACTERS}}}")
 _FILE = re.compile(rf"{PREFIX}({_NAME.pattern})\.(?:jpg|png)")
 _MAX_ENTRIES = 1_000
 """Files of the folder that are looked at; it has a few more than there are photos."""

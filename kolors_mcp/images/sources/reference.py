@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pybase64
 
 from kolors_mcp.bounds import linear
-from kolors_mcp.images.formats.sniff import kind_of
+from kolors_mcp.images.formats.sniff import BLANKS, kind_of
 from kolors_mcp.images.limits import MAX_FETCHED_BYTES
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.attachments import INSTEAD, SCHEMES
@@ -33,7 +33,6 @@ _MAX_HEADER_CHARACTERS = 4096
 _SLICE = 64 * 1024
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_BLANKS = b" \t\r\n\f\v"
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def _cleaned(text: str | bytes, start: int = 0) -> bytearray:
     data = bytearray()
     for at in range(start, len(text), _SLICE):
         piece = text[at : at + _SLICE]
-        data += (piece if isinstance(piece, bytes) else piece.encode("ascii")).translate(_STANDARD, _BLANKS)
+        data += (piece if isinstance(piece, bytes) else piece.encode("ascii")).translate(_STANDARD, BLANKS)
     del data[len(data.rstrip(b"=")) :]
     data += b"=" * (-len(data) % 4)
     return data

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from kolors_mcp.bounds import linear
+from kolors_mcp.images.sources.links import MAX_LINK_CHARACTERS
 
-_MAX_LINK_CHARACTERS = 16_384
 _ID = r"([A-Za-z0-9_-]{10,200})"
 _GOOGLE_FILE = re.compile(rf"/(?:a/[^/]{{1,100}}/)?file/(?:u/[0-9]{{1,2}}/)?d/{_ID}(?:/.*)?", re.DOTALL)
 _CODE_FILE = re.compile(r"(/[^/]{1,100}/[^/]{1,100}(?:/-)?)/blob/(.+)", re.DOTALL)
@@ -88,7 +88,7 @@ _DRIVES: tuple[tuple[re.Pattern[str], str, Callable[[SplitResult, dict[str, str]
 @linear(b"a", b"/", b"?a=b&", b"&", b"%41", b"/a/blob/", b"[", b"@", opening=b"https://drive.google.com/")
 def share_of(link: str) -> Share | None:
     """Return what is known of a link if it is one that a drive shares a file with; None for any other link."""
-    if len(link) > _MAX_LINK_CHARACTERS:
+    if len(link) > MAX_LINK_CHARACTERS:
         return None
     try:
         parts = urlsplit(link)

@@ -14,7 +14,8 @@ _OTHERS_OF_A_PAGE = frozenset(
 """Keys below which other things lie than what the page is about."""
 _MAX_NODES = 50_000
 _MAX_DEPTH = 8
-_MAX_PICTURES = 20
+MAX_PAGE_PICTURES = 20
+"""Of a page: pictures of one kind that are kept."""
 # A text in quotation marks is passed over whole, also one without an end; a comma before the end of a list is not kept.
 _TRAILING_COMMA = re.compile(r"(\"(?:[^\"\\]|\\.?)*+(?:\"|\Z))|,(?=\s*+[}\]])", re.DOTALL)
 
@@ -41,8 +42,8 @@ def product_pictures(texts: Sequence[bytes]) -> list[str]:
                 addresses.setdefault(known, address)
             if image and _is_of_product(thing.get("@type")):
                 pictures.append(image)
-    found = (address for image in pictures[:_MAX_PICTURES] for address in _addresses(image, addresses, 0))
-    return [address for _, address in zip(range(_MAX_PICTURES), found, strict=False)]
+    found = (address for image in pictures[:MAX_PAGE_PICTURES] for address in _addresses(image, addresses, 0))
+    return [address for _, address in zip(range(MAX_PAGE_PICTURES), found, strict=False)]
 
 
 @linear(
@@ -94,7 +95,7 @@ def _things(node: Any, depth: int, nodes: Iterator[int]) -> Iterator[dict[str, A
 
 def _is_of_product(kinds: Any) -> bool:
     kinds = cast("list[Any]", kinds) if isinstance(kinds, list) else [kinds]
-    return any(isinstance(kind, str) and is_product(kind) for kind in kinds[:_MAX_PICTURES])
+    return any(isinstance(kind, str) and is_product(kind) for kind in kinds[:MAX_PAGE_PICTURES])
 
 
 def _addresses(image: Any, known: dict[str, Any], depth: int) -> Iterator[str]:
@@ -104,7 +105,7 @@ def _addresses(image: Any, known: dict[str, Any], depth: int) -> Iterator[str]:
     if isinstance(image, str) and image.strip():
         yield image.strip()
     elif isinstance(image, list):
-        for member in cast("list[Any]", image)[:_MAX_PICTURES]:
+        for member in cast("list[Any]", image)[:MAX_PAGE_PICTURES]:
             yield from _addresses(member, known, depth + 1)
     elif isinstance(image, dict):
         thing = cast("dict[str, Any]", image)

@@ -8,7 +8,7 @@ from kolors_mcp.bounds import linear
 from kolors_mcp.wording import plain
 
 MAX_CHARACTERS = 60
-_MAX_PATH_CHARACTERS = 2_000
+_MAX_NAMING_CHARACTERS = 2_000
 _ENDING = re.compile(r"\.(?:jpe?g|png|webp|avif|heic|heif|gif|bmp|tiff?)\Z", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s_+\-]+")
 _WORD = re.compile(r"[^\W\d_]{1,40}|[0-9]{1,3}")
@@ -24,7 +24,7 @@ _NO_NAME = frozenset(
 @linear(b"_", b".", b"a", "裙".encode(), b" ")
 def title_of_file(name: str) -> str | None:
     """Return what a file is called, without its ending; None if no letter is in it."""
-    shown = plain(os.path.splitext(name[:_MAX_PATH_CHARACTERS])[0].replace("_", " "), MAX_CHARACTERS)  # noqa: PTH122  (text)
+    shown = plain(os.path.splitext(name[:_MAX_NAMING_CHARACTERS])[0].replace("_", " "), MAX_CHARACTERS)  # noqa: PTH122  (text)
     return shown if any(map(str.isalpha, shown)) else None
 
 
@@ -34,7 +34,7 @@ def title_of_link(url: str) -> str | None:
 
     Nothing but its path is looked at: what stands behind that may be a signature.
     """
-    if len(url) > _MAX_PATH_CHARACTERS:
+    if len(url) > _MAX_NAMING_CHARACTERS:
         return None
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     if not _ENDING.search(name):

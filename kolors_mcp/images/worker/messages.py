@@ -119,7 +119,7 @@ def answer_of(header: bytes) -> tuple[Answer, int]:
         case {"text": str(text), "transient": bool(transient), "picture": int(picture)} if 0 <= picture < MAX_PICTURES:
             return Refused(plain(text, _MAX_TEXT_CHARACTERS), transient, picture), 0
         case {"size": int(size), "notes": [*notes], "shrunk": bool(shrunk)} if (
-            0 <= size <= limits.MAX_ANSWER_BYTES and len(notes) <= _MAX_NOTES
+            0 <= size <= limits.MAX_OUTPUT_BYTES and len(notes) <= _MAX_NOTES
         ):
             texts = tuple(plain(note, _MAX_TEXT_CHARACTERS) for note in notes if isinstance(note, str))
             return Done(b"", texts, shrunk), size

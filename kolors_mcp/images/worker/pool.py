@@ -180,7 +180,7 @@ class Decoders:
         """End what nobody has used for a while."""
         while self._idle:
             before = list(self._idle)
-            await self._clock.sleep(limits.IDLE_SECONDS)
+            await self._clock.sleep(limits.DECODER_IDLE_SECONDS)
             for process in before:
                 # Used again meanwhile, it may be here too: then it starts anew, which costs a tenth of a second.
                 if process in self._idle:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
-IDLE_SECONDS = 2 * 60 * 60.0
+ROOM_IDLE_SECONDS = 2 * 60 * 60.0
 """Without a request for so long, the room is closed; the next call opens another, at another port."""
 PAGE_PATH = "/room"
 _STALE = "This link is not valid any more. Ask the assistant to open the fitting room again."
@@ -108,7 +108,7 @@ class LoopbackRoom:
                     return
 
     def _idle_at(self) -> float:
-        return self._used_at + IDLE_SECONDS
+        return self._used_at + ROOM_IDLE_SECONDS
 
     async def _page(self, request: "Request") -> "Response":
         assert self._addresses is not None

@@ -19,7 +19,7 @@ STYLES = ("room", "kept")
 
 MAX_GARMENTS = 6
 """Garments that one click tries on, each paid."""
-MAX_COMPARED = 6
+MAX_SIDE_BY_SIDE = 6
 """Results that are shown beside each other."""
 
 
@@ -46,7 +46,7 @@ def page(*, sandbox: bool, samples: tuple[tuple[str, str], ...] = ()) -> str:
         "shrunk": SHRUNK_KEY,
         "samples": dict(samples),
         "mostGarments": MAX_GARMENTS,
-        "mostCompared": MAX_COMPARED,
+        "mostCompared": MAX_SIDE_BY_SIDE,
     }
     policy = "; ".join(
         (

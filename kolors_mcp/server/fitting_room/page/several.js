@@ -79,7 +79,7 @@ async function startSeveral(list) {
 /** Look after a try-on that is not on the stage, until its tile has its picture. */
 async function watch(tryOn) {
   let failures = 0;
-  while (!isFinal(tryOn) && failures < PATIENCE) {
+  while (!isFinal(tryOn) && failures < MAX_FAILURES) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE * 2 ** failures));
     try {
       tryOn = await host.ask("get_try_on", { task_id: tryOn.task_id, wait_seconds: POLL_SECONDS });

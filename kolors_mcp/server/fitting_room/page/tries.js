@@ -2,7 +2,7 @@
 
 const POLL_SECONDS = 3; // how long the server waits for news in one look
 const PAUSE = 700; // milliseconds between two looks
-const PATIENCE = 5; // looks in a row that may fail
+const MAX_FAILURES = 5; // looks in a row that may fail
 const BUSY_SECONDS = 25; // how long each of several waits for a place on an account that has few
 
 // `started` has what try-ons were made of, by task: the photos, when it began, and when it ended, as far as seen here.
@@ -97,7 +97,7 @@ async function follow(tryOn, turn) {
       failures = 0;
     } catch (error) {
       if (turn !== room.turn) break;
-      if (++failures >= PATIENCE) {
+      if (++failures >= MAX_FAILURES) {
         const id = tryOn.task_id;
         if (known) known.ended ??= Date.now(); // as far as this page can tell; starting it again joins it
         return showTrouble(say("lost"), error.message, say("lost_hint"), say("look_again"), () => look(id));
