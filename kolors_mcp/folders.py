@@ -69,7 +69,7 @@ def pictures_folder(
     platform: str = sys.platform,
     read_shell_folder: ReadShellFolder | None = None,
 ) -> Path | None:
-    """Return the person's own folder for pictures, under whatever name; None where nobody has a home."""
+    """Return the person's own folder for pictures, under whatever name; None where there is no home."""
     try:
         home = Path("~").expanduser()
     except RuntimeError:
@@ -86,7 +86,7 @@ def _personal(
 ) -> Iterator[Path]:
     try:
         home = Path("~").expanduser()
-    except RuntimeError:  # nobody's home, as for a number without a name in a container
+    except RuntimeError:  # there is no home, as for a number without a name in a container
         return
     for name in _USUAL:
         yield home / name

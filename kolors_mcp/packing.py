@@ -1,4 +1,4 @@
-"""What other servers pack although nobody asked them to: one layer of gzip or deflate, unpacked up to a bound."""
+"""What other servers pack without being asked to: one layer of gzip or deflate, unpacked up to a bound."""
 
 import zlib
 

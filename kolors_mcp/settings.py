@@ -20,7 +20,7 @@ DEFAULT_API_BASE = "https://api-singapore.klingai.com"
 """Kling's origin for everywhere but China (vendor); `https://api-beijing.klingai.com` is China's."""
 
 CHOSEN_NAME = "try-ons"
-"""Folder, in the person's own for pictures, of those that somebody asks to keep."""
+"""Folder, in the user's own for pictures, of those that the user asks to keep."""
 
 _DEFAULT_FOLDERS = "default"
 """An entry of `KOLORS_IMAGE_DIRS` that stands for the folders that are read when nothing is set."""
@@ -84,7 +84,7 @@ class Settings(BaseModel):
     save_dir: Path | None = None
     """Where every finished picture is saved; none: nowhere."""
     chosen_dir: Path | None = None
-    """Where a picture is saved that somebody asks to keep, if there is no `save_dir`; none: nowhere."""
+    """Where a picture is saved that the user asks to keep, if there is no `save_dir`; none: nowhere."""
     photos_dir: Path | None = None
     """Where photos lie that the user keeps by name; none: they cannot be kept."""
     ledger: Annotated[str | None, Field(repr=False)] = None

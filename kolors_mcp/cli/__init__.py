@@ -95,7 +95,7 @@ def _parsers() -> "tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPar
         "--save-dir",
         metavar="FOLDER",
         type=Path,
-        help="where the picture is saved (default: ./kolors-pictures; where anybody may write, a fresh folder)",
+        help="where the picture is saved (default: ./kolors-pictures; where other users may write, a fresh folder)",
     )
     demo.add_argument("--real", action="store_true", help="use the Kling account of the environment; this costs money")
     demo.add_argument("--app", action="store_true", help="serve the fitting room to a browser on this machine instead")

@@ -146,7 +146,7 @@ def application_for(options: AppOptions, settings: Settings, upstream: Upstream,
 
 
 def _samples() -> dict[str, Path]:
-    """Return the photos that come with the simulation, so that nobody needs own ones to try it."""
+    """Return the photos that come with the simulation, so that it can be tried without own ones."""
     from kolors_mcp.sandbox.samples import SampleName, sample  # noqa: PLC0415  (only where it runs)
 
     return {name: sample(name) for name in get_args(SampleName)}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 
 def browser_of(environment: Mapping[str, str], platform: str = sys.platform) -> Callable[[str], bool] | None:
-    """Return what opens a link in the user's browser; None where there is no screen, or it is somebody else's.
+    """Return what opens a link in the user's browser; None where there is no screen, or it is another user's.
 
     Over SSH the browser would open on the other machine; without a display Python would start one in the terminal,
     which is where a host talks to this program.

@@ -20,7 +20,6 @@ from kolors_mcp.cli.folders import MAX_RESULT_BYTES, why_not_writable
 from kolors_mcp.cli.serve import credentials_of_process
 from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, interruptible, is_terminal, print_error, print_line
 from kolors_mcp.errors import KolorsError
-from kolors_mcp.images.sources.paths import MAX_PATH_CHARACTERS
 from kolors_mcp.kling.auth import MISSING
 from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox.samples import sample
@@ -31,6 +30,8 @@ PRICE = "about 0.07 US dollars, one unit of the account's try-on pack"
 TYPICAL_SECONDS = 40.0
 SANDBOX_SECONDS = 6.0
 MAX_WAIT_SECONDS = 300
+MAX_TYPED_CHARACTERS = 4096
+"""A longer argument is a picture given as data."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ async def _made(options: DemoOptions, folder: Path) -> TryOn:
         arguments["lower_cloth_image"] = _full(options.lower_cloth)
     print_labelled("server", "your Kling account" if options.real else "sandbox: simulated, free, no account")
     for label, reference in zip(("person", "garment", "with"), arguments.values(), strict=False):
-        print_labelled(label, reference if len(reference) <= MAX_PATH_CHARACTERS else "a picture given as data")
+        print_labelled(label, reference if len(reference) <= MAX_TYPED_CHARACTERS else "a picture given as data")
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "kolors_mcp"], env=_environment(options, folder, arguments.values())
     )
@@ -176,7 +177,7 @@ def _confirm_cost() -> None:
 
 
 def _is_file(reference: str) -> bool:
-    return len(reference) <= MAX_PATH_CHARACTERS and os.path.isfile(reference)  # noqa: PTH113  (pathlib's raises on odd text)
+    return len(reference) <= MAX_TYPED_CHARACTERS and os.path.isfile(reference)  # noqa: PTH113  (pathlib's raises on odd text)
 
 
 def _full(reference: str) -> str:

@@ -32,7 +32,7 @@ async def network_findings(settings: Settings) -> AsyncGenerator[Finding]:
         yield _proxies(settings, proxy if is_needed else None)
     except NotConfiguredError as error:
         yield Finding("FAIL" if is_needed or settings.fetch_proxy == ENVIRONMENT else "warn", "proxy", str(error))
-    except Exception as error:  # noqa: BLE001  (the environment can break libraries in ways that nobody can list)
+    except Exception as error:  # noqa: BLE001  (the environment can break libraries in ways that cannot be listed)
         yield broken("proxy", error, "look at HTTPS_PROXY, ALL_PROXY and NO_PROXY")
     try:
         await asyncio.to_thread(trusted_certificates)
@@ -90,7 +90,7 @@ async def _names(settings: Settings, host: str, *, proxied: bool) -> Finding:
 
 
 def _not_public(settings: Settings, host: str, ranges: str) -> Finding:
-    # With a proxy for pictures nobody here asks for their names.
+    # With a proxy for pictures this machine does not ask for their names.
     verdict: Verdict = "ok" if settings.fetch_proxy else "warn"
     if not ranges:
         remedy = "links to pictures are refused if all names do that; ask who runs this network"

@@ -124,7 +124,7 @@ def with_photos(settings: Settings) -> Settings:
     """Return settings with which photos can be kept by name, in the user's state folder."""
     try:
         return settings.model_copy(update={"photos_dir": state_folder(os.environ) / PHOTOS_FOLDER})
-    except LedgerError:  # nobody's home; keeping one says so
+    except LedgerError:  # there is no home; keeping one says so
         return settings
 
 

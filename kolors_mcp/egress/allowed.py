@@ -18,8 +18,8 @@ _LABEL = r"[a-z0-9_-]{1,63}"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z")
 _PRIVATE_DOMAINS = frozenset(("corp", "home", "internal", "intranet", "lan", "local", "localdomain", "private", "test"))
-"""Top-level domains that nobody on the internet can have (RFC 6761, RFC 6762 appendix G, ICANN's `internal`). Under any
-other one everybody can register a name and let it lead into this network."""
+"""Top-level domains that do not exist on the internet (RFC 6761, RFC 6762 appendix G, ICANN's `internal`). Under any
+other one anyone can register a name and let it lead into this network."""
 
 
 class AllowedHosts:
@@ -69,13 +69,13 @@ def read_entries(value: str) -> frozenset[str]:
     """Return the entries of a comma-separated list, each in one writing.
 
     Raises:
-        ValueError: One of them opens nothing, or more than anybody can want; the text names it and says why.
+        ValueError: One of them opens nothing, or more than can be meant; the text names it and says why.
     """
     return frozenset(_read_entry(part.strip().lower()) for part in value.split(",") if part.strip())
 
 
 def _read_entry(entry: str) -> str:
-    # A password of somebody's is shown to nobody.
+    # A password is never shown.
     shown = "an entry with a name or password" if "@" in entry else quoted(entry, 100)
     try:
         return _read_kind(entry)(entry)

@@ -111,7 +111,7 @@ async def _answer(
         if not piece:
             raise httpcore.ProxyError(_NO_SOCKS)
     if len(data) > size:
-        # Nobody has anything to say before it is spoken to.
+        # Neither side has anything to say before it is spoken to.
         raise httpcore.ProxyError(_NO_SOCKS)
     try:
         return speaking.receive_data(data)

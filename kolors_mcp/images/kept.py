@@ -1,4 +1,4 @@
-"""Keeps photos for the user by name, drawn anew and for nobody else to read, until they are removed."""
+"""Keeps photos for the user by name, drawn anew and readable by the user alone, until they are removed."""
 
 import errno
 import secrets
@@ -26,7 +26,7 @@ from kolors_mcp.wording import quoted
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _DRAFT = ".part"
 _ABANDONED_SECONDS = 600.0
-"""Age from which on a half-written file is nobody's any more."""
+"""Age from which on a half-written file is left over."""
 _NO_PLACE = (
     "This server has no folder to keep photos in: it knows no home of the user's. The photo was not kept. Set HOME "
     "(on Windows LOCALAPPDATA) where the host starts it."

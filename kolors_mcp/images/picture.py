@@ -44,7 +44,7 @@ class CheckedPicture:
 
     def blocks(self) -> Iterator[bytes | memoryview]:
         """Yield the bytes in order; see `kolors_mcp.pictures.Picture.blocks`."""
-        # Somebody may write to a file between the check and now. The last block is held back until all that is
+        # Another program may write to a file between the check and now. The last block is held back until all that is
         # sent is known to be what was checked, so that nothing else ever leaves whole. A checksum is enough: who can
         # write to the file could as well have written a picture in the first place.
         checksum = 0

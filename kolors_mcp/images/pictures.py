@@ -198,7 +198,7 @@ class Pictures:
         return await self._decoder.run(job, *tasks, bounds=self._bounds)
 
     async def _made(self, done: Done) -> examine.Made:
-        """Look at what was written as at anybody's picture."""
+        """Look at what was written as at any picture from outside."""
         return await to_thread.run_sync(examine.made_of, done.data, done.notes, self._bounds, limiter=self._readers)
 
     async def _digest(self, obtained: Obtained, looked: examine.Looked) -> bytes:

@@ -1,1 +1,1 @@
-"""The paid creates of one account: sent once, found again, watched and saved, whoever asked for them."""
+"""The paid creates of one account: sent once, found again, watched and saved, for all callers."""

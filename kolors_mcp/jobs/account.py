@@ -63,7 +63,7 @@ class AccountReader:
             raise error.anew() if isinstance(error, errors.KlingError) else error from error
 
     async def _ask(self, account: str | None) -> PacksRead:
-        # What was refused is nobody else's answer, but the next question waits for its second like any other.
+        # No other caller gets a refusal as its answer, but the next question waits for its second like any other.
         if (early := self._next_at - self._clock.monotonic()) > 0:
             await self._clock.sleep(early)
         try:

@@ -1,4 +1,4 @@
-"""Looks for an account's creates in doubt when nobody waits for them, by turns with all who share the ledger."""
+"""Looks for an account's creates in doubt when no caller waits for them, by turns with all who share the ledger."""
 
 import asyncio
 import logging
@@ -79,7 +79,7 @@ class Background:
                 if not self._woken.is_set():
                     return
                 continue
-            # Not by the clock's sleep: that is for waits which somebody waits for.
+            # Not by the clock's sleep: that is for waits that keep a caller.
             with self._clock.deadline(seconds).scope():
                 await self._woken.wait()
 

@@ -9,11 +9,11 @@ MIN_STEP_SECONDS = 2.0
 """What a step of the work is given at least, even if the deadline is near: without it nothing could be tried at all."""
 
 Report = Callable[[str], None]
-"""Takes one short line about what is going on, for whoever is waiting."""
+"""Takes one short line about what is going on, for the caller who waits."""
 
 
 def ignore(_line: str) -> None:
-    """Take a line that nobody reads."""
+    """Take a line and drop it."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Call:
     report: Report = ignore
 
     def shortened(self, seconds: float) -> "Call":
-        """Return a call with less time, which waits for no result and whose progress nobody hears."""
+        """Return a call with less time, which waits for no result and reports no progress."""
         clock = self.deadline.clock
         deadline = replace(self.deadline, at=min(self.deadline.at, clock.monotonic() + seconds))
         return Call(self.user, deadline)

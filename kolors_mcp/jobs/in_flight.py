@@ -45,7 +45,7 @@ class InFlight(Generic[T]):
     def _ended(self, key: str, task: asyncio.Task[T]) -> None:
         if self._tasks.get(key) is task:
             del self._tasks[key]
-        # Whoever waited may have left by the time it fails; then nobody else asks for the error.
+        # All who waited may have left by the time it fails; then the error would be asked for by nothing else.
         if not task.cancelled():
             task.exception()
 

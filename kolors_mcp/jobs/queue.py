@@ -53,12 +53,12 @@ class Place:
 class SendQueue:
     """The creates of a process that wait to be sent to one account.
 
-    The account is busy from its first refusal (1302, 1303) until nobody waits any more. Meanwhile only the first in
+    The account is busy from its first refusal (1302, 1303) until the line is empty. Meanwhile only the first in
     the queue asks, after a pause; each success lets one more be sent at once.
     """
 
     def __init__(self, clock: Clock) -> None:
-        """Start with nobody waiting."""
+        """Start with an empty line."""
         self._clock = clock
         self._arrived = 0
         self._waiting: list[Place] = []
@@ -160,7 +160,7 @@ class SendQueue:
         if self._waiting or self._sending or comes_back:
             self._advance()
             return
-        # How it will stand when the next one comes, nobody knows.
+        # How it will stand when the next one comes is not known.
         self._stop_opening()
         self._busy, self._room, self._failures_in_a_row, self._opens_at = None, MAX_SENDS_AT_ONCE, 0, 0.0
 

@@ -1,4 +1,4 @@
-"""Finds out what became of a create in doubt while somebody waits for it, and tells what was looked for in vain."""
+"""Finds out what became of a create in doubt while a caller waits for it, and tells what was looked for in vain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
 
 LOOK_EVERY_SECONDS = 1.0
-"""Between two looks for one create that somebody waits for."""
+"""Between two looks for one create that a caller waits for."""
 WAYS = {"reference": "by its reference", "list": "in the list"}
 
 
@@ -32,7 +32,7 @@ class _Looked:
 
 
 class Reconciler:
-    """Looks for the creates of which nobody knows yet whether a task exists, whichever process sent them.
+    """Looks for the creates of which it is not known yet whether a task exists, whichever process sent them.
 
     Finding nothing proves nothing: lists lag, and an unknown id has been seen for a task that was there.
     """
@@ -43,7 +43,7 @@ class Reconciler:
         self._clock = clock
         self._search = Search(kling, clock)
         self.background = Background(self._search, store, clock)
-        """Goes on looking when nobody waits."""
+        """Goes on looking when no caller waits."""
 
     async def reconcile(self, job: Job, deadline: Deadline) -> Task | None:
         """Look for one create, again and again until the deadline, at least once; None if it does not turn up."""

@@ -1,4 +1,4 @@
-"""Finds out how one create stands now, by asking whoever may know: the send in flight, the ledger, and Kling."""
+"""Finds out how one create stands now, by asking the send in flight, the ledger and Kling."""
 
 import math
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Refresher:
         self._clock = clock
 
     async def settle(self, watcher: Watcher, job: Job, deadline: Deadline) -> Task:
-        """Wait until it is known what became of a create that has no task id yet, by asking whoever may know.
+        """Wait until it is known what became of a create that has no task id yet.
 
         Raises:
             KolorsError: Nothing was created.

@@ -170,9 +170,9 @@ class Send:
         """Return the task if Kling made it although it said no; else write down that it came to nothing, and raise why.
 
         What names a wrong parameter may be the answer to a repeat that a gateway made, and an account that is busy may
-        have taken what it said no to. Whoever is told that nothing was created pays again, so it is looked for once,
-        when it would show. Where that cannot be, the caller is told of a doubt; what is written down is Kling's word,
-        and whoever asks for the same, or about it, looks again. What is said of a parameter stands all the same.
+        have taken what it said no to. A caller who is told that nothing was created pays again, so it is looked for
+        once, when it would show. Where that cannot be, the caller is told of a doubt; what is written down is Kling's
+        word, and the next call for the same, or about it, looks again. What is said of a parameter stands all the same.
         """
         reference = self._job.reference
         was_busy, would_show = isinstance(self._refusal, BusyError), True

@@ -1,4 +1,4 @@
-"""Sends paid creates: each once, and what became of it is found out and written down, whoever still waits."""
+"""Sends paid creates: each once, and what became of it is found out and written down, also when no caller waits."""
 
 import asyncio
 import logging
@@ -154,7 +154,7 @@ class Sending:
             abandoned.set()
 
     async def _take_back(self, writing: asyncio.Task[Reservation], reference: str) -> None:
-        """Write down that a reservation which nobody sends came to nothing."""
+        """Write down that a reservation that is not sent came to nothing."""
         await asyncio.wait((writing,))
         if not writing.cancelled():
             error = writing.exception()

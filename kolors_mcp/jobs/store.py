@@ -95,7 +95,7 @@ class Store:
         """Take up to `most` of the looks that are due; no other process takes the same ones.
 
         Raises:
-            LedgerError: They cannot be taken, so nobody looks.
+            LedgerError: They cannot be taken, so there is no look.
         """
         return await (await self.ledger()).take_looks(most)
 

@@ -30,8 +30,8 @@ class Turn:
     async def commit(self) -> None:
         """Mark that the request is about to leave whole. It must not leave if this raises anything.
 
-        The mark is not cancelled with its caller, so that nobody is left not knowing whether it was made; what is left
-        of it is fenced off by the next turn, or by what is written down of this one.
+        The mark is not cancelled with its caller, so that it is known in the end whether it was made; what is left of
+        it is fenced off by the next turn, or by what is written down of this one.
 
         Raises:
             LedgerError: The ledger did not answer in time.
@@ -44,7 +44,7 @@ class Turn:
         self.has_left = True
 
     def give_back(self) -> None:
-        """Begin the next turn, after what was sent in this one certainly came to nothing. Nobody waits for it."""
+        """Begin the next turn, after what was sent in this one certainly came to nothing. It is not waited for."""
         if self._marking is None or (self._giving_back is not None and not self._giving_back.done()):
             return  # nothing was sent in it
         # Whether this one was lost shows when it is sent again.
@@ -124,6 +124,6 @@ def _turn_lost() -> errors.TurnLostError:
 
 
 def _note_failure(marking: "asyncio.Task[bool]") -> None:
-    # Whoever waited may have left by the time it fails.
+    # The caller may have left by the time it fails.
     if not marking.cancelled():
         marking.exception()

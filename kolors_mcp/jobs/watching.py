@@ -25,7 +25,7 @@ PAUSES = Backoff(initial_seconds=2.0, max_seconds=5.0, factor=1.25, jitter=(0.9,
 MAX_READ_SECONDS = 20.0
 """What a read may take, retries included."""
 FRESH_SECONDS = PAUSES.initial_seconds * PAUSES.jitter[0]
-"""For how long what was seen is good enough for everybody: the shortest pause."""
+"""For how long what was seen is good enough for every call: the shortest pause."""
 NOT_SHOWN = "Kling does not show this try-on just now."
 
 
@@ -64,7 +64,7 @@ class Watching:
 
     @contextmanager
     def watcher(self) -> "Generator[Watcher]":
-        """Register one call among those who watch; when nobody watches a task any more, looking at it stops."""
+        """Register one call among those who watch; when no call watches a task any more, looking at it stops."""
         watcher = Watcher(self)
         try:
             yield watcher
@@ -107,7 +107,7 @@ class Watching:
         """Return what the next look at a watched task shows; None if it is not there in time.
 
         Raises:
-            KolorsError: The look failed, for everybody who watches.
+            KolorsError: The look failed, for all who watch.
         """
         look = self._looks.join(task_id, lambda: self._look(task_id))
         return look.result() if await ends(look, deadline) else None
@@ -142,7 +142,7 @@ class Watching:
 class Watcher:
     """One call among those who watch, at one task at a time, from its first look to its last.
 
-    What it has seen is good for whoever asks meanwhile; so it stays registered between its looks.
+    What it has seen is good for other calls that ask meanwhile; so it stays registered between its looks.
     """
 
     def __init__(self, watching: Watching) -> None:

@@ -113,7 +113,7 @@ async def exchange(
         authorization: The header's value.
         deadline: Until when the answer must be there.
         query: What follows the question mark.
-        body: What is sent; without its last piece nobody can have accepted it.
+        body: What is sent; without its last piece Kling cannot have accepted it.
         commit: Is waited for before that piece leaves. It is never cancelled by us, but may be left waiting; it raises
             what keeps the request from being sent, which comes out of here as it is, with the connection closed.
 

@@ -41,5 +41,5 @@ def status_of(word: str | None) -> tuple[Status, str | None]:
         return cast("Status", word), None
     if word is None:
         return "submitted", None
-    # Neither finished nor failed as far as anyone can tell: waiting goes on, and the word is shown.
+    # Neither finished nor failed as far as can be told: waiting goes on, and the word is shown.
     return "processing", f"Kling reports a status this version does not know: {quoted(word, 40)}"

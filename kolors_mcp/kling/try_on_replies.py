@@ -17,7 +17,7 @@ MAX_IMAGES = 16
 """Pictures of a task that are read; Kling makes one (vendor)."""
 
 _LINK = re.compile(r"https?://[!-~]{3,4000}", re.IGNORECASE)
-"""What a result's link must look like before it is shown to anyone: a web address in visible ASCII."""
+"""What a result's link must look like before it is shown: a web address in visible ASCII."""
 
 
 @linear(b"https://", b"a", b"%", "é".encode(), opening=b"https://a.example/")

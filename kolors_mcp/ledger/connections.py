@@ -1,4 +1,4 @@
-"""The connections of an open database, so that closing it leaves none open, whoever still works with one."""
+"""The connections of an open database, so that closing it leaves none open, also where one is still in use."""
 
 import sqlite3
 import threading
@@ -27,7 +27,7 @@ class Connections:
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Take an engine that nobody else uses."""
+        """Take an engine that has no other user."""
         self._engine = engine
         self._changing = threading.Condition()
         self._users = 0
@@ -49,7 +49,7 @@ class Connections:
                 self._let_go()
 
     def close(self) -> None:
-        """Close the connections: at once where nobody works with one, else when the last one ends. Never waits."""
+        """Close the connections: at once where none is in use, else when the last one ends. Never waits."""
         with self._changing:
             self._is_closed = True
             self._let_go()
@@ -61,7 +61,7 @@ class Connections:
             self._changing.wait_for(lambda: not self._users)
 
     def _let_go(self) -> None:
-        # Nobody can begin meanwhile: a connection that is taken from a pool while that is replaced is lost.
+        # No other thread can begin meanwhile: a connection that is taken from a pool while that is replaced is lost.
         if not self._users:
             if self._is_closed:
                 self._engine.dispose()

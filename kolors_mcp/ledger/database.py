@@ -34,8 +34,8 @@ Work = Callable[[Connection], T]
 class Database:
     """One open database. Every method raises `LedgerError`, in words, for whatever the database does.
 
-    Where the connection to a server is lost in the middle, nobody knows whether the work was committed; it is then done
-    once more, on a new connection. So all work has to be such that twice is as good as once.
+    Where the connection to a server is lost in the middle, it is not known whether the work was committed; it is then
+    done once more, on a new connection. So all work has to be such that twice is as good as once.
     """
 
     def __init__(self, engine: Engine, place: str, file: Path | None = None) -> None:
@@ -119,7 +119,7 @@ class Database:
             shrinks = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == INCREMENTAL
         if shrinks or self._file is None or self._file.stat().st_size > REWRITTEN_BYTES:
             return
-        # A connection of its own, which waits for nobody: SQLite does this outside of transactions only.
+        # A connection of its own, outside of any transaction: SQLite does this outside of transactions only.
         with closing(sqlite3.connect(self._file, isolation_level=None, timeout=0)) as connection:
             try:
                 connection.execute("PRAGMA synchronous = FULL")
@@ -171,5 +171,5 @@ def _identity(file: Path) -> tuple[int, int] | None:
 
 
 def _number(lock: str) -> int:
-    # PostgreSQL's locks are 64-bit numbers shared by the whole database; a chance equal only makes somebody wait.
+    # PostgreSQL's locks are 64-bit numbers shared by the whole database; an equal one only makes another program wait.
     return int.from_bytes(hashlib.sha256(b"kolors-mcp ledger\0" + lock.encode()).digest()[:8], "big", signed=True)

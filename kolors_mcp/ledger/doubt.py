@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Doubt:
-    """A create of which nobody knows whether it came to a task."""
+    """A create of which it is not known whether it came to a task."""
 
     job: Job
     age: float
@@ -47,5 +47,5 @@ class Doubt:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether it is not looked for any more unless somebody asks for it."""
+        """Whether it is not looked for any more unless a caller asks for it."""
         return self.age >= LOOKED_FOR_SECONDS

@@ -1,6 +1,6 @@
 """How a create in doubt is looked for: when the next look is due, who takes it, and what the looks so far have shown.
 
-All of it is in the row, so that processes which share the ledger share the work: whoever moves `look_at` on looks.
+All of it is in the row, so that processes which share the ledger share the work: the one that moves `look_at` on looks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from kolors_mcp.wording import plain
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 3600.0
 """Between two looks. In between it is as long as the doubt is old, so each pause doubles the age."""
 SENDER_LOOKS_SECONDS = 10.0
-"""For which a new doubt is left to whoever sent the create, who looks for it right away."""
+"""For which a new doubt is left to the process that sent the create, which looks for it right away."""
 TAKEN_FOR_SECONDS = 60.0
 """For which a look that has begun keeps others from looking. None lasts so long, unless its process has died."""
 MAX_FINDINGS = 6
@@ -65,7 +65,7 @@ def seconds_to_next_look(connection: Connection, now: float, account: str | None
 
 
 def take_due(connection: Connection, now: float, account: str | None, most: int) -> list[Doubt]:
-    """Take the looks that are due, the ones that are due for longest first; nobody else takes them for a minute.
+    """Take the looks that are due, the ones that are due for longest first; no other process takes them for a minute.
 
     First it is written down what became of creates whose process has died.
     """
@@ -105,7 +105,7 @@ def doubt_about(connection: Connection, now: float, reference: str) -> Doubt | N
 
 
 def without_task_among(connection: Connection, account: str | None, references: Sequence[str]) -> list[Job]:
-    """Return those of an account's creates, whoever's they are, of which no task is known; also of refused ones."""
+    """Return those of an account's creates, of all users, of which no task is known; also of refused ones."""
     called_so = C.reference.in_([key(reference) for reference in references])
     mine = and_(C.account == account, called_so, in_state(*states_before("created")))
     return [job_of(row) for row in connection.execute(select(*_COLUMNS).where(mine))]

@@ -1,6 +1,6 @@
 """Which process has a create in hand, whether it still lives, and whose turn it is to let the request leave whole.
 
-Whoever sends a create holds it under a lease, which its process renews. Once the lease has lapsed, the process is dead
+A process that sends a create holds it under a lease, which it renews. Once the lease has lapsed, the process is dead
 or has been stopped for long, and the first who looks writes down what that means. From then on the marks of the old
 holder, should it wake up, find nothing to change: it never lets the last piece of its request leave.
 """
@@ -27,7 +27,7 @@ def in_state(*states: JobState) -> ColumnElement[bool]:
 # Kling may have had one whole that was sent in an earlier turn, though it said no to it.
 _NEVER_WHOLE = and_(C.state == "sending", C.posted_at.is_(None))
 HAS_LAPSED = and_(in_state(*HELD), C.lease_until <= bindparam("now"))
-"""What nobody has in hand any more."""
+"""What no process has in hand any more."""
 
 _LAPSE = (
     update(TRY_ONS)
@@ -81,7 +81,7 @@ def renew(connection: Connection, now: float, holder: str, references: Sequence[
 
 
 def write_down_lapsed(connection: Connection, now: float, reference: str) -> None:
-    """Write down what became of one that nobody has in hand any more: nothing, unless it ever left whole."""
+    """Write down what became of one that no process has in hand any more: nothing, unless it ever left whole."""
     connection.execute(_LAPSE_ONE, {"ours": reference, "now": now})
 
 

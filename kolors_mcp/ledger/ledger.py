@@ -218,7 +218,7 @@ class Ledger(Lookups):
 
     @property
     def pruning(self) -> "asyncio.Task[None] | None":
-        """The latest removal of old rows, which nobody waits for."""
+        """The latest removal of old rows, which no call waits for."""
         return self._pruner.pruning
 
     @property

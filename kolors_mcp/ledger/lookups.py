@@ -1,4 +1,4 @@
-"""What the ledger is asked: which jobs somebody has, how one of them stands, which creates are in doubt."""
+"""What the ledger is asked: which jobs a user has, how one of them stands, which creates are in doubt."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +26,7 @@ class Lookups:
         self._account = account
 
     async def find(self, user: str, task_id_or_reference: str) -> Job | None:
-        """Return the user's job with Kling's id or our reference; one that nobody has in hand any more is settled."""
+        """Return the user's job with Kling's id or our reference; one that no process has in hand is settled."""
         whose = self._whose(user)
 
         def finding(connection: Connection, now: float) -> Found | None:

@@ -29,7 +29,7 @@ SHRINKS = "PRAGMA auto_vacuum = INCREMENTAL"
 
 def in_memory() -> Engine:
     """Return the engine of a database that ends with it."""
-    # The one connection is the database; whoever has it has it alone.
+    # The one connection is the database; it is used by one at a time.
     engine = create_engine(
         "sqlite://",
         poolclass=QueuePool,

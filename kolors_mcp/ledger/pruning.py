@@ -1,4 +1,4 @@
-"""Old rows leave the ledger a portion at a time, so that nobody waits long for the removal of many."""
+"""Old rows leave the ledger a portion at a time, so that no call waits long for the removal of many."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ KEPT_FOR_SECONDS = 35 * 86400.0
 PRUNE_EVERY_SECONDS = 86400.0
 PORTION_ROWS = 1000
 PAUSE_SECONDS = 0.05
-"""After each portion. SQLite lets nobody queue for its lock: whoever wants it looks again, every tenth of a second at
+"""After each portion. SQLite has no queue for its lock: a process that wants it looks again, every tenth of a second at
 worst, and has to find it free."""
 
 _OLDEST = select(C.id, C.created_at).where(C.id > bindparam("after")).order_by(C.id).limit(PORTION_ROWS)
@@ -35,7 +35,7 @@ class Pruner:
         self._tick = tick
         self._pruned_at = pruned_at
         self.pruning: asyncio.Task[None] | None = None
-        """The latest removal, which nobody waits for."""
+        """The latest removal, which no call waits for."""
 
     async def aclose(self) -> None:
         """Leave what is left of a removal for another day."""
@@ -67,7 +67,7 @@ class Pruner:
         try:
             await self.prune()
         except LedgerError as error:
-            # Old rows disturb nobody; whoever needs the ledger hears what is wrong with it.
+            # Old rows do no harm; a call that needs the ledger is told what is wrong with it.
             logger.warning("old rows were not removed: %s", error)
             self._pruned_at = self._transactions.time.roughly
 
@@ -79,7 +79,7 @@ def prune_portion(connection: Connection, before: float, after: int, *, doubts: 
         connection: In a transaction.
         before: Older is what was reserved before this moment.
         after: The number of the last row of the portion before; 0 at the beginning.
-        doubts: Whether those are meant of which nobody knows what became of them; else all others are.
+        doubts: Whether those are meant of which it is not known what became of them; else all others are.
 
     Returns:
         How many rows were removed, and after which row to go on; None if no older rows follow.

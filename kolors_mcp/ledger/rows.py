@@ -105,7 +105,7 @@ class Whose:
     """Whose jobs are meant: one user's of one account."""
 
     account: str | None
-    """None: there are no keys, so nothing is anybody's."""
+    """None: there are no keys, so no row belongs to it."""
     user: str
 
     @property
@@ -120,7 +120,7 @@ class Found:
 
     job: Job
     has_lapsed: bool
-    """Whether nobody has it in hand any more, so that what this means is still to be written down."""
+    """Whether no process has it in hand any more, so that what this means is still to be written down."""
 
 
 def joinable(connection: Connection, whose: Whose, new: NewJob, now: float) -> Found | None:

@@ -31,7 +31,7 @@ WORDS = ("waiting", "sending", "posting", "created", "refused", "unconfirmed")
 """The words that a state may have in the database: those of `states`, and those of a line of waiting creates."""
 # An index of some rows serves a query only where that says the same condition, word for word.
 IS_OPEN = text("state in ('waiting', 'sending', 'posting', 'unconfirmed')")
-"""Nobody knows yet what becomes of it."""
+"""It is not known yet what becomes of it."""
 IS_SPENT = text("state <> 'refused'")
 """It may have cost money."""
 IS_UNCLAIMED = text("account = ''")
@@ -58,7 +58,7 @@ TRY_ONS = Table(
     Column("notes", JSON, nullable=False),
     Column("saved", JSON, nullable=False),
     Column("code", Integer),
-    # Without a default: a program of the first layout that has the ledger open cannot add a row of nobody's.
+    # Without a default: a program of the first layout that has the ledger open cannot add a row without one.
     Column("account", String, nullable=False),
     Column("endpoint", String, nullable=False),
     # Of what follows, `tag`, `shelved` and `callback_url` are not used yet. They are there because a column is added to

@@ -1,6 +1,6 @@
 """The life of a paid create: its states, what each may become, what counts as spent, and what the same request joins.
 
-Everything that asks about a state (statements, checks of the database, whoever waits) takes it from this table.
+Everything that asks about a state (statements, checks of the database, waits) takes it from this table.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ RULES: dict[JobState, Rules] = {
         counts_as_spent=False,
         is_joined=False,
     ),
-    # It was sent, and nobody knows whether a task exists.
+    # It was sent, and it is not known whether a task exists.
     "unconfirmed": Rules(
         may_become=("created", "refused"),
         counts_as_spent=True,

@@ -42,7 +42,7 @@ INDEXES_OF_2 = (
 
 
 def to_layout_2(connection: Connection) -> None:
-    """Give each row an account (not yet anybody's) and an endpoint, and add the columns of all that is planned.
+    """Give each row an account (still unknown) and an endpoint, and add the columns of all that is planned.
 
     A program that knows only layout 1 and has the ledger open can write no new row from here on, since its rows have
     no account; what it has sent already it can still write down.
@@ -80,7 +80,7 @@ def to_layout_2(connection: Connection) -> None:
         do("ALTER TABLE kolors_try_ons ALTER COLUMN account DROP DEFAULT, ALTER COLUMN endpoint DROP DEFAULT")
     # It has not changed since, unless a picture was saved, which is right after.
     do("UPDATE kolors_try_ons SET final_at = updated_at WHERE status IN ('succeed', 'failed')")
-    # Whoever was sending it says so once the answer is there; nobody else can know how far it came.
+    # The process that was sending it says so once the answer is there; no other can know how far it came.
     do("UPDATE kolors_try_ons SET state = 'unconfirmed' WHERE state = 'sending'")
     # The time of an older ledger is that of its latest row, whatever the clock shows that opens it.
     times = "SELECT updated_at AS moment FROM kolors_try_ons UNION ALL SELECT value FROM kolors_ledger WHERE name = "

@@ -1,7 +1,7 @@
 """What the sandbox shows where it cannot lay a garment on well: person and garment beside each other, and why.
 
 Kling understands any photo; the sandbox only shifts cut-outs about. Half of a person, a busy background, or a garment
-that somebody wears already would come out as nonsense, which looks like a fault of the product.
+that a person wears already would come out as nonsense, which looks like a fault of the product.
 """
 
 # Pillow names NumPy's types, which are not installed here.
@@ -38,7 +38,7 @@ def is_plain(image: Image.Image) -> bool:
 
 
 def is_worn(piece: Image.Image, profile: Profile) -> bool:
-    """Whether somebody is in a cut-out (`RGBA`): narrow at the top, and of the colour of skin there."""
+    """Whether a person is in a cut-out (`RGBA`): narrow at the top, and of the colour of skin there."""
     widest = max((run[-1][1] - run[0][0] for run in profile.rows if run), default=0)
     tops = [extent for share in _HEAD_SHARES if (extent := profile.extent(share))]
     if not tops or any(right - left > _NARROW * widest for left, right in tops):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 _SIGNATURE_DIGITS = 32
-"""128 bits, which nobody guesses; links are as long as Kling's."""
+"""128 bits, which cannot be guessed; links are as long as Kling's."""
 RESULT_DAYS = 30
 """Results are cleared after 30 days (vendor's page)."""
 

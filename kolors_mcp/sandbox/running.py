@@ -43,7 +43,7 @@ class _Connection(H11Protocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.access_log = False  # Whoever reads a log could use the signed links in it.
+        self.access_log = False  # A reader of the log could use the signed links in it.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base has it
         super().connection_made(transport)

@@ -65,7 +65,7 @@ class TryOnServer(MCPServer[Service]):
 
         Args:
             clock: By which watched try-ons are looked at.
-            page_tools: Makes the tools for the fitting room's page, once somebody asks for them.
+            page_tools: Makes the tools for the fitting room's page, once they are asked for.
             **options: As `MCPServer`.
         """
         same_for_all = CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public")

@@ -40,7 +40,7 @@ async def serve_stdio(
     """
     # Code that reads the usual input meanwhile finds it empty; what it prints goes where the log goes, and at once: a
     # process that is ended in time loses what still waits in its buffers.
-    with suppress(AttributeError):  # whoever started us may have put another stream there
+    with suppress(AttributeError):  # the program that started us may have put another stream there
         cast("io.TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     with _moved(sys.stdin, _nothing()) as descriptor, _moved(sys.stdout, _log()) as way_out:
         # The SDK's reader has no bounds and answers nothing to what it cannot read, so it is given an empty file.
@@ -54,7 +54,7 @@ async def serve_stdio(
                         await server.serve(incoming, _SharedOutput(outgoing))
                 if serving.cancel_called:
                     leave()
-            # Whoever writes it out waits for more until then.
+            # The task that writes it out waits for more until then.
             await outgoing.aclose()
 
 

@@ -129,7 +129,7 @@ class Looking:
     def _may_see(self, job: Job | None) -> bool:
         """Whether this user may see a try-on, by what is written about it under their name.
 
-        Who may see what is decided here and nowhere else. On somebody's own machine the account is theirs: whatever
+        Who may see what is decided here and nowhere else. On a user's own machine the account is theirs: whatever
         Kling shows they may see, also what this ledger does not know, or cannot tell. Where others share the account,
         each sees what is written down as theirs, and nothing while that cannot be read.
         """

@@ -62,7 +62,7 @@ async def prepare(request: TryOnRequest, pictures: "Pictures", source_of: Source
     except BaseException:
         for task in tasks:
             task.cancel()
-            # Nothing is awaited here: whoever was cancelled once is cancelled again at the next wait.
+            # Nothing is awaited here: a task that was cancelled once is cancelled again at the next wait.
             task.add_done_callback(_drop)
         raise
     if human.digest == garment.digest or human.sources & garment.sources:

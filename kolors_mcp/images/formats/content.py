@@ -31,7 +31,7 @@ class Content(Protocol):
 
     size: int
     fixed: bool
-    """Whether nobody can change the bytes while they are held."""
+    """Whether the bytes cannot change while they are held."""
 
     def read(self, start: int, count: int) -> bytes:
         """Return `count` bytes from `start`, fewer at the end."""
@@ -127,7 +127,7 @@ class FileContent:
         self.close()
 
     def _read_at(self, start: int, count: int) -> bytes:
-        # The lock keeps a close in one thread from handing the descriptor's number to somebody else's file.
+        # The lock keeps a close in one thread from handing the descriptor's number to another file.
         with self._lock:
             if not self._open:
                 raise RefusalError("was let go before it was sent.")

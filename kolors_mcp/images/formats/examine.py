@@ -73,7 +73,7 @@ def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
 
 
 def made_of(data: bytes | bytearray, notes: tuple[str, ...], bounds: Bounds) -> Made:
-    """Look at what was written as strictly as at anybody else's picture, whoever wrote it.
+    """Look at what was written as strictly as at a picture from outside, also where this package wrote it.
 
     Raises:
         RefusalError: It is no picture that fits.

@@ -1,6 +1,6 @@
 """The first frame of an animated PNG whose still picture is none of its frames.
 
-Such a still picture is for programs that know no animations; whoever sees the file in a browser sees the first frame.
+Such a still picture is for programs that know no animations; a browser shows the first frame.
 """
 
 import struct
@@ -27,7 +27,7 @@ _START = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\1\x90\0\0\1\x90\x08\2\0\0\0" + by
     opening=_START, closing=_END,
 )  # fmt: skip
 def first_frame(content: Content) -> MemoryContent | None:
-    """Return the first frame as a PNG of its own; None if the still picture is what everybody sees.
+    """Return the first frame as a PNG of its own; None if every program shows the still picture.
 
     That is so too where the animation cannot be shown, or where its first frame covers only a part of the picture.
     """

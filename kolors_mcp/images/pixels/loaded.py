@@ -1,4 +1,4 @@
-"""Has a decoder make the pixels of an opened picture, and marks or mends what it leaves unlike everybody else."""
+"""Has a decoder make the pixels of an opened picture, and marks or mends what it leaves unlike other programs."""
 
 import io
 from functools import cache

@@ -145,7 +145,7 @@ def behind_prefix(address: str) -> str | None:
     if not isinstance(parsed, ipaddress.IPv6Address) or parsed.scope_id is not None:
         return None
     if parsed in _LOCAL_NAT64:
-        # The first that somebody could have, if no other reading would lead the translator inside.
+        # The first that a host can have, if no other reading would lead the translator inside.
         harmless = all(
             is_public(str(reading)) or any(reading in block for block in _LEADING_NOWHERE)
             for reading in _local_readings(int(parsed))

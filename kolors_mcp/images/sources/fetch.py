@@ -1,4 +1,4 @@
-"""Fetches a link that somebody else chose: public hosts only, within one deadline and a number of bytes."""
+"""Fetches a link that is not ours: public hosts only, within one deadline and a number of bytes."""
 
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable

@@ -1,7 +1,7 @@
 """Opens a local file only if it lies in an allowed folder, decided on the open descriptor and not on a name.
 
-Between a look at a path and its opening anybody may put another file there. So the file is opened first, and then
-asked what it is and where it lies.
+Between a look at a path and its opening another program may put another file there. So the file is opened first, and
+then asked what it is and where it lies.
 """
 # Containment is decided on plain strings, before any link is followed; pathlib hides where links are followed.
 # ruff: noqa: PTH100, PTH111, PTH112, PTH115, PTH116, PTH117, PTH118, PTH119

@@ -1,6 +1,6 @@
-"""Looks up the addresses of names; a name server that keeps silent holds up its own names and nobody else's.
+"""Looks up the addresses of names; a name server that keeps silent holds up its own names and no others.
 
-The system's look-up cannot be ended: it holds a thread until the system gives up, often long after whoever asked has
+The system's look-up cannot be ended: it holds a thread until the system gives up, often long after the caller has
 gone. So a thread keeps its place until it is back, and the names of one owner have a few places only.
 """
 
@@ -20,7 +20,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and port to all its IP addresses. Raises `OSError` if there are none."""
 
 AT_ONCE = 128
-"""Look-ups under way, those that nobody waits for any more included: so many silent threads take some megabytes."""
+"""Look-ups under way, those that no caller waits for any more included: so many silent threads take some megabytes."""
 OF_TWO_LABELS = 16
 """The same for all names under `example.com`. Under `co.uk` that is all of a country's shops, hence ..."""
 OF_THREE_LABELS = 4
@@ -35,7 +35,7 @@ class Lookups:
         self._two, self._three = Lines(OF_TWO_LABELS), Lines(OF_THREE_LABELS)
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
-        """Return all addresses of a name. Whoever gives up waiting goes on at once; the question is left behind.
+        """Return all addresses of a name. A caller that gives up goes on at once; the question is left behind.
 
         Raises:
             OSError: There are none.
@@ -43,7 +43,7 @@ class Lookups:
         """
         labels = host.lower().rstrip(".").split(".")
         async with AsyncExitStack() as held:
-            # The narrowest line first: who waits in it keeps nobody from the wider ones.
+            # The narrowest line first: a caller that waits in it keeps no other from the wider ones.
             await held.enter_async_context(self._three.place(".".join(labels[-3:])))
             await held.enter_async_context(self._two.place(".".join(labels[-2:])))
             await held.enter_async_context(self._all)
@@ -70,14 +70,14 @@ def _begun(question: Callable[[], Sequence[tuple[Any, ...]]]) -> asyncio.Future[
     def told(addresses: Sequence[str], error: Exception | None) -> None:
         if not asked.done():
             asked.set_result(addresses) if error is None else asked.set_exception(error)
-            asked.exception()  # if nobody waits any more, nobody has to hear of it
+            asked.exception()  # if no caller waits any more, it is told to none
 
     def ask() -> None:
         addresses: Sequence[str] = ()
         error: Exception | None = None
         try:
             addresses = list(dict.fromkeys(str(answer[-1][0]) for answer in question()))
-        except Exception as failure:  # noqa: BLE001  (handed on to whoever asked)
+        except Exception as failure:  # noqa: BLE001  (handed on to the caller)
             error = failure
         with suppress(RuntimeError):  # the loop may be closed by now
             loop.call_soon_threadsafe(told, addresses, error)

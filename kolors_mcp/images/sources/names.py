@@ -108,7 +108,7 @@ def mistyped(path: str, listing: Listing) -> str | None:
     """Return the path in the same folder that was meant but for a slip: another case or ending, or a typo or two."""
     folder, wanted = os.path.split(path)
     names = sorted(listing.names(folder))
-    # One of exactly this name is there but may not be read; naming it again would help nobody.
+    # One of exactly this name is there but may not be read; naming it again would not help.
     folded = {name.casefold(): name for name in names if name != wanted}
     stem = os.path.splitext(wanted.casefold())[0]
     same = [name for name in folded if name == wanted.casefold() or os.path.splitext(name)[0] == stem]

@@ -24,7 +24,7 @@ MAX_DEPTH = 3
 MAX_LOOKED_AT = 5_000
 """Names that are looked at, in all folders together."""
 MAX_TOLD_PATH_CHARACTERS = 500
-"""Of a path that is told; nobody has chosen a longer one."""
+"""Of a path that is told; longer ones are not made by people."""
 _ENDINGS = (
     ".jpg",
     ".jpeg",

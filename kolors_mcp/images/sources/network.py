@@ -42,11 +42,11 @@ _MAX_ADDRESSES = 4
 
 
 class NotResolvedError(Exception):
-    """The name has no address, or nobody says which."""
+    """The name has no address, or no server says which."""
 
 
 class NotPublicError(Exception):
-    """The host does not lead to a public address, or not only to such. Which one is told to nobody.
+    """The host does not lead to a public address, or not only to such. Which one is not told.
 
     Attributes:
         fake_ranges: The ranges which the addresses lie in, if that is where networks with "fake IP" put every name.
@@ -148,7 +148,7 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         if address is not None:
             return (address,)
         addresses = await self.resolve(host, port)
-        # One bad answer condemns the name: whoever mixes them is up to something.
+        # One bad answer is enough to refuse the name: no honest name mixes them.
         bad = [] if named else [one for one in addresses if not self._is_open(one, port, covered=covered)]
         if bad:
             raise NotPublicError(_fake_ranges(bad) if port in WEB_PORTS else ())

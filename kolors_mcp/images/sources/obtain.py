@@ -25,7 +25,7 @@ _THREAD_FROM_CHARACTERS = 100_000
 
 @dataclass(frozen=True)
 class Obtained:
-    """Bytes that are said to be a picture; whoever has them closes them."""
+    """Bytes that are said to be a picture; their owner closes them."""
 
     content: Content
     label: str

@@ -13,7 +13,7 @@ _IPV6_NETWORK_BITS = 64
 
 
 class Lines:
-    """A line for each key, in which only a few go on at once; a line that nobody stands in takes no room."""
+    """A line for each key, in which only a few go on at once; an empty line takes no room."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
@@ -38,7 +38,7 @@ class Lines:
 
 
 class Places:
-    """Places for connections. Who waits for a slow address holds none that somebody else could use.
+    """Places for connections. A fetch that waits for a slow address holds none that another could use.
 
     Args:
         at_once: Most connections over all.

@@ -15,7 +15,7 @@ _CODE_FILE = re.compile(r"(/[^/]{1,100}/[^/]{1,100}(?:/-)?)/blob/(.+)", re.DOTAL
 
 @dataclass(frozen=True)
 class Share:
-    """A link that somebody shared.
+    """A link to a shared file.
 
     Attributes:
         drive: Whose it is.

@@ -1,7 +1,7 @@
 """How long a server may keep a fetch waiting: a few seconds in all, whichever way it spends them.
 
-Names that nobody answers for, connections that are not taken up, heads byte by byte, redirects that each take long and
-bodies that drip are one thing to whoever waits. So they share one account, which lasts for a whole fetch.
+Names for which no server answers, connections that are not taken up, heads byte by byte, redirects that each take long
+and bodies that drip are one thing to the caller who waits. So they share one account, which lasts for a whole fetch.
 """
 
 from collections.abc import Generator

@@ -49,7 +49,7 @@ def set_for(request: Request) -> None:
         _limit(resource.RLIMIT_DATA, _BESIDE_PICTURES + held + most)
         used = resource.getrusage(resource.RUSAGE_SELF)
         _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + limits.DECODING_CPU_SECONDS)
-        # Without a handler both end the process, whoever holds the interpreter's lock.
+        # Without a handler both end the process, whichever thread holds the interpreter's lock.
         signal.setitimer(signal.ITIMER_REAL, limits.DECODING_SECONDS + _LATER)
 
 
@@ -62,7 +62,7 @@ def rest() -> None:
 
 
 def lift() -> None:
-    """Let the process write again: whoever measures it writes down what was found when it ends."""
+    """Let the process write again: a tool that measures it writes down what was found when it ends."""
     if sys.platform != "win32":
         _limit(resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
         _limit(resource.RLIMIT_NOFILE, resource.RLIM_INFINITY)

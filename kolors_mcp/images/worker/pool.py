@@ -84,7 +84,7 @@ class Decoders:
     async def run(
         self, job: Job, *pictures: Task, bounds: Bounds | None = None, captions: tuple[str, ...] = ()
     ) -> Done:
-        """Return what came of a job; see `Decoder.run`. Whoever is cancelled meanwhile ends it at once."""
+        """Return what came of a job; see `Decoder.run`. A caller that is cancelled meanwhile ends it at once."""
         given = tuple(Given(one.kind, one.content.size, outline_of(one.structure)) for one in pictures)
         kind, contents = given[0].kind, [one.content for one in pictures]
         request = Request(job, given, bounds or Bounds(), limits.DECODING_SHARE_BYTES, captions)
@@ -111,7 +111,7 @@ class Decoders:
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
-        """Have all places; whoever waits for them holds none, so nobody waits for ever."""
+        """Have all places; a job that waits for them holds none, so none waits for ever."""
         async with self._one_alone, AsyncExitStack() as held:
             for _ in range(limits.MAX_DECODERS):
                 holder = object()
@@ -138,7 +138,7 @@ class Decoders:
             nonlocal process
             outcome = await attempt()
             if isinstance(outcome, NotTakenError) and process.serves and not self._closed:
-                # It was ended while it had nothing to do, which nobody may have noticed yet.
+                # It was ended while it had nothing to do, which may not have been noticed yet.
                 process = self._start()
                 outcome = await attempt()
             outcomes.append(outcome)
@@ -177,7 +177,7 @@ class Decoders:
         leaving.add_done_callback(self._leaving.discard)
 
     async def _end_idle(self) -> None:
-        """End what nobody has used for a while."""
+        """End what was not used for a while."""
         while self._idle:
             before = list(self._idle)
             await self._clock.sleep(limits.DECODER_IDLE_SECONDS)

@@ -108,7 +108,7 @@ class Process:
                 self._running.kill()
 
     def end(self) -> None:
-        """Let it go, and wait until it is gone; one at work is killed; whoever waits for its answer does the rest."""
+        """Let it go, and wait until it is gone; one at work is killed; whatever waits for its answer does the rest."""
         with self._lock:
             self._killed = True  # from here on it is given nothing
             if self._busy:
@@ -187,7 +187,7 @@ def _pipe(opened: ExitStack) -> tuple[int, int]:
 
 
 def _popen(command: Sequence[str], standard_input: int, standard_output: int) -> "subprocess.Popen[bytes]":
-    # What decoders and libraries print goes nowhere: a pipe that nobody reads would stop them one day.
+    # What decoders and libraries print goes nowhere: a pipe that is not read would stop them one day.
     return subprocess.Popen(  # noqa: S603  (our own module, run by the Python that runs us)
         command,
         stdin=standard_input,

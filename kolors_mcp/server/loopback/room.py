@@ -31,7 +31,7 @@ class LoopbackRoom:
     Args:
         server: Whose tools the page calls.
         context: In which the server finds its service, see `service.LENT`.
-        clock: Tells how long nobody came.
+        clock: Tells how long no request came.
     """
 
     def __init__(self, server: "MCPServer[Any]", context: contextvars.Context, clock: Clock) -> None:
@@ -83,7 +83,7 @@ class LoopbackRoom:
             self._used_at = self._clock.monotonic()
             await application(scope, receive, send)
 
-        # Connections wait at the listeners until it is up, so nobody has to wait for that here.
+        # Connections wait at the listeners until it is up, so there is no need to wait for that here.
         self._web = serving.QuietServer(serving.configured(counted, addresses))
         # A context of its own: what belongs to the call that opens it ends with that call.
         self._serving = asyncio.create_task(self._web.serve(listeners), context=self._context)
@@ -103,7 +103,7 @@ class LoopbackRoom:
             while (left := self._idle_at() - self._clock.monotonic()) > 0:
                 await self._clock.tick(left)
             async with self._changing:
-                if self._idle_at() <= self._clock.monotonic():  # nobody has asked for it meanwhile
+                if self._idle_at() <= self._clock.monotonic():  # no request came meanwhile
                     await self._close()
                     return
 

@@ -146,7 +146,7 @@ TEXTS.en = {
   reason_no_units: "No try-ons are left on this Kling account. Its owner can buy more.",
   reason_busy: "Kling is busy with other try-ons of this account. Try again in half a minute.",
   reason_limit: "Today's limit of paid try-ons is reached. Tomorrow there are new ones.",
-  reason_keys: "This fitting room is not connected to Kling. Whoever has set it up must check its keys.",
+  reason_keys: "This fitting room is not connected to Kling. The person who has set it up must check its keys.",
   reason_account: "The Kling account cannot be used for try-ons just now. Its owner has to settle that at Kling.",
   reason_doubt: "Kling did not confirm it in time. It may exist, and may have been paid.",
   reason_unreached: "Kling cannot be reached just now. Try again in a minute.",

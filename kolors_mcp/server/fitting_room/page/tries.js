@@ -105,7 +105,7 @@ async function follow(tryOn, turn) {
       announce(say("outage"));
     }
   }
-  // Whoever turns to another one finds this one finished on the wall.
+  // A user who turns to another one finds this one finished on the wall.
   if (turn !== room.turn) return void (known && watch(tryOn));
   if (at("room").dataset.mode === "room" && (known || tryOn.status !== first)) showWall();
   await finish({ ...tryOn, reused }, turn);
@@ -187,7 +187,7 @@ function worn(chosen) {
   return ` ("${garment.name}"${lower ? ` with "${lower.name}"` : ""} on "${person.name}")`;
 }
 
-/** Return what people call a try-on: the garment that is worn in it; "" where nobody has said what that is. */
+/** Return what people call a try-on: the garment that is worn in it; "" where it was not said what that is. */
 function nameOf(tryOn) {
   const chosen = room.started.get(tryOn.task_id)?.chosen;
   return tryOn.label ? plain(tryOn.label, 60) : chosen ? lookOf(chosen) : "";

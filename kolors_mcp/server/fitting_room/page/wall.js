@@ -133,7 +133,7 @@ function mark(taskId) {
   }
 }
 
-/** Whether a picture cannot be had any more: Kling has removed it, and nobody has kept it. */
+/** Whether a picture cannot be had any more: Kling has removed it, and it was not kept. */
 function isGone(image) {
   return !image.saved_to && (image.expired || (image.expires_at && new Date(image.expires_at) < new Date()));
 }

@@ -1,6 +1,6 @@
 // The proxy that the specification puts between a host and a view: another origin, and an inner frame in a sandbox.
 
-// The one page that this one is for. Whoever else shows it, or speaks to it, is not heard.
+// The one page that this one is for. Any other page that shows it, or speaks to it, is not heard.
 const HOST = new URL(`http://127.0.0.1:${location.port}`).origin;
 const inner = document.createElement("iframe");
 inner.title = "Fitting room";
