@@ -1,27 +1,18 @@
 """What assistants and their hosts do to have one wish granted: they call, lose answers, look, and call again."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 from .host import Gone, Server
 from .pictures import Pictures
 from .plan import Stage, WishPlan, chance
+from .words import Kind, kind_of_error, reference_in
 
-Kind = Literal["task", "doubt", "nothing", "unasked", "other", "gone"]
-"""What an answer says: a task; a doubt by its name; that nothing was created, or nothing by this call while it does not
-know of earlier ones; something else; or that none came.
-"""
-
-DOUBT = "may exist and be billed"
-NOTHING = re.compile(r"[Nn]o task was created|[Nn]othing was (created|sent|billed)|came to nothing")
-UNASKED = "This call has created nothing; whether the same was created before is not known."
-REFERENCE = re.compile(r"k-[0-9a-f]{24}")
 ATTEMPTS, DOUBTS = 6, 2
 """Calls of one caller before it gives up, and answers of doubt."""
 TIMEOUT_SECONDS = (50.0, 50.0, 50.0, 20.0)
@@ -179,9 +170,4 @@ def _understood(tool: str, server: int, result: dict[str, Any], began: float, *,
         structured = result.get("structuredContent", {})
         task_id, reference = structured.get("task_id"), structured.get("reference")
         return Said(tool, server, "task", text, began, ended, task_id, reference, renewed)
-    named = REFERENCE.search(text)
-    reference = named.group() if named else None
-    kind: Kind = "doubt" if DOUBT in text else "nothing" if NOTHING.search(text) else "other"
-    if kind == "other" and UNASKED in text:
-        kind = "unasked"
-    return Said(tool, server, kind, text, began, ended, None, reference, renewed)
+    return Said(tool, server, kind_of_error(text), text, began, ended, None, reference_in(text), renewed)

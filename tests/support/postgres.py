@@ -54,6 +54,13 @@ class Postgres:
     def stop(self) -> None:
         _run(self.binaries / "pg_ctl", "stop", "-D", self.folder / "data", "-m", "immediate", "-w")
 
+    def start(self) -> None:
+        """Start it, for the first time or again with all that it has."""
+        # Nobody needs this data after a power cut; the settings that a ledger relies on stay as they are.
+        options = f"-k {self.folder} -c listen_addresses='' -c fsync=off -c max_connections=120"
+        data, log = self.folder / "data", self.folder / "log"
+        _run(self.binaries / "pg_ctl", "start", "-D", data, "-w", "-o", options, "-l", log)
+
 
 class NotStartedError(RuntimeError):
     """No PostgreSQL can be started here."""
@@ -183,9 +190,7 @@ def _start(binaries: Path, place: Path) -> None:
         *(binaries / "initdb", "-D", place / "data", "-U", "postgres", "-A", "scram-sha-256"),
         *("--pwfile", secret, "--no-locale", "-E", "UTF8", "--no-sync"),
     )
-    # Nobody needs this data after a power cut; the settings that a ledger relies on stay as they are.
-    options = f"-k {place} -c listen_addresses='' -c fsync=off -c max_connections=120"
-    _run(binaries / "pg_ctl", "start", "-D", place / "data", "-w", "-o", options, "-l", place / "log")
+    Postgres(place, binaries).start()
 
 
 def _run(*command: str | Path) -> None:
