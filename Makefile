@@ -13,7 +13,7 @@ export PYTHON PIP_ONLY_BINARY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts frameworks decoders fuzz soak mutants licences lock clean
+.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts frameworks decoders fuzz soak service-soak mutants licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ fuzz: .venv/test.stamp  ## Feed in mutated pictures, pages, Kling answers and to
 
 soak: .venv/test.stamp  ## Grant wishes through real servers, kills and a Kling that misbehaves (ARGS="--seed 7 --wishes 2000")
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+service-soak: .venv/test.stamp  ## Serve 200 shoppers over HTTP while replicas and the database come and go (needs nginx)
+	@$(BIN)/python -m tests.service_soak $(ARGS)
 
 mutants: .venv/test.stamp  ## Change code about money and access in a copy; print what no test notices (ARGS="--seed 7 --number 20")
 	@$(BIN)/python scripts/mutants.py $(ARGS)

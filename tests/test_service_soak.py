@@ -1,9 +1,11 @@
 """The judge of the service's soak: histories that are forged show that it misses nothing, and cries at nothing."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from kolors_mcp.sandbox.render import render
 from tests.service_soak.figures import figures, jain, percentile
@@ -258,6 +260,11 @@ def test_a_users_picture_is_known_again_by_its_bytes_and_by_its_looks() -> None:
     wish, other = (1, 0), (1, 1)
     assert pictures.is_result(render(*pictures.of(wish)), wish)
     assert not pictures.is_result(render(*pictures.of(other)), wish)
+    for number, is_theirs in ((wish, True), (other, False)):
+        with Image.open(io.BytesIO(render(*pictures.of(number)))) as full:
+            small, out = full.convert("RGB").reduce(2), io.BytesIO()
+        small.save(out, "JPEG", quality=70)
+        assert pictures.is_result(out.getvalue(), wish) == is_theirs
     assert pictures.wish_of("0" * 64) is None
 
 
