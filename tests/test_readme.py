@@ -123,14 +123,14 @@ def test_the_table_of_commands_is_what_the_command_line_takes(capsys: pytest.Cap
 
 
 def test_every_command_that_a_page_names_exists() -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     commands = {code(row[0])[0].removeprefix("kolors-mcp").strip() for row in table("command")}
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         inside = "\n".join(
             [*re.findall(r"```sh\n(.*?)```", text, re.DOTALL), *code(re.sub(r"```.*?```", "", text, flags=re.DOTALL))]
         )
-        for words in re.findall(r"^make ([a-z ]+)", inside, re.MULTILINE):
+        for words in re.findall(r"^make ([a-z -]+)", inside, re.MULTILINE):
             assert set(words.split()) <= targets, f"{page.name}: make {words}"
         for word in re.findall(r"^kolors-mcp ([a-z]+)", inside, re.MULTILINE):
             assert word in commands, f"{page.name}: kolors-mcp {word}"
