@@ -300,7 +300,7 @@ class Copy:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *self._tests[file]]
         # The copy comes before the installed package, also for programs that the tests start.
         env = {**os.environ, "PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
-        env.pop("COVERAGE_PROCESS_CONFIG", None)  # whoever measures this package does not mean the copy
+        env.pop("COVERAGE_PROCESS_CONFIG", None)  # a measurement of this package does not mean the copy
         with self._printed.open("wb") as printed:
             process = subprocess.Popen(
                 command, cwd=self._folder, env=env, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True

@@ -16,7 +16,8 @@ FAKE_IP_RANGES: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("198.18.0.0
 LAST_PORT = 65535
 _LABEL = r"[a-z0-9_-]{1,63}"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
-_NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z")
+# How the resolvers of systems read numbers: each part decimal, octal or hexadecimal.
+_NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z", re.IGNORECASE)
 _PRIVATE_DOMAINS = frozenset(("corp", "home", "internal", "intranet", "lan", "local", "localdomain", "private", "test"))
 """Top-level domains that do not exist on the internet (RFC 6761, RFC 6762 appendix G, ICANN's `internal`). Under any
 other one anyone can register a name and let it lead into this network."""
@@ -139,9 +140,14 @@ def _read_name(host: str) -> str:
             raise ValueError("no host is written so") from None
     if not _NAME.match(host):
         raise ValueError("no host is written so")
-    if _NUMBER.match(host.rpartition(".")[2]):
+    if ends_in_number(host):
         raise ValueError("no address is written so; give four numbers from 0 to 255")
     return host
+
+
+def ends_in_number(host: str) -> bool:
+    """Whether the last part of a host is a number, as `2130706433`, `0x7f.1` or `127.1` have it; no domain is one."""
+    return _NUMBER.match(host.rstrip(".").rpartition(".")[2]) is not None
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None]:

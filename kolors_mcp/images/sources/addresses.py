@@ -7,8 +7,9 @@ judged by that one; where a public IPv6 range can carry one in the rest of an ad
 """
 
 import ipaddress
-import re
 from collections.abc import Iterator, Sequence
+
+from kolors_mcp.egress.allowed import ends_in_number
 
 _IPV4_REFUSED = tuple(
     ipaddress.IPv4Network(block)
@@ -107,9 +108,6 @@ _METADATA_LABELS = frozenset(("metadata", "instance-data", "instance-metadata", 
 _METADATA_NAMES = frozenset(("api.metadata.cloud.ibm.com", "kubernetes.default.svc"))
 _INSIDE_DOMAINS = ("internal", "localhost", "local", "localdomain", "home.arpa", "svc.cluster.local")
 """Domains that exist only inside (RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`)."""
-
-# How the system's resolver reads numbers: with one to four parts, each decimal, octal or hexadecimal.
-_NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z", re.IGNORECASE)
 
 
 def is_public(address: str) -> bool:
@@ -237,6 +235,4 @@ def is_odd_number(host: str) -> bool:
 
     No name on the internet ends so; resolvers take it for an IPv4 address, each in its way.
     """
-    if literal(host) is not None:
-        return False
-    return _NUMBER.match(host.rstrip(".").rpartition(".")[2]) is not None
+    return literal(host) is None and ends_in_number(host)
