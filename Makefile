@@ -13,7 +13,7 @@ export PYTHON PIP_ONLY_BINARY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench bench-compare contract conformance browser hosts frameworks decoders fuzz soak service-soak mutants licences lock clean
+.PHONY: help demo test check lint bench bench-compare contract conformance deploy-check browser hosts frameworks decoders fuzz soak service-soak mutants licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ bench-compare: .venv/test.stamp  ## Hold the last two runs of the benchmarks aga
 
 conformance: .venv/run.stamp  ## Run the protocol's conformance suite (needs npm; ARGS="--verbose" shows all)
 	@sh scripts/conformance.sh $(ARGS)
+
+deploy-check: .venv/deploy.stamp  ## Check the files in deploy/ (installs Debian's nginx as root)
+	@sh tests/deploy/run.sh
 
 browser: .venv/run.stamp  ## Try the fitting room in a real Chromium (needs npm; installs Debian's chromium as root)
 	@bash tests/browser/run.sh $(ARGS)

@@ -21,6 +21,7 @@ NO_TEST = {
     "fuzz/found.py": "the fuzzers give each input a budget of real time; that is what they are for",
     "soak": "real servers against a real clock, for minutes",
     "service_soak": "the same, over HTTP",
+    "deploy": "a real nginx, which takes what it takes",
     "hosts": "programs of others, which take what they take",
 }
 MAX_LINES, MAX_PRODUCT_LINES = 300, 250
