@@ -3,6 +3,7 @@
 import math
 import random
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,26 @@ class Clock:
         return Deadline(math.inf if seconds is None else self.monotonic() + seconds, self, min_step)
 
 
+class Ending:
+    """The moment, not known before, in which a process begins to end; deadlines that know of it come then."""
+
+    def __init__(self) -> None:
+        """It has not come."""
+        self.has_begun = False
+        self._scopes: weakref.WeakSet[anyio.CancelScope] = weakref.WeakSet()
+
+    def begin(self) -> None:
+        """Let it come. To be called in the event loop whose work it ends."""
+        self.has_begun = True
+        for scope in list(self._scopes):
+            scope.cancel()
+
+    def bound(self, scope: anyio.CancelScope) -> anyio.CancelScope:
+        """Let a scope's body be left at this moment."""
+        self._scopes.add(scope)
+        return scope
+
+
 @dataclass(frozen=True)
 class Deadline:
     """The moment until which something may last."""
@@ -37,13 +58,19 @@ class Deadline:
     clock: Clock
     min_step: float = 0.0
     """What `left` gives at least, although the moment is near or past."""
+    ending: Ending | None = None
+    """With which it comes, if that is earlier."""
 
     def left(self) -> float:
         """Return the seconds that are left, infinitely many where there is no end."""
+        if self.ending is not None and self.ending.has_begun:
+            return self.min_step
         return max(self.min_step, self.at - self.clock.monotonic())
 
     def allows(self, seconds: float) -> bool:
         """Whether the deadline is at least this many seconds away."""
+        if self.ending is not None and self.ending.has_begun:
+            return False
         return self.clock.monotonic() + seconds <= self.at
 
     def earlier(self, seconds: float) -> "Deadline":
@@ -52,11 +79,12 @@ class Deadline:
 
     def within(self, seconds: float) -> "Deadline":
         """Return the earlier of this deadline and the one that is this many seconds away, without `min_step`."""
-        return self.clock.deadline(min(seconds, self.left()))
+        return replace(self.clock.deadline(min(seconds, self.left())), ending=self.ending)
 
     def scope(self) -> anyio.CancelScope:
         """Return a scope whose body is left at the deadline; what follows the body tells that it was not in time."""
-        return anyio.move_on_after(self.left())
+        scope = anyio.move_on_after(self.left())
+        return scope if self.ending is None else self.ending.bound(scope)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,8 @@ HOMES = {
     "mcp_types": ("kolors_mcp.server", "kolors_mcp.cli.demo"),
     "starlette": WEB,
     "uvicorn": WEB,
+    # What uvicorn reads requests with.
+    "h11": ("kolors_mcp.server.http.connection",),
     "httpx": HTTP_CLIENT,
     "httpcore": HTTP_CLIENT,
     "certifi": ("kolors_mcp.egress.certificates",),

@@ -1,6 +1,7 @@
 """`kolors-mcp serve --http`: the service for many users. Beyond this machine it starts only if it knows who calls."""
 
 import asyncio
+import logging
 import os
 import signal
 from functools import partial
@@ -11,9 +12,13 @@ from kolors_mcp.cli.terminal import print_error, print_line
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.server import build_server
+from kolors_mcp.server.caller import LOCAL, Caller
 from kolors_mcp.server.http.application import MCP_PATH, application_of
+from kolors_mcp.server.http.bounds import FOR_SERVICE
 from kolors_mcp.server.http.draining import Draining
 from kolors_mcp.server.http.guard import addresses_of
+from kolors_mcp.server.http.logs import REQUESTS, JsonFormatter
+from kolors_mcp.server.http.rates import Rates
 from kolors_mcp.server.http.serving import Web, end, listen, web_of
 from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
 from kolors_mcp.settings import Settings
@@ -38,20 +43,46 @@ def run_http(host: str, port: int) -> int:
     except NotConfiguredError as error:
         print_error(f"kolors-mcp: {error}")
         return 2
-    configure_logging(settings)
+    _configure_logging(settings)
     asyncio.run(_serve(settings, service, listener))
     return 0
 
 
 async def _serve(settings: Settings, service: ServiceSettings, listener: "socket.socket") -> None:
     clock = Clock()
-    server = build_server(settings, credentials_of_process(), open_upstream=sandbox_of(settings), clock=clock)
+    server = build_server(
+        settings, credentials_of_process(), open_upstream=sandbox_of(settings), clock=clock, caller=_local_caller
+    )
     draining = Draining()
     addresses = addresses_of(service.public_url, listener.getsockname()[1])
-    web = web_of(application_of(server, addresses, draining, clock=clock))
+    application = application_of(
+        server,
+        addresses,
+        draining,
+        clock=clock,
+        bounds=FOR_SERVICE,
+        rates=Rates(service.calls_per_minute, clock),
+        caller=_local_caller,
+    )
+    web = web_of(application, FOR_SERVICE)
     _end_on_signals(web, draining)
     print_line(f"Serving MCP at {addresses.origin}{MCP_PATH}")
     await web.serve([listener])
+
+
+def _local_caller() -> Caller:
+    """Return who calls where nobody has to say who they are: the one user of this machine."""
+    return LOCAL
+
+
+def _configure_logging(settings: Settings) -> None:
+    """Log lines of JSON to standard error: those of requests always, of other programs' parts only failures."""
+    configure_logging(settings)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonFormatter())
+    for name in ("mcp", "uvicorn", "starlette", "sse_starlette", "asyncio"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger(REQUESTS).setLevel(min(logging.INFO, logging.getLogger().level))
 
 
 def _over_http(settings: Settings) -> Settings:

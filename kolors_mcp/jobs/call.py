@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from kolors_mcp.clock import Deadline
+from kolors_mcp.clock import Deadline, Ending
 
 MIN_STEP_SECONDS = 2.0
 """What a step of the work is given at least, even if the deadline is near: without it nothing could be tried at all."""
@@ -31,6 +31,8 @@ class Call:
     wait: float = 0.0
     """Seconds for which the caller waits for a result."""
     report: Report = ignore
+    ending: Ending | None = None
+    """When the process begins to end: then nobody waits for a result any more."""
 
     def shortened(self, seconds: float) -> "Call":
         """Return a call with less time, which waits for no result and reports no progress."""
@@ -41,4 +43,4 @@ class Call:
     def waiting(self) -> Deadline:
         """Return until when a wait that begins now may last."""
         clock = self.deadline.clock
-        return Deadline(min(self.deadline.at, clock.monotonic() + self.wait), clock)
+        return Deadline(min(self.deadline.at, clock.monotonic() + self.wait), clock, ending=self.ending)

@@ -75,6 +75,7 @@ class Jobs:
         self._pictures = pictures
         self._clock = clock or Clock()
         self._store = Store(open_ledger, self._clock)
+        self.ledger_time = self._store.now
         self._reconciler = Reconciler(kling, self._store, self._clock)
         self._sending = Sending(kling, self._store, self._reconciler, self._clock)
         self._watching = Watching(kling, self._clock)

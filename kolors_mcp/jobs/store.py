@@ -55,6 +55,14 @@ class Store:
         if self._ledger is not None:
             await self._ledger.aclose()
 
+    async def now(self) -> float:
+        """Return what time it is for the ledger.
+
+        Raises:
+            LedgerError: It cannot be asked.
+        """
+        return await (await self.ledger()).now()
+
     async def find(self, user: str, name: str) -> Job | None:
         """Return what is written about a task id or reference; None also if the ledger cannot be read."""
         return await self._tolerant(lambda ledger: ledger.find(user, name), None)

@@ -9,7 +9,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp_types import (
     CallToolResult,
@@ -125,6 +125,11 @@ class TryOnServer(MCPServer[Service]):
         from kolors_mcp.server.updates import Updates  # noqa: PLC0415  (as `_load_modules`)
 
         return Updates(self._bus, self._clock)
+
+    def end_subscriptions(self) -> None:
+        """End the streams of those who listen, in the protocol's own way; they may listen again elsewhere."""
+        if isinstance(self._sdk_listen, ListenHandler):
+            self._sdk_listen.close()
 
     async def _list_tools(self, ctx: RequestContext, _params: PaginatedRequestParams) -> HandlerResult:
         """List the tools; those for a page of an app only where there can be one, lest a model finds them."""

@@ -42,23 +42,28 @@ Read = SessionMessage | JSONRPCError
 )  # fmt: skip
 def message_of(line: bytes | bytearray) -> Read | None:
     """Return what a line says, or an error with the number of the request; None for what takes no answer."""
-    is_long = len(line) > MAX_MIXED_BYTES
-    is_slow = is_long and not (line.isascii() and line.count(b"\\") <= len(line) // _BYTES_FOR_ESCAPE)
-    if is_slow or line.count(b"[") + line.count(b"{") + line.count(b",") > MAX_MESSAGE_PARTS:
-        return refusal_of(
-            line[:_HEAD_BYTES],
-            line[-_TAIL_BYTES:],
-            "is too large for anything but pictures in base64; give files or links",
-        )
+    if (complaint := complaint_about(line)) is not None:
+        return refusal_of(line[:_HEAD_BYTES], line[-_TAIL_BYTES:], complaint)
     try:
         return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
     except ValidationError as refused:
         strictly = refused.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
-    return (_repaired(line) if strictly and not is_long else None) or refusal_of(
+    is_short = len(line) <= MAX_MIXED_BYTES
+    return (_repaired(line) if strictly and is_short else None) or refusal_of(
         line[:_HEAD_BYTES],
         line[-_TAIL_BYTES:],
         "is not JSON that can be read, is nested too deep, or is no message of JSON-RPC",
     )
+
+
+def complaint_about(message: bytes | bytearray) -> str | None:
+    """Return why a message would take too long to read, as the end of a sentence; None if it would not."""
+    is_slow = len(message) > MAX_MIXED_BYTES and not (
+        message.isascii() and message.count(b"\\") <= len(message) // _BYTES_FOR_ESCAPE
+    )
+    if is_slow or message.count(b"[") + message.count(b"{") + message.count(b",") > MAX_MESSAGE_PARTS:
+        return "is too large for anything but pictures in base64; give files or links"
+    return None
 
 
 def refusal_of(head: bytes | bytearray, tail: bytes | bytearray, why: str) -> JSONRPCError | None:

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from starlette.types import ASGIApp
 
-__all__ = ["WriteStream", "add_tools", "answer_of", "connection_of", "has_tool", "http_manager", "protocol_server"]
+__all__ = [
+    "WriteStream",
+    "add_tools",
+    "answer_of",
+    "connection_of",
+    "has_tool",
+    "http_manager",
+    "protocol_server",
+    "service_of",
+]
 
 
 def protocol_server(server: "MCPServer[Any]") -> "Server[Any]":
@@ -60,3 +69,8 @@ def http_manager(server: "MCPServer[Any]") -> "StreamableHTTPSessionManager":
 def answer_of(manager: "StreamableHTTPSessionManager") -> "ASGIApp":
     """Return how it answers a request, without its own reading of the body, which holds each one twice."""
     return manager._handle_request
+
+
+def service_of(manager: "StreamableHTTPSessionManager") -> Any:
+    """Return what the server's lifespan gave, while the manager runs."""
+    return manager._lifespan_state

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kolors_mcp.clock import Clock
+from kolors_mcp.clock import Clock, Ending
 from kolors_mcp.errors import NotReadyError
 from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.jobs.in_flight import InFlight, ends
@@ -73,6 +73,8 @@ class Service:
         """Remember how to open; open nothing. `caller` says whose the call is in which it is asked."""
         self.local_room = local_room
         self.caller = caller
+        self.ending = Ending()
+        """With it calls wait for no result any more."""
         self._room: LoopbackRoom | None = None
         self._settings = settings
         self._clock = clock
@@ -115,8 +117,21 @@ class Service:
                 raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
             account = opening.result()
         caller = caller or self.caller()
-        call = Call(caller.user, deadline, wait, report)
+        call = Call(caller.user, deadline, wait, report, self.ending)
         return account.view(account.jobs, account.pictures, self._settings, call, owns_account=caller.owns_account)
+
+    async def is_ready(self) -> bool:
+        """Return whether creates can be made, as far as that is known without asking Kling.
+
+        Raises:
+            KolorsError: Why they cannot.
+        """
+        account = self._account
+        if account is None:
+            account = await asyncio.shield(self._opening.join("account", self._open_account))
+        account.jobs.require_credentials()
+        await account.jobs.ledger_time()
+        return True
 
     async def open_room(self, server: "MCPServer[Service]") -> str:
         """Open the fitting room in this process, if it is not open, and return the link to it.

@@ -50,7 +50,8 @@ def test_private_names_of_the_sdk_stand_in_one_file() -> None:
 
 def test_the_file_of_private_names_has_some() -> None:
     assert set(private_names(HOME.read_text("utf-8"))) == {
-        "_connection", "_lowlevel_server", "_stream_protocols", "_tool_manager", "_tools",
+        "_connection", "_handle_request", "_lifespan_state", "_lowlevel_server", "_stream_protocols", "_tool_manager",
+        "_tools",
     }  # fmt: skip
 
 

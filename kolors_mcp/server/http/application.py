@@ -15,15 +15,22 @@ from starlette.routing import BaseRoute, Route
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.server import sdk
-from kolors_mcp.server.http.guard import Addresses, Guard
+from kolors_mcp.server.http.bodies import Bodies
+from kolors_mcp.server.http.bounds import Bounds
+from kolors_mcp.server.http.guard import PROBE_PATHS, Addresses, Guard
 from kolors_mcp.server.http.health import Health, Probe
+from kolors_mcp.server.http.rates import Rates, rated
 from kolors_mcp.server.http.refusals import refusal
+from kolors_mcp.server.http.request_log import RequestLog, named, observing
+from kolors_mcp.server.service import Service
 
 if TYPE_CHECKING:
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from kolors_mcp.server.caller import Caller
     from kolors_mcp.server.handlers import TryOnServer
     from kolors_mcp.server.http.draining import Draining
 
@@ -40,6 +47,9 @@ def application_of(
     draining: "Draining",
     *,
     clock: Clock,
+    bounds: Bounds,
+    rates: Rates,
+    caller: "Callable[[], Caller]",
     authenticate: Layer | None = None,
     routes: Sequence[BaseRoute] = (),
     probes: Sequence[Probe] = (),
@@ -50,20 +60,31 @@ def application_of(
         server: Answers at `/mcp`.
         addresses: Where the service is.
         draining: Whether it is ending.
-        clock: Times the rounds in which the probes are asked.
+        clock: Times what is waited for.
+        bounds: How much is taken in at once.
+        rates: How often a user may call.
+        caller: Says whose a call is, once `authenticate` has found out.
         authenticate: Finds out who calls `/mcp`, and refuses who may not; None: whoever gets here may.
         routes: What else is served; none of it asks who is calling, unless it does so itself.
-        probes: Ask whether what is needed is there; a `/readyz` says so.
+        probes: Ask whether what is needed is there, beside the ledger and the account's keys; `/readyz` says so.
     """
     manager = sdk.http_manager(server)
-    health = Health(probes, draining, clock)
-    called: ASGIApp = _only_posts(sdk.answer_of(manager))
+
+    async def can_create() -> bool:
+        return await _service_of(manager).is_ready()
+
+    health = Health([can_create, *probes], draining, clock)
+    server.middleware.append(observing(server))
+    called: ASGIApp = Bodies(sdk.answer_of(manager), bounds, draining.ending, clock)
+    called = named(rated(_only_posts(called), rates, caller), caller)
     if authenticate is not None:
         called = authenticate(called)
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncGenerator[None]:
         async with manager.run():
+            draining.at_begin(_service_of(manager).ending.begin)
+            draining.at_begin(server.end_subscriptions)
             watching = asyncio.create_task(health.watch())
             try:
                 yield
@@ -73,7 +94,7 @@ def application_of(
 
     application = Starlette(
         routes=[
-            Route(MCP_PATH, _Endpoint(draining.counted(called))),
+            Route(MCP_PATH, _Endpoint(draining.counted(called, bounds.requests))),
             Route("/healthz", health.live, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
             *routes,
@@ -82,7 +103,13 @@ def application_of(
         lifespan=lifespan,
     )
     application.router.redirect_slashes = False
-    return Guard(application, addresses)
+    return RequestLog(Guard(application, addresses), clock, PROBE_PATHS | {MCP_PATH})
+
+
+def _service_of(manager: "StreamableHTTPSessionManager") -> Service:
+    service = sdk.service_of(manager)
+    assert isinstance(service, Service)
+    return service
 
 
 class _Endpoint:

@@ -69,12 +69,10 @@ class Guard:
             meant |= where.loopback_hosts | _listening_at(scope)
         if len(hosts) != 1 or hosts[0].lower() not in meant:
             return refusal(
-                421,
-                f"This service is at {where.origin}. Call it by that name; a proxy must pass the Host header on.",
-                close=True,
+                421, f"This service is at {where.origin}. Call it by that name; a proxy must pass the Host header on."
             )
         if origins and (len(origins) > 1 or origins[0] not in where.origins):
-            return refusal(403, "Pages of other origins may not call this service.", close=True)
+            return refusal(403, "Pages of other origins may not call this service.")
         return None
 
 

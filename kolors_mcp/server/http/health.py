@@ -44,7 +44,9 @@ class Health:
 
     async def ready(self, _request: "Request") -> "Response":
         """Answer whether calls are taken."""
-        return _said("ready", 200) if self._is_ready and not self._draining.has_begun else _said("not ready", 503)
+        return (
+            _said("ready", 200) if self._is_ready and not self._draining.ending.has_begun else _said("not ready", 503)
+        )
 
     async def watch(self) -> None:
         """Look again and again whether all is there."""

@@ -5,11 +5,14 @@ import errno
 import os
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
 from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.server.http.bounds import Bounds
+from kolors_mcp.server.http.connection import Connection, Idle
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,8 +21,6 @@ if TYPE_CHECKING:
 
     from kolors_mcp.server.http.draining import Draining
 
-KEEP_ALIVE_SECONDS = 75
-"""For how long a connection may be idle: longer than proxies keep theirs, so that none closes under a request."""
 MAX_DRAINING_SECONDS = 20.0
 """For what is under way to be answered, once the end has begun."""
 CLOSING_SECONDS = 3
@@ -65,11 +66,12 @@ class Web(uvicorn.Server):
         yield
 
 
-def web_of(application: "ASGIApp") -> Web:
+def web_of(application: "ASGIApp", bounds: Bounds) -> Web:
     """Return the server of an application; it writes nothing anywhere but through this program's loggers."""
+    connection = partial(Connection, bounds=bounds, idle=Idle())
     config = uvicorn.Config(
         application,
-        http="h11",
+        http=cast("type[Connection]", connection),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -77,7 +79,7 @@ def web_of(application: "ASGIApp") -> Web:
         # What a proxy says of its client is not believed, for nothing here depends on it.
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=round(bounds.idle_seconds),
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
     return Web(config)

@@ -1,0 +1,158 @@
+"""Reads a request's body whole before anything is done with it, bounded in size, in time, and in what all take.
+
+A body that says that it is too large is refused before it is read. While there is no room for a large one it is not
+read either: it stays with its sender, and costs nothing here.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+
+from kolors_mcp.clock import Clock, Deadline, Ending
+from kolors_mcp.server.http.bounds import Bounds
+from kolors_mcp.server.http.draining import ENDS, RETRY_SECONDS
+from kolors_mcp.server.http.refusals import refusal
+from kolors_mcp.server.http.room import NoRoomError, Room
+from kolors_mcp.server.messages import complaint_about
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BUSY_SECONDS = 5.0
+"""After which there may be room again."""
+
+
+class _RefusedError(Exception):
+    """A body that is not taken, and what is answered."""
+
+    def __init__(self, answer: "Response") -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class _LeftError(Exception):
+    """The sender has gone."""
+
+
+class Bodies:
+    """An ASGI application before another one, which gets each body in one piece."""
+
+    def __init__(self, application: "ASGIApp", bounds: Bounds, ending: Ending, clock: Clock) -> None:
+        """Stand before `application`.
+
+        Args:
+            application: What reads the bodies.
+            bounds: How much is taken.
+            ending: With it nothing more is waited for.
+            clock: Bounds the reading.
+        """
+        self._application = application
+        self._bounds = bounds
+        self._ending = ending
+        self._clock = clock
+        self._room = Room(bounds.bodies_bytes)
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Read a body and hand it on, or refuse it."""
+        try:
+            async with self._read(scope, receive) as body:
+                if (complaint := complaint_about(body)) is not None:
+                    raise self._refused(413, f"The request {complaint}. Nothing was done.")
+                await self._application(scope, _given(body, receive), send)
+        except _RefusedError as refused:
+            await refused.answer(scope, receive, send)
+        except _LeftError:
+            return
+
+    @asynccontextmanager
+    async def _read(self, scope: "Scope", receive: "Receive") -> AsyncGenerator[bytes]:
+        """Give a body, and keep the room that it takes until it is answered.
+
+        Raises:
+            _RefusedError: It is too large, too slow or too much.
+            _LeftError: Its sender has gone.
+        """
+        bounds = self._bounds
+        announced = Headers(scope=scope).get("content-length")
+        size = None if announced is None else int(announced)  # the web server lets nothing but a number through
+        if size is not None and size > bounds.body_bytes:
+            raise self._too_large()
+        pieces: list[bytes] = []
+        if size is None or size <= bounds.small_body_bytes:
+            if await self._take(receive, pieces, bounds.small_body_bytes):
+                yield _joined(pieces)
+                return
+            # One that does not say how large it is may become as large as any.
+            size = bounds.body_bytes
+        try:
+            async with self._room.taken(size, self._within(bounds.turn_seconds)):
+                if not await self._take(receive, pieces, bounds.body_bytes):
+                    raise self._too_large()
+                yield _joined(pieces)
+        except NoRoomError:
+            words = (
+                "Too many large requests are under way here, and nothing was done. Send the same request again in a "
+                "few seconds, or give pictures as links."
+            )
+            raise self._refused(503, words, BUSY_SECONDS) from None
+
+    async def _take(self, receive: "Receive", pieces: list[bytes], most: int) -> bool:
+        """Read on, and return whether the body is whole; False once it is larger than `most`.
+
+        Raises:
+            _RefusedError: It takes too long.
+            _LeftError: Its sender has gone.
+        """
+        taken = sum(map(len, pieces))
+        with self._within(self._bounds.body_seconds).scope():
+            while taken <= most:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _LeftError
+                piece: bytes = message.get("body", b"")
+                taken += len(piece)
+                pieces.append(piece)
+                if not message.get("more_body", False):
+                    return taken <= most
+            return False
+        words = "The request did not arrive in time, and nothing was done. Send it again, or give pictures as links."
+        raise self._refused(408, words)
+
+    def _within(self, seconds: float) -> Deadline:
+        return replace(self._clock.deadline(seconds), ending=self._ending)
+
+    def _refused(self, status: int, words: str, retry_seconds: float | None = None) -> _RefusedError:
+        if self._ending.has_begun:
+            status, words, retry_seconds = 503, ENDS, RETRY_SECONDS
+        return _RefusedError(refusal(status, words, retry_seconds=retry_seconds))
+
+    def _too_large(self) -> _RefusedError:
+        most = self._bounds.body_bytes // 1024 // 1024
+        words = (
+            f"The request is larger than {most} MB, and nothing was done. Give pictures as links, or smaller ones: two "
+            "of 10 MB go into one request."
+        )
+        return _RefusedError(refusal(413, words))
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    """Return a whole body, of which nothing is held twice from then on."""
+    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    pieces.clear()
+    return body
+
+
+def _given(body: bytes, receive: "Receive") -> "Receive":
+    """Return what hands a body on, once, and after it what comes from the sender: that they have gone."""
+    left = [body]
+
+    async def give() -> "Message":
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
+
+    return give

@@ -1,0 +1,69 @@
+"""Room for large bodies: so many bytes of them at once in this process, in the order in which they came."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from kolors_mcp.clock import Deadline
+
+
+class NoRoomError(Exception):
+    """There was none in time."""
+
+
+class Room:
+    """What large bodies may take together."""
+
+    def __init__(self, size: int) -> None:
+        """Be empty.
+
+        Args:
+            size: In bytes.
+        """
+        self._left = size
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def taken(self, size: int, deadline: Deadline) -> AsyncGenerator[None]:
+        """Keep so many bytes while the body of the block runs; they must be no more than there are in all.
+
+        Raises:
+            NoRoomError: Others kept them until the deadline.
+        """
+        await self._take(size, deadline)
+        try:
+            yield
+        finally:
+            self._left += size
+            self._let_in()
+
+    async def _take(self, size: int, deadline: Deadline) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = (size, turn)
+        self._waiting.append(place)
+        self._let_in()
+        try:
+            with deadline.scope():
+                await asyncio.wait((turn,))
+        except BaseException:
+            # The turn may come together with the caller's own end.
+            self._leave(place)
+            raise
+        if not turn.done():
+            self._leave(place)
+            raise NoRoomError
+
+    def _leave(self, place: tuple[int, asyncio.Future[None]]) -> None:
+        size, turn = place
+        if turn.done():
+            self._left += size
+        else:
+            self._waiting.remove(place)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self._left:
+            size, turn = self._waiting.popleft()
+            self._left -= size
+            turn.set_result(None)
