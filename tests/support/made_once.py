@@ -1,11 +1,11 @@
-"""What hundreds of tests would make anew and alike: tools, checks of answers, certificates, processes that decode."""
+"""What hundreds of tests would make anew and alike: tools, certificates, SQL, results, processes that decode."""
 
 import json
 import os
 import ssl
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from jsonschema import Draft202012Validator
 from mcp import ClientSession
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
+from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from kolors_mcp.egress import certificates
 from kolors_mcp.images import pictures
@@ -23,6 +26,8 @@ from kolors_mcp.images.worker.messages import Answer, Request
 from kolors_mcp.images.worker.pool import Decoders
 from kolors_mcp.images.worker.process import Process
 from kolors_mcp.kling import connection
+from kolors_mcp.ledger import opening
+from kolors_mcp.sandbox import kling
 from kolors_mcp.server.tool import TryOnTool
 
 OF_ITS_OWN = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
@@ -37,6 +42,9 @@ def made_once() -> Generator[None]:
         _make_tools_once(patch)
         _read_certificates_once(patch)
         _check_answers_by_the_contract(patch)
+        _put_statements_together_once(patch)
+        # The same input gives the same bytes; that it does has a test of its own.
+        patch.setattr(kling, "render", lru_cache(maxsize=64)(kling.render))
         kept: list[KeptProcess] = []
         patch.setattr(pictures, "Decoders", partial(Decoders, start=partial(_taken_or_made, kept)))
         yield
@@ -105,6 +113,29 @@ def _read_certificates_once(patch: pytest.MonkeyPatch) -> None:
 
     for user in (connection, fetch):
         patch.setattr(user, "trusted_certificates", trusted_certificates)
+
+
+def _put_statements_together_once(patch: pytest.MonkeyPatch) -> None:
+    # A process has one ledger, and its engine keeps the text of each statement; tests have a new ledger each. What is
+    # kept is found by the dialect too, of which each engine has its own.
+    kept: dict[Any, Any] = {}
+    really_create = opening.create_engine
+
+    def create_engine(*where: Any, **options: Any) -> Engine:
+        engine = really_create(*where, **options)
+        engine.update_execution_options(compiled_cache=kept)
+        return engine
+
+    def alike(dialect: object, other: object) -> bool:
+        return type(dialect) is type(other)
+
+    def number(dialect: object) -> int:
+        return hash(type(dialect))
+
+    patch.setattr(opening, "create_engine", create_engine)
+    for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
+        patch.setattr(dialect, "__eq__", alike)
+        patch.setattr(dialect, "__hash__", number)
 
 
 def _check_answers_by_the_contract(patch: pytest.MonkeyPatch) -> None:
