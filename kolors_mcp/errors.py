@@ -30,6 +30,10 @@ class ArgumentError(KolorsError):
     """An argument, or a combination of arguments, that nothing can be done with."""
 
 
+class MayNotCreateError(KolorsError):
+    """The caller may look, but not start what costs money. Nothing was sent."""
+
+
 class AmbiguousLabelError(ArgumentError):
     """A label that several try-ons have; the text lists them."""
 

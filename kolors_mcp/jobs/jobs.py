@@ -117,22 +117,21 @@ class Jobs:
         """Return the user's latest jobs, the newest first."""
         return await self._store.recent(user, limit)
 
+    async def written(self, user: str, first: int, most: int) -> list[Job]:
+        """Return the user's jobs, refused ones left out, from the `first` on; raise `LedgerError` if not known."""
+        await self._sending.catch_up()
+        return await self._store.written(user, first, most)
+
     async def spent_today(self, user: str) -> int | None:
         """Return how many of the user's creates may have cost money since midnight (UTC); None if that is not known."""
         return await self._store.spent_today(user)
 
-    async def page(self, user: str, page_num: int, page_size: int) -> list[Sighting]:
+    async def page(self, user: str, page_num: int, page_size: int, until: Deadline | None = None) -> list[Sighting]:
         """Read a page of the account's list; creates in doubt that are on it are in doubt no more."""
         with self._reconciler.background.after_call():
-            tasks = await self._kling.page(page_num, page_size)
+            tasks = await self._kling.page(page_num, page_size, until)
             jobs = await self._known(user, tasks)
             return [Sighting(task, jobs.get(task.id)) for task in tasks]
-
-    async def newest(self, rows: int, deadline: Deadline) -> Sequence[Task]:
-        """Read the newest tasks of the account's list; creates in doubt that are among them are in doubt no more."""
-        tasks = await self._kling.page(1, rows, deadline)
-        await self._reconciler.settle_among(tasks)
-        return tasks
 
     async def save(self, try_on: TryOn, deadline: Deadline) -> TryOn:
         """Save the pictures of a finished one where that is set, and say in the answer where they are."""

@@ -83,6 +83,14 @@ class Store:
         """Return the user's latest jobs, the newest first."""
         return await self._tolerant(lambda ledger: ledger.recent(user, limit), [])
 
+    async def written(self, user: str, first: int, most: int) -> list[Job]:
+        """Return the user's jobs from the `first` on, 0 being the newest; none that came to nothing.
+
+        Raises:
+            LedgerError: They cannot be read.
+        """
+        return await (await self.ledger()).page(user, first, most)
+
     async def spent_today(self, user: str) -> int | None:
         """Return how many of the user's creates may have cost money since midnight (UTC); None if that is not known."""
         return await self._tolerant(lambda ledger: ledger.spent_today(user), None)

@@ -9,6 +9,7 @@ from kolors_mcp.ledger import evidence, leases
 from kolors_mcp.ledger.doubt import Doubt
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.labels import labelled
+from kolors_mcp.ledger.pages import page_of
 from kolors_mcp.ledger.rows import Found, Whose, jobs_with, latest_of, one_of, spent_since
 from kolors_mcp.ledger.timing import midnight_of
 from kolors_mcp.ledger.transactions import Transactions
@@ -57,6 +58,11 @@ class Lookups:
         """Return the user's latest jobs, the newest first."""
         whose = self._whose(user)
         return await self._transactions.read(lambda connection, _: latest_of(connection, whose, limit))
+
+    async def page(self, user: str, first: int, most: int) -> list[Job]:
+        """Return the user's jobs from the `first` on, 0 being the newest; none that came to nothing."""
+        whose = self._whose(user)
+        return await self._transactions.read(lambda connection, _: page_of(connection, whose, first, most))
 
     async def spent_today(self, user: str) -> int:
         """Return how many of the user's creates may have cost money since midnight (UTC)."""

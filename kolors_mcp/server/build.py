@@ -46,6 +46,7 @@ def build_server(
     local_room: LocalRoom | None = None,
     samples: Mapping[str, Path] | None = None,
     caller: Callable[[], Caller] = lambda: LOCAL,
+    over_http: bool = False,
 ) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
 
@@ -57,7 +58,20 @@ def build_server(
         local_room: That hosts without MCP Apps may have the fitting room shown in the browser of this machine.
         samples: Photos with which the fitting room can be tried, by name; the settings must let them be read.
         caller: Says whose a call is, during the call.
+        over_http: Whether it is for users of other machines: nothing is read or kept here for them, and nothing said
+            of this machine.
     """
+    # Clients may check that it is a URI; the protocol asks for base64.
+    shirt = f"data:image/svg+xml;base64,{base64.b64encode(_SHIRT).decode()}"
+    icons = [Icon(src=shirt, mime_type="image/svg+xml", sizes=["any"])]
+    tools = [*with_fitting_room(all_tools(icons), icons), *picture_tools(icons)]
+    making, instructions, middleware = page_tools, INSTRUCTIONS, [refuse_undeclared_subscription]
+    if over_http:
+        from kolors_mcp.server.http import surface  # noqa: PLC0415  (not at the start of one that serves its user)
+
+        shown = surface.over_http(settings, tools, page_tools)
+        settings, tools, making, instructions = shown.settings, shown.tools, shown.page_tools, shown.instructions
+        middleware = [*shown.middleware, *middleware]
 
     @asynccontextmanager
     async def kling() -> AsyncGenerator[Upstream]:
@@ -76,21 +90,19 @@ def build_server(
             with anyio.CancelScope(shield=True):
                 await service.aclose()
 
-    # Clients may check that it is a URI; the protocol asks for base64.
-    shirt = f"data:image/svg+xml;base64,{base64.b64encode(_SHIRT).decode()}"
-    icons = [Icon(src=shirt, mime_type="image/svg+xml", sizes=["any"])]
     return TryOnServer(
         clock=clock or Clock(),
+        caller=caller,
         name="kolors-mcp",
         title="Kling Kolors Virtual Try-On",
         description="Dresses a person in a garment: two pictures in, pictures of the person wearing it out.",
-        instructions=INSTRUCTIONS,
+        instructions=instructions,
         version=__version__,
         icons=icons,
-        page_tools=page_tools,
-        tools=[*with_fitting_room(all_tools(icons), icons), *picture_tools(icons)],
+        page_tools=making,
+        tools=tools,
         extensions=[Tasks(clock or Clock()), FittingRoom(settings, samples or {})],
-        middleware=[refuse_undeclared_subscription],
+        middleware=middleware,
         log_level=settings.log_level,
         lifespan=lifespan,
     )

@@ -13,6 +13,8 @@ class Caller:
     """Whether the account is theirs alone, so that they may see whatever Kling shows of it."""
     may_create: bool = True
     """Whether they may start what costs money."""
+    is_local: bool = True
+    """Whether this machine is theirs, so that they may be told of its files, and pictures be kept on it for them."""
 
 
 LOCAL = Caller("local", owns_account=True)

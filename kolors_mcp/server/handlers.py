@@ -9,7 +9,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.server.subscriptions import ListenHandler
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp_types import (
     CallToolResult,
@@ -35,6 +35,7 @@ from mcp_types import (
 from kolors_mcp.clock import Clock
 from kolors_mcp.jobs.memory import Latest
 from kolors_mcp.server import sdk
+from kolors_mcp.server.bus import Bus
 from kolors_mcp.server.encodable import EncodableStream
 from kolors_mcp.server.request import RequestContext, ToolContext
 from kolors_mcp.server.service import Service
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from mcp.server.lowlevel.server import RequestHandler, Server
     from mcp.server.mcpserver.tools import Tool as SdkTool
 
+    from kolors_mcp.server.caller import Caller
     from kolors_mcp.server.updates import Updates
 
 _LISTS_TTL_MS = 3_600_000
@@ -60,17 +62,25 @@ _SUBSCRIPTIONS = "kolors-mcp subscriptions"
 class TryOnServer(MCPServer[Service]):
     """The server. Lists are written when they are asked for, so that they cost nothing at the start."""
 
-    def __init__(self, *, clock: Clock, page_tools: "Callable[[], Iterable[SdkTool]]", **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        caller: "Callable[[], Caller]",
+        page_tools: "Callable[[], Iterable[SdkTool]]",
+        **options: Any,
+    ) -> None:
         """Take what `MCPServer` takes.
 
         Args:
             clock: By which watched try-ons are looked at.
+            caller: Says whose a call is, during the call.
             page_tools: Makes the tools for the fitting room's page, once they are asked for.
             **options: As `MCPServer`.
         """
         same_for_all = CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public")
         self._clock, self._page_tools = clock, page_tools
-        self._bus = InMemorySubscriptionBus()
+        self._bus = Bus(caller)
         self._sending: set[asyncio.Task[None]] = set()
         self._announced: Latest[tuple[str, bool], bool] = Latest(_MAX_ANNOUNCED)
         super().__init__(

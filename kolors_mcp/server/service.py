@@ -118,7 +118,15 @@ class Service:
             account = opening.result()
         caller = caller or self.caller()
         call = Call(caller.user, deadline, wait, report, self.ending)
-        return account.view(account.jobs, account.pictures, self._settings, call, owns_account=caller.owns_account)
+        return account.view(
+            account.jobs,
+            account.pictures,
+            self._settings,
+            call,
+            owns_account=caller.owns_account,
+            may_create=caller.may_create,
+            is_local=caller.is_local,
+        )
 
     async def is_ready(self) -> bool:
         """Return whether creates can be made, as far as that is known without asking Kling.

@@ -6,11 +6,11 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.subscriptions import ResourceUpdated
 
 from kolors_mcp.clock import Backoff, Clock
 from kolors_mcp.errors import KolorsError
+from kolors_mcp.server.bus import Bus
 from kolors_mcp.server.caller import Caller
 from kolors_mcp.server.resources import MAX_RECENT
 from kolors_mcp.server.service import Service
@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 POLL_PAUSES = Backoff(initial_seconds=3.0, max_seconds=60.0, jitter=(1.0, 1.0))
 """Between two looks; it grows with each failed one."""
-MAX_WATCHED = 100
-"""Resources that are watched at once; further ones are accepted, and tell nothing."""
+MAX_WATCHED, MAX_WATCHED_BY_ALL = 100, 2_000
+"""Resources that a user watches at once, and all together; further ones are accepted, and tell nothing."""
 MAX_POLLED = 5
 """Running try-ons that are looked at for clients that watch the latest ones."""
 
@@ -39,7 +39,7 @@ class _Watch:
 class Updates:
     """What is watched: each resource of a user is looked at once, however many watch it."""
 
-    def __init__(self, bus: SubscriptionBus, clock: Clock) -> None:
+    def __init__(self, bus: Bus, clock: Clock) -> None:
         """Watch nothing yet."""
         self.bus = bus
         self._clock = clock
@@ -55,7 +55,7 @@ class Updates:
         joined: list[tuple[Service, Caller, str]] = []
         for uri in dict.fromkeys(uris):
             address, key = address_of(uri), (service, caller, uri)
-            if address is None or (key not in self._watches and len(self._watches) >= MAX_WATCHED):
+            if address is None or (key not in self._watches and self._is_full(caller)):
                 continue
             if key not in self._watches or self._watches[key].task.done():
                 before = self._watches.get(key)
@@ -74,6 +74,10 @@ class Updates:
                     watch.task.cancel()
                     del self._watches[key]
 
+    def _is_full(self, caller: Caller) -> bool:
+        theirs = sum(watching == caller for _, watching, _ in self._watches)
+        return theirs >= MAX_WATCHED or len(self._watches) >= MAX_WATCHED_BY_ALL
+
     async def _poll(self, service: Service, caller: Caller, uri: str, address: Address) -> None:
         before: Statuses | None = None
         failures = 0
@@ -86,7 +90,7 @@ class Updates:
             else:
                 failures = 0
                 if now != before and (over or before is not None):
-                    await self.bus.publish(ResourceUpdated(uri))
+                    await self.bus.publish(ResourceUpdated(uri), caller.user)
                 if over:
                     return
                 before = now

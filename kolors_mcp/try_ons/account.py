@@ -10,6 +10,7 @@ PRICE_USD = 0.07
 """Of one try-on, as others report it; the vendor sells packs."""
 MAX_PACK_NAME_CHARACTERS = 80
 MAX_PACK_STATUS_CHARACTERS = 20
+OWNERS = "several users share the account, so what is left on it is told to its owner alone"
 LATE = "Kling's figures can be 12 hours late"
 
 
@@ -44,6 +45,17 @@ def account_of(read: PacksRead, spent_today: int | None, *, daily_limit: int | N
         sandbox=sandbox,
         notes=(LATE, *_unknown(read, left)),
     )
+
+
+def shared_account(spent_today: int | None, *, daily_limit: int | None, sandbox: bool) -> Account:
+    """Return what one of those is told who share an account: nothing of what is left on it, which is its owner's.
+
+    Args:
+        spent_today: As `account_of`, of this user's creates.
+        daily_limit: Most of them a day for each user, if there is a limit.
+        sandbox: Whether a simulated Kling answers.
+    """
+    return Account(creates_today=spent_today, daily_limit=daily_limit, sandbox=sandbox, notes=(OWNERS,))
 
 
 def _unknown(read: PacksRead, left: float | None) -> tuple[str, ...]:

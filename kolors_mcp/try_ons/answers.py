@@ -15,10 +15,17 @@ from kolors_mcp.wording import plain, quoted
 class Answers:
     """Writes answers: all of them as of now, and none that promises what a simulated Kling does not keep."""
 
-    def __init__(self, wall: Callable[[], float], *, sandbox: bool) -> None:
-        """Take the clock (seconds since 1970), and whether a simulated Kling answers."""
+    def __init__(self, wall: Callable[[], float], *, sandbox: bool, is_local: bool = True) -> None:
+        """Take what answers depend on.
+
+        Args:
+            wall: The clock, in seconds since 1970.
+            sandbox: Whether a simulated Kling answers.
+            is_local: Whether copies on this machine may be told of, and kept.
+        """
         self._wall = wall
         self._sandbox = sandbox
+        self._is_local = is_local
 
     def of_task(
         self, seen: Sighting, *, reused: bool = False, notes: tuple[str, ...] | None = None, next_step: bool = True
@@ -48,7 +55,7 @@ class Answers:
             notes=notes if next_step else (),
             sandbox=self._sandbox,
         )
-        return with_next_step(try_on, units_of(seen)) if next_step else try_on
+        return self.with_next_step(try_on, units_of(seen)) if next_step else try_on
 
     def of_job(self, job: Job, hindrance: str | None = None) -> TryOn | None:
         """Return what is written about a create, where Kling is not asked; None if it has not become a task.
@@ -59,7 +66,7 @@ class Answers:
         """
         if job.task_id is None:
             return None
-        images = copies_of(job)
+        images = self.copies_of(job)
         status, odd = status_of("succeed" if images else job.status)
         message = odd if hindrance is None else hindrance
         try_on = TryOn(
@@ -78,7 +85,7 @@ class Answers:
         if status == "succeed" and not images:
             step = f"Finished. Call get_try_on with task_id {quoted(job.task_id, 80)} for the link to the picture."
             return try_on.model_copy(update={"next_step": step})
-        return with_next_step(try_on, job.units)
+        return self.with_next_step(try_on, job.units)
 
     def last_known(self, job: Job, error: str) -> TryOn | None:
         """Return what is written about a paid create while Kling cannot be asked, if that says what to do.
@@ -87,6 +94,32 @@ class Answers:
         """
         known = self.of_job(job, plain(f"{error} This is the last known status; the try-on goes on at Kling.", 400))
         return None if known is None or (known.finished and not known.images) else known
+
+    def of_any_job(self, job: Job) -> TryOn:
+        """Return what is written about a create, also about one that has not become a task yet."""
+        known = self.of_job(job)
+        if known is not None:
+            return known
+        doubt = "in doubt: Kling did not confirm its start; get_try_on looks for it"
+        return TryOn(
+            task_id=job.reference,
+            reference=job.reference,
+            label=job.label,
+            status="submitted",
+            status_message=doubt if job.state == "unconfirmed" else "it is being sent",
+            created_at=_to_the_second(datetime.fromtimestamp(job.created_at, UTC)),
+            model_name=job.model_name,
+            sandbox=self._sandbox,
+        )
+
+    def with_next_step(self, try_on: TryOn, units: float | None = None) -> TryOn:
+        """Return a try-on that says what to do with it as it stands; `units` is what it cost, if Kling has said so."""
+        step = _next_step(try_on, units, may_save=self._is_local)
+        return try_on.model_copy(update={"next_step": step})
+
+    def copies_of(self, job: Job | None) -> tuple[ResultImage, ...]:
+        """Return the pictures of a try-on that were saved, with the address of the copy for a link."""
+        return () if job is None or not self._is_local else _copies_of(job)
 
     def _images_of(self, task: Task, job: Job | None) -> tuple[ResultImage, ...]:
         if task.status != "succeed":
@@ -102,7 +135,7 @@ class Answers:
                 # The links of the sandbox end with its process, which may be in a minute.
                 expires_at=None if self._sandbox else expires_at,
                 expired=expired,
-                saved_to=None if job is None else job.saved.get(image.index),
+                saved_to=job.saved.get(image.index) if job is not None and self._is_local else None,
                 resource_uri=picture_uri(task.id, image.index),
             )
             for image in task.images
@@ -115,15 +148,7 @@ def units_of(seen: Sighting) -> float | None:
     return known if seen.task.units is None else seen.task.units
 
 
-def with_next_step(try_on: TryOn, units: float | None = None) -> TryOn:
-    """Return a try-on that says what to do with it as it stands; `units` is what it cost, if Kling has said so."""
-    return try_on.model_copy(update={"next_step": _next_step(try_on, units)})
-
-
-def copies_of(job: Job | None) -> tuple[ResultImage, ...]:
-    """Return the pictures of a try-on that were saved, with the address of the copy for a link."""
-    if job is None:
-        return ()
+def _copies_of(job: Job) -> tuple[ResultImage, ...]:
     return tuple(
         ResultImage(
             index=index,
@@ -154,7 +179,7 @@ def why_no_picture(try_on: TryOn, index: int) -> str:
     return f"Try-on {name} has no picture with index {index}; it has {known}."
 
 
-def _next_step(try_on: TryOn, units: float | None) -> str:
+def _next_step(try_on: TryOn, units: float | None, *, may_save: bool) -> str:
     name = quoted(try_on.task_id, 80)
     if try_on.status == "failed":
         return (
@@ -170,7 +195,7 @@ def _next_step(try_on: TryOn, units: float | None) -> str:
         return f"Kling finished without a picture. Call get_try_on with task_id {name} once more in a minute."
     if not any(image.expired for image in try_on.images):
         kept = " It ends with this server's process, since it is simulated." if try_on.sandbox else ""
-        keeping = "" if any(image.saved_to for image in try_on.images) else ", save_try_on keeps it"
+        keeping = "" if any(image.saved_to for image in try_on.images) or not may_save else ", save_try_on keeps it"
         shown = f"view_try_on with task_id {name} shows the picture{keeping}."
         return f"Finished. Give the user the link whole; {shown}{kept}{_cost_of_finished(try_on, units)}"
     if any(image.saved_to for image in try_on.images):

@@ -15,7 +15,9 @@ IsKnown = Callable[[str], Awaitable[bool]]
 Original = Callable[[str, int], Awaitable[bytes]]
 
 
-async def source_of(reference: str, argument: str, is_known: IsKnown, original: Original) -> PictureSource:
+async def source_of(
+    reference: str, argument: str, is_known: IsKnown, original: Original, *, has_files: bool = True
+) -> PictureSource:
     """Return the finished picture that an argument names; what it was given, if that names none.
 
     A `tryon://` address is nothing else. A name of letters and digits is a try-on if it is written down here, or, in
@@ -26,6 +28,7 @@ async def source_of(reference: str, argument: str, is_known: IsKnown, original: 
         argument: Its name; refusals begin with it.
         is_known: Whether a try-on of this id or reference is written down, and the user may see it.
         original: Returns a picture of a try-on whole, by its index.
+        has_files: Whether what looks like an id may be a file's name.
 
     Raises:
         PictureRefusedError: It names a try-on of which there is no such picture. Nothing was sent.
@@ -47,11 +50,11 @@ async def source_of(reference: str, argument: str, is_known: IsKnown, original: 
     try:
         data = await original(address.task_id, address.index or 0)
     except errors.TaskNotFoundError as error:
-        if not certain:
+        if has_files and not certain:
             return reference
+        unknown = "Kling does not know" if has_files else "is not known"
         raise errors.PictureRefusedError(
-            f"{argument} names {called}, which Kling does not know. Nothing was sent. list_try_ons shows those that "
-            "there are."
+            f"{argument} names {called}, which {unknown}. Nothing was sent. list_try_ons shows those that there are."
         ) from error
     except errors.ResultUnavailableError as error:
         raise errors.PictureRefusedError(f"{argument}: {error} Nothing was sent.") from error

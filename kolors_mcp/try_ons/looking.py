@@ -1,16 +1,17 @@
 """What one user can know of their try-ons for nothing: how each stands, which there are, what the account has left."""
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
-from kolors_mcp.jobs.jobs import Jobs, Sighting
+from kolors_mcp.jobs.jobs import Jobs
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import Account, TryOn, TryOnPage
 from kolors_mcp.settings import Settings
-from kolors_mcp.try_ons.account import account_of
-from kolors_mcp.try_ons.answers import Answers, units_of, with_next_step
+from kolors_mcp.try_ons.account import account_of, shared_account
+from kolors_mcp.try_ons.answers import Answers, units_of
 from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS
 from kolors_mcp.try_ons.naming import Meant, meant_by
 from kolors_mcp.wording import plain
@@ -30,7 +31,15 @@ class Looking:
     """How try-ons stand. It owns nothing: it can be made for a call and dropped after it."""
 
     def __init__(
-        self, jobs: Jobs, pictures: "Pictures", settings: Settings, call: Call, *, owns_account: bool = False
+        self,
+        jobs: Jobs,
+        pictures: "Pictures",
+        settings: Settings,
+        call: Call,
+        *,
+        owns_account: bool = False,
+        may_create: bool = True,
+        is_local: bool = True,
     ) -> None:
         """Take what all calls share, and the call that this is for.
 
@@ -40,13 +49,17 @@ class Looking:
             settings: Of the server.
             call: Its user sees their own try-ons.
             owns_account: Whether the account is this user's alone, so that they may see whatever Kling shows of it.
+            may_create: Whether they may start what costs money.
+            is_local: Whether this machine is theirs, so that they may be told of its files.
         """
         self._owns_account = owns_account
+        self._may_create = may_create
+        self._is_local = is_local
         self._jobs = jobs
         self._pictures = pictures
         self._settings = settings
         self._call = call
-        self._answers = Answers(call.deadline.clock.wall, sandbox=settings.sandbox)
+        self._answers = Answers(call.deadline.clock.wall, sandbox=settings.sandbox, is_local=is_local)
 
     async def get(self, name: str) -> TryOn:
         """Look at a try-on by any of its names; wait until it is finished or the caller's wait ends.
@@ -68,7 +81,9 @@ class Looking:
             return known
 
     async def list(self, page_num: int, page_size: int) -> TryOnPage:
-        """List a page of the account's try-ons."""
+        """List a page of the account's try-ons; where this machine is not theirs, of those that the user made here."""
+        if not self._is_local:
+            return await self._list_written(page_num, page_size)
         rows = await self._jobs.page(self._call.user, page_num, page_size)
         shown = [seen for seen in rows if self._may_see(seen.job)]
         return TryOnPage(
@@ -86,17 +101,32 @@ class Looking:
 
     async def refreshed(self, limit: int) -> "tuple[TryOn, ...]":
         """Return the latest try-ons that were made here, the newest first, as they are now if Kling can be asked."""
-        recent = await self.recent(limit)
-        if not recent:
+        return await self._refreshed(await self.recent(limit))
+
+    async def _list_written(self, page_num: int, page_size: int) -> TryOnPage:
+        """List a page of what is written down as this user's, as it is now if Kling can be asked."""
+        jobs = await self._jobs.written(self._call.user, (page_num - 1) * page_size, page_size + 1)
+        rows = await self._refreshed([self._answers.of_any_job(job) for job in jobs[:page_size]])
+        return TryOnPage(
+            page_num=page_num,
+            page_size=page_size,
+            has_more=len(jobs) > page_size,
+            try_ons=tuple(row.model_copy(update={"notes": (), "next_step": None}) for row in rows),
+        )
+
+    async def _refreshed(self, written: Sequence[TryOn]) -> "tuple[TryOn, ...]":
+        """Return try-ons of this user as they are now if Kling can be asked, which is asked for the newest of all."""
+        if not written:
             return ()
         try:
-            tasks = await self._jobs.newest(MAX_LIST_ROWS, self._call.deadline.within(MAX_NEWEST_SECONDS))
+            deadline = self._call.deadline.within(MAX_NEWEST_SECONDS)
+            rows = await self._jobs.page(self._call.user, 1, MAX_LIST_ROWS, deadline)
         except errors.KolorsError as error:
             logger.info("the latest try-ons are shown as they were: %s", plain(str(error), 400))
-            return recent
-        jobs = {job.task_id: job for job in await self._jobs.recent(self._call.user, limit)}
-        now = {task.id: self._answers.of_task(Sighting(task, jobs.get(task.id))) for task in tasks}
-        return tuple(now.get(try_on.task_id, try_on) for try_on in recent)
+            return tuple(written)
+        # By our references: what was in doubt a moment ago has Kling's id now.
+        now = {seen.job.reference: self._answers.of_task(seen) for seen in rows if seen.job is not None}
+        return tuple(now.get(try_on.reference or "", try_on) for try_on in written)
 
     async def look(self, name: str) -> TryOn:
         """Look at a try-on, at Kling or, where that cannot tell, at what is saved of it on this machine.
@@ -117,11 +147,14 @@ class Looking:
             return saved
 
     async def account(self) -> Account:
-        """Tell what is left on the account, and how many try-ons were paid for today.
+        """Tell what is left on the account, if it is this user's, and how many try-ons they paid for today.
 
         Raises:
             KlingError: Kling could not be asked.
         """
+        if not self._owns_account:
+            spent = await self._jobs.spent_today(self._call.user)
+            return shared_account(spent, daily_limit=self._settings.daily_limit, sandbox=self._settings.sandbox)
         read = await self._jobs.account.packs(self._call.deadline)
         spent = await self._jobs.spent_today(self._call.user)
         return account_of(read, spent, daily_limit=self._settings.daily_limit, sandbox=self._settings.sandbox)
@@ -167,4 +200,4 @@ class Looking:
         """Save the pictures where the settings say so, as long as they are there, and say what to do then."""
         if not any(image.saved_to or not image.expired for image in try_on.images):
             return try_on
-        return with_next_step(await self._jobs.save(try_on, call.deadline), units)
+        return self._answers.with_next_step(await self._jobs.save(try_on, call.deadline), units)

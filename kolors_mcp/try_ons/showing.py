@@ -7,7 +7,7 @@ from kolors_mcp import errors
 from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.models import ResultImage, SavedPicture, TryOn
 from kolors_mcp.pictures import PictureSource
-from kolors_mcp.try_ons.answers import copies_of, numbered, why_no_picture
+from kolors_mcp.try_ons.answers import numbered, why_no_picture
 from kolors_mcp.try_ons.comparing import Sheet, compare
 from kolors_mcp.try_ons.earlier import source_of
 from kolors_mcp.try_ons.gallery import CheckedPhoto, Gallery, View
@@ -90,7 +90,7 @@ class Showing(Looking):
         async def original(name: str, index: int) -> bytes:
             return await self._gallery.original(*await self._finished(name, index))
 
-        return await source_of(reference, argument, is_known, original)
+        return await source_of(reference, argument, is_known, original, has_files=self._is_local)
 
     async def _given(self, reference: str, argument: str) -> str:
         """Return what an argument is given; where it names what an earlier create was given, that."""
@@ -129,5 +129,7 @@ class Showing(Looking):
             raise errors.ArgumentError(f"task_id names picture {meant.index}, and index is {index}. Leave one out.")
         index = index if meant.index is None else meant.index
         try_on = await self._look(meant)
-        image = numbered(try_on.images, index) or numbered(copies_of(await self._visible(try_on.task_id)), index)
+        image = numbered(try_on.images, index) or numbered(
+            self._answers.copies_of(await self._visible(try_on.task_id)), index
+        )
         return try_on, image, index

@@ -16,6 +16,10 @@ from kolors_mcp.wording import folded, plain, quoted
 
 SENDING_SECONDS = 10.0
 """Of a call's time that are left for the sending, after the pictures are ready."""
+MAY_NOT_CREATE = (
+    "This token is for looking only: to start what costs money it needs the scope try_on:create too. Nothing was sent. "
+    "Ask whoever gives out the tokens for one that has it."
+)
 NOT_CALLED_BACK = (
     "callback_url: this try-on was started by an earlier call, and Kling calls only the address that came with that one"
 )
@@ -28,6 +32,7 @@ class TryOns(Showing):
         """Prepare the pictures, start the paid task once, and wait for it if the caller wants to.
 
         Raises:
+            MayNotCreateError: This user may only look.
             ArgumentError: The combination of garments and model cannot work. Nothing was sent.
             PictureRefusedError: A picture cannot be had or used. Nothing was sent.
             LedgerError, DailyLimitError: It may not be paid for. Nothing was sent.
@@ -35,6 +40,8 @@ class TryOns(Showing):
         """
         from kolors_mcp.kling.wire import CreateRequest  # noqa: PLC0415  (the HTTP client is loaded on first use)
 
+        if not self._may_create:
+            raise errors.MayNotCreateError(MAY_NOT_CREATE)
         self._jobs.require_credentials()
         model_name, about_model = model_for(request, self._settings.model)
         self._call.report("preparing the pictures")
