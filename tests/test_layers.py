@@ -66,6 +66,7 @@ HTTP_CLIENT = (
     "kolors_mcp.egress.socks",
     "kolors_mcp.sandbox",
     "kolors_mcp.cli",
+    "kolors_mcp.server.http.issuer",
 )
 PIXELS = ("kolors_mcp.images.pixels", "kolors_mcp.images.worker.boundaries", "kolors_mcp.sandbox")
 HOMES = {
@@ -87,7 +88,7 @@ HOMES = {
     "certifi": ("kolors_mcp.egress.certificates",),
     "idna": ("kolors_mcp.egress.allowed",),
     "socksio": ("kolors_mcp.egress.socks",),
-    "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox"),
+    "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox", "kolors_mcp.server.http"),
     "pybase64": ("kolors_mcp.kling.body", "kolors_mcp.images.sources.reference"),
     "PIL": PIXELS,
     "pillow_heif": PIXELS,

@@ -12,8 +12,8 @@ from kolors_mcp.cli.terminal import print_error, print_line
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.server import build_server
-from kolors_mcp.server.caller import LOCAL, Caller
 from kolors_mcp.server.http.application import MCP_PATH, application_of
+from kolors_mcp.server.http.authentication import Authentication
 from kolors_mcp.server.http.bounds import FOR_SERVICE
 from kolors_mcp.server.http.draining import Draining
 from kolors_mcp.server.http.guard import addresses_of
@@ -50,11 +50,17 @@ def run_http(host: str, port: int) -> int:
 
 async def _serve(settings: Settings, service: ServiceSettings, listener: "socket.socket") -> None:
     clock = Clock()
+    addresses = addresses_of(service.public_url, listener.getsockname()[1])
+    authentication = Authentication(service, addresses.origin + MCP_PATH, clock)
     server = build_server(
-        settings, credentials_of_process(), open_upstream=sandbox_of(settings), clock=clock, caller=_local_caller
+        settings,
+        credentials_of_process(),
+        open_upstream=sandbox_of(settings),
+        clock=clock,
+        caller=authentication.caller,
+        over_http=True,
     )
     draining = Draining()
-    addresses = addresses_of(service.public_url, listener.getsockname()[1])
     application = application_of(
         server,
         addresses,
@@ -62,17 +68,18 @@ async def _serve(settings: Settings, service: ServiceSettings, listener: "socket
         clock=clock,
         bounds=FOR_SERVICE,
         rates=Rates(service.calls_per_minute, clock),
-        caller=_local_caller,
+        caller=authentication.caller,
+        authenticate=authentication.before,
+        routes=authentication.routes,
+        probes=[authentication.can_let_in],
     )
     web = web_of(application, FOR_SERVICE)
     _end_on_signals(web, draining)
     print_line(f"Serving MCP at {addresses.origin}{MCP_PATH}")
-    await web.serve([listener])
-
-
-def _local_caller() -> Caller:
-    """Return who calls where nobody has to say who they are: the one user of this machine."""
-    return LOCAL
+    try:
+        await web.serve([listener])
+    finally:
+        await authentication.aclose()
 
 
 def _configure_logging(settings: Settings) -> None:
@@ -86,16 +93,8 @@ def _configure_logging(settings: Settings) -> None:
 
 
 def _over_http(settings: Settings) -> Settings:
-    """Return the settings without what belongs to the one user of a desktop: folders of the machine."""
-    return settings.model_copy(
-        update={
-            "image_dirs": (),
-            "save_dir": None,
-            "chosen_dir": None,
-            "photos_dir": None,
-            "daily_limit": settings.daily_limit or DAILY_LIMIT,
-        }
-    )
+    """Return the settings with a limit for each user and day, though none is set."""
+    return settings.model_copy(update={"daily_limit": settings.daily_limit or DAILY_LIMIT})
 
 
 def _require_authentication(service: ServiceSettings, host: str) -> None:

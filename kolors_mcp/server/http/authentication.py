@@ -93,13 +93,12 @@ class Authentication:
             raise PermissionError("a call without a user")
         return Caller(token.client_id, owns_account=False, may_create=CREATE in token.scopes, is_local=False)
 
-    async def fault(self) -> str | None:
-        """Return why nobody can come in, as the end of a sentence without names; None if somebody can."""
+    async def can_let_in(self) -> bool:
+        """Whether anybody can come in; an issuer that does not answer has no say in it, it may in a moment."""
         if self._tokens is None or self._keys is not None:
-            return None
+            return True
         await self._tokens.look()
-        fault = self._tokens.fault
-        return None if fault is None else f"the file of tokens {fault}"
+        return self._tokens.is_usable
 
     async def aclose(self) -> None:
         """Let go of what is under way."""

@@ -68,10 +68,12 @@ class IssuerKeys:
         Raises:
             IssuerAwayError: There are no keys that can be believed, and the issuer does not answer.
         """
+        # Keys that were fetched a moment ago are good enough until newer ones are there.
+        waited = self._age() > FRESH_SECONDS + REFETCH_SECONDS and not self._has_just_failed()
         if self._age() > FRESH_SECONDS:
-            await self._renew(waiting=self._age() > FRESH_SECONDS + REFETCH_SECONDS and not self._has_just_failed())
+            await self._renew(waiting=waited)
         found = self._found(key_id, algorithm)
-        if not found and await self.renew():
+        if not found and not waited and await self.renew():
             found = self._found(key_id, algorithm)
         if not found and self._age() > TRUSTED_SECONDS:
             raise IssuerAwayError("its keys are not known")

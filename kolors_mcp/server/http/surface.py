@@ -43,9 +43,9 @@ it is the user's alone; what is unknown is none.""",
 }
 """Of tools whose own texts speak of files, or of an account that is the user's."""
 ARGUMENTS = {
-    "human_image": "The person's photo, one person, front view works best: an http(s) URL, a data: URI, bare base64, or "
-    "the task_id of an earlier try-on to go on from. Any common format; each side at least 300 pixels. A photo in the "
-    "chat itself does not reach this server: give a link, or call open_fitting_room.",
+    "human_image": "The person's photo, one person, front view works best: an http(s) URL, a data: URI, bare base64, "
+    "or the task_id of an earlier try-on to go on from. Any common format; each side at least 300 pixels. A photo in "
+    "the chat itself does not reach this server: give a link, or call open_fitting_room.",
     "label": "Optional: what the user calls this look, 1 to 60 characters; other tools find it by that. Never sent to "
     "Kling. Left out: the garment's page names it.",
 }

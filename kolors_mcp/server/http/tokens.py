@@ -78,18 +78,19 @@ class TokenFile:
         self._asked_at = float("-inf")
 
     @property
-    def fault(self) -> str | None:
-        """Why nobody can come in with a token of this file, as the end of a sentence; None if somebody can."""
-        if self._clock.monotonic() - self._looked_at > MAX_AGE_SECONDS:
-            return "cannot be looked at"
-        return self._read.fault
+    def is_usable(self) -> bool:
+        """Whether anybody can come in with a token of this file."""
+        return bool(self._tokens)
 
     async def find(self, token: str) -> StaticToken | None:
         """Return whose a token is; None if it is nobody's."""
         await self.look()
-        if self._clock.monotonic() - self._looked_at > MAX_AGE_SECONDS:
-            return None
-        return self._read.tokens.get(hash_of(token))
+        return self._tokens.get(hash_of(token))
+
+    @property
+    def _tokens(self) -> Mapping[str, StaticToken]:
+        """Those that were read, unless that is too long ago."""
+        return {} if self._clock.monotonic() - self._looked_at > MAX_AGE_SECONDS else self._read.tokens
 
     async def look(self) -> None:
         """Look whether the file has changed, unless that was done a moment ago."""
