@@ -1,4 +1,6 @@
-"""The whole surface as a client sees it, in one committed file: `make contract` writes it, a test compares it.
+"""The whole surface as a client sees it, in two committed files: `make contract` writes them, a test compares them.
+
+One is what the server shows on its user's own machine, the other what it shows over HTTP.
 
 A difference is a decision. An argument or field that is gone, renamed, newly required or narrower breaks what others
 have configured; anything else is compatible. Either way it takes a line in the changelog.
@@ -8,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,12 @@ from kolors_mcp.server import build_server
 from kolors_mcp.settings import Settings
 
 CONTRACT = Path(__file__).parents[1] / "contract.json"
+CONTRACT_HTTP = CONTRACT.with_name("contract_http.json")
 
 
-async def surface() -> dict[str, Any]:
+async def surface(*, over_http: bool = False) -> dict[str, Any]:
     """Return what the server shows of itself, the version left out."""
-    async with Client(build_server(Settings())) as client:
+    async with Client(build_server(Settings(), over_http=over_http)) as client:
         assert client.server_info is not None
         return {
             "name": client.server_info.name,
@@ -50,14 +54,16 @@ def written(value: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Write the file, or say whether it is right."""
+    """Write the files, or say whether they are right."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the file anew")
-    text = written(anyio.run(surface))
-    if parser.parse_args().write:
-        CONTRACT.write_text(text, encoding="utf-8")
-        return 0
-    return int(text != CONTRACT.read_text(encoding="utf-8"))
+    parser.add_argument("--write", action="store_true", help="write the files anew")
+    write, wrong = parser.parse_args().write, 0
+    for path, over_http in ((CONTRACT, False), (CONTRACT_HTTP, True)):
+        text = written(anyio.run(partial(surface, over_http=over_http)))
+        if write:
+            path.write_text(text, encoding="utf-8")
+        wrong += text != path.read_text(encoding="utf-8")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,13 @@ Texts are written for those who run this server themselves. Over HTTP somebody e
 its way out, so that none names a path, a variable or another setting of the server, whatever it was about.
 """
 
+import json
 import logging
 import re
-from collections.abc import Callable
 from typing import Any, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import (
-    CallToolResult,
-    GetPromptResult,
-    ListPromptsResult,
-    ReadResourceResult,
-    TextContent,
-    TextResourceContents,
-)
 
 from kolors_mcp.bounds import linear
 from kolors_mcp.server.service import Service
@@ -65,6 +57,10 @@ _PIECES = re.compile(r"(?<=[.;]) ")
 _LEDGER = re.compile(r'\b([Tt])he ledger (?:"[^"]{1,999}"|in memory|[a-z]{4,20}://\S{1,999}) ')
 _DRIVER = re.compile(r' \((?:SQLSTATE \w{1,20}|SQLITE_\w{1,40}|"[^"]{1,999}"|\w{1,60}(?:Error|Exception))\)')
 _MAX_LOGGED_CHARACTERS = 500
+_NO_TEXTS = frozenset({"data", "blob", "icons"})
+"""Members whose values are pictures."""
+_SAME_FOR_ALL = frozenset({"initialize", "server/discover", "tools/list", "resources/templates/list"})
+"""Methods whose answers are those of `tests/contract_http.json`."""
 _NOTHING_LEFT = "This cannot be done here just now; the operator of this service can see why."
 
 
@@ -97,65 +93,39 @@ def _without_operators_part(line: str, held_back: list[str]) -> str:
 
 
 async def say_discreetly(ctx: ServerRequestContext[Service, Any], call_next: CallNext) -> HandlerResult:
-    """Let an answer out as it is said over HTTP; what is held back of an error goes to the log."""
+    """Let an answer out as it is said over HTTP; what is held back for the operator goes to the log."""
+    held_back: list[str] = []
     try:
         result = await call_next(ctx)
     except MCPError as error:
-        held_back: list[str] = []
         said = discreet(error.error.message, held_back)
         if said == error.error.message:
             raise
-        _log(held_back)
         raise MCPError(error.error.code, said, error.error.data) from error
-    if isinstance(result, CallToolResult):
-        return _of_tool(result)
-    if isinstance(result, GetPromptResult | ListPromptsResult | ReadResourceResult):
-        return _of_parts(result)
-    return result
+    else:
+        return result if ctx.method in _SAME_FOR_ALL else _mapped(result, held_back)
+    finally:
+        if held_back:
+            logger.warning("for the operator: %s", plain(" ".join(held_back), _MAX_LOGGED_CHARACTERS))
 
 
-def _of_tool(result: CallToolResult) -> CallToolResult:
-    held_back: list[str] = []
-    changes: dict[str, Any] = {"content": [_part(part, held_back) for part in result.content]}
-    if result.structured_content is not None:
-        changes["structured_content"] = _mapped(result.structured_content, discreet)
-    _log(held_back)
-    return result.model_copy(update=changes)
-
-
-def _log(held_back: list[str]) -> None:
-    if held_back:
-        logger.warning("for the operator: %s", plain(" ".join(held_back), _MAX_LOGGED_CHARACTERS))
-
-
-def _part(part: Any, held_back: list[str] | None = None) -> Any:
-    if not isinstance(part, TextContent):
-        return part
-    return part.model_copy(update={"text": discreet(part.text, held_back)})
-
-
-def _of_parts(result: GetPromptResult | ListPromptsResult | ReadResourceResult) -> HandlerResult:
-    if isinstance(result, ReadResourceResult):
-        contents = [
-            one.model_copy(update={"text": discreet(one.text)})
-            if isinstance(one, TextResourceContents) and one.mime_type == "application/json"
-            else one
-            for one in result.contents
-        ]
-        return result.model_copy(update={"contents": contents})
-    if isinstance(result, GetPromptResult):
-        messages = [message.model_copy(update={"content": _part(message.content)}) for message in result.messages]
-        return result.model_copy(update={"messages": messages})
-    said = _mapped(result.model_dump(mode="json", by_alias=True, exclude_none=True), discreet)
-    return ListPromptsResult.model_validate(said)
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a value of JSON with each of its texts changed."""
+def _mapped(value: Any, held_back: list[str]) -> Any:
+    """Return a value of JSON with each of its texts as it is said over HTTP; pictures and pages are no texts."""
     if isinstance(value, str):
-        return change(value)
+        return _text(value, held_back)
     if isinstance(value, dict):
-        return {key: _mapped(one, change) for key, one in cast("dict[str, Any]", value).items()}
+        members = cast("dict[str, Any]", value)
+        if str(members.get("mimeType", "")).startswith("text/html"):
+            return members
+        return {key: one if key in _NO_TEXTS else _mapped(one, held_back) for key, one in members.items()}
     if isinstance(value, list):
-        return [_mapped(one, change) for one in cast("list[Any]", value)]
+        return [_mapped(one, held_back) for one in cast("list[Any]", value)]
     return value
+
+
+def _text(text: str, held_back: list[str]) -> str:
+    said = discreet(text, held_back)
+    if said == text or not text.startswith("{"):
+        return said
+    # A resource is JSON as text, of which each text is looked at by itself.
+    return json.dumps(_mapped(json.loads(text), []), ensure_ascii=False)
