@@ -1,6 +1,6 @@
 """A doubt ends as soon as Kling shows the task, whatever call comes upon it, and is looked for no more than need be."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -143,3 +143,46 @@ async def test_where_kling_knows_no_references_a_lost_answer_is_a_doubt_that_the
         rows = (await assistant.list()).page.try_ons
         assert {row.task_id for row in rows} == {task.id for task in world.kling.tasks.all}
     assert world.kling.tasks_created == 2
+
+
+@dataclass(frozen=True)
+class Echo(faults.Altered):
+    """Name the tasks of a list as we called them."""
+
+    def alter(self, envelope: dict[str, Any]) -> None:
+        for row in envelope["data"]:
+            row["task_id"] = row["task_info"]["external_task_id"]
+
+
+async def test_a_list_that_only_repeats_our_reference_settles_no_doubt(world: World) -> None:
+    world.kling.rules.not_found_reads = 10**9
+    world.kling.rules.list_lag_seconds = 30
+    world.kling.faults.next_create(faults.Raw(504, accepted=True))
+    async with world.server() as assistant:
+        doubt = await assistant.create()
+        assert doubt.in_doubt
+        world.time.now += MINUTE
+        world.kling.faults.next_list(Echo(), times=1)
+        [row] = (await assistant.list()).page.try_ons
+        assert row.task_id == doubt.reference
+        [row] = (await assistant.list()).page.try_ons
+        assert (await assistant.get(doubt.reference)).try_on.task_id == row.task_id == world.kling.tasks.all[0].id
+
+
+async def test_a_doubt_that_is_waited_for_is_asked_about_every_two_seconds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asleep(_background: Background) -> None:
+        """Leave it to the call to look."""
+
+    monkeypatch.setattr(Background, "wake", asleep)
+    world.kling.rules.not_found_reads = 10**9
+    world.kling.rules.list_lag_seconds = 30 * MINUTE
+    world.kling.faults.next_create(faults.Raw(504, accepted=True))
+    async with world.server() as assistant:
+        doubt = await assistant.create()
+        before, now = len(world.kling.requests), world.time.now
+        assert (await assistant.get(doubt.reference, wait_seconds=20)).in_doubt
+        asked = [request.path for request in list(world.kling.requests)[before:]]
+        assert 19 < world.time.now - now <= 20
+    assert sum(path.endswith(doubt.reference) for path in asked) in (10, 11)

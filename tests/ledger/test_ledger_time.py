@@ -68,6 +68,17 @@ async def test_a_clock_that_is_set_back_an_hour_stands_still_until_then(asking: 
     assert await asking.joined() == first
 
 
+async def test_what_is_made_at_midnight_to_the_second_counts_for_the_new_day(asking: Asking) -> None:
+    await asking.reserved()
+    assert await asking.ledger.spent_today("local") == 1
+    asking.hand.now = NOON + 12 * HOUR
+    assert await asking.ledger.spent_today("local") == 0
+    await asking.reserved(fingerprint="f-2", daily_limit=1)
+    assert await asking.ledger.spent_today("local") == 1
+    with pytest.raises(DailyLimitError):
+        await asking.wish(fingerprint="f-3", daily_limit=1)
+
+
 async def test_what_was_made_while_the_clock_was_an_hour_slow_is_joined_when_that_is_right_again(
     asking: Asking,
 ) -> None:
