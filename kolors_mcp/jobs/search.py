@@ -70,8 +70,8 @@ class Search:
             return Answer({}, "Kling does not know it")
         except errors.KolorsError as error:
             return Answer({}, _could_not(error), is_whole=_is_answer(error))
-        # An answer that only echoes what was asked, or speaks of another create, is not about this one.
-        if task.id == reference or task.reference not in (None, reference):
+        # The client lets through no answer that names another create; one that only echoes the question proves nothing.
+        if task.id == reference:
             return Answer({}, "Kling's answer is not about it")
         return Answer({reference: task}, "found")
 

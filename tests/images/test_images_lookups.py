@@ -114,6 +114,11 @@ async def test_fifty_names_of_a_silent_server_do_not_keep_another_from_being_loo
         assert await look_up.addresses("shop.example", 443)
 
 
+async def test_a_dot_at_the_end_of_a_name_makes_no_second_owner_of_it(names: Names) -> None:
+    hosts = [f"n{n}.silent.shop.example{dot}" for n in range(OF_THREE_LABELS) for dot in ("", ".")]
+    await given_up(Lookups(), names, hosts, OF_THREE_LABELS)
+
+
 async def test_without_the_owners_limit_it_would_wait(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookups, "OF_TWO_LABELS", AT_ONCE)
     look_up = Lookups()

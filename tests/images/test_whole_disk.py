@@ -31,12 +31,17 @@ def full(*_: object, **__: object) -> NoReturn:
     raise FULL
 
 
-def test_a_server_that_is_started_at_the_root_does_not_read_the_whole_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_started_at_the_root_does_not_read_the_whole_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     assert ROOT not in default_folders({})
     # Where no folder for temporary files can be written to, the working folder stands for it.
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(ROOT))
     assert ROOT not in Settings.from_env({}).image_dirs
+    (tmp_path / "everything").symlink_to(ROOT)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "everything"))
+    assert tmp_path / "everything" not in Settings.from_env({}).image_dirs
     # Who says so may.
     assert Settings.from_env({"KOLORS_IMAGE_DIRS": str(ROOT)}).image_dirs == (ROOT,)
 

@@ -40,6 +40,11 @@ async def test_waiting_polls_after_two_seconds_and_eases_to_five(world: World) -
     assert max(world.time.slept[began:]) == 5.0
 
 
+def test_servers_that_begin_together_do_not_ask_in_step() -> None:
+    first = [PAUSES.seconds(0, Clock(jitter=lambda chance=chance: chance)) for chance in (0.0, 0.5, 1.0)]
+    assert first == pytest.approx([1.8, 2.0, 2.2])
+
+
 async def test_a_deadline_is_an_answer_with_the_id_and_what_to_do_next(world: World) -> None:
     world.kling.rules.finished_seconds = 10_000
     async with world.server() as assistant:
