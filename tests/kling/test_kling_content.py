@@ -278,8 +278,10 @@ async def test_what_is_said_in_two_ways_or_is_no_number_is_not_said(
 ) -> None:
     raw.answers = [raw_answer(answer.encode())]
     if found is None:
-        with pytest.raises(errors.UnexpectedAnswerError):
+        with pytest.raises(errors.UnexpectedAnswerError) as caught:
             await client.read("842")
+        # What is read as an id is another one than was asked for.
+        assert "another try-on" not in str(caught.value)
     else:
         task = await client.read("842")
         assert (task.id, task.created_at, task.updated_at) == (found, None, None)
