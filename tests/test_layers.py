@@ -34,6 +34,7 @@ BOTTOM = frozenset(
         "local_pictures",
         "wording",
         "clock",
+        "threads",
         "bounds",
         "packing",
         "egress",

@@ -29,6 +29,8 @@ MAX_INTERRUPTED_SECONDS = 2.0
 """How long an interrupted server may take to put away what it has begun."""
 MAX_CLOSING_SECONDS = 4.0
 """The same once the host has closed standard input: hosts allow some 5 seconds for the whole end."""
+KEPT_BYTES = 1024 * 1024
+"""A block of this size is more than a create holds at once; twice as much stays with the process when it is free."""
 TERMINAL_NOTICE = """\
 kolors-mcp is a server that assistants talk to: their host starts it, and now it waits for a host's messages here.
 How hosts are told of it stands in the README under "Install". To try it without one:
@@ -50,6 +52,7 @@ def run_stdio() -> int:
         print_error(f"kolors-mcp: {error}")
         return 2
     configure_logging(settings)
+    keep_freed_memory()
     if is_terminal(sys.stdin):
         print_error(TERMINAL_NOTICE)
     server = build_server(
@@ -91,6 +94,15 @@ def end_after(seconds: float, code: int) -> None:
     limit = threading.Timer(seconds, os._exit, (code,))
     limit.daemon = True
     limit.start()
+
+
+def keep_freed_memory() -> None:
+    """Let the memory of one create serve the next: given back and asked for anew, each page is cleared and mapped.
+
+    What glibc gives back follows the largest block that was freed so far: up to its size blocks come from the heap, of
+    which twice as much stays (mallopt(3), M_MMAP_THRESHOLD). Other C libraries decide by themselves.
+    """
+    bytearray(KEPT_BYTES)  # made and freed at once
 
 
 def configure_logging(settings: Settings) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from anyio import CapacityLimiter, to_thread
-
 from kolors_mcp.clock import Backoff, Clock
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import write
@@ -15,6 +13,7 @@ from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetcher
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Task
+from kolors_mcp.threads import Threads
 
 MAX_DOWNLOADS = 3
 """Attempts at a finished picture: it is paid for."""
@@ -31,7 +30,7 @@ class FinishedPictures:
         clock: Waits between attempts at a download.
     """
 
-    def __init__(self, fetcher: Fetcher, decoder: Decoder, readers: CapacityLimiter, clock: Clock) -> None:
+    def __init__(self, fetcher: Fetcher, decoder: Decoder, readers: Threads, clock: Clock) -> None:
         self._fetcher = fetcher
         self._decoder = decoder
         self._readers = readers
@@ -65,7 +64,7 @@ class FinishedPictures:
             PictureRefusedError: It is damaged, or no picture any more.
         """
         try:
-            data = await to_thread.run_sync(write.read, file, limiter=self._readers)
+            data = await self._readers.run(write.read, file)
             await self._verify(data)
             return data  # noqa: TRY300  (the two lines before it are what may fail)
         except RefusalError as error:
@@ -128,7 +127,7 @@ class FinishedPictures:
         Raises:
             PictureRefusedError: The folder cannot be written to, or the bytes are no picture.
         """
-        return await to_thread.run_sync(write.keep, data, folder, stem, limiter=self._readers)
+        return await self._readers.run(write.keep, data, folder, stem)
 
     async def _shown(
         self,
@@ -141,6 +140,6 @@ class FinishedPictures:
 
     async def _verify(self, data: bytes) -> None:
         content = MemoryContent(data)
-        unknown = await to_thread.run_sync(examine.whole, content, limiter=self._readers)
+        unknown = await self._readers.run(examine.whole, content)
         if unknown is not None:
             await self._decoder.run("verify", Task(content, unknown.kind, unknown.structure))

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import anyio
-from anyio import CapacityLimiter, to_thread
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images import write
@@ -21,6 +20,7 @@ from kolors_mcp.images.sources.photos import (
 )
 from kolors_mcp.local_pictures import PHOTO_SCHEME
 from kolors_mcp.pictures import PictureSource
+from kolors_mcp.threads import Threads
 from kolors_mcp.wording import quoted
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
@@ -46,7 +46,7 @@ class KeptPhotos:
         readers: For work on the disk.
     """
 
-    def __init__(self, folder: Path | None, redraw: Redraw, readers: CapacityLimiter) -> None:
+    def __init__(self, folder: Path | None, redraw: Redraw, readers: Threads) -> None:
         self._folder = folder
         self._redraw = redraw
         self._readers = readers
@@ -54,7 +54,7 @@ class KeptPhotos:
 
     async def all(self) -> list[PhotoFile]:
         """Return those that there are, the newest first."""
-        return await to_thread.run_sync(photos_in, self._folder, limiter=self._readers)
+        return await self._readers.run(photos_in, self._folder)
 
     async def keep(self, source: PictureSource, name: str) -> str:
         """Keep a photo and return its name: the one that is given, with a number if another photo has that.
@@ -67,7 +67,7 @@ class KeptPhotos:
             raise PictureRefusedError(_NO_PLACE)
         data = await self._redraw(source, "image")
         async with self._writing:
-            return await to_thread.run_sync(_keep, data, self._folder, name, limiter=self._readers)
+            return await self._readers.run(_keep, data, self._folder, name)
 
     async def remove(self, name: str) -> bool:
         """Take a photo from the disk; return whether there was one of this name.
@@ -76,7 +76,7 @@ class KeptPhotos:
             PictureRefusedError: It is still there.
         """
         async with self._writing:
-            return await to_thread.run_sync(_remove, self._folder, name, limiter=self._readers)
+            return await self._readers.run(_remove, self._folder, name)
 
 
 def _keep(data: bytes, folder: Path, name: str) -> str:

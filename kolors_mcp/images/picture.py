@@ -48,7 +48,7 @@ class CheckedPicture:
         # sent is known to be what was checked, so that nothing else ever leaves whole. A checksum is enough: who can
         # write to the file could as well have written a picture in the first place.
         checksum = 0
-        held: bytes | memoryview | None = None
+        held: bytes | None = None
         try:
             for block in self._assembled():
                 if not self._content.fixed:
@@ -69,24 +69,26 @@ class CheckedPicture:
         """Let go of the file behind it, if there is one."""
         self._content.close()
 
-    def _assembled(self) -> Iterator[bytes | memoryview]:
+    def _assembled(self) -> Iterator[bytes]:
         """Yield the parts as blocks of equal size."""
-        block, filled = bytearray(SLICE), 0
+        block: list[bytes] = []
+        room = SLICE
         for part in self._parts:
             source, (start, stop) = (
                 (MemoryContent(part), (0, len(part))) if isinstance(part, bytes) else (self._content, part)
             )
             while start < stop:
-                data = source.read(start, min(SLICE - filled, stop - start))
-                if len(data) == SLICE:  # nearly always: no need to copy
-                    yield data
-                    start += SLICE
-                    continue
-                block[filled : filled + len(data)] = data
-                filled += len(data)
+                data = source.read(start, min(room, stop - start))
+                block.append(data)
+                room -= len(data)
                 start += len(data)
-                if filled == SLICE:
-                    yield memoryview(block)
-                    block, filled = bytearray(SLICE), 0
-        if filled:
-            yield memoryview(block)[:filled]
+                if not room:
+                    yield _joined(block)
+                    block, room = [], SLICE
+        if block:
+            yield _joined(block)
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    # Nearly always there is one, and nothing is copied.
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from anyio import CapacityLimiter, to_thread
-
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.bounds import Bounds
@@ -30,6 +28,7 @@ from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
 from kolors_mcp.pictures import PictureSource
 from kolors_mcp.settings import SentSide
+from kolors_mcp.threads import Threads
 
 _MAX_READERS = 4
 """Files looked through at once; they take milliseconds."""
@@ -92,7 +91,7 @@ class Pictures:
             costs=costs,
         )
         self._decoder: Decoder = decoder or Decoders()
-        self._readers, self._walkers = CapacityLimiter(_MAX_READERS), CapacityLimiter(1)
+        self._readers, self._walkers = Threads(_MAX_READERS), Threads(1)  # a disk may never answer
         self.finished = FinishedPictures(self._fetcher, self._decoder, self._readers, clock or Clock())
         self.kept = KeptPhotos(photos_dir, self.redraw, self._readers)
         self._sent_side = None if sent_side == "original" else sent_side
@@ -160,12 +159,11 @@ class Pictures:
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
         picture = _checked(made.content, made.structure, (), _named(obtained), argument)
-        return await to_thread.run_sync(lambda: b"".join(picture.blocks()), limiter=self._readers)
+        return await self._readers.run(lambda: b"".join(picture.blocks()))
 
     async def nearby(self, query: str, limit: int, left: Callable[[], float]) -> Nearby:
         """Return the newest pictures in the allowed folders, by their names; `left` tells how many seconds are left."""
-        looking = partial(find_pictures, self._folders, query, limit, left)  # of a disk that may never answer
-        return await to_thread.run_sync(looking, abandon_on_cancel=True, limiter=self._walkers)
+        return await self._walkers.run(find_pictures, self._folders, query, limit, left)
 
     async def aclose(self) -> None:
         """End what decodes; each fetch closes its own connection."""
@@ -190,7 +188,7 @@ class Pictures:
             raise PictureRefusedError(f"{argument} {error}") from error
 
     async def _looked(self, obtained: Obtained) -> examine.Looked:
-        return obtained.looked or await to_thread.run_sync(examine.look, obtained.content, limiter=self._readers)
+        return obtained.looked or await self._readers.run(examine.look, obtained.content)
 
     async def _run(self, job: Literal["convert", "outfit"], *pieces: "_Piece") -> Done:
         """Have a picture written anew."""
@@ -199,10 +197,10 @@ class Pictures:
 
     async def _made(self, done: Done) -> examine.Made:
         """Look at what was written as at any picture from outside."""
-        return await to_thread.run_sync(examine.made_of, done.data, done.notes, self._bounds, limiter=self._readers)
+        return await self._readers.run(examine.made_of, done.data, done.notes, self._bounds)
 
     async def _digest(self, obtained: Obtained, looked: examine.Looked) -> bytes:
-        return await to_thread.run_sync(examine.digest_of, obtained.content, looked, limiter=self._readers)
+        return await self._readers.run(examine.digest_of, obtained.content, looked)
 
     async def _made_fit(self, obtained: Obtained, argument: str) -> CheckedPicture:
         content, kept_open = obtained.content, False

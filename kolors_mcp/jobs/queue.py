@@ -90,6 +90,9 @@ class SendQueue:
             UnreachableError: So many are being sent that it did not have its turn in time.
         """
         place.refusal = None
+        if self._is_free() and not place.abandoned.is_set():
+            self._let_through(place)
+            return True
         place.turn = asyncio.get_running_loop().create_future()
         gone = asyncio.ensure_future(place.abandoned.wait())
         is_turn = False
@@ -164,13 +167,23 @@ class SendQueue:
         self._stop_opening()
         self._busy, self._room, self._failures_in_a_row, self._opens_at = None, MAX_SENDS_AT_ONCE, 0, 0.0
 
+    def _is_free(self) -> bool:
+        """Whether who comes now need not wait, since nobody does and there is room."""
+        return not self._waiting and self._sending < self._room and self._closed_for() == 0.0
+
+    def _closed_for(self) -> float:
+        return max(0.0, self._opens_at - self._clock.monotonic())
+
+    def _let_through(self, place: Place) -> None:
+        place.is_sending, place.refusals = True, self._refusals
+        self._sending += 1
+
     def _advance(self) -> None:
         """Let through who may be sent, and send away who cannot wait for long enough."""
-        closed_for = max(0.0, self._opens_at - self._clock.monotonic())
+        closed_for = self._closed_for()
         while not closed_for and self._waiting and self._sending < self._room:
             place = self._waiting.pop(0)
-            place.is_sending, place.refusals = True, self._refusals
-            self._sending += 1
+            self._let_through(place)
             _wake(place)
         if self._busy is not None:
             for place in tuple(self._waiting):

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
@@ -57,6 +58,11 @@ def _moment_of(date: str) -> float | None:
         return None
 
 
+@lru_cache(maxsize=4)  # each use of the ledger asks for the same one
+def _digits_of(told: str) -> str:
+    return hashlib.sha256(told.encode()).hexdigest()[:ACCOUNT_DIGITS]
+
+
 class Authorization:
     """Hands out the header's value; signs, reuses and renews tokens.
 
@@ -92,7 +98,7 @@ class Authorization:
             assert credentials.access_key is not None
             kind, known_by = "access_key", credentials.access_key
         told = f"{origin}\n{kind}\n{known_by.get_secret_value()}"
-        return hashlib.sha256(told.encode()).hexdigest()[:ACCOUNT_DIGITS]
+        return _digits_of(told)
 
     def header(self) -> str:
         """Return `Bearer ...`.

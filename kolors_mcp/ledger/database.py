@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
-import anyio
-import anyio.to_thread
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -18,6 +16,7 @@ from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.connections import Connections
 from kolors_mcp.ledger.failures import in_words
 from kolors_mcp.ledger.opening import SESSIONS, SHRINKS, begin, in_file, in_memory, on_server
+from kolors_mcp.threads import Threads
 from kolors_mcp.wording import quoted
 
 INCREMENTAL = 2
@@ -49,8 +48,8 @@ class Database:
         self._file = file
         self._identity = None if file is None else _identity(file)
         # Two writers of one file would only wait for each other.
-        self._writing = anyio.CapacityLimiter(SESSIONS if self._is_server else 1)
-        self._reading = anyio.CapacityLimiter(SESSIONS)
+        self._writing = Threads(SESSIONS if self._is_server else 1)
+        self._reading = Threads(SESSIONS)
 
     @classmethod
     async def open(cls, url: str, max_wait_seconds: float) -> Self:
@@ -60,7 +59,7 @@ class Database:
             url: The place; a password in it is never shown.
             max_wait_seconds: Seconds to wait for a lock that another process holds.
         """
-        alone = anyio.CapacityLimiter(1)
+        alone = Threads(1)
         if url == "sqlite://":
             return cls(in_memory(), "in memory")
         if url.startswith("sqlite:///"):
@@ -68,7 +67,7 @@ class Database:
             path = url.removeprefix("sqlite:///")
             engine, file = await _guarded(quoted(path), alone, lambda: in_file(path, max_wait_seconds))
             return cls(engine, quoted(str(file)), file)
-        engine, place = await anyio.to_thread.run_sync(on_server, url, max_wait_seconds, limiter=alone)
+        engine, place = await alone.run(on_server, url, max_wait_seconds)
         return cls(engine, place)
 
     async def read(self, work: Work[T]) -> T:
@@ -134,7 +133,7 @@ class Database:
 
     async def aclose(self) -> None:
         """Close the connections, and wait for those that are at work; the database's own time-outs end each."""
-        alone = anyio.CapacityLimiter(1)
+        alone = Threads(1)
         await _guarded(self.place, alone, self._connections.wait_until_closed, self._driver_errors)
 
     @property
@@ -144,10 +143,10 @@ class Database:
 
 
 async def _guarded(
-    place: str, limiter: anyio.CapacityLimiter, work: Callable[[], T], driver_errors: type[Exception] = sqlite3.Error
+    place: str, threads: Threads, work: Callable[[], T], driver_errors: type[Exception] = sqlite3.Error
 ) -> T:
     try:
-        return await anyio.to_thread.run_sync(work, limiter=limiter)
+        return await threads.run(work)
     except (SQLAlchemyError, OSError, driver_errors) as error:
         raise LedgerError(in_words(error, place)) from error
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn, Self, TextIO, cast
 
 import anyio
-from anyio import CapacityLimiter, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
@@ -16,7 +15,9 @@ from mcp_types.jsonrpc import JSONRPCRequest
 
 from kolors_mcp.server.handlers import TryOnServer
 from kolors_mcp.server.lines import LineReader
+from kolors_mcp.server.output import Output
 from kolors_mcp.server.sdk import WriteStream
+from kolors_mcp.threads import Threads
 
 Incoming = SessionMessage | Exception
 _DISCOVER, _INITIALIZE = "server/discover", "initialize"
@@ -44,7 +45,7 @@ async def serve_stdio(
         cast("io.TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     with _moved(sys.stdin, _nothing()) as descriptor, _moved(sys.stdout, _log()) as way_out:
         # The SDK's reader has no bounds and answers nothing to what it cannot read, so it is given an empty file.
-        async with stdio_server(anyio.wrap_file(io.StringIO()), _Output(way_out)) as (_, outgoing):
+        async with stdio_server(anyio.wrap_file(io.StringIO()), Output(way_out)) as (_, outgoing):
             begin, conversations = anyio.create_memory_object_stream[MemoryObjectReceiveStream[Incoming]](0)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_read, LineReader(descriptor), begin, outgoing, on_closed)
@@ -70,12 +71,12 @@ async def _read(
     a second for some, which a start on a busy machine can take; then it greets as they did. The SDK has settled
     on the protocol by then, so a greeting after nothing but that question begins anew.
     """
-    thread = CapacityLimiter(1)
+    thread = Threads(1)
     only_asked = False
     given: MemoryObjectSendStream[Incoming] | None = None
     try:
         async with begin:
-            while (read := await to_thread.run_sync(lines.next, limiter=thread)) is not None:
+            while (read := await thread.run(lines.next)) is not None:
                 if not isinstance(read, SessionMessage):
                     await outgoing.send(SessionMessage(read))
                     continue
@@ -112,24 +113,6 @@ class _SharedOutput:
 
     async def __aexit__(self, *_: object) -> None:
         pass
-
-
-class _Output(anyio.AsyncFile[str]):
-    """Writes each message in one turn of a thread, where a file as the SDK opens it takes two."""
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__(open(descriptor, "w", encoding="utf-8", closefd=False))  # noqa: SIM115  (open to the end)
-
-    async def write(self, b: str) -> int:
-        return await to_thread.run_sync(self._write_out, b)
-
-    async def flush(self) -> None:
-        """Do nothing: what was written is out."""
-
-    def _write_out(self, text: str) -> int:
-        written = self.wrapped.write(text)
-        self.wrapped.flush()
-        return written
 
 
 @contextmanager

@@ -19,8 +19,8 @@ SLICE = 192 * 1024
 _FIRST_SLICE = 4 * 1024
 """Bytes read at first, where the end may be near: a scan of a few bytes must not cost the reading of a whole slice."""
 
-_FEW, _AHEAD = 64, 1024
-"""So many bytes of a file are a name or a length, and so many are read for them: the next ones are mostly near."""
+_AHEAD = 4 * 1024
+"""So many bytes of a file are read where fewer are asked for, as a name or a table: the next ones are mostly near."""
 
 Span = tuple[int, int]
 """From this byte up to, not including, that one."""
@@ -83,8 +83,8 @@ class FileContent:
         self.size = size
 
     def read(self, start: int, count: int) -> bytes:
-        """Read some bytes from the disk, a few from what was read before if they are in it."""
-        if count > _FEW:
+        """Read some bytes from the disk, or a few from what was read before if they are in it."""
+        if count > _AHEAD:
             return self._read(start, count)
         begins, ahead = self._ahead
         if not begins <= start <= start + count <= begins + len(ahead):

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from anyio import CapacityLimiter, to_thread
-
 from kolors_mcp.images.formats.content import Content, FileContent, MemoryContent
 from kolors_mcp.images.formats.examine import Looked, look
 from kolors_mcp.images.refusal import RefusalError
@@ -18,6 +16,7 @@ from kolors_mcp.images.sources.shares import share_of
 from kolors_mcp.images.sources.titles import title_of_file, title_of_link, title_of_page
 from kolors_mcp.local_pictures import PHOTO_SCHEME
 from kolors_mcp.pictures import LoadedPicture, PictureSource
+from kolors_mcp.threads import Threads
 
 _THREAD_FROM_CHARACTERS = 100_000
 """Characters from which on reading a reference is work for a thread."""
@@ -40,7 +39,7 @@ async def obtain(
     source: PictureSource,
     fetcher: Fetcher,
     folders: Sequence[Path],
-    threads: CapacityLimiter,
+    threads: Threads,
     photos: Path | None = None,
 ) -> Obtained:
     """Return what `source` names, or is.
@@ -58,7 +57,7 @@ async def obtain(
     if isinstance(source, LoadedPicture):
         return Obtained(MemoryContent(source.data), source.label, source.notes, title=source.title)
     if len(source) > _THREAD_FROM_CHARACTERS:
-        named = await to_thread.run_sync(parse, source, limiter=threads)
+        named = await threads.run(parse, source)
     else:
         named = parse(source)
     if isinstance(named, WebLink):
@@ -66,9 +65,9 @@ async def obtain(
         title = title_of_page(fetched.title) or title_of_link(named.url)
         return Obtained(MemoryContent(fetched.data), fetched.label, fetched.notes, title=title)
     if isinstance(named, FilePath):
-        return await to_thread.run_sync(_opened, partial(open_file, named.path, folders), limiter=threads)
+        return await threads.run(_opened, partial(open_file, named.path, folders))
     if isinstance(named, KeptPhoto):
-        return await to_thread.run_sync(_opened, partial(_photo, named.name, photos), limiter=threads)
+        return await threads.run(_opened, partial(_photo, named.name, photos))
     return Obtained(MemoryContent(named.data), named.label)
 
 
