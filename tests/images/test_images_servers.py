@@ -110,6 +110,15 @@ async def test_a_body_without_end_is_dropped_at_the_cap() -> None:
         )
 
 
+async def test_a_body_may_be_just_as_large_as_is_said() -> None:
+    async with web(FetchLimits(data_bytes=len(BODY))) as site:
+        site.server.answers["/a.png"] = [b"HTTP/1.1 200 OK\r\n\r\n", BODY]
+        assert await site.pictures.prepare("http://shop.example/a.png", "cloth_image")
+    async with web(FetchLimits(data_bytes=len(BODY) - 1)) as site:
+        site.server.answers["/a.png"] = [b"HTTP/1.1 200 OK\r\n\r\n", BODY]
+        assert "is larger than" in await site.refused("/a.png")
+
+
 async def test_what_follows_the_declared_length_is_not_read() -> None:
     async with web() as site:
         site.server.answers["/a.png"] = response(BODY) + b"SECRET" * 1000

@@ -92,6 +92,15 @@ async def test_links_that_are_no_web_addresses_are_dropped(kling: SandboxKling, 
     assert (await client.read("1")).images == ()
 
 
+async def test_a_picture_has_the_number_that_kling_gives_it_else_its_place(
+    kling: SandboxKling, client: KlingClient
+) -> None:
+    images = [{"index": 3, "url": "https://a.example/3"}, {"url": "https://a.example/1"}]
+    data = {"task_id": "1", "task_status": "succeed", "task_result": {"images": images}}
+    kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
+    assert [(image.index, image.url[-1]) for image in (await client.read("1")).images] == [(3, "3"), (1, "1")]
+
+
 async def test_an_endless_answer_is_cut_off(
     kling: SandboxKling, client: KlingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
