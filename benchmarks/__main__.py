@@ -29,6 +29,7 @@ NAMES = (
     "line",
     "hostile",
     "ledger",
+    "service",
 )
 
 

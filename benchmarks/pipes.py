@@ -163,9 +163,9 @@ def lean(port: int) -> Generator[Server]:
 
 
 @contextmanager
-def upstream(latency: float, folder: Path) -> Generator[int]:
-    """Run the cheap Kling; yields its port."""
-    with program("-m", f"{PROGRAMS}.upstream", str(latency), str(folder)) as running:
+def upstream(latency: float, folder: Path, first: int = 1) -> Generator[int]:
+    """Run the cheap Kling, whose new tasks' ids begin with a digit (7: they are finished at once); yields its port."""
+    with program("-m", f"{PROGRAMS}.upstream", str(latency), str(folder), str(first)) as running:
         yield int(running.stdout.readline())
 
 

@@ -17,6 +17,8 @@ from benchmarks.pipes import Program, Server, bare, floor, kolors, lean, upstrea
 SIZES = {"100 KB": 100_000, "1 MB": 1_000_000, "5 MB": 5_000_000, "9.5 MB": 9_500_000}
 KINDS = ("file", "link", "base64")
 QUALITY = 75
+BEGINNING = 1026
+"""Bytes of a picture in which it varies; they end where a group of base64 does."""
 COPIES = 256
 """Of a picture that varies; a create in flight has one to itself."""
 
@@ -58,9 +60,21 @@ def vary(file: Path) -> Path:
     if not copy.exists():
         copy.write_bytes(file.read_bytes())
     with copy.open("r+b") as changing:
-        changing.seek(changing.read(1024).index(_TABLE) + len(_TABLE))
-        changing.write(bytes(1 + number // 255**place % 255 for place in range(_VARYING)))
+        beginning = changing.read(BEGINNING)
+        changing.seek(0)
+        changing.write(_varied(beginning, number))
     return copy
+
+
+def vary_beginning(beginning: bytes) -> bytes:
+    """Return what a JPEG begins with, as that of another picture each time."""
+    return _varied(beginning, next(_numbers))
+
+
+def _varied(beginning: bytes, number: int) -> bytes:
+    start = beginning.index(_TABLE) + len(_TABLE)
+    varying = bytes(1 + number // 255**place % 255 for place in range(_VARYING))
+    return beginning[:start] + varying + beginning[start + _VARYING :]
 
 
 def files_of(size: str, folder: Path) -> list[Path]:

@@ -1,8 +1,8 @@
 """A Kling as cheap as it gets, for measuring: raw sockets, no checks, canned answers; also a shop with pictures.
 
-`python -m benchmarks.programs.upstream LATENCY FOLDER` prints its port and serves until its input closes. Creates are
-answered after LATENCY seconds; `GET /shop/NAME` serves the file NAME of FOLDER. Tasks whose id begins with a 7 are
-finished.
+`python -m benchmarks.programs.upstream LATENCY FOLDER [FIRST]` prints its port and serves until its input closes.
+Creates are answered after LATENCY seconds, with ids that begin with the digit FIRST (1); `GET /shop/NAME` serves the
+file NAME of FOLDER. Tasks whose id begins with a 7 are finished.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pathlib import Path
 
 latency = float(sys.argv[1])
 folder = Path(sys.argv[2])
+first = int(sys.argv[3]) * 10**17 if len(sys.argv) > 3 else 10**17
 made: dict[str, int] = {}
 reads = 0
 
@@ -56,8 +57,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 while length:
                     length -= len(await reader.read(min(length, 1 << 20)))
                 await asyncio.sleep(latency)
-                made[f"{10**17 + len(made)}"] = 0
-                writer.write(answer(task(f"{10**17 + len(made) - 1}", "submitted")))
+                made[f"{first + len(made)}"] = 0
+                writer.write(answer(task(f"{first + len(made) - 1}", "submitted")))
             elif path.startswith(b"/shop/"):
                 data = (folder / path[6:].split(b"?")[0].decode()).read_bytes()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\ncontent-length: %d\r\n\r\n" % len(data))

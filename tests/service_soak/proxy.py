@@ -1,4 +1,4 @@
-"""A real nginx on loopback before the replicas."""
+"""A real nginx on loopback before the replicas, with the settings that `deploy/nginx` has."""
 
 import os
 import shutil
@@ -7,49 +7,17 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from scripts.loopback_nginx import command, find_nginx, write_configuration
 from tests.support.commands import environment
 
 from .programs import Program
 
 MISSING = (
-    "nginx is not here and cannot be installed. Install it (Debian: apt-get install nginx-light), or name its path in "
-    "the variable NGINX. `--only single` needs none."
+    "nginx is not here and cannot be installed. Install it (Debian: apt-get install nginx-light); "
+    "`--only single` needs none."
 )
-CONFIGURATION = """
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log stderr warn;
-{user}
-events {{ worker_connections 8192; }}
-http {{
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    upstream replicas {{
-{servers}
-        keepalive 64;
-    }}
-    server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        client_max_body_size 28m;
-        location / {{
-            proxy_pass http://replicas;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $http_host;
-            proxy_buffering off;
-            proxy_request_buffering on;
-            proxy_next_upstream off;
-            proxy_connect_timeout 5s;
-            proxy_read_timeout 330s;
-        }}
-    }}
-}}
-"""
+CALLS_PER_SECOND = 10_000
+"""Of one address, from which all users come here."""
 
 
 class NoProxyError(RuntimeError):
@@ -62,15 +30,12 @@ def nginx_program() -> str:
     Raises:
         NoProxyError: It is not here, and cannot be.
     """
-    # Debian keeps it where only root looks.
-    places = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-    found = os.environ.get("NGINX") or shutil.which("nginx", path=places)
     apt_get = shutil.which("apt-get")
-    if found is None and os.geteuid() == 0 and apt_get is not None:
+    if find_nginx() is None and os.geteuid() == 0 and apt_get is not None:
         own, nothing = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, subprocess.DEVNULL
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "nginx-light"]):
-            subprocess.run([apt_get, "-qq", *command], check=True, env=own, stdin=nothing, stdout=nothing)
-        found = shutil.which("nginx", path=places)
+        for words in (["update"], ["install", "-y", "--no-install-recommends", "nginx-light"]):
+            subprocess.run([apt_get, "-qq", *words], check=True, env=own, stdin=nothing, stdout=nothing)
+    found = find_nginx()
     if found is None:
         raise NoProxyError(MISSING)
     return found
@@ -87,11 +52,9 @@ async def proxy(folder: Path, port: int, replicas: Sequence[int]) -> AsyncGenera
     """
     place = folder / "nginx"
     place.mkdir()
-    servers = "\n".join(f"        server 127.0.0.1:{one} max_fails=1 fail_timeout=2s;" for one in replicas)
-    user = "user root;" if os.geteuid() == 0 else ""
-    (place / "nginx.conf").write_text(CONFIGURATION.format(port=port, servers=servers, user=user), "utf-8")
-    command = [nginx_program(), "-p", str(place), "-c", str(place / "nginx.conf"), "-e", "stderr"]
-    program = Program("nginx", command, environment(folder), folder)
+    servers = [f"127.0.0.1:{one}" for one in replicas]
+    configuration = write_configuration(place, port, servers, calls_per_second=CALLS_PER_SECOND)
+    program = Program("nginx", command(nginx_program(), configuration), environment(folder), folder)
     try:
         await program.start()
         yield program
