@@ -38,6 +38,7 @@ BOTTOM = frozenset(
         "bounds",
         "packing",
         "egress",
+        "observer",
     }
 )
 MAY_IMPORT = {
@@ -94,6 +95,7 @@ HOMES = {
     "PIL": PIXELS,
     "pillow_heif": PIXELS,
     "sqlalchemy": ("kolors_mcp.ledger",),
+    "opentelemetry": ("kolors_mcp.server.http.metrics",),
     "tqdm": ("kolors_mcp.cli",),
 }
 READ_NO_SETTING = {

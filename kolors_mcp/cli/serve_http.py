@@ -18,6 +18,7 @@ from kolors_mcp.server.http.bounds import FOR_SERVICE
 from kolors_mcp.server.http.draining import Draining
 from kolors_mcp.server.http.guard import addresses_of
 from kolors_mcp.server.http.logs import REQUESTS, JsonFormatter
+from kolors_mcp.server.http.metrics import Metrics, time_operations
 from kolors_mcp.server.http.rates import Rates
 from kolors_mcp.server.http.serving import Web, end, listen, web_of
 from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
@@ -52,6 +53,7 @@ async def _serve(settings: Settings, service: ServiceSettings, listener: "socket
     clock = Clock()
     addresses = addresses_of(service.public_url, listener.getsockname()[1])
     authentication = Authentication(service, addresses.origin + MCP_PATH, clock)
+    metrics = Metrics()
     server = build_server(
         settings,
         credentials_of_process(),
@@ -59,7 +61,9 @@ async def _serve(settings: Settings, service: ServiceSettings, listener: "socket
         clock=clock,
         caller=authentication.caller,
         over_http=True,
+        observer=metrics,
     )
+    time_operations(server, metrics, clock)
     draining = Draining()
     application = application_of(
         server,

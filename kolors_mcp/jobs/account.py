@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.in_flight import InFlight
+from kolors_mcp.kling.account import units_left
+from kolors_mcp.observer import UNOBSERVED, Observer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +33,9 @@ class PacksRead:
 class AccountReader:
     """Asks once for all who want to know at the same time, and gives those of the same second the same answer."""
 
-    def __init__(self, kling: "KlingClient", clock: Clock) -> None:
+    def __init__(self, kling: "KlingClient", clock: Clock, observer: Observer = UNOBSERVED) -> None:
         """Know nothing yet."""
+        self._observer = observer
         self._kling = kling
         self._clock = clock
         self._asking: InFlight[PacksRead] = InFlight()
@@ -70,6 +73,8 @@ class AccountReader:
             packs = await self._kling.packs(self._clock.deadline(MAX_PACKS_SECONDS))
         finally:
             self._next_at = self._clock.monotonic() + ASKED_EVERY_SECONDS
+        if (units := units_left(packs)) is not None:
+            self._observer.units_read(units)
         read = PacksRead(packs, self._clock.wall())
         self._last = (account, self._clock.monotonic(), read)
         return read

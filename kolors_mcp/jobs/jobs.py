@@ -24,6 +24,7 @@ from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watching
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.models import TryOn
+from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Jobs:
         *,
         save_dir: Path | None = None,
         clock: Clock | None = None,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         """Put the parts together. Nothing is connected, read or written before the first call.
 
@@ -70,6 +72,7 @@ class Jobs:
             open_ledger: Called at the first need.
             save_dir: Where finished pictures are saved, if they are.
             clock: Time, sleep and chance.
+            observer: Hears how creates end, and what is left on the account.
         """
         self._kling = kling
         self._pictures = pictures
@@ -77,12 +80,12 @@ class Jobs:
         self._store = Store(open_ledger, self._clock)
         self.ledger_time = self._store.now
         self._reconciler = Reconciler(kling, self._store, self._clock)
-        self._sending = Sending(kling, self._store, self._reconciler, self._clock)
+        self._sending = Sending(kling, self._store, self._reconciler, self._clock, observer)
         self._watching = Watching(kling, self._clock)
         self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock)
-        self._joining = Joining(self._store, self._refresher, self._sending, self._clock)
+        self._joining = Joining(self._store, self._refresher, self._sending, observer)
         self._saving = Saving(save_dir, pictures, self._store) if save_dir else None
-        self.account = AccountReader(kling, self._clock)
+        self.account = AccountReader(kling, self._clock, observer)
         self.memory = Memory()
 
     async def aclose(self) -> None:
@@ -166,8 +169,7 @@ class Jobs:
                     unsent.pop_all()  # the send closes them
                     self.memory.keep_callback(job.reference, request.callback_url)
                     task = await self._send(job, request, call)
-                    # As the end of the send has written it down.
-                    job = replace(job, task_id=task.id, status=task.status)
+                    job = replace(job, task_id=task.id, status=task.status)  # as the send has written it down
                     break
                 call.report("the same try-on was asked for before; looking at it")
                 # What is joined a second time is the answer, whatever became of it.

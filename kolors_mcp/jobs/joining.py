@@ -1,7 +1,7 @@
 """What becomes of a request that was made before: it waits for the first one's task, whichever process sends it."""
 
 from kolors_mcp import errors
-from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.clock import Deadline
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.queue import BusyError
 from kolors_mcp.jobs.refresh import Refresher
@@ -13,6 +13,7 @@ from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.states import HELD
 from kolors_mcp.models import FINAL
+from kolors_mcp.observer import Observer
 
 DOUBTED_AGAIN_SECONDS = 2.0
 """For which a create in doubt is looked for when it is asked for again, if the caller gives no more."""
@@ -23,12 +24,12 @@ MAX_SEND_SECONDS = 300.0
 class Joining:
     """Lets a call have what came of the same request."""
 
-    def __init__(self, store: Store, refresher: Refresher, sending: Sending, clock: Clock) -> None:
+    def __init__(self, store: Store, refresher: Refresher, sending: Sending, observer: Observer) -> None:
         """Put the parts together."""
         self._store = store
         self._refresher = refresher
         self._sending = sending
-        self._clock = clock
+        self._observer = observer
 
     async def join(
         self, watcher: Watcher, job: Job, call: Call, busy_deadline: Deadline, *, is_last: bool
@@ -69,7 +70,10 @@ class Joining:
         # joined however old it is, unless it failed.
         has_ended = task.status in FINAL and job.status not in FINAL
         was_known = job.task_id is not None or task.status == "failed"
-        return None if has_ended and was_known and not is_last else task
+        if has_ended and was_known and not is_last:
+            return None
+        self._observer.create_ended("joined")
+        return task
 
     async def _settle(self, watcher: Watcher, job: Job, call: Call) -> Task:
         """Wait until it is known what became of a create; while its sender lives, that one alone asks Kling."""

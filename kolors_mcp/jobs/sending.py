@@ -17,6 +17,7 @@ from kolors_mcp.jobs.turns import Leases
 from kolors_mcp.kling.refusals import final_refusal
 from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job, LookFirstError, NewJob, Refusals, Reservation
+from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ MAX_CLOSE_SECONDS = 3.0
 class Sending:
     """The creates that this process sends."""
 
-    def __init__(self, kling: "KlingClient", store: Store, reconciler: Reconciler, clock: Clock) -> None:
-        """Start with none in flight."""
+    def __init__(
+        self, kling: "KlingClient", store: Store, reconciler: Reconciler, clock: Clock, observer: Observer = UNOBSERVED
+    ) -> None:
+        """Start with none in flight; `observer` hears how each ended."""
+        self._observer = observer
         self._store = store
         self._clock = clock
         self._leases = Leases(store, clock)
@@ -73,7 +77,9 @@ class Sending:
             return await asyncio.shield(writing)
         except LookFirstError:
             raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, errors.DailyLimitError):
+                self._observer.create_ended("limited")
             # Also after an error: the row may be there although the database did not say so.
             self._taken_back.join(new.reference, lambda: self._take_back(writing, new.reference))
             raise
@@ -98,10 +104,23 @@ class Sending:
                 # Otherwise others would wait until the lease has lapsed.
                 self._taken_back.join(job.reference, sending.let_go)
             request.close()
+            self._observe(task)
             if not task.cancelled() and (error := task.exception()) is not None:
                 logger.info("create %s ended: %s", job.reference, plain(str(error), 400))
 
         send.add_done_callback(ended)
+
+    def _observe(self, task: asyncio.Task[Task]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is None and not task.cancelled():
+            self._observer.create_ended("created")
+        elif error is None or isinstance(error, errors.UnconfirmedCreateError):
+            # One that was broken off is written down as what it is by `let_go`; here nobody knows.
+            self._observer.create_ended("unconfirmed")
+        elif isinstance(error, errors.RefusedError):
+            self._observer.create_ended("refused", error.code)
+        else:
+            self._observer.create_ended("unsent")
 
     async def outcome(self, reference: str, deadline: Deadline, *, owned: bool) -> Task | None:
         """Wait for a create in flight; None if it is not in flight here, or not over in time.

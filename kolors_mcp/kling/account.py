@@ -93,7 +93,7 @@ async def read_packs(http: SignedHttp, clock: Clock, deadline: Deadline | None) 
             pack.total_quantity,
             pack.invalid_time,
         )
-        for pack in await http.read(PATH, window, _packs_of, deadline)
+        for pack in await http.read("account", PATH, window, _packs_of, deadline)
     ]
 
 

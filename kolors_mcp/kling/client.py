@@ -11,6 +11,7 @@ from kolors_mcp.kling.http import SignedHttp
 from kolors_mcp.kling.task import Task
 from kolors_mcp.kling.try_on import TryOnEndpoint
 from kolors_mcp.kling.wire import CreateRequest
+from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.settings import Credentials
 
 
@@ -27,6 +28,7 @@ class KlingClient:
         *,
         clock: Clock | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         """Prepare the connections; nothing is connected before the first request.
 
@@ -35,12 +37,13 @@ class KlingClient:
             credentials: Asked at every request, so that rotated keys are taken up.
             clock: Time, sleep and jitter.
             transport: What carries the requests; for tests.
+            observer: Hears of each request.
 
         Raises:
             NotConfiguredError: The origin, or what the environment says of proxies and certificates, cannot be used.
         """
         self._clock = clock or Clock()
-        self._http = SignedHttp(api_base, credentials, self._clock, transport)
+        self._http = SignedHttp(api_base, credentials, self._clock, transport, observer)
         self._try_on = TryOnEndpoint(self._http, self._clock)
 
     async def aclose(self) -> None:

@@ -37,6 +37,8 @@ class Reply:
     envelope: Envelope
     verdict: Verdict | None
     date: str | None
+    status: int = 200
+    """Of HTTP."""
 
 
 @dataclass
@@ -178,7 +180,7 @@ def _reply(response: httpx.Response, envelope: Envelope, sending: _Sending) -> R
             sending.unexpected(status, "a code that refuses nothing for certain")
     elif not response.is_success:
         sending.unexpected(response.status_code, "success in the body and an error in the status")
-    return Reply(envelope, verdict, response.headers.get("date"))
+    return Reply(envelope, verdict, response.headers.get("date"), status)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

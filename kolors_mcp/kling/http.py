@@ -12,7 +12,8 @@ from kolors_mcp.kling.auth import Authorization, skew_of
 from kolors_mcp.kling.body import Body
 from kolors_mcp.kling.connection import open_connections
 from kolors_mcp.kling.exchange import Commit, Reply, exchange
-from kolors_mcp.kling.refusals import error_for
+from kolors_mcp.kling.refusals import MEANINGS, error_for
+from kolors_mcp.observer import UNOBSERVED, Observer, Operation
 from kolors_mcp.settings import Credentials
 
 DEFAULT_READ_SECONDS = 20.0
@@ -46,9 +47,11 @@ class SignedHttp:
         credentials: Callable[[], Credentials | None],
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         """Prepare the pool; nothing is connected yet. The arguments and errors are those of `KlingClient`."""
         self._clock = clock
+        self._observer = observer
         self.authorization = Authorization(credentials, clock)
         self.observed_skew: float | None = None
         """Seconds by which Kling's clock was ahead of ours at its latest answer."""
@@ -71,7 +74,14 @@ class SignedHttp:
         return None if self._told is None else self._told[0] + self._clock.monotonic() - self._told[1]
 
     async def post(
-        self, path: str, body: Body, seconds: float, commit: Commit | None = None, *, account: str | None = None
+        self,
+        path: str,
+        body: Body,
+        seconds: float,
+        commit: Commit | None = None,
+        *,
+        account: str | None = None,
+        operation: Operation = "create",
     ) -> Reply:
         """Send a create. It is sent a second time only where Kling refused the token, so that nothing was created.
 
@@ -81,6 +91,7 @@ class SignedHttp:
             seconds: How long each of the two may take.
             commit: Is waited for before the last piece of each leaves, as `exchange` says.
             account: For which it is; None: for the one in use.
+            operation: What it is for.
 
         Raises:
             NotConfiguredError: There are no credentials; nothing was sent.
@@ -91,20 +102,26 @@ class SignedHttp:
         if account != self.account():
             happened = "The keys of the Kling account were changed while this create waited"
             raise errors.KeysChangedError(happened, "Create it again.", creating=True)
-        reply = await self._exchange("POST", path, self._clock.deadline(seconds), body=body, commit=commit)
+        reply = await self._exchange(operation, path, self._clock.deadline(seconds), body=body, commit=commit)
         final = reply.verdict is not None and reply.verdict.final
         # What is written down for one account is not sent to another, though the keys change meanwhile.
         if final and self._worth_signing_again(reply) and account == self.account():
-            reply = await self._exchange("POST", path, self._clock.deadline(seconds), body=body, commit=commit)
+            reply = await self._exchange(operation, path, self._clock.deadline(seconds), body=body, commit=commit)
         return reply
 
     async def read(
-        self, path: str, query: Mapping[str, int], parse: Callable[[Reply], T], deadline: Deadline | None
+        self,
+        operation: Operation,
+        path: str,
+        query: Mapping[str, int],
+        parse: Callable[[Reply], T],
+        deadline: Deadline | None,
     ) -> T:
         """Read with retries: full jitter, Kling's own `Retry-After` within reason, never beyond the deadline.
 
         Args:
-            path: Of what is read.
+            operation: What is read.
+            path: Of it.
             query: What follows the question mark.
             parse: Makes the result from an answer without a refusal; may raise `KlingError`.
             deadline: None: `DEFAULT_READ_SECONDS` from now.
@@ -121,7 +138,7 @@ class SignedHttp:
             try:
                 with deadline.scope():
                     async with self._reads:
-                        reply = await self._exchange("GET", path, self._clock.deadline(None), query=query)
+                        reply = await self._exchange(operation, path, self._clock.deadline(None), query=query)
                     if not signed_again and self._worth_signing_again(reply):
                         signed_again = True
                         continue
@@ -140,7 +157,7 @@ class SignedHttp:
 
     async def _exchange(
         self,
-        method: str,
+        operation: Operation,
         path: str,
         deadline: Deadline,
         *,
@@ -148,10 +165,21 @@ class SignedHttp:
         body: Body | None = None,
         commit: Commit | None = None,
     ) -> Reply:
-        authorization = self.authorization.header()
-        return await exchange(
-            self.connections, method, path, authorization, deadline, query=query, body=body, commit=commit
-        )
+        authorization, began = self.authorization.header(), self._clock.monotonic()
+        method = "GET" if body is None else "POST"
+        try:
+            reply = await exchange(
+                self.connections, method, path, authorization, deadline, query=query, body=body, commit=commit
+            )
+        except errors.KolorsError as error:
+            status = error.status if isinstance(error, errors.UnexpectedAnswerError) else None
+            seconds, kind = self._clock.monotonic() - began, type(error).__name__
+            self._observer.kling_answered(operation, seconds, status=status, error=kind)
+            raise
+        # What is not in the table may be any number; each would be a series of its own where figures are kept.
+        code = reply.verdict and (str(reply.verdict.code) if reply.verdict.code in MEANINGS else "other")
+        self._observer.kling_answered(operation, self._clock.monotonic() - began, status=reply.status, code=code)
+        return reply
 
     def _wait_after(self, error: errors.KlingError, attempt: int) -> float:
         at_least = MIN_RATE_WAIT_SECONDS if isinstance(error, errors.TooFastError) else 0.0

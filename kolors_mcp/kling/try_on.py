@@ -61,7 +61,7 @@ class TryOnEndpoint:
         try:
             path = f"{PATH}/{_path_segment(task_id)}"
             task = await self._http.read(
-                path, {}, lambda reply: try_on_replies.task_asked_for(reply, task_id), deadline
+                "read", path, {}, lambda reply: try_on_replies.task_asked_for(reply, task_id), deadline
             )
         except errors.NoSuchResourceError as error:
             raise errors.TaskNotFoundError.of(task_id, error.code) from error
@@ -72,11 +72,13 @@ class TryOnEndpoint:
     async def page(self, page_num: int, page_size: int, deadline: Deadline | None) -> list[Task]:
         """Read one page; see `KlingClient.page`."""
         query = {"pageNum": page_num, "pageSize": page_size}
-        rows = await self._http.read(PATH, query, lambda reply: try_on_replies.tasks(reply, page_size), deadline)
+        rows = await self._http.read(
+            "list", PATH, query, lambda reply: try_on_replies.tasks(reply, page_size), deadline
+        )
         return [row.to_task() for row in rows]
 
     async def _ask(self, body: Body, seconds: float) -> Reply:
-        return await self._http.post(PATH, body, seconds)
+        return await self._http.post(PATH, body, seconds, operation="probe")
 
 
 def _path_segment(task_id: str) -> str:

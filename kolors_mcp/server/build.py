@@ -11,6 +11,7 @@ from mcp_types import Icon
 
 from kolors_mcp import __version__
 from kolors_mcp.clock import Clock
+from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.server.caller import LOCAL, Caller
 from kolors_mcp.server.fitting_room.binding import FittingRoom, page_tools, with_fitting_room
 from kolors_mcp.server.handlers import TryOnServer
@@ -47,6 +48,7 @@ def build_server(
     samples: Mapping[str, Path] | None = None,
     caller: Callable[[], Caller] = lambda: LOCAL,
     over_http: bool = False,
+    observer: Observer = UNOBSERVED,
 ) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
 
@@ -60,6 +62,7 @@ def build_server(
         caller: Says whose a call is, during the call.
         over_http: Whether it is for users of other machines: nothing is read or kept here for them, and nothing said
             of this machine.
+        observer: Hears what an operator may want counted and timed.
     """
     # Clients may check that it is a URI; the protocol asks for base64.
     shirt = f"data:image/svg+xml;base64,{base64.b64encode(_SHIRT).decode()}"
@@ -82,7 +85,7 @@ def build_server(
         if (lent := LENT.get(None)) is not None:
             yield lent
             return
-        service = Service(settings, open_upstream or kling, clock or Clock(), local_room, caller)
+        service = Service(settings, open_upstream or kling, clock or Clock(), local_room, caller, observer)
         try:
             yield service
         finally:

@@ -11,6 +11,7 @@ from kolors_mcp.clock import Clock, Ending
 from kolors_mcp.errors import NotReadyError
 from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.server.caller import LOCAL, Caller
 from kolors_mcp.settings import Credentials, Settings
 
@@ -69,8 +70,10 @@ class Service:
         clock: Clock,
         local_room: LocalRoom | None = None,
         caller: Callable[[], Caller] = lambda: LOCAL,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         """Remember how to open; open nothing. `caller` says whose the call is in which it is asked."""
+        self._observer = observer
         self.local_room = local_room
         self.caller = caller
         self.ending = Ending()
@@ -159,7 +162,7 @@ class Service:
         # Off the event loop: the HTTP client takes longer to load than the tools take to be listed.
         make_client, make_pictures, make_jobs, view = await asyncio.to_thread(_load_types)
         upstream = await self._resources.enter_async_context(self._open_upstream())
-        kling = make_client(upstream.api_base, upstream.credentials, clock=self._clock)
+        kling = make_client(upstream.api_base, upstream.credentials, clock=self._clock, observer=self._observer)
         pictures = make_pictures(
             folders=self._settings.image_dirs,
             allowed_hosts=self._settings.allowed_hosts | upstream.allowed_hosts,
@@ -169,7 +172,12 @@ class Service:
             photos_dir=self._settings.photos_dir,
         )
         jobs = make_jobs(
-            kling, pictures, lambda: self._open_ledger(kling), save_dir=self._settings.save_dir, clock=self._clock
+            kling,
+            pictures,
+            lambda: self._open_ledger(kling),
+            save_dir=self._settings.save_dir,
+            clock=self._clock,
+            observer=self._observer,
         )
         self._resources.push_async_callback(jobs.aclose)
         # Here, and not by the callers that wait for it: a call that comes between would open a second one.
