@@ -159,8 +159,7 @@ class Jobs:
         """
         with ExitStack() as unsent, self._reconciler.background.after_call(), self._watching.watcher() as watcher:
             unsent.callback(request.close)
-            joined: set[str] = set()
-            busy_deadline = call.waiting()
+            joined, busy_deadline = set[str](), call.waiting()
             while True:
                 reservation = await self._reserve(new, daily_limit, call.deadline)
                 job = reservation.job

@@ -145,7 +145,7 @@ async def test_calls_are_timed_by_method_and_tool_and_names_that_a_client_made_u
     figures = kept.figures("mcp.server.operation.duration")
     assert figures["tools/list",] == 1
     assert figures["get_account", "tools/call"] == 1
-    assert figures["tool_error", "_OTHER", "tools/call"] == 2
+    assert figures["tool_error", "unknown", "tools/call"] == 2
     assert figures["tool_error", "get_try_on", "tools/call"] == 1
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, CallToolResult
+from mcp_types import INVALID_PARAMS
 from opentelemetry import metrics
 from pydantic import ValidationError
 
 from kolors_mcp import __version__
 from kolors_mcp.clock import Clock
 from kolors_mcp.observer import Observer, Operation, Outcome
-from kolors_mcp.server import sdk
+from kolors_mcp.server.http.request_log import is_tool_error, names_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram, MeterProvider
@@ -26,8 +26,6 @@ CALL_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 """Seconds, as OpenTelemetry's conventions for MCP have them."""
 UPSTREAM_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120)
 LINE_BUCKETS = (0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200)
-UNKNOWN = "_OTHER"
-"""Stands for every method and tool that is not one of ours: a client may send any number of them."""
 
 
 class Metrics(Observer):
@@ -113,7 +111,7 @@ class Metrics(Observer):
 
 def time_operations(server: "TryOnServer", kept: Metrics, clock: Clock) -> None:
     """Have every request of a client to this server timed."""
-    sdk.protocol_server(server).middleware.append(_Timed(server, kept.operations, clock))
+    server.middleware.append(_Timed(server, kept.operations, clock))
 
 
 class _Timed(ServerMiddleware[Any]):
@@ -140,27 +138,10 @@ class _Timed(ServerMiddleware[Any]):
             error = type(fault).__qualname__
             raise
         else:
-            error = "tool_error" if _is_tool_error(result) else None
+            error = "tool_error" if is_tool_error(result) else None
             return result
         finally:
-            self._operations.record(self._clock.monotonic() - began, self._labels(ctx, error))
-
-    def _labels(self, ctx: ServerRequestContext[Any, Any], error: str | None) -> dict[str, str]:
-        is_known = sdk.protocol_server(self._server).get_request_handler(ctx.method) is not None
-        labels = {"mcp.method.name": ctx.method if is_known else UNKNOWN}
-        if ctx.method == "tools/call":
-            name: object = (ctx.params or {}).get("name")
-            labels["gen_ai.tool.name"] = UNKNOWN
-            if isinstance(name, str) and sdk.has_tool(self._server, name):
-                labels["gen_ai.tool.name"] = name
-        if error is not None:
-            labels["error.type"] = error
-        return labels
-
-
-def _is_tool_error(result: HandlerResult) -> bool:
-    match result:
-        case CallToolResult(is_error=True) | {"isError": True}:
-            return True
-        case _:
-            return False
+            method, tool = names_of(self._server, ctx)
+            labels = {"mcp.method.name": method, "gen_ai.tool.name": tool, "error.type": error}
+            known = {name: value for name, value in labels.items() if value is not None}
+            self._operations.record(self._clock.monotonic() - began, known)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(REQUESTS)
 
 REQUEST_ID_HEADER = b"x-request-id"
+UNKNOWN = "unknown"
 _FAILED = 400
 """From which status on an answer is a refusal or a failure."""
 
@@ -114,25 +115,38 @@ def observing(server: "TryOnServer") -> "ServerMiddleware[Any]":
         request = REQUEST.get()
         if request is None:
             return await call_next(ctx)
-        request.method = ctx.method if _is_known(server, ctx.method) else "unknown"
-        if ctx.method == "tools/call":
-            tool = (ctx.params or {}).get("name")
-            request.tool = tool if isinstance(tool, str) and sdk.has_tool(server, tool) else "unknown"
+        request.method, request.tool = names_of(server, ctx)
         request.outcome = "failed"
         try:
             result = await call_next(ctx)
         except MCPError as error:
             request.outcome = f"error {error.error.code}"
             raise
-        is_error = result.is_error if isinstance(result, CallToolResult) else _is_error(result)
-        request.outcome = "tool error" if is_error else "ok"
+        request.outcome = "tool error" if is_tool_error(result) else "ok"
         return result
 
     return observe
 
 
-def _is_error(result: Any) -> bool:
-    return isinstance(result, dict) and bool(result.get("isError"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+def names_of(server: "TryOnServer", ctx: ServerRequestContext[Any, Any]) -> tuple[str, str | None]:
+    """Return the method of a message and the tool that it calls, if it calls one.
+
+    A client may make up any number of names; all that are none of this server's are `unknown`.
+    """
+    method = ctx.method if _is_known(server, ctx.method) else UNKNOWN
+    if ctx.method != "tools/call":
+        return method, None
+    tool: object = (ctx.params or {}).get("name")
+    return method, tool if isinstance(tool, str) and sdk.has_tool(server, tool) else UNKNOWN
+
+
+def is_tool_error(result: HandlerResult) -> bool:
+    """Whether a tool has answered that it could not do what it was asked."""
+    match result:
+        case CallToolResult(is_error=True) | {"isError": True}:
+            return True
+        case _:
+            return False
 
 
 def _is_known(server: "TryOnServer", method: str) -> bool:
