@@ -23,22 +23,8 @@ LAYERS: tuple[frozenset[str], ...] = (
 # Known to all, and to each other. The package's own __init__ (its version) is written "".
 BOTTOM = frozenset(
     {
-        "",
-        "settings",
-        "service_settings",
-        "variables",
-        "folders",
-        "errors",
-        "models",
-        "pictures",
-        "local_pictures",
-        "wording",
-        "clock",
-        "threads",
-        "bounds",
-        "packing",
-        "egress",
-        "observer",
+        *("", "settings", "service_settings", "variables", "folders", "errors", "models", "pictures"),
+        *("local_pictures", "wording", "clock", "threads", "bounds", "packing", "egress", "observer"),
     }
 )
 MAY_IMPORT = {
