@@ -16,6 +16,7 @@ from hypothesis import settings
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
+from tests.support import forked_workers
 from tests.support.commands import end_fork_server, share_fork_server
 from tests.support.made_once import made_once
 from tests.support.making import Era
@@ -31,6 +32,7 @@ settings.load_profile("without a clock")
 
 WAITING = {"processes", "cli", "test_examples.py", "test_soak.py", "test_fork_server.py", "test_ledger_stopped.py"}
 """Folders and files of tests that mostly wait for processes."""
+LOADED_TESTS = pytest.StashKey[forked_workers.LoadedTests | None]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,11 +45,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no":
+        # Before there is anything else to inherit.
+        config.stash[LOADED_TESTS] = forked_workers.begin(config)
         share_fork_server()
 
 
-def pytest_unconfigure() -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    if (loaded := config.stash[LOADED_TESTS]) is not None:
+        loaded.fork(specs)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave no program behind."""
+    if (loaded := config.stash.get(LOADED_TESTS, None)) is not None:
+        loaded.end()
     end_fork_server()
 
 

@@ -103,17 +103,24 @@ def started(
             process.kill()
 
 
-@cache
-def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
-    """The process that forks programs, and the command that takes the place of `python`; begun when first needed."""
+def stand_in() -> tuple[socket.socket, Path]:
+    """Make a command that takes the place of `python`, and the socket at which it asks for a fork."""
     # The path of a socket has about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="kolors-fork-", dir="/tmp"))
     command = folder / "python"
     command.write_text(f"#!{sys.executable} -IS\n{(HERE / 'forked.py').read_text('utf-8')}", encoding="utf-8")
     command.chmod(0o700)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "socket"))
-        listener.listen()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / "socket"))
+    listener.listen()
+    return listener, command
+
+
+@cache
+def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
+    """The process that forks programs, and the command that takes the place of `python`; begun when first needed."""
+    listener, command = stand_in()
+    with listener:
         process = subprocess.Popen(
             [sys.executable, HERE / "fork_server.py", str(listener.fileno()), command],
             stdin=subprocess.PIPE,

@@ -181,7 +181,8 @@ def become(order: Order, executable: str) -> None:
         os.dup2(descriptor, stream)
     close(order.streams)
     for name, stream in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-        old = getattr(sys, name)
+        # Its own, whatever pytest has put in its place.
+        old = getattr(sys, f"__{name}__")
         raw = io.FileIO(stream, old.mode, closefd=False)
         raw.name = f"<{name}>"
         opened = io.TextIOWrapper(
