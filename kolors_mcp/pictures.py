@@ -22,11 +22,29 @@ PictureSource = str | LoadedPicture
 """Where a picture comes from: a link, path, `file://` link, `data:` URI or bare base64, or the picture itself."""
 
 
-class Picture(Protocol):
-    """A picture that Kling takes: a JPEG or PNG within the limits, nothing but picture data in it.
+class PictureBytes(Protocol):
+    """What of a picture is sent: its bytes, handed out in blocks, so that a large file is never held whole."""
 
-    Its bytes are handed out in blocks, so that a large file is never held whole.
-    """
+    @property
+    def size(self) -> int:
+        """Bytes; exactly what `blocks` adds up to."""
+        ...
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        """Yield the bytes in order. Can be called again to start over.
+
+        Raises:
+            PictureRefusedError: The file behind it changed since it was checked.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the file behind it, if there is one."""
+        ...
+
+
+class Picture(PictureBytes, Protocol):
+    """A picture that Kling takes: a JPEG or PNG within the limits, nothing but picture data in it."""
 
     @property
     def media_type(self) -> Literal["image/jpeg", "image/png"]:
@@ -41,11 +59,6 @@ class Picture(Protocol):
     @property
     def height(self) -> int:
         """Pixels."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Bytes; exactly what `blocks` adds up to."""
         ...
 
     @property
@@ -71,16 +84,4 @@ class Picture(Protocol):
     @property
     def sources(self) -> frozenset[bytes]:
         """What tells the picture, or each picture that it was put together from, from any other."""
-        ...
-
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        """Yield the bytes in order. Can be called again to start over.
-
-        Raises:
-            PictureRefusedError: The file behind it changed since it was checked.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let go of the file behind it, if there is one."""
         ...

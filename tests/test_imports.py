@@ -34,7 +34,7 @@ STARTS = ("kolors_mcp.cli", "kolors_mcp.server", "kolors_mcp.cli.serve")
 HEAVY = (
     *("PIL", "pillow_heif", "httpx", "sqlalchemy", "starlette", "uvicorn", "jwt", "tqdm", "kolors_mcp.sandbox"),
     "kolors_mcp.server.fitting_room.page",
-    *("kolors_mcp.server.http", "kolors_mcp.service_settings"),
+    *("kolors_mcp.server.http", "kolors_mcp.service_settings", "kolors_mcp.shelf", "kolors_mcp.jobs.line", "obstore"),
 )
 """What only a call needs."""
 

@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"server"}),
     frozenset({"try_ons"}),
     frozenset({"jobs"}),
-    frozenset({"images", "kling", "ledger"}),
+    frozenset({"images", "kling", "ledger", "shelf"}),
 )
 # Known to all, and to each other. The package's own __init__ (its version) is written "".
 BOTTOM = frozenset(
@@ -82,6 +82,8 @@ HOMES = {
     "pillow_heif": PIXELS,
     "sqlalchemy": ("kolors_mcp.ledger",),
     "opentelemetry": ("kolors_mcp.server.http.metrics",),
+    "psycopg": ("kolors_mcp.ledger.wakes",),
+    "obstore": ("kolors_mcp.shelf",),
     "tqdm": ("kolors_mcp.cli",),
 }
 READ_NO_SETTING = {

@@ -29,6 +29,10 @@ class InFlight(Generic[T]):
         task = self._tasks.get(key)
         return None if task is None or task.done() else task
 
+    def __len__(self) -> int:
+        """Return how much is under way."""
+        return len(self._tasks)
+
     def cancel(self, key: str) -> None:
         """End the work under this key, if it is under way."""
         if (task := self._tasks.pop(key, None)) is not None:

@@ -1,54 +1,36 @@
 """The paid creates of one account, for all who use it: made once, waited for, found again, and saved."""
 
-import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.account import AccountReader
 from kolors_mcp.jobs.call import Call
+from kolors_mcp.jobs.in_line import is_in_line, line_of, with_line
 from kolors_mcp.jobs.joining import Joining
 from kolors_mcp.jobs.memory import Inputs, Memory
 from kolors_mcp.jobs.reconcile import Reconciler
 from kolors_mcp.jobs.refresh import Refresher
 from kolors_mcp.jobs.saving import Saving
 from kolors_mcp.jobs.sending import Sending
+from kolors_mcp.jobs.sighting import Sighting
 from kolors_mcp.jobs.store import OpenLedger, Store
+from kolors_mcp.jobs.submitting import Submitting
 from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watching
 from kolors_mcp.kling.task import Task
-from kolors_mcp.ledger.job import Job, NewJob, Reservation
+from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.models import TryOn
 from kolors_mcp.observer import UNOBSERVED, Observer
-from kolors_mcp.wording import plain
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
+    from kolors_mcp.jobs.line_parts import LineSettings
     from kolors_mcp.kling.client import KlingClient
     from kolors_mcp.kling.wire import CreateRequest
-
-logger = logging.getLogger(__name__)
-
-UNASKED = "This call has created nothing; whether the same was created before is not known."
-"""What is true of a request that the ledger knows nothing of: it may be the repetition of one that was paid."""
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """How a create stands: what Kling says of it, and what is written about it."""
-
-    task: Task
-    job: Job | None
-    """None where the ledger knows nothing."""
-    is_new: bool = False
-    """Whether this very call has made it."""
-    hindrance: str | None = None
-    """What keeps us from seeing how it stands by now, if something does."""
 
 
 class Jobs:
@@ -63,6 +45,7 @@ class Jobs:
         save_dir: Path | None = None,
         clock: Clock | None = None,
         observer: Observer = UNOBSERVED,
+        line: "LineSettings | None" = None,
     ) -> None:
         """Put the parts together. Nothing is connected, read or written before the first call.
 
@@ -73,27 +56,34 @@ class Jobs:
             save_dir: Where finished pictures are saved, if they are.
             clock: Time, sleep and chance.
             observer: Hears how creates end, and what is left on the account.
+            line: What turns on the account's line, which the creates of all processes wait in; without it they wait in
+                this process, for as long as their calls do.
         """
         self._kling = kling
         self._pictures = pictures
         self._clock = clock or Clock()
-        self._store = Store(open_ledger, self._clock)
+        self._store = Store(open_ledger if line is None else with_line(open_ledger, line), self._clock)
         self.ledger_time = self._store.now
         self._reconciler = Reconciler(kling, self._store, self._clock)
         self._sending = Sending(kling, self._store, self._reconciler, self._clock, observer)
         self._watching = Watching(kling, self._clock)
-        self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock)
+        self.line = None if line is None else line_of(line, self._sending, self._watching, self._clock, observer)
+        """The account's line, where it is turned on."""
+        self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock, self.line)
         self._joining = Joining(self._store, self._refresher, self._sending, observer)
         self._saving = Saving(save_dir, pictures, self._store) if save_dir else None
         self.account = AccountReader(kling, self._clock, observer)
         self.memory = Memory()
+        self._submitting = Submitting(kling, self._store, self._refresher, self._joining, self._sending, self.memory)
 
     async def aclose(self) -> None:
         """Give creates in flight a moment to end, then let go of everything."""
-        # Also when the whole program is being cancelled: it takes a few seconds at most.
+        # Also when the whole program is being cancelled: it takes a few seconds at most; in a service, what is set.
         with anyio.CancelScope(shield=True):
             await self._reconciler.background.aclose()
-            await self._sending.aclose()
+            if self.line is not None:
+                await self.line.aclose()
+            await self._sending.aclose(None if self.line is None else self.line.settings.close_seconds)
             # What could not be sent to its end was in doubt after that.
             await self._reconciler.background.aclose()
             if self._saving is not None:
@@ -101,6 +91,8 @@ class Jobs:
             await self.account.aclose()
             await self._kling.aclose()
             await self._pictures.aclose()
+            if self.line is not None:
+                await self.line.wakes.aclose()
             await self._store.aclose()
 
     def require_credentials(self) -> None:
@@ -153,31 +145,16 @@ class Jobs:
             daily_limit: Most paid creates of this user in a UTC day.
 
         Raises:
-            LedgerError, DailyLimitError: It may not be paid for. Nothing was sent.
+            LedgerError, DailyLimitError, LineFullError: It may not be paid for. Nothing was sent.
             KlingError: As `KlingClient.create` says.
             UnconfirmedCreateError: Also where the same was refused before, and Kling cannot be asked for it.
         """
-        with ExitStack() as unsent, self._reconciler.background.after_call(), self._watching.watcher() as watcher:
-            unsent.callback(request.close)
-            joined, busy_deadline = set[str](), call.waiting()
-            while True:
-                reservation = await self._reserve(new, daily_limit, call.deadline)
-                job = reservation.job
-                self.memory.keep_inputs(job.reference, inputs)
-                if reservation.is_new:
-                    unsent.pop_all()  # the send closes them
-                    self.memory.keep_callback(job.reference, request.callback_url)
-                    task = await self._send(job, request, call)
-                    job = replace(job, task_id=task.id, status=task.status)  # as the send has written it down
-                    break
-                call.report("the same try-on was asked for before; looking at it")
-                # What is joined a second time is the answer, whatever became of it.
-                task = await self._joining.join(watcher, job, call, busy_deadline, is_last=job.reference in joined)
-                if task is not None:
-                    break
-                joined.add(job.reference)
-            task, hindrance = await watcher.follow(task, call.waiting(), call.report)
-            return await self._noted(Sighting(task, job, reservation.is_new, hindrance))
+        with self._reconciler.background.after_call(), self._watching.watcher() as watcher:
+            seen = await self._submitting.submit(new, request, inputs, call, watcher, daily_limit=daily_limit)
+            if not is_in_line(seen.task, seen.job):
+                task, hindrance = await watcher.follow(seen.task, call.waiting(), call.report)
+                seen = replace(seen, task=task, hindrance=hindrance)
+            return await self._noted(seen)
 
     async def look(self, name: str, job: Job | None, call: Call, waiting: Deadline) -> Sighting:
         """Look at a create, by Kling's id or our reference, and wait until it is finished.
@@ -202,8 +179,10 @@ class Jobs:
             else:
                 task = await self._refresher.find_refused(job, call.deadline)
                 if task is None:
-                    task = await self._refresher.settle(watcher, job, waiting)
-            task, hindrance = await watcher.follow(task, waiting, call.report)
+                    task = await self._refresher.settle(watcher, job, waiting, call.report)
+            hindrance = None
+            if not is_in_line(task, job):
+                task, hindrance = await watcher.follow(task, waiting, call.report)
         if job is not None and job.task_id is None:
             job = await self._store.find(job.user, job.reference) or job
         return await self._noted(Sighting(task, job, hindrance=hindrance))
@@ -216,31 +195,6 @@ class Jobs:
         """Return what is written about tasks that were just read; a create in doubt that is one of them is settled."""
         await self._reconciler.settle_among(tasks)
         return await self._store.find_many(user, [task.id for task in tasks])
-
-    async def _reserve(self, new: NewJob, daily_limit: int | None, deadline: Deadline) -> Reservation:
-        try:
-            with deadline.scope():
-                await self._ask_the_time(deadline)
-                return await self._refresher.reserve(new, deadline, daily_limit=daily_limit)
-        except errors.LedgerError as error:
-            raise errors.LedgerError(f"{error} {UNASKED}") from error
-        raise errors.LedgerError(f"The ledger of paid try-ons did not answer in time. Try again in a minute. {UNASKED}")
-
-    async def _ask_the_time(self, deadline: Deadline) -> None:
-        """Let Kling tell its time where the ledger cannot believe this clock; until it does, time stands still."""
-        if (await self._store.ledger()).needs_kling_time:
-            try:
-                await self._kling.page(1, 1, deadline.within(MAX_READ_SECONDS))
-            except errors.KolorsError as error:
-                logger.info("asking Kling for the time: %s", plain(str(error), 400))
-
-    async def _send(self, job: Job, request: "CreateRequest", call: Call) -> Task:
-        call.report("sending the pictures to Kling")
-        self._sending.start(job, request, call)
-        task = await self._sending.outcome(job.reference, call.deadline, owned=True)
-        if task is None:
-            raise errors.UnconfirmedCreateError(job.reference, "It is still being sent.")
-        return task
 
     async def _noted(self, seen: Sighting) -> Sighting:
         """Write down what was seen last."""

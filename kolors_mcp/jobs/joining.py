@@ -77,6 +77,9 @@ class Joining:
 
     async def _settle(self, watcher: Watcher, job: Job, call: Call) -> Task:
         """Wait until it is known what became of a create; while its sender lives, that one alone asks Kling."""
+        if self._refresher.line is not None and job.state in HELD:
+            # It goes on without its callers, so none of them waits for longer than they want to.
+            return await self._refresher.settle(watcher, job, call.waiting(), call.report)
         sent_by = call.deadline.within(MAX_SEND_SECONDS)
 
         async def read(before: Job) -> Job:

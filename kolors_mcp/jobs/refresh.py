@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.call import Report, ignore
+from kolors_mcp.jobs.in_line import IN_LINE_EVERY_SECONDS, task_in_line, words_of
 from kolors_mcp.jobs.reconcile import Reconciler, doubted_refusal
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.store import Store
@@ -18,6 +22,10 @@ from kolors_mcp.ledger.doubt import LOOKED_FOR_SECONDS
 from kolors_mcp.ledger.job import Job, LookFirstError, NewJob, Refusals, Reservation
 from kolors_mcp.models import is_reference
 from kolors_mcp.wording import quoted
+
+if TYPE_CHECKING:
+    from kolors_mcp.jobs.line import Line
+    from kolors_mcp.ledger.slots import Place
 
 REFUSED_FOR_SECONDS, MAX_REFUSED = 600.0, 3
 """For which a create that a busy account said no to is looked for before the same is sent again; the latest of them."""
@@ -35,20 +43,36 @@ class _Standing:
     task: Task | None = None
     is_sent: bool = False
     """Whether it is being sent, here or by another process that lives."""
+    is_in_line: bool = False
+    """Whether it waits in line, or is being sent from there."""
+    place: "Place | None" = None
+    """Where it stands in line, if it waits there and that is known."""
 
 
 class Refresher:
     """Asks about creates; the watcher of a call does the reading."""
 
-    def __init__(self, store: Store, reconciler: Reconciler, sending: Sending, clock: Clock) -> None:
-        """Put the parts together."""
+    def __init__(
+        self, store: Store, reconciler: Reconciler, sending: Sending, clock: Clock, line: "Line | None" = None
+    ) -> None:
+        """Put the parts together; `line` is the account's, in a service."""
+        self.line = line
         self._store = store
         self._reconciler = reconciler
         self._sending = sending
         self._clock = clock
 
-    async def settle(self, watcher: Watcher, job: Job, deadline: Deadline) -> Task:
+    async def settle(self, watcher: Watcher, job: Job, deadline: Deadline, report: Report = ignore) -> Task:
         """Wait until it is known what became of a create that has no task id yet.
+
+        Args:
+            watcher: Of the call.
+            job: The create.
+            deadline: Until when to wait.
+            report: Hears where it stands in line.
+
+        Returns:
+            Its task; what stands for a task, where it is still in line, or is being sent from there.
 
         Raises:
             KolorsError: Nothing was created.
@@ -58,40 +82,61 @@ class Refresher:
         async def read(before: _Standing) -> _Standing:
             return await self._read(watcher, before, deadline)
 
-        last = await wait_for_job(
-            await read(_Standing(job, look_at=self._clock.monotonic())),
-            read,
-            lambda standing: standing.task is not None,
-            deadline,
-            pause_seconds=LEDGER_EVERY_SECONDS,
-        )
+        def tell(standing: _Standing) -> None:
+            if standing.is_in_line:
+                report(words_of(standing.place))
+
+        line = self.line
+        pause = LEDGER_EVERY_SECONDS if line is None else min(IN_LINE_EVERY_SECONDS, deadline.left())
+        with nullcontext() if line is None else line.moves_of(job.reference) as woken:
+            last = await wait_for_job(
+                await read(_Standing(job, look_at=self._clock.monotonic())),
+                read,
+                lambda standing: standing.task is not None,
+                deadline,
+                pause_seconds=pause,
+                woken=woken,
+                tell=tell,
+            )
         if last.task is not None:
             return last.task
+        if last.is_in_line:
+            return task_in_line(last.job, last.place)
         cause = "It is still being sent." if last.is_sent else await self._reconciler.describe(last.job)
         raise errors.UnconfirmedCreateError(job.reference, cause)
 
     async def _read(self, watcher: Watcher, before: _Standing, deadline: Deadline) -> _Standing:
         """Return how a create stands now; the send in flight here is waited for until the deadline."""
-        job, now = before.job, replace(before, task=None, is_sent=False)
+        job, now = before.job, replace(before, task=None, is_sent=False, is_in_line=False, place=None)
         task = await self._sending.outcome(job.reference, deadline, owned=False)
         if task is not None or self._sending.is_sending(job.reference):
-            return replace(now, task=task, is_sent=True)
+            return replace(now, task=task, is_sent=True, is_in_line=self.line is not None)
         job = await self._store.find(job.user, job.reference) or job
         now = replace(now, job=job)
         match job.state:
+            case "waiting":
+                place = None if self.line is None else await self.line.place(job.reference)
+                return replace(now, is_in_line=True, place=place)
             case "refused":
-                raise _came_to_nothing(job)
+                raise self._ending_of(job)
             case "created":
                 task = await self.refresh_paid(watcher, job, self._clock.deadline(MAX_READ_SECONDS))
                 return replace(now, task=task)
             case "sending" | "posting":
                 # Its sender lives, and writes down what comes of it.
-                return replace(now, is_sent=True)
+                return replace(now, is_sent=True, is_in_line=self.line is not None)
             case "unconfirmed":
                 if self._clock.monotonic() < before.look_at:
                     return now
                 task = await self._reconciler.reconcile(job, self._clock.deadline(0.0))
                 return replace(now, task=task, look_at=self._clock.monotonic() + PAUSES.initial_seconds)
+
+    def _ending_of(self, job: Job) -> errors.KolorsError:
+        """Return with what a refused create ended, as far as this process knows."""
+        if self.line is None:
+            return _came_to_nothing(job)
+        known = self.line.ending_of(job.reference) or self._sending.final_refusal(job.reference, job.code)
+        return known or _came_to_nothing(job)
 
     async def refresh(self, watcher: Watcher, name: str, job: Job | None, deadline: Deadline) -> Task:
         """Read a task; what Kling denies soon after it gave us its id is there all the same."""

@@ -47,6 +47,14 @@ class Parts:
     clock: Clock
 
 
+def failure_of(error: Exception, reference: str, *, has_left: bool) -> errors.KlingError:
+    """Return what is said of a mistake of ours, by which a create was broken off."""
+    happened = f"This server failed while it was sending ({type(error).__name__})"
+    if has_left:
+        return errors.UnconfirmedCreateError(reference, f"{happened}.")
+    return errors.UnreachableError(happened, "Try again.", creating=True)
+
+
 class Send:
     """The sending of one reserved create."""
 
@@ -108,7 +116,7 @@ class Send:
             except Exception as error:
                 logger.exception("create %s failed unexpectedly", self._job.reference)
                 await self.let_go()
-                raise self._failure(error) from error
+                raise failure_of(error, self._job.reference, has_left=self._turn.has_left) from error
         await self._parts.reconciler.confirm(self._job, task)
         return task
 
@@ -133,13 +141,6 @@ class Send:
         return await self._parts.kling.create(
             self._request, again=again, commit=self._turn.commit, account=self._job.account
         )
-
-    def _failure(self, error: Exception) -> errors.KlingError:
-        """Return what is said of a mistake of ours."""
-        happened = f"This server failed while it was sending ({type(error).__name__})"
-        if self._turn.has_left:
-            return errors.UnconfirmedCreateError(self._job.reference, f"{happened}.")
-        return errors.UnreachableError(happened, "Try again.", creating=True)
 
     async def _reconciled(self, doubt: errors.UnconfirmedCreateError) -> Task:
         """Return the task that a create without an answer has made after all; else raise the doubt."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
@@ -16,7 +17,7 @@ from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.turns import Leases
 from kolors_mcp.kling.refusals import final_refusal
 from kolors_mcp.kling.task import Task
-from kolors_mcp.ledger.job import Job, LookFirstError, NewJob, Refusals, Reservation
+from kolors_mcp.ledger.job import Job, LineFullError, LookFirstError, NewJob, Refusals, Reservation
 from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.wording import plain
 
@@ -34,6 +35,10 @@ MAX_CLOSE_SECONDS = 3.0
 """Until what became of them is written down, too; hosts allow some 5 seconds for all of it."""
 
 
+class BackInLineError(errors.KolorsError):
+    """The create waits again, or is in another process's hand: this sending of it has come to nothing."""
+
+
 class Sending:
     """The creates that this process sends."""
 
@@ -44,22 +49,25 @@ class Sending:
         self._observer = observer
         self._store = store
         self._clock = clock
-        self._leases = Leases(store, clock)
+        self.leases = Leases(store, clock)
+        """The creates that this process has in hand."""
         self._refusals: Latest[str, errors.KlingError] = Latest(MAX_REFUSALS)
         """By reference, the final ones."""
-        self._parts = Parts(kling, store, reconciler, SendQueue(clock), self._refusals, clock)
+        self.parts = Parts(kling, store, reconciler, SendQueue(clock), self._refusals, clock)
         self._sends: InFlight[Task] = InFlight()
         self._abandoned: dict[str, asyncio.Event] = {}
         """By reference, set when the caller has gone: finish what left, start nothing more."""
         self._taken_back: InFlight[None] = InFlight()
         """By reference: what is written down of creates that are not sent after all."""
 
-    async def aclose(self) -> None:
+    async def aclose(self, seconds: float | None = None) -> None:
         """Give what is in flight a moment to end; what has not left whole by then never does, the rest is in doubt."""
+        seconds = LAST_SENDS_SECONDS if seconds is None else seconds
+        for_writing = max(0.0, MAX_CLOSE_SECONDS - LAST_SENDS_SECONDS)
         for abandoned in self._abandoned.values():
             abandoned.set()
-        until = self._clock.deadline(MAX_CLOSE_SECONDS, min_step=max(0.0, MAX_CLOSE_SECONDS - LAST_SENDS_SECONDS))
-        await self._sends.aclose(LAST_SENDS_SECONDS)
+        until = self._clock.deadline(seconds + for_writing, min_step=for_writing)
+        await self._sends.aclose(seconds)
         await self._taken_back.aclose(until.left())
 
     async def reserve(self, new: NewJob, *, daily_limit: int | None, refusals: Refusals) -> Reservation:
@@ -69,8 +77,9 @@ class Sending:
             LedgerError: It cannot be written down.
             LookFirstError: Nothing was written down, because of the refusals.
             DailyLimitError: The user has made as many today as they may.
+            LineFullError: The line is too long.
         """
-        await self._leases.catch_up()
+        await self.leases.catch_up()
         ledger = await self._store.ledger()
         writing = asyncio.create_task(ledger.reserve(new, daily_limit=daily_limit, refusals=refusals))
         try:
@@ -78,7 +87,7 @@ class Sending:
         except LookFirstError:
             raise
         except BaseException as error:
-            if isinstance(error, errors.DailyLimitError):
+            if isinstance(error, errors.DailyLimitError | LineFullError):
                 self._observer.create_ended("limited")
             # Also after an error: the row may be there although the database did not say so.
             self._taken_back.join(new.reference, lambda: self._take_back(writing, new.reference))
@@ -93,20 +102,41 @@ class Sending:
             call: It is told what keeps the create, and bounds its waiting in the queue.
         """
         abandoned = self._abandoned[job.reference] = asyncio.Event()
-        sending = Send(self._parts, job, request, call, abandoned)
-        self._leases.hold(job.reference)
-        send = self._sends.join(job.reference, sending.run)
+        sending = Send(self.parts, job, request, call, abandoned)
+
+        def closed() -> None:
+            del self._abandoned[job.reference]
+            request.close()
+
+        self.begin(job.reference, sending.run, sending.let_go, closed)
+
+    def begin(
+        self,
+        reference: str,
+        run: Callable[[], Coroutine[Any, Any, Task]],
+        let_go: Callable[[], Coroutine[Any, Any, None]],
+        close: Callable[[], None],
+    ) -> None:
+        """Run what sends a create, in a task of its own, under the lease that it has; there is no other for it here.
+
+        Args:
+            reference: Of the create.
+            run: Sends it.
+            let_go: Writes down how far it had come, where `run` is broken off.
+            close: Lets go of what was sent.
+        """
+        self.leases.hold(reference)
+        send = self._sends.join(reference, run)
 
         def ended(task: asyncio.Task[Task]) -> None:
-            del self._abandoned[job.reference]
-            self._leases.release(job.reference)
+            self.leases.release(reference)
             if task.cancelled():
                 # Otherwise others would wait until the lease has lapsed.
-                self._taken_back.join(job.reference, sending.let_go)
-            request.close()
+                self._taken_back.join(reference, let_go)
+            close()
             self._observe(task)
             if not task.cancelled() and (error := task.exception()) is not None:
-                logger.info("create %s ended: %s", job.reference, plain(str(error), 400))
+                logger.info("create %s ended: %s", reference, plain(str(error), 400))
 
         send.add_done_callback(ended)
 
@@ -117,10 +147,24 @@ class Sending:
         elif error is None or isinstance(error, errors.UnconfirmedCreateError):
             # One that was broken off is written down as what it is by `let_go`; here nobody knows.
             self._observer.create_ended("unconfirmed")
+        elif isinstance(error, BackInLineError):
+            pass  # it has not ended
         elif isinstance(error, errors.RefusedError):
             self._observer.create_ended("refused", error.code)
         else:
             self._observer.create_ended("unsent")
+
+    async def ended(self, reference: str) -> None:
+        """Wait until a create is not being sent here."""
+        if (send := self._sends.get(reference)) is not None:
+            await asyncio.wait((send,))
+            # What is to be done at its end comes first.
+            await asyncio.sleep(0)
+
+    @property
+    def count(self) -> int:
+        """How many are being sent here."""
+        return len(self._sends)
 
     async def outcome(self, reference: str, deadline: Deadline, *, owned: bool) -> Task | None:
         """Wait for a create in flight; None if it is not in flight here, or not over in time.
@@ -148,11 +192,11 @@ class Sending:
             return None
         if send.cancelled():
             raise errors.UnconfirmedCreateError(reference, "This server stopped while it was sending.")
-        return send.result()
+        return None if isinstance(send.exception(), BackInLineError) else send.result()
 
     async def catch_up(self) -> None:
         """Give the signs of life that are overdue, before the ledger is asked about what is being sent here."""
-        await self._leases.catch_up()
+        await self.leases.catch_up()
 
     def is_sending(self, reference: str) -> bool:
         """Whether this process is sending the create right now."""
@@ -177,7 +221,7 @@ class Sending:
         await asyncio.wait((writing,))
         if not writing.cancelled():
             error = writing.exception()
-            if isinstance(error, errors.DailyLimitError | LookFirstError) or (
+            if isinstance(error, errors.DailyLimitError | LookFirstError | LineFullError) or (
                 error is None and not writing.result().is_new
             ):
                 return

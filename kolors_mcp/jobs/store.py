@@ -137,6 +137,8 @@ class Store:
 
     async def seen(self, job: Job, task: Task) -> None:
         """Write down how the task of a create stands, unless it is known that this is written already."""
+        if task.id == job.reference:
+            return  # it is in line, and Kling knows nothing of it
         if job.status == task.status and (job.units is not None or task.units is None):
             return  # most looks at a running task bring no news
         await self.write(lambda ledger: ledger.seen(task.id, task.status, task.units, _end_of(task)))

@@ -27,6 +27,11 @@ class Turn:
         self.has_left = False
         """Whether Kling may have had the request whole, in this turn or one before it."""
 
+    @property
+    def number(self) -> int:
+        """Which turn it is by now."""
+        return self._number
+
     async def commit(self) -> None:
         """Mark that the request is about to leave whole. It must not leave if this raises anything.
 

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import anyio
+
 from kolors_mcp.clock import Clock, Deadline
 
 LEDGER_EVERY_SECONDS = 0.5
@@ -54,6 +56,17 @@ async def wait_for_job(
             woken.clear()
         state = await read(state)
     return state
+
+
+async def rest_unless(clock: Clock, seconds: float, woken: asyncio.Event) -> None:
+    """Rest between two rounds of what goes on in the background, so long or until the event is set."""
+    with anyio.CancelScope() as resting:
+        waking = asyncio.ensure_future(woken.wait())
+        waking.add_done_callback(lambda _: resting.cancel())
+        try:
+            await clock.tick(seconds)
+        finally:
+            waking.cancel()
 
 
 async def sleep_unless(clock: Clock, seconds: float, woken: asyncio.Event | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pybase64
 
-from kolors_mcp.pictures import Picture
+from kolors_mcp.pictures import PictureBytes
 
 _SLICE = 3 * 64 * 1024
 """Bytes encoded at a time; a multiple of three, so that the slices join without padding."""
@@ -14,9 +14,9 @@ _SLICE = 3 * 64 * 1024
 class Body:
     """A JSON object whose pictures are base64-encoded while they are sent, so that they are never held whole."""
 
-    def __init__(self, fields: dict[str, str | Picture | None]) -> None:
+    def __init__(self, fields: dict[str, str | PictureBytes | None]) -> None:
         """Leave out the fields that are None."""
-        self._parts: list[bytes | Picture] = []
+        self._parts: list[bytes | PictureBytes] = []
         frame = "{"
         for number, (name, value) in enumerate((name, value) for name, value in fields.items() if value is not None):
             frame += ("," if number else "") + json.dumps(name) + ":"
@@ -54,7 +54,7 @@ def base64_length(size: int) -> int:
     return (size + 2) // 3 * 4
 
 
-def base64_slices(picture: Picture) -> Iterator[bytes]:
+def base64_slices(picture: PictureBytes) -> Iterator[bytes]:
     """Yield the picture as bare base64: no prefix, no line breaks."""
     rest = b""
     for block in picture.blocks():

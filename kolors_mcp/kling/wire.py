@@ -22,7 +22,7 @@ from pydantic import (
 from kolors_mcp.errors import UnexpectedAnswerError
 from kolors_mcp.kling.body import Body
 from kolors_mcp.models import is_id
-from kolors_mcp.pictures import Picture
+from kolors_mcp.pictures import PictureBytes
 
 TRY_LATER = "Try again in a minute."
 
@@ -95,8 +95,8 @@ def without_data() -> UnexpectedAnswerError:
 class CreateRequest:
     """A try-on to be made."""
 
-    human_image: Picture
-    cloth_image: Picture
+    human_image: PictureBytes
+    cloth_image: PictureBytes
     model_name: str | None = None
     callback_url: str | None = None
     external_task_id: str | None = None

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -79,12 +79,14 @@ class Database:
 
         return await _guarded(self.place, self._reading, partial(_again_if_lost, reading), self._driver_errors)
 
-    async def write(self, work: Work[T], *, lock: str | None = None, synced: bool = True, in_one: bool = False) -> T:
+    async def write(
+        self, work: Work[T], *, lock: str | Sequence[str] = (), synced: bool = True, in_one: bool = False
+    ) -> T:
         """Do `work` in a thread, as one transaction.
 
         Args:
             work: What is done.
-            lock: No other with the same one overlaps it, anywhere.
+            lock: No other with the same one overlaps it, anywhere; of several, each is taken in their order.
             synced: Whether it is on the disk when this returns. Otherwise it is there no later than the next one that
                 is: a process that is killed loses nothing, a power cut may take it. PostgreSQL does as it is set up.
             in_one: Whether all that it changes is changed by one statement, which a server commits by itself.
@@ -98,9 +100,10 @@ class Database:
                 )
             with self._connections.in_use(), engine.begin() as connection:
                 begin(connection, synced=synced)
-                if lock is not None and self._is_server:
-                    # The next statement sees everything that earlier holders of the lock have committed.
-                    connection.execute(select(func.pg_advisory_xact_lock(_number(lock))))
+                for name in (lock,) if isinstance(lock, str) else lock:
+                    if self._is_server:
+                        # The next statement sees everything that earlier holders of the lock have committed.
+                        connection.execute(select(func.pg_advisory_xact_lock(_number(name))))
                 return work(connection)
 
         return await _guarded(self.place, self._writing, partial(_again_if_lost, writing), self._driver_errors)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
 from kolors_mcp.ledger.doubt import LOOKED_FOR_SECONDS, Doubt, Finding, Look
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.ledger.leases import HAS_LAPSED, in_state, write_down_lapsed
+from kolors_mcp.ledger.leases import in_state, write_down_all_lapsed
 from kolors_mcp.ledger.rows import job_of, key
 from kolors_mcp.ledger.schema import IS_OPEN, TRY_ONS, C
 from kolors_mcp.ledger.states import HELD, states_before
@@ -36,7 +36,6 @@ _OURS = and_(C.account == bindparam("account"), IS_OPEN)
 _NEXT = select(func.min(case((C.state == "unconfirmed", _LOOK_AT), else_=C.lease_until))).where(
     _OURS, or_(_LOOKED_FOR, in_state(*HELD))
 )
-_LAPSED = select(C.reference).where(_OURS, HAS_LAPSED)
 _DUE = (
     select(*_COLUMNS)
     .where(_OURS, _LOOKED_FOR, bindparam("now") >= _LOOK_AT)
@@ -69,8 +68,7 @@ def take_due(connection: Connection, now: float, account: str | None, most: int)
 
     First it is written down what became of creates whose process has died.
     """
-    for (reference,) in connection.execute(_LAPSED, {"account": account, "now": now}).all():
-        write_down_lapsed(connection, now, reference)
+    write_down_all_lapsed(connection, now, account)
     due = {"account": account, "sent_after": now - LOOKED_FOR_SECONDS, "now": now, "most": most}
     taken: list[Doubt] = []
     for row in connection.execute(_DUE, due).all():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from kolors_mcp.errors import KolorsError
 from kolors_mcp.ledger.states import JobState
 
 TRY_ON_ENDPOINT = "kolors-virtual-try-on"
@@ -76,6 +77,8 @@ class NewJob:
     """What people call it, in one line."""
     endpoint: str = TRY_ON_ENDPOINT
     """Which of Kling's endpoints it goes to."""
+    callback_url: str | None = None
+    """Which address Kling is to call; written down where another process may send it."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,12 @@ class LookFirstError(Exception):
     def __init__(self, refused: Sequence[Job]) -> None:
         super().__init__()
         self.refused = refused
+
+
+class LineFullError(KolorsError):
+    """The account's line is too long for one more. Nothing was written down, and nothing was sent."""
+
+    retryable = True
 
 
 @dataclass(frozen=True)

@@ -3,31 +3,33 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Connection
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import LedgerError
-from kolors_mcp.ledger import evidence, leases, outcomes
+from kolors_mcp.ledger import evidence, leases
 from kolors_mcp.ledger.database import Database
 from kolors_mcp.ledger.doubt import Doubt, Look
 from kolors_mcp.ledger.job import NewJob, Refusals, Reservation
-from kolors_mcp.ledger.lookups import Account, Lookups
+from kolors_mcp.ledger.line import LedgerLine, lock_of
+from kolors_mcp.ledger.lookups import Account
 from kolors_mcp.ledger.pruning import Pruner
+from kolors_mcp.ledger.records import Records
 from kolors_mcp.ledger.reserving import Reserving
 from kolors_mcp.ledger.rows import ADOPT, key
 from kolors_mcp.ledger.schema import CLOCK, PRUNED_AT, facts_of, note, prepare
-from kolors_mcp.ledger.states import JobState
+from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.ledger.timing import LedgerTime
 from kolors_mcp.ledger.transactions import HOUSEKEEPING, Transactions
-from kolors_mcp.wording import plain
+from kolors_mcp.ledger.wakes import Wakes
 
 if TYPE_CHECKING:
     import asyncio
 
 
-class Ledger(Lookups):
+class Ledger(Records):
     """What was asked for, by whom, and what came of it. Safe to share between tasks, processes and replicas.
 
     Every method raises `LedgerError` where the database fails; its text does not say whether anything was billed.
@@ -38,7 +40,6 @@ class Ledger(Lookups):
     def __init__(self, transactions: Transactions, account: Account, pruner: Pruner) -> None:
         """Use `open` instead: it makes sure that the database fits."""
         super().__init__(transactions, account)
-        self.database = transactions.database
         self._pruner = pruner
         self.holder = secrets.token_hex(8)
         """Tells the one who has this ledger open from all others, as whose the creates are written down."""
@@ -92,6 +93,10 @@ class Ledger(Lookups):
             raise
         return ledger
 
+    def open_line(self, terms: Terms, wakes: Wakes) -> None:
+        """Let what is reserved from now on wait in the account's line, unless there is a slot for it."""
+        self.line = LedgerLine(self._transactions, self._account, self.holder, terms, wakes)
+
     async def aclose(self) -> None:
         """Let go of the database. What is left of a removal of old rows is left for another day."""
         await self._pruner.aclose()
@@ -113,11 +118,13 @@ class Ledger(Lookups):
         Raises:
             LookFirstError: There are such refusals.
             DailyLimitError: The user has made that many today.
+            LineFullError: The line is too long for it.
         """
         account = self._account()
         if account is None:
             raise LedgerError("The keys of the Kling account are missing, so no create can be written down for it.")
-        reserving = Reserving(new, new.user, account, self.holder, daily_limit, refusals)
+        terms = None if self.line is None else self.line.terms
+        reserving = Reserving(new, new.user, account, self.holder, daily_limit, refusals, terms)
 
         def reserved(connection: Connection, now: float) -> Reservation:
             made = reserving(connection, now)
@@ -125,9 +132,9 @@ class Ledger(Lookups):
                 note(connection, CLOCK, now)
             return made
 
-        lock = f"account {account} user {key(new.user)}"
+        locks = [f"account {account} user {key(new.user)}", *(() if terms is None else (lock_of(account),))]
         try:
-            return await self._transactions.write(reserved, lock=lock, synced=False)
+            return await self._transactions.write(reserved, lock=locks, synced=False)
         finally:
             # Not before: what is asked for again on the day on which it is removed is joined, on either database.
             self._pruner.prune_daily()
@@ -147,60 +154,6 @@ class Ledger(Lookups):
         """Give a sign of life for creates that this process has in hand."""
         renewal = partial(leases.renew, holder=self.holder, references=[key(reference) for reference in references])
         await self._transactions.change(renewal, synced=False)
-
-    async def created(
-        self,
-        reference: str,
-        task_id: str,
-        status: str | None,
-        units: float | None = None,
-        finished_at: float | None = None,
-    ) -> None:
-        """Write down that Kling has the task. Whatever was thought before, this is the truth and stays.
-
-        Args:
-            reference: Of the create.
-            task_id: Kling's.
-            status: Kling's word for it.
-            units: What it cost, if it has ended.
-            finished_at: When it ended, by Kling's clock, if it has.
-
-        Raises:
-            LedgerError: The reference was never reserved.
-        """
-        task = outcomes.Seen(task_id, status, units, finished_at)
-        if not await self._change(reference, "created", lambda now: {**task.named, **task.values(now)}):
-            await self._see(task)
-
-    async def refused(self, reference: str, code: int | None = None, *, shows_in_seconds: float = 0.0) -> None:
-        """Write down that nothing was created, and when Kling would show it otherwise. Leaves a created one as it is.
-
-        Raises:
-            LedgerError: The reference was never reserved.
-        """
-        await self._change(reference, "refused", lambda now: {"code": code, "look_at": now + shows_in_seconds})
-
-    async def unconfirmed(self, reference: str) -> None:
-        """Write down that the outcome of the sending is not known. Has no effect once it is.
-
-        Raises:
-            LedgerError: The reference was never reserved.
-        """
-        await self._change(reference, "unconfirmed", lambda _now: {})
-
-    async def seen(
-        self, task_id: str, status: str | None, units: float | None = None, finished_at: float | None = None
-    ) -> None:
-        """Write down how a task stands, as `created`; a final word stays, and so does its price.
-
-        Tasks that are not in the ledger are passed over.
-        """
-        await self._see(outcomes.Seen(task_id, status, units, finished_at))
-
-    async def saved(self, reference_or_task_id: str, index: int, path: str) -> None:
-        """Write down where a picture of a created task was saved. What is not in the ledger is passed over."""
-        created = outcomes.created_and_named(reference_or_task_id, self._account())
-        await self._transactions.write(partial(outcomes.write_saved, which=created, index=index, path=path))
 
     async def take_looks(self, most: int) -> list[Doubt]:
         """Take up to `most` of the looks that are due; no other process takes the same ones."""
@@ -226,25 +179,8 @@ class Ledger(Lookups):
         """Whether the clock has jumped by more than a day, and an answer of Kling's has to tell whether it is right."""
         return self._transactions.time.needs_kling
 
-    async def _see(self, task: outcomes.Seen) -> None:
-        if task.status is None:
-            return
-        await self._transactions.change(partial(task.write, account=self._account()), synced=False)
-
     async def _held(self, change: Callable[..., bool], reference: str, turn: int, *, synced: bool) -> bool:
         ours = key(reference)
         return await self._transactions.change(
             lambda connection, now: change(connection, now, self.holder, ours, turn), synced=synced
         )
-
-    async def _change(self, reference: str, state: JobState, values: Callable[[float], dict[str, Any]]) -> bool:
-        """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""
-
-        def changing(connection: Connection, now: float) -> bool:
-            if outcomes.bring_into(connection, now, reference, state, values(now)):
-                return True
-            if not outcomes.is_known(connection, reference):
-                raise LedgerError(f"The ledger {self.database.place} has no entry {plain(reference, 80)}.")
-            return False
-
-        return await self._transactions.change(changing)

@@ -19,18 +19,37 @@ from sqlalchemy import (
     update,
 )
 
-from kolors_mcp.ledger.leases import in_state
+from kolors_mcp.ledger.leases import MY_TURN, Hand, in_state
 from kolors_mcp.ledger.rows import key, named, newest, word
 from kolors_mcp.ledger.schema import TRY_ONS, C
 from kolors_mcp.ledger.states import JobState, states_before
 from kolors_mcp.models import FINAL
 
 
-def bring_into(connection: Connection, now: float, reference: str, state: JobState, values: Mapping[str, Any]) -> bool:
-    """Bring a job into a state, if it may come there from the one that it is in; return whether it did."""
+def bring_into(
+    connection: Connection,
+    now: float,
+    reference: str,
+    state: JobState,
+    values: Mapping[str, Any],
+    hand: Hand | None = None,
+) -> bool:
+    """Bring a job into a state, if it may come there from the one that it is in; return whether it did.
+
+    Args:
+        connection: Where it is written down.
+        now: The ledger's time.
+        reference: Of the job.
+        state: That it comes into.
+        values: What else is written down of it.
+        hand: Only if it is in this one.
+    """
     new = {"state": state, **values, "updated_at": now}
     bound = {"ours": key(reference), **{f"new_{name}": value for name, value in new.items()}}
-    return connection.execute(_change(states_before(state), tuple(new)), bound).rowcount > 0
+    change = _change(states_before(state), tuple(new))
+    if hand is not None:
+        change, bound = change.where(MY_TURN), {**bound, **hand.bound}
+    return connection.execute(change, bound).rowcount > 0
 
 
 def is_known(connection: Connection, reference: str) -> bool:
@@ -52,7 +71,8 @@ class Seen:
     @property
     def named(self) -> dict[str, Any]:
         """What is written down of it once."""
-        return {"task_id": key(self.task_id), "code": None}
+        # Nobody has it in hand any more, and when to look at it is counted anew.
+        return {"task_id": key(self.task_id), "code": None, "look_at": None, "lease_until": None}
 
     def values(self, now: float) -> dict[str, Any]:
         """Return what is written down of how it stands."""

@@ -6,10 +6,11 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from kolors_mcp.errors import DailyLimitError
-from kolors_mcp.ledger import labels
+from kolors_mcp.ledger import claims, labels
 from kolors_mcp.ledger.job import Job, LookFirstError, NewJob, Refusals, Reservation
 from kolors_mcp.ledger.leases import LEASE_SECONDS, renew, write_down_lapsed, write_down_lapsed_of
 from kolors_mcp.ledger.rows import RESERVE, Whose, has_spent, joinable, key, refused_of
+from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.ledger.timing import midnight_of
 from kolors_mcp.wording import plain
 
@@ -28,6 +29,8 @@ class Reserving:
     holder: str
     daily_limit: int | None
     refusals: Refusals | None = None
+    terms: Terms | None = None
+    """Of the line that it waits in, unless it is let in at once; None: there is none."""
 
     def __call__(self, connection: Connection, now: float) -> Reservation:
         """Join the same request, or write down this one.
@@ -35,6 +38,7 @@ class Reserving:
         Raises:
             LookFirstError: The same was refused of late, and has not been looked for.
             DailyLimitError: The user has made as many today as they may.
+            LineFullError: The line is too long.
         """
         whose = Whose(self.account, self.user)
         while (before := joinable(connection, whose, self.new, now)) is not None:
@@ -50,10 +54,21 @@ class Reserving:
         self._require_looked_for(connection, whose, now)
         self._require_below_limit(connection, whose, now)
         job = self._job(now)
+        tag = None if self.terms is None else claims.enter(connection, now, whose, self.terms)
         lease = {"holder": self.holder, "lease_until": now + LEASE_SECONDS, "fresh": FRESH if self.new.fresh else None}
         found_by = {"label_key": labels.key_of(job.label)}
-        connection.execute(RESERVE, {**vars(job), **lease, **found_by})
-        return Reservation(job, is_new=True)
+        in_line = {"tag": tag, "callback_url": self.new.callback_url}
+        connection.execute(RESERVE, {**vars(job), **lease, **found_by, **in_line})
+        return Reservation(self._let_in(connection, now, job), is_new=True)
+
+    def _let_in(self, connection: Connection, now: float, job: Job) -> Job:
+        """Return it as it is after its slot was claimed, if it waits for one that is free."""
+        if self.terms is None:
+            return job
+        claimed = claims.claim(
+            *(connection, now, self.account, self.holder, self.terms.slots), most=1, only=job.reference
+        )
+        return claimed[0].job if claimed else job
 
     def _require_looked_for(self, connection: Connection, whose: Whose, now: float) -> None:
         if self.refusals is None:
@@ -85,7 +100,7 @@ class Reserving:
             user=key(self.user),
             fingerprint=key(new.fingerprint),
             model_name=new.model_name,
-            state="sending",
+            state="sending" if self.terms is None else "waiting",
             task_id=None,
             status=None,
             created_at=now,

@@ -49,16 +49,17 @@ RESERVE = insert(TRY_ONS)
 ADOPT = update(TRY_ONS).where(IS_UNCLAIMED).values(account=bindparam("new_account"))
 """Gives the rows of a layout that knew no accounts to the first account that opens the ledger."""
 
-_JOB = tuple(C[column.name] for column in fields(Job))
+JOB_COLUMNS = tuple(C[column.name] for column in fields(Job))
 _MINE = and_(C.user == bindparam("owner"), C.account == bindparam("account"))
 _NAMED = union_all(
     select(C.id).where(C.reference == bindparam("name")), select(C.id).where(C.task_id == bindparam("name"))
 )
 # Each name has an index of its own; asked with "or", SQLite would read all rows of the user.
-_ONE = select(*_JOB, HAS_LAPSED.label("has_lapsed")).where(_MINE, C.id.in_(_NAMED)).order_by(C.id.desc()).limit(1)
-_LATEST = select(*_JOB).where(_MINE).order_by(C.id.desc()).limit(bindparam("most"))
+_FOUND = (*JOB_COLUMNS, HAS_LAPSED.label("has_lapsed"))
+_ONE = select(*_FOUND).where(_MINE, C.id.in_(_NAMED)).order_by(C.id.desc()).limit(1)
+_LATEST = select(*JOB_COLUMNS).where(_MINE).order_by(C.id.desc()).limit(bindparam("most"))
 _SAME = (
-    select(*_JOB, HAS_LAPSED.label("has_lapsed"))
+    select(*_FOUND)
     .where(
         _MINE,
         C.fingerprint == bindparam("fingerprint"),
@@ -85,7 +86,7 @@ _SPENT = select(func.count()).where(_MINE, C.created_at >= bindparam("since"), I
 @cache
 def _refused(codes: tuple[int, ...]) -> Select[Any]:
     return (
-        select(*_JOB)
+        select(*JOB_COLUMNS)
         .where(
             _MINE,
             C.fingerprint == bindparam("fingerprint"),
@@ -199,7 +200,7 @@ def jobs_with(connection: Connection, whose: Whose, task_ids: Sequence[str]) -> 
 
 def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Job]:
     """Return the jobs that `which` is true of, the newest first."""
-    rows = connection.execute(select(*_JOB).where(which).order_by(C.id.desc()).limit(most))
+    rows = connection.execute(select(*JOB_COLUMNS).where(which).order_by(C.id.desc()).limit(most))
     return [job_of(row) for row in rows]
 
 

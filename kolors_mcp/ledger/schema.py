@@ -23,12 +23,13 @@ from sqlalchemy import (
 
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.connections import sqlite_of
+from kolors_mcp.ledger.states import STATES
 from kolors_mcp.ledger.upgrades import UPGRADES, Upgrade
 
 METADATA = MetaData()
 
-WORDS = ("waiting", "sending", "posting", "created", "refused", "unconfirmed")
-"""The words that a state may have in the database: those of `states`, and those of a line of waiting creates."""
+WORDS = STATES
+"""The words that a state may have in the database."""
 # An index of some rows serves a query only where that says the same condition, word for word.
 IS_OPEN = text("state in ('waiting', 'sending', 'posting', 'unconfirmed')")
 """It is not known yet what becomes of it."""
@@ -38,6 +39,10 @@ IS_UNCLAIMED = text("account = ''")
 """It comes from a layout that knew no accounts, and no account has opened the ledger since."""
 IS_LABELLED = text("label_key IS NOT NULL")
 """It has a name by which people find it."""
+IS_RUNNING = text("state = 'created' AND final_at IS NULL")
+"""Kling has it and has not said that it has ended."""
+IS_SHELVED = text("shelved IS NOT NULL")
+"""Its pictures lie on the shelf, unless it was forgotten to take them away."""
 
 TRY_ONS = Table(
     "kolors_try_ons",
@@ -61,8 +66,6 @@ TRY_ONS = Table(
     # Without a default: a program of the first layout that has the ledger open cannot add a row without one.
     Column("account", String, nullable=False),
     Column("endpoint", String, nullable=False),
-    # Of what follows, `tag`, `shelved` and `callback_url` are not used yet. They are there because a column is added to
-    # all rows only by an upgrade.
     Column("label", String),
     Column("holder", String),
     Column("turn", Integer),
@@ -92,6 +95,23 @@ Index(
     *("kolors_try_ons_label", C.user, C.account, C.label_key, C.id),
     sqlite_where=IS_LABELLED,
     postgresql_where=IS_LABELLED,
+)
+
+# The line of an account: who waits in which order, what holds a slot, whose pictures lie on the shelf.
+Index("kolors_try_ons_line", C.account, C.state, C.tag, C.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+Index("kolors_try_ons_running", C.account, C.look_at, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING)
+Index("kolors_try_ons_shelved", C.account, C.id, sqlite_where=IS_SHELVED, postgresql_where=IS_SHELVED)
+
+LINES = Table(
+    "kolors_lines",
+    METADATA,
+    Column("account", String, primary_key=True),
+    # The highest tag that was ever let in; nobody who comes now stands before it.
+    Column("clock", BigInteger, nullable=False),
+    Column("slots", Integer, nullable=False),
+    # What the account was seen to have, until when that is believed; then it creeps up again.
+    Column("learned_slots", Integer),
+    Column("learned_until", Double),
 )
 
 FACTS = Table(

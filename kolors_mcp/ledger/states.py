@@ -6,7 +6,7 @@ Everything that asks about a state (statements, checks of the database, waits) t
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-JobState = Literal["sending", "posting", "created", "refused", "unconfirmed"]
+JobState = Literal["waiting", "sending", "posting", "created", "refused", "unconfirmed"]
 """The words are those in the database."""
 
 STATES: tuple[JobState, ...] = get_args(JobState)
@@ -22,20 +22,30 @@ class Rules:
     is_joined: bool
     """Whether the same request joins it. One that Kling has finished only for a while, and never one that failed."""
     is_held: bool = False
-    """Whether a process has it in hand, under a lease; see `leases` for what it means that the lease has lapsed."""
+    """Whether a process may have it in hand, under a lease; see `leases` for what it means that the lease has lapsed.
+
+    One that waits is in nobody's hand once its pictures lie on the shelf; then it has no lease."""
 
 
 RULES: dict[JobState, Rules] = {
-    # Written down; its process has not yet let the last piece of the request leave, so Kling cannot have taken it.
-    "sending": Rules(
-        may_become=("posting", "created", "refused", "unconfirmed"),
+    # It has a place in the account's line, and no slot of the account yet.
+    "waiting": Rules(
+        may_become=("sending", "created", "refused"),
         counts_as_spent=True,
         is_joined=True,
         is_held=True,
     ),
-    # Marked just before the last piece left. After a refusal that passes it is sent again, in its next turn.
+    # Written down; its process has not yet let the last piece of the request leave, so Kling cannot have taken it.
+    "sending": Rules(
+        may_become=("waiting", "posting", "created", "refused", "unconfirmed"),
+        counts_as_spent=True,
+        is_joined=True,
+        is_held=True,
+    ),
+    # Marked just before the last piece left. After a refusal that passes it is sent again, in its next turn, or goes
+    # back into the line.
     "posting": Rules(
-        may_become=("sending", "created", "refused", "unconfirmed"),
+        may_become=("waiting", "sending", "created", "refused", "unconfirmed"),
         counts_as_spent=True,
         is_joined=True,
         is_held=True,
@@ -63,7 +73,9 @@ RULES: dict[JobState, Rules] = {
 JOINED: tuple[JobState, ...] = tuple(state for state in STATES if RULES[state].is_joined)
 """What the same request joins."""
 HELD: tuple[JobState, ...] = tuple(state for state in STATES if RULES[state].is_held)
-"""What a process has in hand."""
+"""What a process has, or may have, in hand."""
+BEING_SENT: tuple[JobState, ...] = ("sending", "posting")
+"""What a process sends: it has its turn."""
 
 
 def states_before(state: JobState) -> tuple[JobState, ...]:

@@ -1,6 +1,6 @@
 """Work on the ledger's database that is told what time it is; a layout that has become newer keeps it out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ class Transactions:
         """Do work that writes nothing."""
         return await self.database.read(lambda connection: self._timed(connection, work))
 
-    async def write(self, work: Timed[T], *, lock: str | None = None, synced: bool = True) -> T:
+    async def write(self, work: Timed[T], *, lock: str | Sequence[str] = (), synced: bool = True) -> T:
         """Do work as one transaction, as `Database.write` says."""
         return await self.database.write(lambda connection: self._timed(connection, work), lock=lock, synced=synced)
 

@@ -100,5 +100,21 @@ def to_layout_3(connection: Connection) -> None:
     )
 
 
-UPGRADES: tuple[Upgrade, ...] = (to_layout_2, to_layout_3)
+def to_layout_4(connection: Connection) -> None:
+    """Make room for the line of each account, and for the questions about it. Nobody waits in it yet."""
+    connection.execute(
+        text(
+            "CREATE TABLE kolors_lines (account VARCHAR NOT NULL, clock BIGINT NOT NULL, slots INTEGER NOT NULL, "
+            "learned_slots INTEGER, learned_until DOUBLE PRECISION, PRIMARY KEY (account))"
+        )
+    )
+    for index in (
+        f"kolors_try_ons_line ON kolors_try_ons (account, state, tag, id) WHERE {OPEN_IN_2}",
+        "kolors_try_ons_running ON kolors_try_ons (account, look_at) WHERE state = 'created' AND final_at IS NULL",
+        "kolors_try_ons_shelved ON kolors_try_ons (account, id) WHERE shelved IS NOT NULL",
+    ):
+        connection.execute(text(f"CREATE INDEX {index}"))
+
+
+UPGRADES: tuple[Upgrade, ...] = (to_layout_2, to_layout_3, to_layout_4)
 """The first makes layout 2 of layout 1, and so on."""

@@ -187,10 +187,13 @@ def _next_step(try_on: TryOn, units: float | None, *, may_save: bool) -> str:
             "before you call create_try_on again, which makes a new one."
         )
     if try_on.status != "succeed":
-        return (
-            f"Not finished; it goes on at Kling. Call get_try_on with task_id {name} and wait_seconds 30; do not "
-            "create it again."
+        is_task = try_on.task_id != try_on.reference
+        how = (
+            "Not finished; it goes on at Kling"
+            if is_task
+            else "Not begun; it waits for a free slot, and goes on by itself"
         )
+        return f"{how}. Call get_try_on with task_id {name} and wait_seconds 30; do not create it again."
     if not try_on.images:
         return f"Kling finished without a picture. Call get_try_on with task_id {name} once more in a minute."
     if not any(image.expired for image in try_on.images):

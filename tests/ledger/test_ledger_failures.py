@@ -190,7 +190,7 @@ async def test_a_newer_ledger_is_refused_and_left_as_it_is(url: str, file: Path)
         other.execute("UPDATE kolors_ledger SET value = 9 WHERE name = 'schema_version'")
     other.close()
     assert await refusal(url) == (
-        "The ledger's layout 9 is that of a newer kolors-mcp; this one knows 3. "
+        "The ledger's layout 9 is that of a newer kolors-mcp; this one knows 4. "
         "Install the newer one, or set KOLORS_LEDGER to another place."
     )
 

@@ -9,20 +9,29 @@ from pathlib import Path
 import pytest
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.ledger.claims import Setback
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.leases import LEASE_SECONDS
 from kolors_mcp.ledger.ledger import Ledger
+from kolors_mcp.ledger.line import LedgerLine
 from kolors_mcp.ledger.rows import Whose, has_spent, joinable
+from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.ledger.states import RULES, STATES, JobState, states_before
+from kolors_mcp.ledger.wakes import Wakes
 from tests.support.ledger_deeds import account
 
 pytestmark = pytest.mark.anyio
 
 ALLOWED: set[tuple[JobState, JobState]] = {
+    ("waiting", "sending"),
+    ("waiting", "created"),
+    ("waiting", "refused"),
+    ("sending", "waiting"),
     ("sending", "posting"),
     ("sending", "created"),
     ("sending", "refused"),
     ("sending", "unconfirmed"),
+    ("posting", "waiting"),
     ("posting", "sending"),
     ("posting", "created"),
     ("posting", "refused"),
@@ -52,10 +61,32 @@ def test_the_table_that_people_read_is_the_one_that_the_ledger_goes_by() -> None
         assert (is_joined != "never") == RULES[state].is_joined, state
 
 
+def with_slots(ledger: Ledger, slots: int) -> LedgerLine:
+    """Open the line of an account that has so many."""
+    ledger.open_line(Terms(slots, 100, 600.0), Wakes("sqlite://", Clock()))
+    assert ledger.line is not None
+    return ledger.line
+
+
+async def begin(ledger: Ledger, state: JobState) -> None:
+    """Reserve the one create that there is, and bring it into a state."""
+    if state == "waiting":
+        with_slots(ledger, 0)
+    await ledger.reserve(NEW)
+    if state not in ("waiting", "sending"):
+        await bring(ledger, state)
+
+
 async def bring(ledger: Ledger, state: JobState) -> None:
     """Bring the one create that there is into a state, if it may come there."""
+
+    async def let_in() -> object:
+        [job] = await ledger.recent("local", 9)
+        return await (with_slots(ledger, 1).claim(1) if job.state == "waiting" else ledger.begin_next_turn("k-1", 1))
+
     deeds: dict[JobState, Deed] = {
-        "sending": lambda: ledger.begin_next_turn("k-1", 1),
+        "waiting": lambda: with_slots(ledger, 1).give_back("k-1", 1, "waiting/k-1", Setback()),
+        "sending": let_in,
         "posting": lambda: ledger.mark_posting("k-1", 1),
         "created": lambda: ledger.created("k-1", "8812", "submitted"),
         "refused": lambda: ledger.refused("k-1", 1303),
@@ -76,9 +107,7 @@ async def test_the_ledger_goes_where_the_table_lets_it_go_and_nowhere_else(befor
     now = NOON
     ledger = await Ledger.open("sqlite://", clock=Clock(wall=lambda: now), account=account)
     try:
-        await ledger.reserve(NEW)
-        if before != "sending":
-            await bring(ledger, before)
+        await begin(ledger, before)
         [found] = await ledger.recent("local", 9)
         assert found.state == before
         now += 1
@@ -100,9 +129,7 @@ async def test_what_counts_as_spent_and_what_is_joined_is_as_the_table_says(stat
     now = NOON
     ledger = await Ledger.open("sqlite://", clock=Clock(wall=lambda: now), account=account)
     try:
-        await ledger.reserve(NEW)
-        if state != "sending":
-            await bring(ledger, state)
+        await begin(ledger, state)
         for seconds in (0, LEASE_SECONDS - 1, 80_000):
             now = NOON + seconds
             await ledger.renew(["k-1"])

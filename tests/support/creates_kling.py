@@ -67,6 +67,9 @@ class PlainKling:
     """Seconds for which a new task is not shown by anything but its id."""
     hidden_until: float = 0.0
     """Until when none is."""
+    slots: int | None = None
+    """How many tasks an account may have running at once; None: any number."""
+    most_running: int = 0
     tasks: list[Task] = field(default_factory=list[Task])
 
     def create(self, account: str, body: bytes, fate: Fate) -> tuple[int, Any]:
@@ -78,6 +81,8 @@ class PlainKling:
         fields = json.loads(body)
         reference, wish = fields["external_task_id"], base64.b64decode(fields["cloth_image"]).decode()
         task = self.called(account, reference)
+        if task is None and self.slots is not None and self.running(account) >= self.slots:
+            return 429, _no(1303, "parallel task over resource pack limit")
         if task is not None and self.repeated == "refuses":
             return 400, _no(1201, "external_task_id already exists")
         if task is None or self.repeated == "makes a second":
@@ -86,6 +91,7 @@ class PlainKling:
                 number, account, wish, reference, self.now(), self.now() + FINISHED_AFTER_SECONDS, fails=fate.fails
             )
             self.tasks.append(task)
+            self.most_running = max(self.most_running, self.running(account))
         return status, denied or _yes(self.row(task))
 
     @property
@@ -107,6 +113,10 @@ class PlainKling:
         shown = [task for task in reversed(self.tasks) if task.account == account and self.shows(task)]
         rows = [self.row(task, named=self.in_list) for task in shown[(number - 1) * size : number * size]]
         return 200, _yes(rows)
+
+    def running(self, account: str) -> int:
+        """Return how many tasks of the account have not ended."""
+        return sum(task.account == account and self.now() < task.ends_at for task in self.tasks)
 
     def called(self, account: str, reference: str) -> Task | None:
         """Return the account's first task with this reference."""

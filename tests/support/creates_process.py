@@ -58,7 +58,7 @@ class Machine:
             create()
 
 
-class _NoPictures:
+class NoPictures:
     async def aclose(self) -> None:
         """Hold nothing."""
 
@@ -77,27 +77,30 @@ class Process:
         self.goes_on.set()
         self.stops_at_read = False
         self._since_death = 0.0
-        self._ticking: dict[asyncio.Task[Any], tuple[float, asyncio.Future[None]]] = {}
+        self.ticking: dict[asyncio.Task[Any], tuple[float, asyncio.Future[None]]] = {}
         self.clock = Clock(self._wall, self._monotonic, self._sleep, self._tick, lambda: 0.5)
         self.client = KlingClient(ORIGIN, self._credentials, clock=self.clock, transport=_Wire(self))
-        self.jobs = Jobs(self.client, cast("Pictures", _NoPictures()), self._opened, clock=self.clock)
+        self.jobs = self.new_jobs()
         self.ledger: Ledger | None = None
         machine.processes.append(self)
 
+    def new_jobs(self) -> Jobs:
+        return Jobs(self.client, cast("Pictures", NoPictures()), self.opened, clock=self.clock)
+
     def rounds(self, until: float) -> list[tuple[asyncio.Task[Any], float]]:
         """Return what it does in the background by then, and when; nothing while it is stopped."""
-        return [(task, at) for task, (at, _) in self._ticking.items() if at <= until and self._runs]
+        return [(task, at) for task, (at, _) in self.ticking.items() if at <= until and self.runs]
 
     @property
-    def _runs(self) -> bool:
+    def runs(self) -> bool:
         return self.goes_on.is_set() and not self.is_dead
 
     async def go_round(self, task: asyncio.Task[Any]) -> None:
         """Let something in the background have its round: up to its next pause, its end, or that of the process."""
-        _at, waiting = self._ticking.pop(task)
+        _at, waiting = self.ticking.pop(task)
         if not waiting.done():
             waiting.set_result(None)
-        while task not in self._ticking and not task.done() and self._runs:  # noqa: ASYNC110  (any of them may end it)
+        while task not in self.ticking and not task.done() and self.runs:  # noqa: ASYNC110  (any of them may end it)
             await asyncio.sleep(0)
 
     async def kill(self) -> None:
@@ -147,13 +150,13 @@ class Process:
         task = asyncio.current_task()
         assert task is not None
         waiting = asyncio.get_running_loop().create_future()
-        self._ticking[task] = (self._monotonic() + seconds, waiting)
+        self.ticking[task] = (self._monotonic() + seconds, waiting)
         try:
             await waiting
         finally:
-            self._ticking.pop(task, None)
+            self.ticking.pop(task, None)
 
-    async def _opened(self) -> Ledger:
+    async def opened(self) -> Ledger:
         if self.is_dead:
             raise LedgerError("its process is dead")
         self.ledger = await Ledger.open(

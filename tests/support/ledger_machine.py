@@ -112,7 +112,13 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.portal.call(self.ledger.created, reference, f"task of {reference}", status, units)
         if row.state != "created":
-            values = {"state": "created", "task_id": f"task of {reference}", "status": status, "code": None}
+            values = {
+                "state": "created",
+                "task_id": f"task of {reference}",
+                "status": status,
+                "code": None,
+                "look_at": None,
+            }
             self.model.change(reference, self.now, **values)
         elif row.status not in ("succeed", "failed", status) and status is not None:
             self.model.change(reference, self.now, status=status)

@@ -1,0 +1,242 @@
+"""The line in one process: wishes come in, wait on the shelf where there is no slot, are claimed, sent and looked at.
+
+It runs from `start` to `aclose`, whether calls come or not: what other processes have left is claimed, looked at and
+cleared as well. Nothing that matters is kept here but the pictures of what is not on the shelf yet.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+
+from kolors_mcp import errors
+from kolors_mcp.clock import Backoff, Clock, Deadline
+from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.jobs.line_parts import LineParts, LineSettings
+from kolors_mcp.jobs.line_send import LineSend
+from kolors_mcp.jobs.memory import Latest
+from kolors_mcp.jobs.running import Running
+from kolors_mcp.jobs.sending import Sending
+from kolors_mcp.jobs.waiting import rest_unless
+from kolors_mcp.jobs.watching import Watching
+from kolors_mcp.kling.wire import CreateRequest
+from kolors_mcp.ledger.claims import Claimed
+from kolors_mcp.ledger.job import Job
+from kolors_mcp.ledger.slots import Counts, Place
+from kolors_mcp.observer import Observer
+from kolors_mcp.shelf.shelf import ShelfError
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS, IDLE_SECONDS = 1.0, 5.0
+"""Between two looks into the line while wishes wait in it, and while none does; it is woken before that as well."""
+MAX_SENT_AT_ONCE = 8
+"""Creates that one process sends at the same time: each may have two large pictures in memory."""
+RETRY = Backoff(initial_seconds=1.0, max_seconds=10.0)
+"""After the ledger failed."""
+MAX_ENDINGS = 1000
+READY_SECONDS = 5.0
+"""In which the ledger has to answer."""
+
+
+class Line:
+    """The account's line, as far as this process has a part in it."""
+
+    def __init__(
+        self, settings: LineSettings, sending: Sending, watching: Watching, clock: Clock, observer: Observer
+    ) -> None:
+        """Do nothing yet; `observer` hears how long the line is, and how long wishes were in it."""
+        self._observer = observer
+        self.settings = settings
+        self.wakes = settings.wakes
+        self._sending = sending
+        self._clock = clock
+        closing = asyncio.Event()
+        self.parts = LineParts(sending.parts, settings.shelf, closing, Latest(MAX_ENDINGS))
+        self._running = Running(self.parts, watching, clock)
+        self._held: dict[str, tuple[Job, CreateRequest]] = {}
+        """By reference, what waits and is not on the shelf yet."""
+        self._shelving: InFlight[None] = InFlight()
+        self._beginnings: InFlight[None] = InFlight()
+        self._loops: InFlight[None] = InFlight()
+        self._looked = asyncio.Event()
+        """Set when a running task is to be looked at soon."""
+        self._sent: Latest[tuple[str, int], bool] = Latest(MAX_ENDINGS)
+        """The turns that this process has begun."""
+
+    def start(self) -> None:
+        """Begin to claim, to send and to look. Once is enough; more than once does no harm."""
+        if self.parts.closing.is_set():
+            return
+        self.wakes.listen()
+        self._loops.join("line", lambda: self._run(self._round, self.wakes.line))
+        self._loops.join("running", lambda: self._run(self._running.round, self._looked))
+
+    async def aclose(self) -> None:
+        """Claim nothing more, and let what is being sent end: what is not whole in time goes back to its place.
+
+        What runs at Kling, and what waits on the shelf, stays written down for the other processes and the next start.
+        """
+        self.parts.closing.set()
+        await self._loops.aclose()
+        await self._beginnings.aclose()
+        await self._shelving.aclose(self.settings.close_seconds)
+        stopped = errors.UnreachableError("This server is being stopped", "Create it again.", creating=True)
+        for job, _request in list(self._held.values()):
+            await self._end_unsent(job, stopped)
+
+    async def aclose_wakes(self) -> None:
+        """Hear nothing more from others."""
+        await self.wakes.aclose()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being sent or laid on the shelf."""
+        return bool(self._sending.count or len(self._shelving) or len(self._beginnings))
+
+    async def enter(self, job: Job, request: CreateRequest, deadline: Deadline) -> None:
+        """Send a reserved create if it has its turn, else lay its pictures on the shelf; its caller may leave.
+
+        Args:
+            job: As it was reserved.
+            request: What is sent; its pictures are closed in the end.
+            deadline: Until when to wait for the shelf. It goes on after that.
+        """
+        self.start()
+        if job.state != "waiting":
+            self._begin(Claimed(job, None, request.callback_url), request)
+            return
+        self._held[job.reference] = job, request
+        self._sending.leases.hold(job.reference)
+        await ends(self._shelving.join(job.reference, lambda: self._shelve(job)), deadline)
+
+    async def place(self, reference: str) -> Place | None:
+        """Return where a wish stands; None if it waits no more, or that is not known."""
+        try:
+            return await (await self.parts.line()).place(reference)
+        except errors.LedgerError as error:
+            logger.warning("%s", error)
+            return None
+
+    async def counts(self) -> Counts:
+        """Count who waits and what holds a slot; raise `LedgerError` if that is not known."""
+        return await (await self.parts.line()).counts()
+
+    async def wake(self, name: str) -> None:
+        """Look at a task soon, by Kling's id or our reference, at most once in two seconds: it is said to have changed.
+
+        Nothing that is said of it is believed.
+        """
+        try:
+            if await (await self.parts.line()).hasten(name):
+                self._looked.set()
+        except errors.LedgerError as error:
+            logger.warning("%s", error)
+
+    async def ready(self) -> None:
+        """Return if the ledger and the shelf answer.
+
+        Raises:
+            LedgerError, ShelfError: One does not.
+        """
+        with self._clock.deadline(READY_SECONDS).scope():
+            await (await self.parts.parts.store.ledger()).now()
+            await self.parts.shelf.ready()
+            return
+        raise errors.LedgerError("The ledger or the shelf did not answer in time.")
+
+    def moves_of(self, name: str) -> AbstractContextManager[asyncio.Event]:
+        """Give an event that is set when a create may have moved, by its reference."""
+        return self.wakes.waiting(name)
+
+    def ending_of(self, reference: str) -> errors.KlingError | None:
+        """Return with what a create ended that came to no task, if it was sent by this process of late."""
+        ending = self.parts.endings.get(reference)
+        return None if ending is None else ending.anew()
+
+    async def _run(self, work: Callable[[], Awaitable[float]], woken: asyncio.Event) -> None:
+        failures = 0
+        while True:
+            woken.clear()
+            try:
+                seconds, failures = await work(), 0
+            except errors.LedgerError as error:
+                logger.warning("the line stands still: %s", error)
+                seconds, failures = RETRY.seconds(failures, self._clock, at_least=POLL_SECONDS), failures + 1
+            except Exception:
+                logger.exception("the line failed unexpectedly")
+                seconds, failures = RETRY.seconds(failures, self._clock, at_least=POLL_SECONDS), failures + 1
+            await rest_unless(self._clock, seconds, woken)
+
+    async def _round(self) -> float:
+        """Claim and send what may be; return in how many seconds to look again."""
+        line = await self.parts.line()
+        counts = await line.counts()
+        self._observer.line_seen(counts.waiting, counts.busy)
+        if not counts.waiting:
+            return IDLE_SECONDS
+        room = MAX_SENT_AT_ONCE - self._sending.count
+        for claimed in await line.claim(room) if room > 0 else ():
+            held = self._held.pop(claimed.job.reference, None)
+            self._begin(claimed, None if held is None else held[1])
+        return POLL_SECONDS
+
+    def _begin(self, claimed: Claimed, request: CreateRequest | None) -> None:
+        """Send what was claimed, once in each turn."""
+        job = claimed.job
+        turn = (job.reference, job.turn or 1)
+        if self._sent.get(turn) or (request is None and claimed.shelved is None):
+            return
+        self._sent.keep(turn, True)
+        self._observer.waited_in_line(job.updated_at - job.created_at)
+        send = LineSend(self.parts, claimed, request)
+        if self._sending.is_sending(job.reference):
+            self._beginnings.join(f"{turn}", lambda: self._begin_after(job.reference, send))
+        else:
+            self._sending.begin(job.reference, send.run, send.let_go, send.close)
+
+    async def _begin_after(self, reference: str, send: LineSend) -> None:
+        """Send it once its sending in an earlier turn has ended here."""
+        await self._sending.ended(reference)
+        self._sending.begin(reference, send.run, send.let_go, send.close)
+
+    async def _shelve(self, job: Job) -> None:
+        """Lay the pictures of a waiting one on the shelf; where that cannot be, it ends."""
+        reference = job.reference
+        held = self._held.get(reference)
+        if held is None:
+            return
+        try:
+            name = await self.parts.put_aside(held[1])
+        except (ShelfError, errors.PictureRefusedError) as error:
+            happened = f"There is no free slot, and the pictures cannot wait ({error})"
+            if reference in self._held:
+                await self._end_unsent(job, errors.UnreachableError(happened, "Create it again.", creating=True))
+            return
+        try:
+            line = await self.parts.line()
+            lies_there = await line.shelve(reference, job.turn or 1, name)
+        except errors.LedgerError as error:
+            # It may be written down all the same; else this process sends it from memory when its turn comes.
+            logger.warning("create %s may not be on the shelf: %s", reference, error)
+            return
+        if not lies_there:
+            # It was claimed, or ended, meanwhile.
+            await self.parts.shelf.delete([name])
+            return
+        self._drop(reference)
+
+    async def _end_unsent(self, job: Job, refusal: errors.UnreachableError) -> None:
+        """Write down that nothing came of one that is not on the shelf."""
+        self.parts.endings.keep(job.reference, refusal)
+        try:
+            await (await self.parts.line()).end(job.reference, job.turn or 1, "refused")
+        except errors.LedgerError as error:
+            logger.warning("create %s ends when its lease has lapsed: %s", job.reference, error)
+        self._drop(job.reference)
+
+    def _drop(self, reference: str) -> None:
+        """Let go of the pictures, and of the lease, of one that this process does not hold any more."""
+        self._sending.leases.release(reference)
+        if (held := self._held.pop(reference, None)) is not None:
+            held[1].close()

@@ -1,0 +1,152 @@
+"""How many slots an account has and how many of them are held, and so how long who is in its line waits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
+
+from kolors_mcp.ledger.leases import in_state
+from kolors_mcp.ledger.schema import IS_OPEN, IS_RUNNING, LINES, C
+from kolors_mcp.ledger.states import BEING_SENT
+
+DOUBT_HOLDS_SECONDS = 120.0
+"""For which a create in doubt is taken to hold a slot, from when it left."""
+RUNNING_SECONDS = 3600.0
+"""For which a task that Kling does not end is taken to hold one: one that Kling has lost would do so for ever."""
+LEARNED_SECONDS = CREEP_SECONDS = 60.0
+"""For which the account is taken to have no more slots than it was seen to have; then one more each time."""
+USUAL_TASK_SECONDS = 30.0
+"""What a task takes as long as none of this account was measured."""
+MEASURED_TASKS, MEASURED_ROWS = 20, 500
+"""The latest tasks that are measured, among so many of the newest rows."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for the line of an account."""
+
+    slots: int
+    """Tasks that the account may have running at once."""
+    max_waiting: int
+    """Wishes that one user may have in it."""
+    max_wait_seconds: float
+    """The longest wait that is let into it, as far as that can be told."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a wish stands in the line."""
+
+    before: int
+    """How many wait before it."""
+    seconds: float
+    """How long it will wait, as far as that can be told."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What there is of an account's line."""
+
+    waiting: int
+    busy: int
+    """Slots that are held."""
+    slots: int
+    """As many as are let through by now."""
+
+
+WAITS = and_(C.account == bindparam("account"), IS_OPEN, C.state == "waiting")
+"""What is in the line of an account."""
+_HELD = select(func.count()).where(
+    C.account == bindparam("account"),
+    IS_OPEN,
+    or_(
+        in_state(*BEING_SENT),
+        and_(C.state == "unconfirmed", C.posted_at > bindparam("now") - DOUBT_HOLDS_SECONDS),
+    ),
+)
+IS_LOOKED_AT = and_(
+    C.account == bindparam("account"),
+    IS_RUNNING,
+    func.coalesce(C.posted_at, C.created_at) > bindparam("now") - RUNNING_SECONDS,
+)
+"""What runs, as far as is believed."""
+_RUNNING = select(func.count()).where(IS_LOOKED_AT)
+_WAITING = select(func.count()).where(WAITS)
+_BEFORE = _WAITING.where(or_(C.tag < bindparam("tag"), and_(C.tag == bindparam("tag"), C.id < bindparam("id"))))
+_STANDS = select(C.id, C.tag).where(WAITS, C.reference == bindparam("ours"))
+_LINE = select(LINES).where(LINES.c.account == bindparam("account"))
+_NEWEST = (
+    select(C.account, C.posted_at, C.final_at)
+    .where(C.id > select(func.max(C.id)).scalar_subquery() - MEASURED_ROWS)
+    .order_by(C.id.desc())
+    .subquery()
+)
+_TOOK = (
+    select(_NEWEST.c.final_at - _NEWEST.c.posted_at)
+    .where(_NEWEST.c.account == bindparam("account"), _NEWEST.c.final_at > _NEWEST.c.posted_at)
+    .limit(MEASURED_TASKS)
+)
+_NOTE = {
+    name: update(LINES).where(LINES.c.account == bindparam("its_account")).values({name: bindparam("new_value")})
+    for name in ("clock", "slots", "learned_slots", "learned_until")
+}
+
+
+def line_of(connection: Connection, account: str, slots: int) -> Row[Any]:
+    """Return the row of an account's line, which is made if it is missing. The caller has the line's lock."""
+    row = connection.execute(_LINE, {"account": account}).one_or_none()
+    if row is None:
+        connection.execute(insert(LINES), {"account": account, "clock": 0, "slots": slots})
+        row = connection.execute(_LINE, {"account": account}).one()
+    elif row.slots != slots:
+        note_line(connection, account, slots=slots)
+    return row
+
+
+def note_line(connection: Connection, account: str, **values: float) -> None:
+    """Change what is known of an account's line."""
+    for name, value in values.items():
+        connection.execute(_NOTE[name], {"its_account": account, "new_value": value})
+
+
+def busy_at(connection: Connection, now: float, account: str) -> int:
+    """Return how many slots are held: by what is being sent, by what runs, by what may have been made just now."""
+    bound = {"account": account, "now": now}
+    return connection.execute(_HELD, bound).scalar_one() + connection.execute(_RUNNING, bound).scalar_one()
+
+
+def slots_at(line: Row[Any] | None, slots: int, now: float) -> int:
+    """Return how many slots there are, by what was learned of the account."""
+    if line is None or line.learned_slots is None:
+        return slots
+    over = now - line.learned_until
+    return min(slots, line.learned_slots + (0 if over < 0 else 1 + int(over // CREEP_SECONDS)))
+
+
+def counts_at(connection: Connection, now: float, account: str, slots: int) -> Counts:
+    """Count the line of an account."""
+    line = connection.execute(_LINE, {"account": account}).one_or_none()
+    waiting = connection.execute(_WAITING, {"account": account}).scalar_one()
+    return Counts(waiting, busy_at(connection, now, account), slots_at(line, slots, now))
+
+
+def place_of(connection: Connection, now: float, account: str, slots: int, reference: str) -> Place | None:
+    """Return where a wish stands; None if it waits no more."""
+    row = connection.execute(_STANDS, {"account": account, "ours": reference}).one_or_none()
+    return None if row is None else place_at(connection, now, account, slots, row.tag, row.id)
+
+
+def place_at(connection: Connection, now: float, account: str, slots: int, tag: str, number: int) -> Place:
+    """Return where one with this tag and this number of a row stands, or would stand."""
+    line = connection.execute(_LINE, {"account": account}).one_or_none()
+    before: int = connection.execute(_BEFORE, {"account": account, "tag": tag, "id": number}).scalar_one()
+    believed = slots_at(line, slots, now)
+    if before < believed - busy_at(connection, now, account):
+        return Place(before, 0.0)
+    # Slots are let go one after the other, evenly as far as anybody knows.
+    return Place(before, (before + 1) * _task_seconds(connection, account) / max(believed, 1))
+
+
+def _task_seconds(connection: Connection, account: str) -> float:
+    took = connection.execute(_TOOK, {"account": account}).scalars().all()
+    return sum(took) / len(took) if took else USUAL_TASK_SECONDS

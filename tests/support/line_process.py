@@ -1,0 +1,79 @@
+"""Replicas of a service, as far as they can tell: processes whose creates wait in the account's line."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from kolors_mcp.jobs.call import Call, ignore
+from kolors_mcp.jobs.jobs import Jobs
+from kolors_mcp.jobs.line import Line
+from kolors_mcp.jobs.line_parts import LineSettings
+from kolors_mcp.jobs.memory import Inputs
+from kolors_mcp.kling.wire import CreateRequest
+from kolors_mcp.ledger.job import NewJob
+from kolors_mcp.ledger.slots import Terms
+from kolors_mcp.ledger.wakes import Wakes
+from kolors_mcp.shelf.shelf import Shelf
+from tests.support.creates_process import Machine, NoPictures, Process
+from tests.support.making import BytesPicture
+
+if TYPE_CHECKING:
+    from kolors_mcp.images.pictures import Pictures
+    from kolors_mcp.jobs.sighting import Sighting
+
+LOOPS = 2
+"""What goes on in the background of each: the line, and the looks at what runs."""
+
+
+class Replica(Process):
+    """One process of a service."""
+
+    def __init__(self, service: "Service") -> None:
+        self.service = service
+        super().__init__(service.machine, "the key")
+
+    def new_jobs(self) -> Jobs:
+        line = LineSettings(self.service.terms, Shelf.at(str(self.service.folder)), Wakes(self.machine.url, self.clock))
+        return Jobs(self.client, cast("Pictures", NoPictures()), self.opened, clock=self.clock, line=line)
+
+    @property
+    def line(self) -> Line:
+        assert self.jobs.line is not None
+        return self.jobs.line
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing goes on in it."""
+        return not self.runs or (len(self.ticking) >= LOOPS and not self.line.is_busy)
+
+
+@dataclass(eq=False)
+class Service:
+    """Replicas on one ledger and one shelf, for users of one account."""
+
+    machine: Machine
+    folder: Path
+    terms: Terms = field(default_factory=lambda: Terms(2, 100, 600.0))
+    _number: int = 0
+
+    def replica(self) -> Replica:
+        """Start one more."""
+        return Replica(self)
+
+    def ask(
+        self, replica: Replica, user: str, wish: str, wait: float = 0.0, told: "list[str] | None" = None
+    ) -> "asyncio.Task[Sighting]":
+        """Ask for a try-on."""
+        self._number += 1
+        reference = f"k-{self._number:024x}"
+        new = NewJob(reference, user, wish, None, ("a.jpg", "b.jpg"))
+        request = CreateRequest(BytesPicture(b"person"), BytesPicture(wish.encode()), external_task_id=reference)
+        report = ignore if told is None else told.append
+        call = Call(user, replica.clock.deadline(300.0), wait, report)
+        return asyncio.create_task(replica.jobs.submit(new, request, Inputs("", ""), call, daily_limit=None))
+
+    async def rest(self) -> None:
+        """Wait until nothing goes on in any replica but waits for the time."""
+        while not all(one.is_resting for one in self.machine.processes if isinstance(one, Replica)):  # noqa: ASYNC110
+            await asyncio.sleep(0)
