@@ -18,6 +18,7 @@ from kolors_mcp.server.http.bounds import FOR_SERVICE
 from kolors_mcp.server.http.draining import Draining
 from kolors_mcp.server.http.guard import addresses_of
 from kolors_mcp.server.http.logs import REQUESTS, JsonFormatter
+from kolors_mcp.server.http.memory import give_pieces_back
 from kolors_mcp.server.http.metrics import Metrics, time_operations
 from kolors_mcp.server.http.rates import Rates
 from kolors_mcp.server.http.serving import Web, end, listen, web_of
@@ -45,6 +46,7 @@ def run_http(host: str, port: int) -> int:
         print_error(f"kolors-mcp: {error}")
         return 2
     _configure_logging(settings)
+    give_pieces_back()
     asyncio.run(_serve(settings, service, listener))
     return 0
 

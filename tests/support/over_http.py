@@ -1,12 +1,13 @@
 """The real service as a process that listens on loopback, and how one speaks with it, also by hand."""
 
+import json
 import socket
 import subprocess
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 from tests.support import commands
 
@@ -24,11 +25,9 @@ class Serving:
 
     process: subprocess.Popen[str]
     url: str
-    """Of the MCP server."""
-
-    @property
-    def port(self) -> int:
-        return urlsplit(self.url).port or 0
+    """Of the MCP server, as the world reaches it."""
+    port: int
+    """Where it listens on loopback."""
 
     @property
     def host(self) -> str:
@@ -37,14 +36,17 @@ class Serving:
 
 @contextmanager
 def serving(env: dict[str, str], cwd: Path, *arguments: str, really: bool = False) -> Generator[Serving]:
-    """The service, at a free port unless `arguments` say otherwise."""
-    with commands.started("serve", "--http", "--port", "0", *arguments, env=env, cwd=cwd, really=really) as process:
+    """The service, at a free port of loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    given = ("serve", "--http", "--port", str(port), *arguments)
+    with commands.started(*given, env=env, cwd=cwd, really=really) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         if not said:
             assert process.stderr is not None
             raise AssertionError(f"The service did not start: {process.stderr.read()}")
-        yield Serving(process, said.split()[-1])
+        yield Serving(process, said.split()[-1], port)
 
 
 @dataclass(frozen=True)
@@ -94,3 +96,22 @@ def asked(service: Serving, method: str, path: str, *headers: tuple[str, str], b
     with connected(service) as connection:
         connection.sendall(head_of(method, path, given) + body)
         return answer_on(connection)
+
+
+def spoken(method: str, params: dict[str, Any]) -> tuple[list[tuple[str, str]], bytes]:
+    """A message of the protocol of 2026: its headers, and its body."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": ENVELOPE}}
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Accept", TAKES),
+        ("MCP-Protocol-Version", "2026-07-28"),
+        ("Mcp-Method", method),
+        *([("Mcp-Name", str(params["name"]))] if method == "tools/call" else []),
+    ]
+    return headers, json.dumps(message).encode()
+
+
+def posted(service: Serving, method: str, params: dict[str, Any], *headers: tuple[str, str]) -> Answer:
+    """Send one message of the protocol of 2026."""
+    own, body = spoken(method, params)
+    return asked(service, "POST", "/mcp", *headers, *own, body=body)

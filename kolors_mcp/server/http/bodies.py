@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from kolors_mcp.clock import Clock, Deadline, Ending
 from kolors_mcp.server.http.bounds import Bounds
 from kolors_mcp.server.http.draining import ENDS, RETRY_SECONDS
+from kolors_mcp.server.http.memory import Collector
 from kolors_mcp.server.http.refusals import refusal
 from kolors_mcp.server.http.room import NoRoomError, Room
 from kolors_mcp.server.messages import complaint_about
@@ -55,6 +56,7 @@ class Bodies:
         self._ending = ending
         self._clock = clock
         self._room = Room(bounds.bodies_bytes)
+        self._collector = Collector()
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Read a body and hand it on, or refuse it."""
@@ -90,9 +92,13 @@ class Bodies:
             size = bounds.body_bytes
         try:
             async with self._room.taken(size, self._within(bounds.turn_seconds)):
+                self._collector.settle()
                 if not await self._take(receive, pieces, bounds.body_bytes):
                     raise self._too_large()
-                yield _joined(pieces)
+                try:
+                    yield _joined(pieces)
+                finally:
+                    self._collector.answered(size)
         except NoRoomError:
             words = (
                 "Too many large requests are under way here, and nothing was done. Send the same request again in a "

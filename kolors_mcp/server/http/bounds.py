@@ -11,7 +11,7 @@ class Bounds:
     """Of a request: two pictures of 10 MB in base64, and what stands around them."""
     small_body_bytes: int = 64 * 1024
     """A body up to here waits for nothing; all that carries no picture is smaller."""
-    bodies_bytes: int = 96 * 1024 * 1024
+    bodies_bytes: int = 80 * 1024 * 1024
     """Of all larger bodies together, from their first byte until they are answered; each costs twice its size."""
     turn_seconds: float = 15.0
     """For which a body waits until others have left it room; meanwhile it is not read."""

@@ -91,7 +91,7 @@ class Connection(H11Protocol):
         self._has_spoken = True
         if not self._is_served and self.conn.their_state is h11.SEND_BODY:
             self._dropped += len(data)
-            if self._dropped > self._bounds.body_bytes:
+            if self._dropped > 2 * self._bounds.body_bytes:
                 self.transport.abort()
                 return
         super().data_received(data)

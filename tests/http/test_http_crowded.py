@@ -1,0 +1,118 @@
+"""Many at once: large bodies wait for each other and small ones for nothing, and there are only so many connections."""
+
+from dataclasses import replace
+
+import pytest
+
+from kolors_mcp.clock import Clock, Ending
+from kolors_mcp.server.http.bodies import Bodies
+from kolors_mcp.server.http.bounds import FOR_SERVICE, Bounds
+from tests.support.http_in_process import Client, lengths, served, settled
+from tests.support.still_time import turn
+
+pytestmark = pytest.mark.anyio
+
+SMALL = replace(FOR_SERVICE, body_bytes=3000, small_body_bytes=100, bodies_bytes=5000)
+
+
+def behind(bounds: Bounds = SMALL) -> Bodies:
+    return Bodies(lengths, bounds, Ending(), Clock())
+
+
+async def text_of(client: Client) -> str:
+    return (await client.answer())[2]
+
+
+async def test_a_large_body_waits_until_others_leave_it_room_and_a_small_one_does_not() -> None:
+    async with served(behind(), SMALL) as connect:
+        first, second, third, small = [await connect() for _ in range(4)]
+        await first.begin(3000)
+        await second.begin(1900)
+        await third.begin(2000)
+        await third.say(b"x" * 2000)
+        await small.begin(100)
+        await small.say(b"x" * 100)
+        assert await text_of(small) == "100"
+        assert not third.reader.at_eof()
+        turn(14)
+        await settled()
+        await first.say(b"x" * 3000)
+        assert await text_of(first) == "3000"
+        assert await text_of(third) == "2000"
+        await second.say(b"x" * 1900)
+        assert await text_of(second) == "1900"
+
+
+async def test_a_large_body_for_which_there_is_no_room_in_time_is_refused_with_when_to_come_again() -> None:
+    async with served(behind(), SMALL) as connect:
+        first, second, later = await connect(), await connect(), await connect()
+        await first.begin(3000)
+        await second.begin(3000)
+        turn(16)
+        status, headers, text = await second.answer()
+        assert (status, headers["retry-after"]) == (503, "5")
+        assert text.startswith("Too many large requests are under way here, and nothing was done.")
+        # What was refused keeps no room.
+        await later.begin(2000)
+        await later.say(b"x" * 2000)
+        assert await text_of(later) == "2000"
+
+
+async def test_a_body_in_chunks_takes_the_room_of_the_largest_once_it_is_not_small() -> None:
+    async with served(behind(), SMALL) as connect:
+        chunked, second = await connect(), await connect()
+        await chunked.begin(None)
+        await chunked.say(b"65\r\n" + b"x" * 101 + b"\r\n")
+        await second.begin(2500)
+        await second.say(b"x" * 2500)
+        turn(16)
+        assert (await second.answer())[0] == 503
+        await chunked.say(b"0\r\n\r\n")
+        assert await text_of(chunked) == "101"
+
+
+@pytest.mark.parametrize("leaves", ["while it sends", "while it waits"])
+async def test_the_room_of_one_that_has_left_is_free(leaves: str) -> None:
+    async with served(behind(), SMALL) as connect:
+        first, second, third = [await connect() for _ in range(3)]
+        await first.begin(3000)
+        await second.begin(3000)
+        gone = first if leaves == "while it sends" else second
+        gone.writer.close()
+        await settled()
+        if gone is second:
+            await first.say(b"x" * 3000)
+            assert await text_of(first) == "3000"
+        else:
+            await second.say(b"x" * 3000)
+            assert await text_of(second) == "3000"
+        await third.begin(3000)
+        await third.say(b"x" * 3000)
+        assert await text_of(third) == "3000"
+
+
+async def test_beyond_the_most_connections_the_one_that_is_idle_for_longest_makes_room() -> None:
+    bounds = replace(SMALL, connections=2)
+    async with served(behind(bounds), bounds) as connect:
+        oldest, younger = await connect(), await connect()
+        await oldest.begin(0)
+        await oldest.answer()  # so the other one is idle for longer now
+        newest = await connect()
+        assert [await client.ended() for client in (oldest, younger, newest)] == [False, True, False]
+        await newest.begin(0)
+        assert (await newest.answer())[0] == 200
+
+
+async def test_where_all_connections_are_busy_a_new_one_is_told_to_come_again() -> None:
+    bounds = replace(SMALL, connections=2)
+    async with served(behind(bounds), bounds) as connect:
+        busy = [await connect(), await connect()]
+        for client in busy:
+            await client.begin(50)
+        refused = await connect()
+        status, headers, text = await refused.answer()
+        assert (status, headers["retry-after"]) == (503, "5")
+        assert text == "This service has too many connections. Connect again in a few seconds.\n"
+        for client in busy:
+            await client.say(b"x" * 50)
+            assert await text_of(client) == "50"
