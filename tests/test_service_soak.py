@@ -13,7 +13,7 @@ from tests.service_soak.history import History, Look, Probe, Said, Task, names_i
 from tests.service_soak.pictures import Pictures
 from tests.service_soak.plan import HEAVY, Plan, WishKey, happenings
 from tests.service_soak.users import canary_of, understood
-from tests.service_soak.verdicts import AHEAD, judged, most_at_once, named_doubts
+from tests.service_soak.verdicts import AHEAD, ON_ITS_WAY_SECONDS, judged, most_at_once, named_doubts
 from tests.service_soak.wire import Answer
 
 PLAN = Plan(
@@ -50,6 +50,7 @@ def a_clean_run() -> History:
         named = frozenset({id_of(wish), canary_of(PLAN.seed, wish[0])})
         history.said += [said(wish, "create_try_on", status="submitted"), said(wish, named=named)]
         history.ends[wish] = history.said[-1]
+        history.noted[reference_of(wish)] = BEGUN
     history.owners = {canary_of(PLAN.seed, user): user for user in range(PLAN.users + 1)}
     history.probes.append(Probe(1, "get_try_on", "no try-on NAME", "no try-on NAME"))
     history.looks.append(Look((1, 0), "link", is_theirs=True))
@@ -227,8 +228,9 @@ def test_a_named_doubt_a_certain_refusal_and_ones_own_names_are_no_verdicts() ->
 def test_what_was_interrupted_may_go_out_again_in_its_old_turn() -> None:
     history = a_clean_run()
     heavy_ahead(history)
-    wishes = [task for task in history.tasks if task.wish is not None and task.wish[0] == HEAVY]
-    history.interruptions = len(wishes) - AHEAD - 1
+    since = BEGUN + ON_ITS_WAY_SECONDS
+    ahead = [task for task in history.tasks if task.wish and task.wish[0] == HEAVY and task.accepted_at > since]
+    history.interruptions = len(ahead) - AHEAD - 1
     assert kinds(history) == {"heavy user ahead"}
     history.interruptions += 1
     assert kinds(history) == set()

@@ -83,6 +83,8 @@ class History:
     said: list[Said] = field(default_factory=list[Said])
     ends: dict[WishKey, Said] = field(default_factory=dict[WishKey, Said])
     """The last word about each wish, when all was quiet again."""
+    noted: dict[str, float] = field(default_factory=dict[str, float])
+    """When each reference was written down by the service, which is when its wish stood in line."""
     owners: dict[str, int] = field(default_factory=dict[str, int])
     """Whose the words in the labels are."""
     probes: list[Probe] = field(default_factory=list[Probe])

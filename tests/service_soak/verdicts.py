@@ -27,9 +27,11 @@ Kind = Literal[
     "blind",
 ]
 AHEAD = 2
-"""Wishes of the user with many that may be made while somebody's first waits: the one whose turn had come, and one that
-was on its way.
+"""Wishes of the user with many that may be made while somebody's first waits: the one whose turn had come, and one
+more, since two that are sent at once may overtake each other.
 """
+ON_ITS_WAY_SECONDS = 4.0
+"""For which what was let in before may still be on its way to Kling."""
 AHEAD_AN_INTERRUPTION = 1
 """More of them for each interruption: what a replica had in hand goes out again in its old turn."""
 LEAST_MADE_SHARE = 0.9
@@ -147,20 +149,20 @@ def _others(history: History) -> Iterator[Verdict]:
 
 def _ahead(history: History, made: dict[WishKey, list[Task]]) -> Iterator[Verdict]:
     """Judge whether the user with many wishes was served before somebody's first, more than a turn allows."""
-    begun = history.begun()
     heavy = sorted(tasks[0].accepted_at for wish, tasks in made.items() if wish[0] == HEAVY and tasks)
     allowed = AHEAD + AHEAD_AN_INTERRUPTION * history.interruptions
     firsts: dict[int, list[WishKey]] = defaultdict(list)
     for wish in history.wishes:
         firsts[wish[0]].append(wish)
     for user, wishes in firsts.items():
-        got = [made[wish][0].accepted_at for wish in wishes if made[wish]]
-        if user == HEAVY or not got:
+        got = [made[wish][0] for wish in wishes if made[wish]]
+        in_line = [history.noted[task.reference] for task in got if task.reference in history.noted]
+        if user == HEAVY or not in_line:
             continue
-        asked, first = min(begun[wish] for wish in wishes), min(got)
-        ahead = sum(asked < at < first for at in heavy)
+        asked, first = min(in_line), min(task.accepted_at for task in got)
+        ahead = sum(asked + ON_ITS_WAY_SECONDS < at < first for at in heavy)
         if ahead > allowed:
-            what = f"{ahead} wishes of the user with many were made in the {first - asked:.1f} s that their first took"
+            what = f"{ahead} wishes of the user with many were made while their first was {first - asked:.1f} s in line"
             yield Verdict("heavy user ahead", what, (user, wishes[0][1]))
 
 

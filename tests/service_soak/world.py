@@ -14,6 +14,7 @@ from tests.support.postgres import Postgres, running
 
 from .history import History, Said
 from .kling import Kling, kling
+from .ledger import noted_in
 from .pictures import Pictures
 from .plan import FAULTS, HEAVY, Happening, Plan, WishKey, chance
 from .programs import free_port
@@ -47,6 +48,8 @@ class World:
     replicas: Replicas
     users: list[User]
     postgres: Postgres | None
+    ledger: str
+    """Its URL."""
     left: Callable[[], Awaitable[list[str]]]
     """Gives the names of what lies on the shelf."""
 
@@ -68,6 +71,7 @@ async def lived(plan: Plan, kind: Kind, limit: float, tell: Tell) -> tuple[Histo
         await world.replicas.at_rest()
         await _looked_for(world)
         history.tasks = await world.kling.tasks(world.users[0].pictures)
+        history.noted = await asyncio.to_thread(noted_in, world.ledger)
         left = await world.left()
         await world.replicas.close()
         history.died, history.late = world.replicas.died, world.replicas.late
@@ -127,7 +131,7 @@ async def _started(plan: Plan, kind: Kind) -> AsyncGenerator[World]:
             else:
                 speaker = Lean(client, url, tokens[user], era, progress=luck.random() < PROGRESS_SHARE)
             users.append(User(user, canary_of(plan.seed, user), speaker, history, pictures, luck, others))
-        yield World(plan, history, sandbox, replicas, users, postgres, left)
+        yield World(plan, history, sandbox, replicas, users, postgres, ledger, left)
         secret = {token: f"the token of user {user}" for user, token in enumerate(tokens)}
         secret |= {name_of(user): f"the name of user {user}" for user in range(plan.users + 1)}
         secret |= {word: f"a label of user {user}" for word, user in history.owners.items()}
