@@ -154,7 +154,7 @@ async def _visit(world: World, user: User, until: float) -> None:
         for number in range(world.plan.wishes_of(user.number)):
             wishes.create_task(user.grant((user.number, number), until))
         if user.luck.random() < PRYING_SHARE:
-            wishes.create_task(_prying(user, until))
+            wishes.create_task(_prying(user, until, world.plan.ideal_seconds))
 
 
 @asynccontextmanager
@@ -182,8 +182,8 @@ async def _tell(world: World, tell: Tell) -> None:
         tell(f"{time.monotonic() - begun:.0f} s: {len(tasks)} of {world.plan.total} made")
 
 
-async def _prying(user: User, until: float) -> None:
-    await asyncio.sleep(min(user.luck.uniform(2.0, 60.0), max(0.0, until - time.monotonic())))
+async def _prying(user: User, until: float, longest: float) -> None:
+    await asyncio.sleep(min(user.luck.uniform(0.1, 1.0) * longest, max(0.0, until - time.monotonic())))
     await user.pry()
 
 
