@@ -13,13 +13,15 @@ export PYTHON PIP_ONLY_BINARY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench bench-compare contract conformance deploy-check browser hosts frameworks decoders fuzz soak service-soak mutants licences lock clean
+.PHONY: help demo service test check lint bench bench-compare contract conformance deploy-check browser hosts frameworks decoders fuzz soak service-soak mutants licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/run.stamp  ## Dress a person in the sandbox, through a real MCP client (ARGS="--help" for more)
 	@$(BIN)/kolors-mcp demo $(ARGS)
+
+service: .venv/service.stamp  ## Install what `.venv/bin/kolors-mcp serve --http` needs, see docs/service.md
 
 # With WHEEL=1 it is the built wheel, installed elsewhere, that answers; only then is its coverage what users get.
 test: .venv/$(if $(WHEEL),dev,test).stamp  ## Run the tests (ARGS="tests/jobs" for some; WHEEL=1 COVERAGE=1)

@@ -20,8 +20,6 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "deploy" / "nginx"
 CALLS_PER_SECOND = 50
 """Of an address, as the example for TLS has it; the burst is twice that."""
 MAX_START_SECONDS = 10.0
-IDLE_SECONDS = 4
-"""For which nginx keeps a connection to a replica that is not used."""
 
 
 def main() -> None:
@@ -102,7 +100,6 @@ def shared_values(replicas: Sequence[str], calls_per_second: int = CALLS_PER_SEC
         "KOLORS_REPLICAS": "\n    ".join(f"server {replica} max_fails=1 fail_timeout=2s;" for replica in replicas),
         "KOLORS_CALLS_PER_SECOND": str(calls_per_second),
         "KOLORS_CALLS_BURST": str(2 * calls_per_second),
-        "KOLORS_IDLE_SECONDS": str(IDLE_SECONDS),
     }
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import trustme
 
+from kolors_mcp.server.http.bounds import FOR_SERVICE
 from scripts import loopback_nginx
-from tests.deploy import nginx_settings
+from tests.deploy import from_zero, nginx_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -67,6 +68,15 @@ def said_by_compose(_deploy: Path, files: list[Path]) -> str:
     return said or (f"the templates of nginx need {', '.join(lacking)} too" if lacking else "")
 
 
+def said_of_bounds(deploy: Path, files: list[Path]) -> str:
+    """Whether proxies let through as much as the service takes, and let go of a connection before the service does."""
+    most, idle = FOR_SERVICE.body_bytes >> 20, FOR_SERVICE.idle_seconds
+    whole = "\n".join(path.read_text(encoding="utf-8") for path in [*files, deploy / "kubernetes" / "ingress.yaml"])
+    if set(re.findall(r"(?:client_max_body_size|proxy-body-size:) (\w+)", whole)) != {f"{most}m"}:
+        return f"a proxy has another limit for bodies than the service, which is {most}m"
+    return "" if all(int(seconds) < idle for seconds in re.findall(r"keepalive_timeout (\d+)s", whole)) else "idle"
+
+
 def said_by_nginx(deploy: Path, _files: list[Path]) -> str:
     """Both configurations, read by a real nginx: the one for this machine, and the one with TLS."""
     assert NGINX is not None
@@ -100,6 +110,7 @@ CHECKS = {
     "hadolint": Check("Dockerfile", said_by_hadolint, "\nENTRYPOINT ", "\nENTRYPONT "),
     "kubernetes-validate": Check("kubernetes/**/*.yaml", said_by_kubernetes, " livenessProbe:", " livenesProbe:"),
     "check-jsonschema": Check("compose.yaml", said_by_compose, " healthcheck:", " healthchek:"),
+    "bounds": Check("nginx/*.template", said_of_bounds, "client_max_body_size 30m", "client_max_body_size 40m"),
     "nginx -t": Check("nginx/*.template", said_by_nginx, " proxy_buffering ", " proxy_bufering "),
 }
 
@@ -130,13 +141,16 @@ def faults_of(name: str, check: Check) -> list[str]:
 def main() -> int:
     """Check everything; return the exit code."""
     print("Checking the files in deploy/.", flush=True)
-    asked = {name: check for name, check in CHECKS.items() if NGINX or not name.startswith("nginx")}
+    asked = {name: check for name, check in CHECKS.items() if NGINX or name != "nginx -t"}
     faults = [fault for name, check in asked.items() for fault in faults_of(name, check)]
     if NGINX:
         faults += nginx_settings.faults_of(NGINX)
+    faults += from_zero.faults()
     print("\n".join(faults) or "Everything is as it has to be.", flush=True)
     if not NGINX:
         print("\033[1;31mNOT RUN: nginx, because it is not on this machine (apt-get install nginx-light).\033[0m")
+    if not from_zero.can_have_postgresql():
+        print("\033[1;31mNOT RUN: the commands for PostgreSQL, which need root and apt.\033[0m")
     return 1 if faults else 0
 
 
