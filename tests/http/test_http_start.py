@@ -58,5 +58,5 @@ def test_an_address_without_http_is_refused(arguments: tuple[str, ...], tmp_path
 def test_on_loopback_it_starts_open_and_ends_by_a_signal(tmp_path: Path) -> None:
     with serving(environment(tmp_path, KOLORS_SANDBOX="1"), tmp_path) as service:
         assert asked(service, "GET", "/healthz").status == 200
-        service.process.send_signal(signal.SIGINT)
+        service.send(signal.SIGINT)
         assert service.process.wait() == 0

@@ -1,6 +1,8 @@
 """The real service as a process that listens on loopback, and how one speaks with it, also by hand."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 from collections.abc import Generator, Iterable
@@ -32,6 +34,10 @@ class Serving:
     @property
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the program itself, also where another process stands in for it."""
+        os.kill(commands.program_of(self.process.pid), number)
 
 
 @contextmanager
