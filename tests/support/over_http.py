@@ -112,7 +112,7 @@ def spoken(method: str, params: dict[str, Any]) -> tuple[list[tuple[str, str]], 
         ("Accept", TAKES),
         ("MCP-Protocol-Version", "2026-07-28"),
         ("Mcp-Method", method),
-        *([("Mcp-Name", str(params["name"]))] if method == "tools/call" else []),
+        *(("Mcp-Name", str(params[key])) for key in ("name", "uri") if key in params),
     ]
     return headers, json.dumps(message).encode()
 

@@ -25,6 +25,10 @@ Probe = Callable[[], Awaitable[bool]]
 
 PROBE_SECONDS = 4.0
 """Between two rounds, and for how long a probe may take until what it asks for counts as gone."""
+MAX_ROUNDS = 3
+"""In which the answer to one asking is waited for; then the probe is asked anew."""
+MAX_UNANSWERED = 3
+"""Askings of a probe that are waited for at once."""
 
 
 class Health:
@@ -32,10 +36,9 @@ class Health:
 
     def __init__(self, probes: Sequence[Probe], draining: "Draining", clock: Clock) -> None:
         """Know nothing yet."""
-        self._probes = probes
         self._draining = draining
         self._clock = clock
-        self._asking: dict[Probe, asyncio.Task[bool]] = {}
+        self._asking = [_Asking(probe) for probe in probes]
         self._is_ready = False
 
     async def live(self, _request: "Request") -> "Response":
@@ -62,20 +65,42 @@ class Health:
                 self._is_ready = is_ready
                 await self._clock.tick(PROBE_SECONDS)
         finally:
-            for task in self._asking.values():
-                task.cancel()
+            for asking in self._asking:
+                asking.cancel()
 
     async def _all_there(self) -> bool:
-        # One that has not answered is not asked again meanwhile: each may hold a thread for as long as that takes.
-        for probe in self._probes:
-            if probe not in self._asking:
-                self._asking[probe] = asyncio.create_task(_answer(probe))
-        if self._asking:
-            await asyncio.wait(self._asking.values(), timeout=PROBE_SECONDS)
-        ended = {probe: task for probe, task in self._asking.items() if task.done()}
-        for probe in ended:
-            del self._asking[probe]
-        return not self._asking and all(task.result() for task in ended.values())
+        tasks = [asking.next() for asking in self._asking]
+        if tasks:
+            await asyncio.wait(tasks, timeout=PROBE_SECONDS)
+        return all(task.done() and task.result() for task in tasks)
+
+
+class _Asking:
+    """Asks one probe, again and again.
+
+    One that has not answered is not asked again at once, for each may hold a thread for as long as that takes; but some
+    never answer, such as over a connection of which nobody has said that it is lost.
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._tasks: list[asyncio.Task[bool]] = []
+        self._rounds = 0
+
+    def next(self) -> "asyncio.Task[bool]":
+        """Return the asking that counts in this round."""
+        self._rounds += 1
+        has_answered = not self._tasks or self._tasks[-1].done()
+        self._tasks = [task for task in self._tasks if not task.done()]
+        if has_answered or (self._rounds > MAX_ROUNDS and len(self._tasks) < MAX_UNANSWERED):
+            self._rounds = 1
+            self._tasks.append(asyncio.create_task(_answer(self._probe)))
+        return self._tasks[-1]
+
+    def cancel(self) -> None:
+        """Wait for no answer any more."""
+        for task in self._tasks:
+            task.cancel()
 
 
 async def _answer(probe: Probe) -> bool:

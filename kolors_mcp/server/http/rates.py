@@ -26,6 +26,10 @@ class Rates:
         # The user whose last call is the oldest stands first.
         self._calls: OrderedDict[str, deque[float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Return how many users are remembered."""
+        return len(self._calls)
+
     def wait_seconds(self, user: str) -> float:
         """Count a call if the user may make one now, and return 0; else return in how many seconds they may."""
         now = self._clock.monotonic()
