@@ -19,13 +19,13 @@ class Bus:
 
     async def publish(self, event: ServerEvent, user: str | None = None) -> None:
         """Tell a user's listeners; without a name, those of the user who calls."""
-        bus = self._buses.get(self._caller().user if user is None else user)
+        bus = self._buses.get(self._whose(user))
         if bus is not None:
             await bus.publish(event)
 
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
         """Let the user who calls be told; return what ends it, however often that is called."""
-        user = self._caller().user
+        user = self._whose()
         bus = self._buses.setdefault(user, InMemorySubscriptionBus())
         self._listening[user] = self._listening.get(user, 0) + 1
         unsubscribe, listens = bus.subscribe(listener), [True]
@@ -39,3 +39,6 @@ class Bus:
                     del self._listening[user], self._buses[user]
 
         return leave
+
+    def _whose(self, user: str | None = None) -> str:
+        return self._caller().user if user is None else user

@@ -31,7 +31,7 @@ WORDS = (
     ("Or give the picture as a file.", "Or give the picture as a data: URI."),
     ("give the file", "give it as a data: URI"),
     (" (links, or paths of files on this machine)", " (links, or data: URIs)"),
-    ("; the user keeps one in the fitting room (open_fitting_room)", ""),
+    (' The user keeps one in the fitting room (open_fitting_room), by "Use in chat".', ""),
     # Of prompts.
     ("a path, a link, photo:NAME, or the task_id", "a link, or the task_id"),
     ("a path or a link", "a link"),
