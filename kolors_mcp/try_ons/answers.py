@@ -12,6 +12,10 @@ from kolors_mcp.try_ons.uris import picture_uri
 from kolors_mcp.wording import plain, quoted
 
 
+_STANDING = {"waiting": "in line", "unconfirmed": "in doubt: Kling did not confirm its start; get_try_on looks for it"}
+"""How a create stands that has no task yet, by its state."""
+
+
 class Answers:
     """Writes answers: all of them as of now, and none that promises what a simulated Kling does not keep."""
 
@@ -100,13 +104,12 @@ class Answers:
         known = self.of_job(job)
         if known is not None:
             return known
-        doubt = "in doubt: Kling did not confirm its start; get_try_on looks for it"
         return TryOn(
             task_id=job.reference,
             reference=job.reference,
             label=job.label,
             status="submitted",
-            status_message=doubt if job.state == "unconfirmed" else "it is being sent",
+            status_message=_STANDING.get(job.state, "it is being sent"),
             created_at=_to_the_second(datetime.fromtimestamp(job.created_at, UTC)),
             model_name=job.model_name,
             sandbox=self._sandbox,
