@@ -54,8 +54,13 @@ class Shelf:
         """
         try:
             if place.startswith(SCHEMES):
-                # Without them a store that does not answer is asked for minutes.
-                options = {"timeout": f"{TRY_SECONDS:.0f}s", "connect_timeout": f"{CONNECT_SECONDS:.0f}s"}
+                # Without limits a store that does not answer is asked for minutes. They take the place of all that the
+                # variables say of the client, so whoever names a store beside the service by http:// is heard here.
+                options = {
+                    "timeout": f"{TRY_SECONDS:.0f}s",
+                    "connect_timeout": f"{CONNECT_SECONDS:.0f}s",
+                    "allow_http": True,
+                }
                 retries = {"max_retries": MAX_RETRIES, "retry_timeout": timedelta(seconds=MAX_SECONDS)}
                 made = cast("Any", from_url)(place, client_options=options, retry_config=retries)
                 return cls(cast("ObjectStore", made))
