@@ -6,13 +6,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from starlette.requests import Request
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.errors import LedgerError
 from kolors_mcp.server.http.draining import Draining
 from kolors_mcp.server.http.health import PROBE_SECONDS, Health, Probe
+from kolors_mcp.server.service import Service, Upstream
+from kolors_mcp.settings import Credentials, Settings
 from tests.support.commands import environment
 from tests.support.over_http import Answer, asked, serving
+from tests.support.postgres import Postgres
+from tests.support.postgres_relay import relay
 from tests.support.still_time import idle, turn
 
 BARE = Request({"type": "http", "headers": []})
@@ -75,7 +81,7 @@ async def test_what_fails_or_hangs_is_not_there_and_it_is_known_within_20_second
         if state == "fails":
             raise OSError("postgresql://ann:secret@db")
         if state == "hangs":
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         return True
 
     async with watched(ledger) as health:
@@ -102,6 +108,26 @@ async def test_with_the_end_of_the_service_it_is_not_ready_at_once() -> None:
         draining.begin()
         assert not await is_ready(health)
         assert (await health.live(BARE)).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_database_that_is_lost_is_noticed_and_so_is_its_return(postgres_server: Postgres) -> None:
+    @asynccontextmanager
+    async def upstream() -> AsyncGenerator[Upstream]:
+        yield Upstream("https://kling.invalid", lambda: Credentials(api_key=SecretStr("k")))
+
+    with relay(postgres_server) as between:
+        service = Service(Settings(ledger=between.url), upstream, Clock())
+        try:
+            assert await service.is_ready()
+            between.is_away = True
+            between.cut("before")
+            with pytest.raises(LedgerError):
+                await service.is_ready()
+            between.is_away = False
+            assert await service.is_ready()
+        finally:
+            await service.aclose()
 
 
 def readiness(env: dict[str, str], folder: Path, status: int) -> Answer:
