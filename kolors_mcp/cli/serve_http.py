@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kolors_mcp.cli.serve import configure_logging, credentials_of_process, end_after, sandbox_of, settings_of_process
+from kolors_mcp.cli.state_folder import folder_beside
 from kolors_mcp.cli.terminal import print_error, print_line
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import NotConfiguredError
@@ -22,8 +23,10 @@ from kolors_mcp.server.http.memory import give_pieces_back
 from kolors_mcp.server.http.metrics import Metrics, time_operations
 from kolors_mcp.server.http.rates import Rates
 from kolors_mcp.server.http.serving import Web, end, listen, web_of
+from kolors_mcp.server.http.user_photos import UserPhotos
 from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
 from kolors_mcp.settings import Settings
+from kolors_mcp.shelf.shelf import Shelf
 
 if TYPE_CHECKING:
     import socket
@@ -41,17 +44,18 @@ def run_http(host: str, port: int) -> int:
         settings = _over_http(settings_of_process())
         service = ServiceSettings.from_env(os.environ)
         _require_authentication(service, host)
+        shelf = Shelf.at(service.shelf or folder_beside(settings.ledger, os.environ))
         listener = listen(host, port)
     except NotConfiguredError as error:
         print_error(f"kolors-mcp: {error}")
         return 2
     _configure_logging(settings)
     give_pieces_back()
-    asyncio.run(_serve(settings, service, listener))
+    asyncio.run(_serve(settings, service, shelf, listener))
     return 0
 
 
-async def _serve(settings: Settings, service: ServiceSettings, listener: "socket.socket") -> None:
+async def _serve(settings: Settings, service: ServiceSettings, shelf: Shelf, listener: "socket.socket") -> None:
     clock = Clock()
     addresses = addresses_of(service.public_url, listener.getsockname()[1])
     authentication = Authentication(service, addresses.origin + MCP_PATH, clock)
@@ -64,6 +68,7 @@ async def _serve(settings: Settings, service: ServiceSettings, listener: "socket
         caller=authentication.caller,
         over_http=True,
         observer=metrics,
+        photos_of=UserPhotos(shelf).of_user,
     )
     time_operations(server, metrics, clock)
     draining = Draining()

@@ -4,9 +4,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from kolors_mcp.errors import LedgerError
+from kolors_mcp.errors import LedgerError, NotConfiguredError
 
 FILE_NAME = "ledger.sqlite3"
+SHELF_FOLDER = "shelf"
+"""Folder beside the ledger of pictures that a service keeps for its users."""
 PHOTOS_FOLDER = "photos"
 """Folder in it of the photos that the user keeps by name."""
 
@@ -18,6 +20,22 @@ def default_url(environment: Mapping[str, str], platform: str = sys.platform) ->
         LedgerError: The environment does not print_line where the user's files are.
     """
     return f"sqlite:///{state_folder(environment, platform) / FILE_NAME}"
+
+
+def folder_beside(ledger: str | None, environment: Mapping[str, str]) -> str:
+    """Return the folder for pictures beside a ledger that is a file, else in the state folder.
+
+    Raises:
+        NotConfiguredError: The environment does not say where that is.
+    """
+    _, scheme, path = (ledger or "").partition("sqlite:///")
+    try:
+        return str((Path(path).expanduser().parent if scheme and path else state_folder(environment)) / SHELF_FOLDER)
+    except LedgerError:
+        raise NotConfiguredError(
+            "There is no place for pictures: this process has no home. Set KOLORS_SHELF to a folder, or to s3://, "
+            "gs:// or az://."
+        ) from None
 
 
 def state_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path:

@@ -2,11 +2,13 @@
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.formats.content import SLICE, Content, MemoryContent
 from kolors_mcp.images.formats.structure import Part, Structure
+from kolors_mcp.images.limits import NOTED_ASPECT_RATIO
 from kolors_mcp.images.refusal import RefusalError
 
 
@@ -92,3 +94,29 @@ class CheckedPicture:
 def _joined(pieces: list[bytes]) -> bytes:
     # Nearly always there is one, and nothing is copied.
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+@dataclass(frozen=True)
+class Named:
+    """How a picture is named: where it came from, and what people call it."""
+
+    label: str
+    title: str | None
+
+
+def checked(
+    content: Content, structure: Structure, notes: tuple[str, ...], named: Named, subject: str, *sources: bytes
+) -> CheckedPicture:
+    """Return a picture that is fit, with a note on sides that are odd; `sources` are digests of what it is made of."""
+    longer, shorter = max(structure.width, structure.height), min(structure.width, structure.height)
+    if longer > shorter * NOTED_ASPECT_RATIO:
+        notes += (f"its sides are {structure.width} to {structure.height}; beyond 2.5 to 1 Kling may refuse it",)
+    return CheckedPicture(
+        content,
+        structure,
+        notes=notes,
+        label=named.label,
+        title=named.title,
+        subject=subject,
+        sources=frozenset(sources),
+    )

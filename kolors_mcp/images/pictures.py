@@ -2,7 +2,8 @@
 
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -13,16 +14,17 @@ from kolors_mcp.images.bounds import Bounds
 from kolors_mcp.images.finished import FinishedPictures
 from kolors_mcp.images.formats import examine
 from kolors_mcp.images.formats.content import Content
-from kolors_mcp.images.formats.structure import Structure
 from kolors_mcp.images.kept import KeptPhotos
-from kolors_mcp.images.limits import NOTED_ASPECT_RATIO, SENT_SIDE
-from kolors_mcp.images.picture import CheckedPicture
+from kolors_mcp.images.limits import SENT_SIDE
+from kolors_mcp.images.photo_folder import PhotoFolder
+from kolors_mcp.images.picture import CheckedPicture, Named, checked
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetcher, FetchLimits
 from kolors_mcp.images.sources.lookups import Resolver
 from kolors_mcp.images.sources.nearby import Nearby, find_pictures
 from kolors_mcp.images.sources.network import Connect, PinnedBackend, system_connect
 from kolors_mcp.images.sources.obtain import Obtained, obtain
+from kolors_mcp.images.sources.photos import PhotoStore
 from kolors_mcp.images.sources.places import Places
 from kolors_mcp.images.worker.messages import Done
 from kolors_mcp.images.worker.pool import Decoder, Decoders, Task
@@ -34,14 +36,6 @@ _MAX_READERS = 4
 """Files looked through at once; they take milliseconds."""
 
 _Piece = tuple[Obtained, examine.Looked]
-
-
-@dataclass(frozen=True)
-class _Named:
-    """How a picture is named: where it came from, and what people call it."""
-
-    label: str
-    title: str | None
 
 
 class Pictures:
@@ -76,7 +70,7 @@ class Pictures:
         sent_side: SentSide = SENT_SIDE,
         photos_dir: Path | None = None,
     ) -> None:
-        self._folders, self._photos_dir = tuple(folders), photos_dir
+        self._folders = tuple(folders)
         costs = costs or FetchLimits()
         places = Places(costs.at_once, costs.per_host)
         backend = PinnedBackend(allowed_hosts, resolver, connect or system_connect, places=places)
@@ -93,8 +87,15 @@ class Pictures:
         self._decoder: Decoder = decoder or Decoders()
         self._readers, self._walkers = Threads(_MAX_READERS), Threads(1)  # a disk may never answer
         self.finished = FinishedPictures(self._fetcher, self._decoder, self._readers, clock or Clock())
-        self.kept = KeptPhotos(photos_dir, self.redraw, self._readers)
+        photos = None if photos_dir is None else PhotoFolder(photos_dir, self._readers)
+        self.kept = KeptPhotos(photos, self.redraw)
         self._sent_side = None if sent_side == "original" else sent_side
+
+    def with_photos(self, photos: PhotoStore) -> "Pictures":
+        """Return the same with other kept photos: those of one of many users."""
+        mine = copy(self)
+        mine.kept = KeptPhotos(photos, mine.redraw)
+        return mine
 
     async def prepare(self, source: PictureSource, argument: str) -> CheckedPicture:
         """Return the picture that `source` names or is, made fit.
@@ -135,11 +136,11 @@ class Pictures:
             f"{name}: {note}" for (obtained, _), name in zip(pieces, names, strict=True) for note in obtained.notes
         )
         notes = (*found, *made.notes)
-        named = _Named(
+        named = Named(
             " and ".join(obtained.label for obtained, _ in pieces),
             " and ".join(obtained.title for obtained, _ in pieces if obtained.title) or None,
         )
-        return _checked(made.content, made.structure, notes, named, "cloth_image", *sources)
+        return checked(made.content, made.structure, notes, named, "cloth_image", *sources)
 
     async def redraw(self, source: PictureSource, argument: str) -> bytes:
         """Return a picture that fits, drawn anew: its pixels alone, whatever else came with them, and however it came.
@@ -158,7 +159,7 @@ class Pictures:
                 obtained.content.close()
         except RefusalError as error:
             raise PictureRefusedError(f"{argument} {error}") from error
-        picture = _checked(made.content, made.structure, (), _named(obtained), argument)
+        picture = checked(made.content, made.structure, (), _named(obtained), argument)
         return await self._readers.run(lambda: b"".join(picture.blocks()))
 
     async def nearby(self, query: str, limit: int, left: Callable[[], float]) -> Nearby:
@@ -174,7 +175,7 @@ class Pictures:
         return Bounds(sent_side=self._sent_side)
 
     async def _obtain(self, source: PictureSource) -> Obtained:
-        return await obtain(source, self._fetcher, self._folders, self._readers, self._photos_dir)
+        return await obtain(source, self._fetcher, self._folders, self._readers, self.kept.store)
 
     async def _garment(self, source: PictureSource, argument: str) -> tuple[Obtained, examine.Looked]:
         try:
@@ -214,35 +215,18 @@ class Pictures:
                 fits = not done.data
             if fits and looked.structure is not None and looked.structure.travels:
                 kept_open = True
-                return _checked(content, looked.structure, notes, _named(obtained), argument)
+                return checked(content, looked.structure, notes, _named(obtained), argument)
             made = await self._made(done)
             source = await self._digest(obtained, looked)
         finally:
             if not kept_open:
                 content.close()
-        return _checked(made.content, made.structure, notes + made.notes, _named(obtained), argument, source)
+        return checked(made.content, made.structure, notes + made.notes, _named(obtained), argument, source)
 
 
-def _named(obtained: Obtained) -> _Named:
-    return _Named(obtained.label, obtained.title)
+def _named(obtained: Obtained) -> Named:
+    return Named(obtained.label, obtained.title)
 
 
 def _task(content: Content, looked: examine.Looked) -> Task:
     return Task(content, looked.kind, looked.structure)
-
-
-def _checked(
-    content: Content, structure: Structure, notes: tuple[str, ...], named: _Named, subject: str, *sources: bytes
-) -> CheckedPicture:
-    longer, shorter = max(structure.width, structure.height), min(structure.width, structure.height)
-    if longer > shorter * NOTED_ASPECT_RATIO:
-        notes += (f"its sides are {structure.width} to {structure.height}; beyond 2.5 to 1 Kling may refuse it",)
-    return CheckedPicture(
-        content,
-        structure,
-        notes=notes,
-        label=named.label,
-        title=named.title,
-        subject=subject,
-        sources=frozenset(sources),
-    )

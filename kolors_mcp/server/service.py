@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kolors_mcp.clock import Clock, Ending
+from kolors_mcp.clock import Clock, Deadline, Ending
 from kolors_mcp.errors import NotReadyError
 from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.jobs.in_flight import InFlight, ends
@@ -18,7 +18,7 @@ from kolors_mcp.settings import Credentials, Settings
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-    from kolors_mcp.images.pictures import Pictures
+    from kolors_mcp.images.pictures import PhotoStore, Pictures
     from kolors_mcp.jobs.jobs import Jobs
     from kolors_mcp.kling.client import KlingClient
     from kolors_mcp.ledger.ledger import Ledger
@@ -71,8 +71,14 @@ class Service:
         local_room: LocalRoom | None = None,
         caller: Callable[[], Caller] = lambda: LOCAL,
         observer: Observer = UNOBSERVED,
+        photos_of: "Callable[[str], PhotoStore] | None" = None,
     ) -> None:
-        """Remember how to open; open nothing. `caller` says whose the call is in which it is asked."""
+        """Remember how to open; open nothing.
+
+        `caller` says whose the call is in which it is asked, `photos_of` where a user's kept photos lie; without it
+        there is one user, for whom the settings say that.
+        """
+        self._photos_of = photos_of
         self._observer = observer
         self.local_room = local_room
         self.caller = caller
@@ -112,24 +118,34 @@ class Service:
             NotReadyError: It was not opened in time.
         """
         deadline = self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS)
-        account = self._account
-        if account is None:
-            # A caller that leaves does not end it for the others, and what takes long serves the next call.
-            opening = self._opening.join("account", self._open_account)
-            if not await ends(opening, deadline):
-                raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
-            account = opening.result()
+        account = self._account or await self._opened(deadline)
         caller = caller or self.caller()
         call = Call(caller.user, deadline, wait, report, self.ending)
+        pictures = account.pictures
         return account.view(
             account.jobs,
-            account.pictures,
+            pictures if self._photos_of is None else pictures.with_photos(self._photos_of(caller.user)),
             self._settings,
             call,
             owns_account=caller.owns_account,
             may_create=caller.may_create,
             is_local=caller.is_local,
         )
+
+    async def pictures(self, seconds: float) -> "Pictures":
+        """Return what reads and draws pictures, for one who has no try-ons here.
+
+        Raises:
+            NotReadyError: It was not opened in time.
+        """
+        return (self._account or await self._opened(self._clock.deadline(seconds))).pictures
+
+    async def _opened(self, deadline: Deadline) -> "_Account":
+        # A caller that leaves does not end it for the others, and what takes long serves the next call.
+        opening = self._opening.join("account", self._open_account)
+        if not await ends(opening, deadline):
+            raise NotReadyError("This server is still starting. Nothing was sent. Try again in a minute.")
+        return opening.result()
 
     async def is_ready(self) -> bool:
         """Return whether creates can be made, as far as that is known without asking Kling.

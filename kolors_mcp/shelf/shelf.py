@@ -5,11 +5,11 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
 
 import anyio
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from kolors_mcp.errors import KolorsError, NotConfiguredError
@@ -34,6 +34,16 @@ class ShelfError(KolorsError):
     """The shelf cannot be reached, read or written; the text does not say where it is."""
 
     retryable = True
+
+
+class Lying(NamedTuple):
+    """Something that lies on a shelf."""
+
+    name: str
+    size: int
+    """Bytes."""
+    modified_at: float
+    """Seconds since 1970, by the store's clock."""
 
 
 class Shelf:
@@ -78,6 +88,37 @@ class Shelf:
         await self._do("could not be written to", obstore.put_async(self._store, name, data, mode="create"))
         return name
 
+    async def create(self, name: str, data: bytes) -> bool:
+        """Keep bytes under a name of the caller's, over nothing; return False where something lies there already."""
+
+        async def put() -> bool:
+            try:
+                await obstore.put_async(self._store, name, data, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
+
+        return bool(await self._do("could not be written to", put()))
+
+    async def has(self, name: str) -> bool:
+        """Whether something lies under a name."""
+        return await self._do("could not be read", obstore.head_async(self._store, name)) is not None
+
+    async def listed(self, folder: str, most: int | None = None) -> list[Lying]:
+        """Return what lies in a folder and below it, at most so much of it, in any order."""
+
+        async def found() -> list[Lying]:
+            # One of the forms of its answer has no type.
+            batches = cast("AsyncIterator[Sequence[ObjectMeta]]", cast("Any", obstore).list(self._store, folder))
+            lying: list[Lying] = []
+            async for batch in batches:
+                lying += (Lying(meta["path"], meta["size"], meta["last_modified"].timestamp()) for meta in batch)
+                if most is not None and len(lying) >= most:
+                    break
+            return lying[:most]
+
+        return await self._do("could not be listed", found()) or []
+
     async def get(self, name: str, max_bytes: int) -> bytes | None:
         """Return what lies under a name; None if nothing does, or more than `max_bytes`."""
 
@@ -94,14 +135,8 @@ class Shelf:
 
     async def delete_older(self, folder: str, seconds: float) -> int:
         """Remove what was put into a folder so long ago, by the store's clock and ours; return how much that was."""
-        before = datetime.now(UTC) - timedelta(seconds=seconds)
-
-        async def old() -> list[str]:
-            # One of the forms of its answer has no type.
-            batches = cast("AsyncIterator[Sequence[ObjectMeta]]", cast("Any", obstore).list(self._store, folder))
-            return [meta["path"] async for batch in batches for meta in batch if meta["last_modified"] < before]
-
-        names = await self._do("could not be listed", old()) or []
+        before = datetime.now(UTC).timestamp() - seconds
+        names = [lying.name for lying in await self.listed(folder) if lying.modified_at < before]
         await self.delete(names)
         return len(names)
 

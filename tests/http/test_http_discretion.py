@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 OPERATORS = re.compile(
     r"\b(?:KOLORS|KLING|SSL|HTTPS?|NO|ALL)_[A-Z]{2}|kolors-mcp |\b[Ff]older|\bthis machine|\bpath of|\bthe file\b|"
-    r"list_pictures|save_try_on|keep_photo|/canary|/home|/tmp|/root"
+    r"save_try_on|/canary|/home|/tmp|/root"
 )
 GIVEN = {
     "/etc/passwd": "data: URI",
@@ -67,10 +67,9 @@ async def test_what_is_no_picture_here_is_refused_without_a_word_about_files(ser
 
 
 async def test_tools_for_files_are_not_there(service: Shared) -> None:
-    for name in ("save_try_on", "list_pictures", "keep_photo", "remove_photo"):
-        said = await said_of(service, name)
-        assert "there is no tool" in said
-        assert OPERATORS.findall(said.replace(name, "")) == []
+    said = await said_of(service, "save_try_on")
+    assert "there is no tool" in said
+    assert OPERATORS.findall(said.replace("save_try_on", "")) == []
 
 
 async def test_a_ledger_that_cannot_be_used_is_told_without_its_place(kling: SandboxKling, tmp_path: Path) -> None:

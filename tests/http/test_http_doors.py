@@ -23,7 +23,7 @@ CANARY = "canary label"
 SHIRT = base64.b64encode(jpeg(colour="olive")).decode()
 
 
-def tool(name: str, **arguments: str | list[str]) -> Door:
+def tool(name: str, /, **arguments: str | list[str]) -> Door:
     """A tool, whose arguments name the try-on where they say ID."""
 
     def filled(value: str | list[str], named: str) -> str | list[str]:
@@ -83,6 +83,8 @@ DOORS: dict[str, Door] = {
     "compare_try_ons": tool("compare_try_ons", task_ids=["ID", "tryon://ID/images/0"]),
     "check_photo": tool("check_photo", picture="ID"),
     "check_photo: its person": tool("check_photo", picture="tryon://ID/person"),
+    "keep_photo": tool("keep_photo", image="ID", name="one"),
+    "keep_photo: its person": tool("keep_photo", image="tryon://ID/person", name="two"),
     "resource": resource("tryon://ID"),
     "resource: picture": resource("tryon://ID/images/0"),
     "completion of a try-on": completion(ResourceTemplateReference(uri=TRY_ON_TEMPLATE), "task_id"),
@@ -101,6 +103,8 @@ NAMES_NONE: dict[str, Door] = {
     "list_try_ons": tool("list_try_ons"),
     "get_account": tool("get_account"),
     "open_fitting_room": tool("open_fitting_room"),
+    "list_pictures": tool("list_pictures"),
+    "remove_photo": tool("remove_photo", name="one"),
     "resource: recent": resource("tryon://recent"),
 }
 """Doors that name no try-on, and may show some."""

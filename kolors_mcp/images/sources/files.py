@@ -57,7 +57,10 @@ def open_file(written: str, folders: Sequence[Path]) -> tuple[FileContent, str]:
     if not folders:
         if is_attachment(written):
             raise RefusalError(NO_PATH)
-        raise RefusalError("is a file path, and this server reads no local files. Give an https link or the base64.")
+        raise RefusalError(
+            "is a file path, and this server reads no local files. Give an https link or the base64, or call "
+            "open_fitting_room, where the user picks the photo."
+        )
     if len(written) > MAX_PATH_CHARACTERS or written.count("/") > _MAX_PARTS:
         raise RefusalError("is a path longer than any file's. Check it.")
     allowed = Allowed(folders)

@@ -10,7 +10,7 @@ from kolors_mcp.images.formats.examine import Looked, look
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetched, Fetcher
 from kolors_mcp.images.sources.files import open_file
-from kolors_mcp.images.sources.photos import open_photo
+from kolors_mcp.images.sources.photos import PhotoStore, open_photo
 from kolors_mcp.images.sources.reference import FilePath, KeptPhoto, WebLink, parse
 from kolors_mcp.images.sources.shares import share_of
 from kolors_mcp.images.sources.titles import title_of_file, title_of_link, title_of_page
@@ -40,7 +40,7 @@ async def obtain(
     fetcher: Fetcher,
     folders: Sequence[Path],
     threads: Threads,
-    photos: Path | None = None,
+    photos: PhotoStore | None = None,
 ) -> Obtained:
     """Return what `source` names, or is.
 
@@ -67,7 +67,7 @@ async def obtain(
     if isinstance(named, FilePath):
         return await threads.run(_opened, partial(open_file, named.path, folders))
     if isinstance(named, KeptPhoto):
-        return await threads.run(_opened, partial(_photo, named.name, photos))
+        return await _kept(named.name, await open_photo(named.name, photos), threads)
     return Obtained(MemoryContent(named.data), named.label)
 
 
@@ -86,15 +86,20 @@ async def _fetched(link: str, fetcher: Fetcher) -> Fetched:
     return replace(fetched, notes=(note, *fetched.notes))
 
 
-def _photo(name: str, folder: Path | None) -> tuple[FileContent, str]:
-    return open_photo(name, folder), PHOTO_SCHEME + name
+async def _kept(name: str, content: Content, threads: Threads) -> Obtained:
+    try:
+        looked = await threads.run(look, content)
+    except BaseException:
+        content.close()
+        raise
+    return Obtained(content, PHOTO_SCHEME + name, looked=looked, title=title_of_file(name))
 
 
 def _opened(opening: Callable[[], tuple[FileContent, str]]) -> Obtained:
     """Open a file and look through it in one turn of a thread: handing over costs more than a small picture does."""
     content, label = opening()
     try:
-        return Obtained(content, label, looked=look(content), title=title_of_file(label.removeprefix(PHOTO_SCHEME)))
+        return Obtained(content, label, looked=look(content), title=title_of_file(label))
     except BaseException:
         content.close()
         raise

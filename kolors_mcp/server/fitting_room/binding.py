@@ -37,8 +37,15 @@ class FittingRoom(Extension):
 
     identifier = "io.modelcontextprotocol/ui"
 
-    def __init__(self, settings: Settings, samples: Mapping[str, Path]) -> None:
-        """Read nothing yet; `settings` say whether a simulation answers, `samples` which photos can be tried with."""
+    def __init__(self, settings: Settings, samples: Mapping[str, Path], *, over_http: bool = False) -> None:
+        """Read nothing yet.
+
+        Args:
+            settings: Say whether a simulation answers.
+            samples: Photos that can be tried with.
+            over_http: Whether what is kept lies on another machine than the user's.
+        """
+        self._over_http = over_http
         self._sandbox = settings.sandbox
         self._samples = tuple((name, str(path)) for name, path in samples.items())
 
@@ -62,7 +69,7 @@ class FittingRoom(Extension):
     def _page(self) -> str:
         from kolors_mcp.server.fitting_room.page import page  # noqa: PLC0415  (read on first use, not at every start)
 
-        return page(sandbox=self._sandbox, samples=self._samples)
+        return page(sandbox=self._sandbox, samples=self._samples, over_http=self._over_http)
 
 
 async def open_fitting_room(ctx: ToolContext) -> list[ContentBlock] | InputRequiredResult:

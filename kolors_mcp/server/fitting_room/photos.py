@@ -55,7 +55,7 @@ async def keep_photo(ctx: ToolContext, image: Image, name: PhotoName) -> KeptPho
 
 
 async def remove_photo(ctx: ToolContext, name: PhotoName) -> KeptPhotos:
-    """Remove a kept photo from this machine. For the fitting room's page only."""
+    """Remove a kept photo for good. For the fitting room's page only."""
     _require_page(ctx, "remove_photo")
     async with calling(ctx) as try_ons:
         return await try_ons.photos.remove(name)

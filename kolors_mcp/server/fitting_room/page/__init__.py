@@ -24,7 +24,7 @@ MAX_SIDE_BY_SIDE = 6
 
 
 @cache
-def page(*, sandbox: bool, samples: tuple[tuple[str, str], ...] = ()) -> str:
+def page(*, sandbox: bool, samples: tuple[tuple[str, str], ...] = (), over_http: bool = False) -> str:
     """Return the fitting room as one HTML document.
 
     Its own policy allows exactly this style and this script, by their hashes: no inline handler, no `eval`, and
@@ -33,6 +33,7 @@ def page(*, sandbox: bool, samples: tuple[tuple[str, str], ...] = ()) -> str:
     Args:
         sandbox: Whether a simulated Kling answers, so that the page says so and names no price.
         samples: Photos to try with, where there are some: names (`person`, `upper`, `lower`, `dress`) and paths.
+        over_http: Whether kept photos lie on another machine than the user's, so that the page says where.
     """
     style = "\n".join(_packed(_source(f"{name}.css")) for name in STYLES)
     for loose, tight in ((" {", "{"), ("{ ", "{"), ("; ", ";"), (" }", "}"), (": ", ":"), (", ", ","), (";}", "}")):
@@ -60,6 +61,8 @@ def page(*, sandbox: bool, samples: tuple[tuple[str, str], ...] = ()) -> str:
     )
     parts = {"policy": policy, "style": style, "facts": json.dumps(facts), "script": script}
     document = _packed(_source("room.html"))
+    if over_http:
+        document = document.replace('data-text="keep_about"', 'data-text="keep_about_service"', 1)
     for name, text in parts.items():
         document = document.replace("{{" + name + "}}", text, 1)
     return document

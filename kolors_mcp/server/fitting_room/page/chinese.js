@@ -95,6 +95,7 @@ TEXTS.zh = {
   keep: "用于聊天：{what}",
   keep_title: "在聊天中使用这张照片",
   keep_about: "照片保存在这台电脑上，直到您在此移除。在您要求用它试穿之前，不会发送任何内容。",
+  keep_about_service: "照片由本服务仅为您保存，直到您在此移除。只有在您要求用它试穿时，可灵才会收到它。",
   keep_name: "名称",
   keep_now: "保存",
   keep_letters: "名称最多 60 个字符：a 到 z 的字母、数字、_ 和 -。",

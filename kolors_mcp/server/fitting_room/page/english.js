@@ -96,6 +96,7 @@ TEXTS.en = {
   keep: "Use in chat: {what}",
   keep_title: "Use this photo in the chat",
   keep_about: "It is kept on this computer until you remove it here. Nothing is sent until you ask for a try-on with it.",
+  keep_about_service: "It is kept by this service, for you alone, until you remove it here. Kling gets it only in a try-on that you ask for.",
   keep_name: "Name",
   keep_now: "Keep it",
   keep_letters: "A name has up to 60 letters from a to z, digits, _ and -.",
