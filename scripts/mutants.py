@@ -112,6 +112,12 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "images/sources/places": (*_NET, "test_images_slow_servers.py"),
     "settings": ("test_settings.py", "test_server_texts.py", "test_images_files.py", "test_whole_disk.py"),
     "server/loopback/guard": ("test_loopback_guard.py", "test_app_demo.py"),
+    "server/http/tokens": ("test_http_token_file.py", "test_http_tokens.py"),
+    "server/http/keys": ("test_http_issuer.py", "test_http_tokens.py"),
+    "server/http/verifying": ("test_http_issuer.py", "test_http_tokens.py"),
+    "server/http/scopes": ("test_http_tokens.py", "test_http_token_file.py"),
+    "server/http/authentication": ("test_http_tokens.py", "test_http_issuer.py", "test_http_token_file.py"),
+    "server/bus": ("test_http_told.py", "test_resources_watched.py"),
     "cli/state_folder": _LEDGER,
 }  # fmt: skip
 """The files that decide about money and access, without the package's name, and the tests that have to notice.

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     import socket
     from types import FrameType
 
+logger = logging.getLogger(__name__)
+
+WITHOUT_EFFECT = ("KOLORS_IMAGE_DIRS", "KOLORS_SAVE_DIR")
+"""Variables of folders, which belong to the one user of a desktop."""
 MAX_ENDING_SECONDS = 28.0
 """From the first signal to the end of the process, whatever still hangs."""
 LINGER_SECONDS = 3.0
@@ -50,6 +54,9 @@ def run_http(host: str, port: int) -> int:
         print_error(f"kolors-mcp: {error}")
         return 2
     _configure_logging(settings)
+    for name in WITHOUT_EFFECT:
+        if os.environ.get(name, "").strip():
+            logger.warning("%s has no effect over HTTP: no file of this machine is read or kept for callers", name)
     give_pieces_back()
     asyncio.run(_serve(settings, service, shelf, listener))
     return 0

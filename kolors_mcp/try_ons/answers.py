@@ -11,7 +11,6 @@ from kolors_mcp.models import RESULT_LIFETIME, ResultImage, TryOn
 from kolors_mcp.try_ons.uris import picture_uri
 from kolors_mcp.wording import plain, quoted
 
-
 _STANDING = {"waiting": "in line", "unconfirmed": "in doubt: Kling did not confirm its start; get_try_on looks for it"}
 """How a create stands that has no task yet, by its state."""
 

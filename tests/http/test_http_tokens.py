@@ -23,8 +23,10 @@ LINES = (
 )
 
 
-def posted(service: Serving, token: str | None, tool: str = "get_account", path: str = "/mcp") -> Answer:
-    """What a call of the protocol of 2026 is answered."""
+def posted(
+    service: Serving, token: str | None, tool: str = "get_account", path: str = "/mcp", said: str | None = None
+) -> Answer:
+    """What a call of the protocol of 2026 is answered; `said` is what its header calls the tool, if it differs."""
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "_meta": ENVELOPE}}
     if tool != "get_account":
         body["params"]["arguments"] = {}  # pyright: ignore[reportIndexIssue, reportArgumentType]
@@ -33,7 +35,7 @@ def posted(service: Serving, token: str | None, tool: str = "get_account", path:
         ("Content-Type", "application/json"),
         ("MCP-Protocol-Version", "2026-07-28"),
         ("Mcp-Method", "tools/call"),
-        ("Mcp-Name", tool),
+        ("Mcp-Name", said or tool),
         *([] if token is None else [("Authorization", f"Bearer {token}")]),
     ]
     return asked(service, "POST", path, *headers, body=json.dumps(body).encode())
@@ -134,8 +136,11 @@ def test_a_challenge_names_the_scope_and_where_the_issuer_is_named(issuer: Issue
         first = posted(service, None)
         create = posted(service, None, "create_try_on")
         lacks = {tool: posted(service, "secret-reads", tool) for tool in ("create_try_on", "start_try_on")}
+        encoded = posted(service, "secret-reads", "create_try_on", said="=?base64?Y3JlYXRlX3RyeV9vbg==?=")
+        lies = posted(service, "secret-reads", "create_try_on", said="get_account")
         older = asked(service, "POST", "/mcp", ("Accept", TAKES), body=b"{}")
         both = posted(service, "secret-ana"), posted(service, issuer.token())
+    assert lies.status == 400, "the header decides on the scope, so it has to be true"
     where = f'resource_metadata="http://{service.host}{METADATA}"'
     assert first.status == create.status == older.status == 401
     assert 'scope="try_on:read"' in first.headers["www-authenticate"]
@@ -143,7 +148,7 @@ def test_a_challenge_names_the_scope_and_where_the_issuer_is_named(issuer: Issue
     # Of older protocols only the body says what is called, and their clients ask once.
     assert 'scope="try_on:read try_on:create"' in older.headers["www-authenticate"]
     assert all(where in each.headers["www-authenticate"] for each in (first, create, older))
-    for answer in lacks.values():
+    for answer in (*lacks.values(), encoded):
         assert answer.status == 403
         assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
         assert 'scope="try_on:create"' in answer.headers["www-authenticate"]

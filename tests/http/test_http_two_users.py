@@ -48,7 +48,11 @@ async def test_each_sees_their_own_and_nothing_of_them_is_in_the_log_or_at_kling
     lines = [f"{name} {hashlib.sha256(token.encode()).hexdigest()} {SCOPES[name]}" for name, token in TOKENS.items()]
     (tmp_path / "tokens").write_text("\n".join(lines))
     env = environment(
-        tmp_path, **account_of(fast_kling), KOLORS_TOKENS=str(tmp_path / "tokens"), KOLORS_LOG_LEVEL="DEBUG"
+        tmp_path,
+        **account_of(fast_kling),
+        KOLORS_TOKENS=str(tmp_path / "tokens"),
+        KOLORS_LOG_LEVEL="DEBUG",
+        KOLORS_SAVE_DIR=str(tmp_path / "saved"),
     )
     pictures = {"human_image": PHOTO, "cloth_image": SHIRT, "wait_seconds": 60}
     with serving(env, tmp_path) as service:
@@ -80,7 +84,8 @@ async def test_each_sees_their_own_and_nothing_of_them_is_in_the_log_or_at_kling
                 assert await said(client, "create_try_on", **pictures) == "Server returned an error response"
         service.process.terminate()
         _out, log = service.process.communicate()
-    assert log
+    assert "KOLORS_SAVE_DIR has no effect over HTTP" in log
+    assert not (tmp_path / "saved").exists()
     assert [canary for canary in (*TOKENS, *TOKENS.values()) if canary in log] == []
     heard = json.dumps([[request.path, dict(request.headers)] for request in fast_kling.requests])
     assert [token for token in TOKENS.values() if token in heard] == []

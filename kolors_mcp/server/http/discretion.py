@@ -52,6 +52,8 @@ _OPERATORS = re.compile(
     r"\b(?:KOLORS|KLING|SSL|HTTPS?|ALL|NO)_[A-Z]{2}|\bSSLKEYLOGFILE\b|\bkolors-mcp \w|\b[Tt]his machine\b|\bIts log\b"
 )
 """In what only the operator of the service can act upon."""
+_SIGNS = ("KOLORS_", "KLING_", "SSL", "HTTP", "ALL_", "NO_", "kolors-mcp ", "his machine", "ts log")
+"""Without one of these nothing of that is in a text; looking for them is cheap."""
 _IN_PASSING = re.compile(r" \((?:KOLORS|KLING)_[A-Z_]{1,40}\)")
 _PIECES = re.compile(r"(?<=[.;]) ")
 _LEDGER = re.compile(r'\b([Tt])he ledger (?:"[^"]{1,999}"|in memory|[a-z]{4,20}://\S{1,999}) ')
@@ -68,12 +70,15 @@ _NOTHING_LEFT = "This cannot be done here just now; the operator of this service
 def discreet(text: str, held_back: list[str] | None = None) -> str:
     """Return a text of this server as it is said over HTTP; what is held back of it for the operator is added there."""
     held_back = [] if held_back is None else held_back
+    if " " not in text:
+        return text  # an id, a moment, a link: most of an answer
     for here, there in WORDS:
         text = text.replace(here, there)
-    found = _LEDGER.search(text)
-    if found is not None:
+    if "he ledger" in text and _LEDGER.search(text) is not None:
         held_back.append(text)
         text = _DRIVER.sub("", _LEDGER.sub(r"\1he ledger of paid try-ons ", text))
+    if not any(sign in text for sign in _SIGNS):
+        return text
     text = _IN_PASSING.sub("", text)
     if _OPERATORS.search(text) is None:
         return text
