@@ -4,8 +4,10 @@ import asyncio
 import logging
 import os
 import signal
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from kolors_mcp.cli.serve import configure_logging, credentials_of_process, end_after, sandbox_of, settings_of_process
 from kolors_mcp.cli.state_folder import folder_beside
@@ -22,7 +24,7 @@ from kolors_mcp.server.http.logs import REQUESTS, JsonFormatter
 from kolors_mcp.server.http.memory import give_pieces_back
 from kolors_mcp.server.http.metrics import Metrics, time_operations
 from kolors_mcp.server.http.rates import Rates
-from kolors_mcp.server.http.serving import Web, end, listen, web_of
+from kolors_mcp.server.http.serving import Web, connections_at_most, end, listen, web_of
 from kolors_mcp.server.http.user_photos import UserPhotos
 from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
 from kolors_mcp.settings import Settings
@@ -40,6 +42,10 @@ MAX_ENDING_SECONDS = 28.0
 """From the first signal to the end of the process, whatever still hangs."""
 LINGER_SECONDS = 3.0
 """For which a service that was told to end still answers that it does, so that proxies turn away from it."""
+OPEN_NOTICE = (
+    "KOLORS_PUBLIC_URL is an address for the world, but nobody has to say who they are: whoever reaches "
+    "this service through a proxy spends this account's money. Set KOLORS_TOKENS or KOLORS_ISSUER."
+)
 
 
 def run_http(host: str, port: int) -> int:
@@ -54,6 +60,8 @@ def run_http(host: str, port: int) -> int:
         print_error(f"kolors-mcp: {error}")
         return 2
     _configure_logging(settings)
+    if not service.authenticates and not is_loopback(urlsplit(service.public_url or "//localhost").hostname or ""):
+        logger.warning("%s", OPEN_NOTICE)
     for name in WITHOUT_EFFECT:
         if os.environ.get(name, "").strip():
             logger.warning("%s has no effect over HTTP: no file of this machine is read or kept for callers", name)
@@ -91,7 +99,7 @@ async def _serve(settings: Settings, service: ServiceSettings, shelf: Shelf, lis
         routes=authentication.routes,
         probes=[authentication.can_let_in],
     )
-    web = web_of(application, FOR_SERVICE)
+    web = web_of(application, replace(FOR_SERVICE, connections=connections_at_most(FOR_SERVICE.connections)))
     _end_on_signals(web, draining)
     print_line(f"Serving MCP at {addresses.origin}{MCP_PATH}")
     try:

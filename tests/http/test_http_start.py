@@ -2,11 +2,12 @@
 
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import environment, kolors
+from tests.support.commands import environment, kolors, ran
 from tests.support.over_http import asked, serving
 
 PUBLIC = {"KOLORS_PUBLIC_URL": "https://try-on.shop.example"}
@@ -53,6 +54,24 @@ def test_an_address_without_http_is_refused(arguments: tuple[str, ...], tmp_path
     ended = kolors("serve", *arguments, env=environment(tmp_path), cwd=tmp_path)
     assert ended.returncode == 2
     assert "--http" in ended.stderr
+
+
+def test_a_public_address_without_authentication_is_warned_of(tmp_path: Path) -> None:
+    with serving(environment(tmp_path, KOLORS_SANDBOX="1", **PUBLIC), tmp_path) as service:
+        service.send(signal.SIGINT)
+        _, said = service.process.communicate()
+    assert "KOLORS_PUBLIC_URL is an address for the world, but nobody has to say who they are" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such bound")
+def test_it_takes_as_many_connections_as_the_system_lets_it_have_files(tmp_path: Path) -> None:
+    program = (
+        "import resource; from kolors_mcp.server.http.serving import connections_at_most as most;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2000)); print(most(1000), most(5000));"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    ended = ran("-c", program, env=environment(tmp_path), cwd=tmp_path, really=True)
+    assert ended.stdout.split() == ["1000", "1700", "2000"], ended.stderr
 
 
 def test_on_loopback_it_starts_open_and_ends_by_a_signal(tmp_path: Path) -> None:

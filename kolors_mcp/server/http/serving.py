@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +26,8 @@ MAX_DRAINING_SECONDS = 20.0
 CLOSING_SECONDS = 3
 """For what is not, to be cancelled."""
 MAX_PORT = 65535
+OTHER_FILES = 300
+"""Files that a process may need beside its connections: pictures, the ledger, calls to others."""
 BACKLOG = 2048
 """Connections that wait to be taken."""
 
@@ -64,6 +66,24 @@ class Web(uvicorn.Server):
     def capture_signals(self) -> "Generator[None]":
         """Leave them alone."""
         yield
+
+
+def connections_at_most(wanted: int) -> int:
+    """Let this process have files enough for so many connections, and return for how many it has.
+
+    Each connection is a file to the system, and many systems allow 1,024 of them unless they are asked.
+    """
+    try:
+        import resource  # noqa: PLC0415  (not on every system)
+    except ImportError:
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted + OTHER_FILES:
+        soft = wanted + OTHER_FILES if hard == resource.RLIM_INFINITY else min(wanted + OTHER_FILES, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - OTHER_FILES))
 
 
 def web_of(application: "ASGIApp", bounds: Bounds) -> Web:
