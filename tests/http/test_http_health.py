@@ -148,5 +148,6 @@ def test_with_a_ledger_and_keys_it_is_ready(tmp_path: Path) -> None:
 def test_without_keys_or_a_ledger_it_serves_and_is_not_ready(missing: str, tmp_path: Path) -> None:
     place = f"sqlite:///{tmp_path / 'tokens' / 'ledger.sqlite3'}"
     (tmp_path / "tokens").write_text("a file, where the ledger wants a folder")
-    env = environment(tmp_path, **({"KLING_API_KEY": "k", "KOLORS_LEDGER": place} if missing == "ledger" else {}))
+    given = {"KLING_API_KEY": "k", "KOLORS_LEDGER": place} if missing == "ledger" else {}
+    env = environment(tmp_path, KOLORS_SHELF=str(tmp_path / "shelf"), **given)
     assert readiness(env, tmp_path, 503).body == "not ready\n"
