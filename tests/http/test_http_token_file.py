@@ -90,3 +90,20 @@ async def test_scopes_and_case_are_read_as_people_write_them(path: Path, door: D
     path.write_text(f"\ufeff  ana\t{digest}   try_on:create, try_on:read  \r\n", encoding="utf-8")
     answer = await door.asked("one")
     assert answer.json() == {"user": "token ana", "may_create": True}
+
+
+async def test_an_open_service_has_one_user_and_a_closed_one_none_without_a_token(path: Path) -> None:
+    is_open = Door(ServiceSettings())
+    assert await is_open.user("anything") == "local"
+    assert is_open.authentication.caller().owns_account
+    closed = Door(ServiceSettings(tokens=path))
+    with pytest.raises(PermissionError):
+        closed.authentication.caller()
+    # An issuer that is away lets nobody in, but may be back in a moment.
+    for settings, can in (
+        (ServiceSettings(), True),
+        (ServiceSettings(tokens=path), False),
+        (ServiceSettings(issuer="http://127.0.0.1:9"), True),
+        (ServiceSettings(tokens=path, issuer="http://127.0.0.1:9"), True),
+    ):
+        assert await Door(settings).authentication.can_let_in() is can
