@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from kolors_mcp.server import build_server
 from kolors_mcp.server.http.application import MCP_PATH, application_of
 from kolors_mcp.server.http.authentication import Authentication
 from kolors_mcp.server.http.bounds import FOR_SERVICE
+from kolors_mcp.server.http.callbacks import CallbackAddresses, Callbacks
 from kolors_mcp.server.http.draining import Draining
 from kolors_mcp.server.http.guard import addresses_of
 from kolors_mcp.server.http.logs import REQUESTS, JsonFormatter
@@ -25,7 +27,9 @@ from kolors_mcp.server.http.memory import give_pieces_back
 from kolors_mcp.server.http.metrics import Metrics, time_operations
 from kolors_mcp.server.http.rates import Rates
 from kolors_mcp.server.http.serving import Web, connections_at_most, end, listen, web_of
+from kolors_mcp.server.http.sharing import sharing_of
 from kolors_mcp.server.http.user_photos import UserPhotos
+from kolors_mcp.server.service import Service
 from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
 from kolors_mcp.settings import Settings
 from kolors_mcp.shelf.shelf import Shelf
@@ -33,6 +37,8 @@ from kolors_mcp.shelf.shelf import Shelf
 if TYPE_CHECKING:
     import socket
     from types import FrameType
+
+    from starlette.routing import BaseRoute
 
 logger = logging.getLogger(__name__)
 
@@ -75,16 +81,25 @@ async def _serve(settings: Settings, service: ServiceSettings, shelf: Shelf, lis
     addresses = addresses_of(service.public_url, listener.getsockname()[1])
     authentication = Authentication(service, addresses.origin + MCP_PATH, clock)
     metrics = Metrics()
+    credentials = credentials_of_process()
+    # On this machine alone nobody calls back.
+    called_back = CallbackAddresses(service.public_url, credentials)
     server = build_server(
         settings,
-        credentials_of_process(),
+        credentials,
         open_upstream=sandbox_of(settings),
         clock=clock,
         caller=authentication.caller,
         over_http=True,
         observer=metrics,
         photos_of=UserPhotos(shelf).of_user,
+        sharing=sharing_of(service, shelf, clock, called_back.address_of),
     )
+
+    def routes(running: Callable[[], Service]) -> "list[BaseRoute]":
+        callbacks = Callbacks(called_back, service.callback_secret, lambda name: running().look_soon(name), clock)
+        return [*authentication.routes, callbacks.route]
+
     time_operations(server, metrics, clock)
     draining = Draining()
     application = application_of(
@@ -96,7 +111,7 @@ async def _serve(settings: Settings, service: ServiceSettings, shelf: Shelf, lis
         rates=Rates(service.calls_per_minute, clock),
         caller=authentication.caller,
         authenticate=authentication.before,
-        routes=authentication.routes,
+        routes=routes,
         probes=[authentication.can_let_in],
     )
     web = web_of(application, replace(FOR_SERVICE, connections=connections_at_most(FOR_SERVICE.connections)))

@@ -17,7 +17,7 @@ def default_url(environment: Mapping[str, str], platform: str = sys.platform) ->
     """Return the `sqlite:///` URL of the user's own ledger. Nothing is looked up on the disk.
 
     Raises:
-        LedgerError: The environment does not print_line where the user's files are.
+        LedgerError: The environment does not say where the user's files are.
     """
     return f"sqlite:///{state_folder(environment, platform) / FILE_NAME}"
 
@@ -45,7 +45,7 @@ def state_folder(environment: Mapping[str, str], platform: str = sys.platform) -
     `XDG_STATE_HOME`, which counts only if it is absolute, or `~/.local/state`.
 
     Raises:
-        LedgerError: The environment does not print_line where the user's files are.
+        LedgerError: The environment does not say where the user's files are.
     """
     if platform == "win32":
         if local := environment.get("LOCALAPPDATA"):

@@ -1,6 +1,6 @@
 """The paid creates of one account, for all who use it: made once, waited for, found again, and saved."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ class Jobs:
         clock: Clock | None = None,
         observer: Observer = UNOBSERVED,
         line: "LineSettings | None" = None,
+        callback_address: Callable[[str], str | None] | None = None,
     ) -> None:
         """Put the parts together. Nothing is connected, read or written before the first call.
 
@@ -58,7 +59,9 @@ class Jobs:
             observer: Hears how creates end, and what is left on the account.
             line: What turns on the account's line, which the creates of all processes wait in; without it they wait in
                 this process, for as long as their calls do.
+            callback_address: Where Kling calls us about the create with a reference; left out, or None: nowhere.
         """
+        self.callback_address: Callable[[str], str | None] = callback_address or (lambda _reference: None)
         self._kling = kling
         self._pictures = pictures
         self._clock = clock or Clock()

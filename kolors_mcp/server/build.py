@@ -18,6 +18,7 @@ from kolors_mcp.server.fitting_room.binding import FittingRoom, page_tools, with
 from kolors_mcp.server.handlers import TryOnServer
 from kolors_mcp.server.picture_tools import picture_tools
 from kolors_mcp.server.service import LENT, LocalRoom, OpenUpstream, Service, Upstream
+from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription
 from kolors_mcp.server.tools import all_tools
 from kolors_mcp.settings import Credentials, Settings
@@ -54,6 +55,7 @@ def build_server(
     over_http: bool = False,
     observer: Observer = UNOBSERVED,
     photos_of: "Callable[[str], PhotoStore] | None" = None,
+    sharing: Sharing | None = None,
 ) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
 
@@ -69,6 +71,7 @@ def build_server(
             of this machine.
         observer: Hears what an operator may want counted and timed.
         photos_of: Says where a user's kept photos lie; left out, there is one user, for whom the settings say that.
+        sharing: What an account needs whose creates many users share; without it they are sent as they come.
     """
     # Clients may check that it is a URI; the protocol asks for base64.
     shirt = f"data:image/svg+xml;base64,{base64.b64encode(_SHIRT).decode()}"
@@ -91,7 +94,9 @@ def build_server(
         if (lent := LENT.get(None)) is not None:
             yield lent
             return
-        service = Service(settings, open_upstream or kling, clock or Clock(), local_room, caller, observer, photos_of)
+        service = Service(
+            settings, open_upstream or kling, clock or Clock(), local_room, caller, observer, photos_of, sharing
+        )
         try:
             yield service
         finally:

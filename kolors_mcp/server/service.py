@@ -13,6 +13,7 @@ from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.server.caller import LOCAL, Caller
+from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Service:
         caller: Callable[[], Caller] = lambda: LOCAL,
         observer: Observer = UNOBSERVED,
         photos_of: "Callable[[str], PhotoStore] | None" = None,
+        sharing: Sharing | None = None,
     ) -> None:
         """Remember how to open; open nothing.
 
@@ -79,6 +81,7 @@ class Service:
         there is one user, for whom the settings say that.
         """
         self._photos_of = photos_of
+        self._sharing = sharing
         self._observer = observer
         self.local_room = local_room
         self.caller = caller
@@ -157,8 +160,16 @@ class Service:
         if account is None:
             account = await asyncio.shield(self._opening.join("account", self._open_account))
         account.jobs.require_credentials()
-        await account.jobs.ledger_time()
+        if account.jobs.line is None:
+            await account.jobs.ledger_time()
+        else:
+            await account.jobs.line.ready()
         return True
+
+    async def look_soon(self, reference: str) -> None:
+        """Look at a create before its time, on every replica: it is said to have moved on."""
+        if self._account is not None and self._account.jobs.line is not None:
+            await self._account.jobs.line.wake(reference)
 
     async def open_room(self, server: "MCPServer[Service]") -> str:
         """Open the fitting room in this process, if it is not open, and return the link to it.
@@ -187,6 +198,7 @@ class Service:
             sent_side=self._settings.sent_side,
             photos_dir=self._settings.photos_dir,
         )
+        sharing = self._sharing
         jobs = make_jobs(
             kling,
             pictures,
@@ -194,8 +206,13 @@ class Service:
             save_dir=self._settings.save_dir,
             clock=self._clock,
             observer=self._observer,
+            line=None if sharing is None else await asyncio.to_thread(sharing.line, self._ledger_url),
+            callback_address=None if sharing is None else sharing.callback_address,
         )
         self._resources.push_async_callback(jobs.aclose)
+        if jobs.line is not None:
+            # What other processes have left is done without a call.
+            jobs.line.start()
         # Here, and not by the callers that wait for it: a call that comes between would open a second one.
         self._account = _Account(jobs, pictures, view)
         return self._account
@@ -203,9 +220,12 @@ class Service:
     async def _open_ledger(self, kling: "KlingClient") -> "Ledger":
         from kolors_mcp.ledger.ledger import Ledger  # noqa: PLC0415  (the database is loaded with the first create)
 
+        return await Ledger.open(self._ledger_url, clock=self._clock, account=kling.account, kling_time=kling.time)
+
+    @property
+    def _ledger_url(self) -> str:
         # The embedded Kling forgets everything when the process ends; what is written about it must too.
-        url = IN_MEMORY_LEDGER if self._settings.sandbox else self._settings.ledger or IN_MEMORY_LEDGER
-        return await Ledger.open(url, clock=self._clock, account=kling.account, kling_time=kling.time)
+        return IN_MEMORY_LEDGER if self._settings.sandbox else self._settings.ledger or IN_MEMORY_LEDGER
 
     async def aclose(self) -> None:
         """Close what was opened."""

@@ -58,9 +58,10 @@ class TryOns(Showing):
             fresh=request.new_render,
             label=label_for(request, cloth),
         )
+        callback_url = request.callback_url or self._jobs.callback_address(new.reference)
         seen = await self._jobs.submit(
             new,
-            CreateRequest(human, cloth, model_name, request.callback_url, new.reference),
+            CreateRequest(human, cloth, model_name, callback_url, new.reference),
             Inputs(request.human_image, request.cloth_image, request.lower_cloth_image),
             self._call,
             daily_limit=self._settings.daily_limit,

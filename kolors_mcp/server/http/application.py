@@ -39,6 +39,8 @@ MCP_PATH = "/mcp"
 
 Layer = Callable[["ASGIApp"], "ASGIApp"]
 """Puts an ASGI application before another one."""
+Routes = Callable[[Callable[[], Service]], Sequence[BaseRoute]]
+"""From what gives the service, while it runs, to where more is served."""
 
 
 def application_of(
@@ -51,7 +53,7 @@ def application_of(
     rates: Rates,
     caller: "Callable[[], Caller]",
     authenticate: Layer | None = None,
-    routes: Sequence[BaseRoute] = (),
+    routes: Routes = lambda _service: (),
     probes: Sequence[Probe] = (),
 ) -> "ASGIApp":
     """Return the service.
@@ -97,7 +99,7 @@ def application_of(
             Route(MCP_PATH, _Endpoint(draining.counted(called, bounds.requests))),
             Route("/healthz", health.live, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
-            *routes,
+            *routes(lambda: _service_of(manager)),
         ],
         exception_handlers={404: _nothing_here, 405: _wrong_method},
         lifespan=lifespan,

@@ -39,18 +39,18 @@ class CallbackAddresses:
     """Addresses for Kling, one for each create. All replicas of an account make and know the same ones.
 
     Args:
-        origin: Under which the world reaches the service.
+        origin: Under which the world reaches the service; None: it does not, and there are none.
         credentials: The account's; with other keys than those of its create, an address is not known any more.
     """
 
-    def __init__(self, origin: str, credentials: Callable[[], Credentials | None]) -> None:
+    def __init__(self, origin: str | None, credentials: Callable[[], Credentials | None]) -> None:
         self._origin = origin
         self._credentials = credentials
 
     def address_of(self, reference: str) -> str | None:
         """Return the address that is given to Kling with a create; None without keys."""
         mark = self._mark(reference)
-        return None if mark is None else f"{self._origin}{CALLBACK_PATH}/{reference}/{mark}"
+        return None if mark is None or self._origin is None else f"{self._origin}{CALLBACK_PATH}/{reference}/{mark}"
 
     def knows(self, reference: str, mark: str) -> bool:
         """Whether an address with these parts was made here."""
@@ -97,16 +97,16 @@ class Callbacks:
     async def _take(self, request: "Request") -> Response:
         reference: str = request.path_params["reference"]
         if not self._addresses.knows(reference, request.path_params["mark"]):
-            return refusal(404, "There is nothing here.", close=True)
+            return refusal(404, "There is nothing here.")
         try:
             async with asyncio.timeout(MAX_BODY_SECONDS):
                 body = await _read(request)
         except TimeoutError:
-            return refusal(408, f"The body did not come within {MAX_BODY_SECONDS:.0f} seconds.", close=True)
+            return refusal(408, f"The body did not come within {MAX_BODY_SECONDS:.0f} seconds.")
         except ClientDisconnect:
-            return refusal(400, "The connection ended inside the body.", close=True)
+            return refusal(400, "The connection ended inside the body.")
         if body is None:
-            return refusal(413, f"A callback has at most {MAX_BODY_BYTES} bytes.", close=True)
+            return refusal(413, f"A callback has at most {MAX_BODY_BYTES} bytes.")
         if self._secret is not None and not is_signed(
             self._secret.get_secret_value(), request.headers, body, self._clock.wall()
         ):
