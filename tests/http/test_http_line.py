@@ -1,0 +1,123 @@
+"""The account's line over HTTP: who has no slot waits in it, on whichever replica, and Kling's calls are taken."""
+
+import base64
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from mcp import Client
+
+from kolors_mcp.sandbox.kling import SandboxKling
+from tests.support.commands import HANG_SECONDS, account_of, environment
+from tests.support.making import jpeg
+from tests.support.over_http import Serving, asked, serving
+
+pytestmark = [pytest.mark.process, pytest.mark.anyio]
+
+PERSON = base64.b64encode(jpeg(320, 400, "teal")).decode()
+SECRET = "whsec_" + base64.b64encode(b"the secret of this shop's account").decode()
+
+
+def garment(colour: str) -> str:
+    return base64.b64encode(jpeg(320, 400, colour)).decode()
+
+
+async def called(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, result.content
+    answer: dict[str, Any] | None = result.structured_content
+    assert answer is not None
+    return answer
+
+
+async def in_line(client: Client, colour: str) -> dict[str, Any]:
+    return await called(client, "create_try_on", human_image=PERSON, cloth_image=garment(colour))
+
+
+async def test_who_has_no_slot_is_in_line_and_another_process_goes_on_with_what_a_killed_one_left(
+    kling: SandboxKling, tmp_path: Path
+) -> None:
+    env = environment(tmp_path, KOLORS_SLOTS="1", **account_of(kling))
+    with serving(env, tmp_path, really=True) as first:
+        async with Client(first.url) as client:
+            running_one = await in_line(client, "navy")
+            second, third = await in_line(client, "red"), await in_line(client, "olive")
+            again = await in_line(client, "olive")
+        first.process.kill()
+        first.process.wait(HANG_SECONDS)
+    assert not running_one["task_id"].startswith("k-")
+    assert (second["status"], second["status_message"]) == ("submitted", "in line, next")
+    assert second["task_id"] == second["reference"]
+    assert third["status_message"].startswith("in line, 1 before you, about ")
+    assert (again["task_id"], again["reused"]) == (third["task_id"], True)
+    assert kling.tasks_created == 1
+    with serving(env, tmp_path) as replica:
+        async with Client(replica.url) as client:
+            for waiting in (second, third):
+                got = waiting
+                while got["status"] != "succeed":
+                    kling.clock.advance(120)
+                    got = await called(client, "get_try_on", task_id=waiting["task_id"], wait_seconds=1)
+                assert got["reference"] == waiting["reference"]
+                assert not got["task_id"].startswith("k-")
+    assert kling.tasks_created == 3
+
+
+@pytest.mark.parametrize("secret", [None, SECRET])
+async def test_kling_is_given_an_address_of_ours_at_which_only_it_is_heard(
+    secret: str | None, kling: SandboxKling, tmp_path: Path
+) -> None:
+    kling.rules.callback_secret = secret
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    origin = f"http://127.0.0.1:{port}"
+    set_so = {"KOLORS_PUBLIC_URL": origin} | ({} if secret is None else {"KOLORS_CALLBACK_SECRET": secret})
+    env = environment(tmp_path, **set_so, **account_of(kling))
+    with serving(env, tmp_path, "--port", str(port)) as service:
+        async with Client(service.url) as client:
+            made = await in_line(client, "navy")
+            given = kling.tasks.all[0].request.callback_url
+            assert given is not None
+            assert given.startswith(f"{origin}/callbacks/{made['reference']}/")
+            path = urlsplit(given).path
+            print("SVC", service.url, service.process.poll())
+            assert {status_of(service, one) for one in forged(path)} == {404}
+            assert asked(service, "GET", path).status == 405
+            assert asked(service, "POST", path, ("Content-Length", "262145")).status == 413
+            for _ in range(3):
+                assert asked(service, "POST", path, body=b"{}").status == (204 if secret is None else 401)
+            kling.clock.advance(120)
+            got = await called(client, "get_try_on", task_id=made["task_id"], wait_seconds=40)
+            assert got["status"] == "succeed"
+            own = await called(
+                client,
+                "create_try_on",
+                human_image=PERSON,
+                cloth_image=garment("red"),
+                callback_url="https://shop.example/mine",
+            )
+    assert own["notes"] == []
+    assert kling.tasks.all[1].request.callback_url == "https://shop.example/mine"
+    assert kling.callbacks.failed == 0
+
+
+def status_of(service: Serving, path: str) -> int:
+    return asked(service, "POST", path, body=b"{}").status
+
+
+def forged(path: str) -> list[str]:
+    """Addresses that are none of ours."""
+    start, reference, mark = path.rsplit("/", 2)
+    return [
+        f"{start}/{reference}/{mark[:-1]}",
+        f"{start}/{reference}/{mark}A",
+        f"{start}/{reference}x/{mark}",
+        f"{start}/k-{'0' * 24}/{mark}",
+        f"{start}/{reference}",
+        f"{start}/{reference}/",
+        f"{start}/",
+        f"{start}/{reference}/%00",
+        f"{start}/{reference}/\u00e9",
+    ]
