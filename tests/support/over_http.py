@@ -40,11 +40,18 @@ class Serving:
         os.kill(commands.program_of(self.process.pid), number)
 
 
-@contextmanager
-def serving(env: dict[str, str], cwd: Path, *arguments: str, really: bool = False) -> Generator[Serving]:
-    """The service, at a free port of loopback."""
+def free_port() -> int:
+    """A port of loopback that nothing listens at."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+@contextmanager
+def serving(
+    env: dict[str, str], cwd: Path, *arguments: str, really: bool = False, port: int | None = None
+) -> Generator[Serving]:
+    """The service, at a port of loopback; left out, a free one."""
+    port = free_port() if port is None else port
     given = ("serve", "--http", "--port", str(port), *arguments)
     with commands.started(*given, env=env, cwd=cwd, really=really) as process:
         assert process.stdout is not None
@@ -87,10 +94,13 @@ def answer_on(connection: socket.socket) -> Answer:
     head, _, body = held.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    status = int(first.split()[1])
     length = int(headers["content-length"]) if "content-length" in headers else None
+    if status == 204:
+        length = 0
     while (length is None or len(body) < length) and (piece := connection.recv(65536)):
         body += piece
-    return Answer(int(first.split()[1]), headers, body.decode())
+    return Answer(status, headers, body.decode())
 
 
 def asked(service: Serving, method: str, path: str, *headers: tuple[str, str], body: bytes = b"") -> Answer:
