@@ -28,7 +28,6 @@ from kolors_mcp.server.http.metrics import Metrics, time_operations
 from kolors_mcp.server.http.rates import Rates
 from kolors_mcp.server.http.serving import Web, connections_at_most, end, listen, web_of
 from kolors_mcp.server.http.sharing import sharing_of
-from kolors_mcp.server.http.user_photos import UserPhotos
 from kolors_mcp.server.service import Service
 from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
 from kolors_mcp.settings import Settings
@@ -92,7 +91,6 @@ async def _serve(settings: Settings, service: ServiceSettings, shelf: Shelf, lis
         caller=authentication.caller,
         over_http=True,
         observer=metrics,
-        photos_of=UserPhotos(shelf).of_user,
         sharing=sharing_of(service, shelf, clock, called_back.address_of),
     )
 

@@ -4,7 +4,6 @@ import base64
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server.mcpserver import MCPServer
@@ -22,9 +21,6 @@ from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription
 from kolors_mcp.server.tools import all_tools
 from kolors_mcp.settings import Credentials, Settings
-
-if TYPE_CHECKING:
-    from kolors_mcp.images.pictures import PhotoStore
 
 INSTRUCTIONS = """\
 Dress a person in a garment with Kling's Kolors Virtual Try-On.
@@ -54,7 +50,6 @@ def build_server(
     caller: Callable[[], Caller] = lambda: LOCAL,
     over_http: bool = False,
     observer: Observer = UNOBSERVED,
-    photos_of: "Callable[[str], PhotoStore] | None" = None,
     sharing: Sharing | None = None,
 ) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
@@ -70,8 +65,8 @@ def build_server(
         over_http: Whether it is for users of other machines: nothing is read or kept here for them, and nothing said
             of this machine.
         observer: Hears what an operator may want counted and timed.
-        photos_of: Says where a user's kept photos lie; left out, there is one user, for whom the settings say that.
-        sharing: What an account needs whose creates many users share; without it they are sent as they come.
+        sharing: What an account needs that many users share; without it there is one user, whose creates are sent as
+            they come.
     """
     # Clients may check that it is a URI; the protocol asks for base64.
     shirt = f"data:image/svg+xml;base64,{base64.b64encode(_SHIRT).decode()}"
@@ -94,9 +89,7 @@ def build_server(
         if (lent := LENT.get(None)) is not None:
             yield lent
             return
-        service = Service(
-            settings, open_upstream or kling, clock or Clock(), local_room, caller, observer, photos_of, sharing
-        )
+        service = Service(settings, open_upstream or kling, clock or Clock(), local_room, caller, observer, sharing)
         try:
             yield service
         finally:

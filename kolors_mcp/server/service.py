@@ -19,7 +19,7 @@ from kolors_mcp.settings import Credentials, Settings
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-    from kolors_mcp.images.pictures import PhotoStore, Pictures
+    from kolors_mcp.images.pictures import Pictures
     from kolors_mcp.jobs.jobs import Jobs
     from kolors_mcp.kling.client import KlingClient
     from kolors_mcp.ledger.ledger import Ledger
@@ -72,15 +72,9 @@ class Service:
         local_room: LocalRoom | None = None,
         caller: Callable[[], Caller] = lambda: LOCAL,
         observer: Observer = UNOBSERVED,
-        photos_of: "Callable[[str], PhotoStore] | None" = None,
         sharing: Sharing | None = None,
     ) -> None:
-        """Remember how to open; open nothing.
-
-        `caller` says whose the call is in which it is asked, `photos_of` where a user's kept photos lie; without it
-        there is one user, for whom the settings say that.
-        """
-        self._photos_of = photos_of
+        """Remember how to open; open nothing. `caller` says whose a call is; without `sharing` there is one user."""
         self._sharing = sharing
         self._observer = observer
         self.local_room = local_room
@@ -127,7 +121,7 @@ class Service:
         pictures = account.pictures
         return account.view(
             account.jobs,
-            pictures if self._photos_of is None else pictures.with_photos(self._photos_of(caller.user)),
+            pictures if self._sharing is None else pictures.with_photos(self._sharing.photos_of(caller.user)),
             self._settings,
             call,
             owns_account=caller.owns_account,
@@ -206,7 +200,9 @@ class Service:
             save_dir=self._settings.save_dir,
             clock=self._clock,
             observer=self._observer,
-            line=None if sharing is None else await asyncio.to_thread(sharing.line, self._ledger_url),
+            line=None
+            if sharing is None or sharing.line is None
+            else await asyncio.to_thread(sharing.line, self._ledger_url),
             callback_address=None if sharing is None else sharing.callback_address,
         )
         self._resources.push_async_callback(jobs.aclose)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kolors_mcp.images.pictures import PhotoStore
     from kolors_mcp.jobs.line_parts import LineSettings
 
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 class Sharing:
     """How such an account is opened."""
 
-    line: "Callable[[str], LineSettings]"
-    """From the ledger's URL to what turns the account's line on. It may wait for the disk."""
+    photos_of: "Callable[[str], PhotoStore]"
+    """Says where a user's kept photos lie."""
+    line: "Callable[[str], LineSettings | None]" = lambda _ledger_url: None
+    """From the ledger's URL to what turns the account's line on; None: there is no line. It may wait for the disk."""
     callback_address: Callable[[str], str | None] = lambda _reference: None
     """Where Kling is to call about the create with this reference, unless its caller says."""

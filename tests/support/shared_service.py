@@ -19,6 +19,7 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
 from kolors_mcp.server.caller import Caller
 from kolors_mcp.server.http.user_photos import UserPhotos
+from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.shelf.shelf import Shelf
 from tests.support.in_memory import settings_for, together_with
 from tests.support.making import api_key
@@ -72,7 +73,7 @@ async def shared(kling: SandboxKling, clock: Clock | None = None, **changes: Any
         clock=clock or together_with(kling),
         caller=lambda: made.caller,
         over_http=True,
-        photos_of=UserPhotos(Shelf(MemoryStore())).of_user,
+        sharing=Sharing(UserPhotos(Shelf(MemoryStore())).of_user),
     )
     extensions = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]}), advertise(TASKS, {})]
     async with Client(server, mode="2026-07-28", extensions=extensions) as made.client:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.server.http.user_photos import UserPhotos
 from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.service_settings import ServiceSettings
 
@@ -19,7 +20,7 @@ def sharing_of(
 
     Args:
         service: What is set.
-        shelf: On which pictures wait.
+        shelf: On which pictures wait, and kept photos lie.
         clock: Spreads tries.
         callback_address: Where Kling calls about a create.
     """
@@ -32,4 +33,4 @@ def sharing_of(
         terms = Terms(service.slots, service.max_waiting, service.max_wait_seconds)
         return LineSettings(terms, shelf, Wakes(ledger_url, clock))
 
-    return Sharing(line, callback_address)
+    return Sharing(UserPhotos(shelf).of_user, line, callback_address)
