@@ -44,7 +44,7 @@ ROOMS = {
 }
 GROUND = frozenset({"limits", "refusal", "bounds"})
 # What the rest of the package may know of `images`.
-DOORS = ("pictures", "picture", "photo_shelf", "limits", "sources.network")
+DOORS = ("pictures", "picture", "photo_shelf", "limits", "sources.network", "sources.photos")
 
 ANYWHERE = ("kolors_mcp",)
 WEB = ("kolors_mcp.server", "kolors_mcp.sandbox", "kolors_mcp.cli")

@@ -28,6 +28,9 @@ from kolors_mcp.server.http.metrics import Metrics, time_operations
 from kolors_mcp.server.http.rates import Rates
 from kolors_mcp.server.http.serving import Web, connections_at_most, end, listen, web_of
 from kolors_mcp.server.http.sharing import sharing_of
+from kolors_mcp.server.http.upload_links import UploadLinks
+from kolors_mcp.server.http.uploads import Uploads, forget_used
+from kolors_mcp.server.http.user_photos import UserPhotos
 from kolors_mcp.server.service import Service
 from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
 from kolors_mcp.settings import Settings
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.routing import BaseRoute
+
+    from kolors_mcp.images.pictures import Pictures
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +88,7 @@ async def _serve(settings: Settings, service: ServiceSettings, shelf: Shelf, lis
     credentials = credentials_of_process()
     # On this machine alone nobody calls back.
     called_back = CallbackAddresses(service.public_url, credentials)
+    photos, links = UserPhotos(shelf), UploadLinks(addresses.origin, credentials, clock)
     server = build_server(
         settings,
         credentials,
@@ -91,15 +97,17 @@ async def _serve(settings: Settings, service: ServiceSettings, shelf: Shelf, lis
         caller=authentication.caller,
         over_http=True,
         observer=metrics,
-        sharing=sharing_of(service, shelf, clock, called_back.address_of),
+        sharing=sharing_of(service, shelf, clock, photos=photos, links=links, callback_address=called_back.address_of),
     )
+    draining = Draining()
 
     def routes(running: Callable[[], Service]) -> "list[BaseRoute]":
         callbacks = Callbacks(called_back, service.callback_secret, lambda name: running().look_soon(name), clock)
-        return [*authentication.routes, callbacks.route]
+        drawing = partial(_pictures, running)
+        uploads = Uploads(links, shelf, photos, drawing, draining, bounds=FOR_SERVICE, clock=clock)
+        return [*authentication.routes, callbacks.route, uploads.route]
 
     time_operations(server, metrics, clock)
-    draining = Draining()
     application = application_of(
         server,
         addresses,
@@ -114,11 +122,17 @@ async def _serve(settings: Settings, service: ServiceSettings, shelf: Shelf, lis
     )
     web = web_of(application, replace(FOR_SERVICE, connections=connections_at_most(FOR_SERVICE.connections)))
     _end_on_signals(web, draining)
+    tidying = asyncio.create_task(forget_used(shelf, clock))
     print_line(f"Serving MCP at {addresses.origin}{MCP_PATH}")
     try:
         await web.serve([listener])
     finally:
+        tidying.cancel()
         await authentication.aclose()
+
+
+async def _pictures(running: Callable[[], Service], seconds: float) -> "Pictures":
+    return await running().pictures(seconds)
 
 
 def _configure_logging(settings: Settings) -> None:

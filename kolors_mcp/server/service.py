@@ -75,7 +75,7 @@ class Service:
         sharing: Sharing | None = None,
     ) -> None:
         """Remember how to open; open nothing. `caller` says whose a call is; without `sharing` there is one user."""
-        self._sharing = sharing
+        self.sharing = sharing
         self._observer = observer
         self.local_room = local_room
         self.caller = caller
@@ -121,7 +121,7 @@ class Service:
         pictures = account.pictures
         return account.view(
             account.jobs,
-            pictures if self._sharing is None else pictures.with_photos(self._sharing.photos_of(caller.user)),
+            pictures if self.sharing is None else pictures.with_photos(self.sharing.photos_of(caller.user)),
             self._settings,
             call,
             owns_account=caller.owns_account,
@@ -192,7 +192,7 @@ class Service:
             sent_side=self._settings.sent_side,
             photos_dir=self._settings.photos_dir,
         )
-        sharing = self._sharing
+        sharing = self.sharing
         jobs = make_jobs(
             kling,
             pictures,

@@ -73,7 +73,7 @@ async def shared(kling: SandboxKling, clock: Clock | None = None, **changes: Any
         clock=clock or together_with(kling),
         caller=lambda: made.caller,
         over_http=True,
-        sharing=Sharing(UserPhotos(Shelf(MemoryStore())).of_user),
+        sharing=Sharing(UserPhotos(Shelf(MemoryStore())).of_user, lambda _user: "https://shop.example/uploads/TOKEN"),
     )
     extensions = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]}), advertise(TASKS, {})]
     async with Client(server, mode="2026-07-28", extensions=extensions) as made.client:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 MAX_ASKING_SECONDS = 30.0
 """How long the user is waited for where the question holds the call: hosts cut calls at 45 and 60."""
 _ANSWER = "room"
+_ADDING = "Open a page in your browser where you add the photo? It does not pass the chat, and nothing is paid there."
 _QUESTION = "Open the fitting room in your browser? It runs on this machine; nothing is paid without a click there."
 _FORM = ElicitRequestFormParams(
     message=_QUESTION,
@@ -50,9 +51,19 @@ _THERE = (
 )
 
 
+_HANDED_OVER = (
+    "There the user chooses a photo, which goes straight to this service and passes no model; nothing is paid there. "
+    "It works once, for 15 minutes, on a phone too. The page then says under which name the photo is kept, and "
+    "list_pictures shows it as photo:NAME: give that to create_try_on as human_image or as a garment. For a second "
+    "photo call open_fitting_room again."
+)
+
+
 async def open_elsewhere(ctx: ToolContext) -> list[ContentBlock] | InputRequiredResult:
     """Answer with a link to the room on this machine, or with how to do without it where there can be none."""
     service = ctx.request_context.lifespan_context
+    if service.sharing is not None and service.sharing.upload_link is not None:
+        return await _handed_over(ctx, service.sharing.upload_link(service.caller().user))
     if service.local_room is None:
         return _said(_NO_VIEWS)
     try:
@@ -60,11 +71,10 @@ async def open_elsewhere(ctx: ToolContext) -> list[ContentBlock] | InputRequired
     except OSError as error:
         logger.warning("the fitting room cannot be opened on this machine (%s)", error)
         return _said(_NO_VIEWS)
-    elicitation = ctx.client_capabilities.elicitation if ctx.client_capabilities is not None else None
-    by_host, open_browser = elicitation is not None and elicitation.url is not None, service.local_room.open_browser
+    by_host, open_browser = _can_open(ctx), service.local_room.open_browser
     opened = False
-    if elicitation is not None and (by_host or open_browser is not None):
-        answer = await _asked(ctx, _by_host(link) if by_host else _FORM)
+    if by_host or (_can_ask(ctx) and open_browser is not None):
+        answer = await _asked(ctx, _by_host(link, _QUESTION) if by_host else _FORM)
         if isinstance(answer, InputRequiredResult):
             return answer
         if answer is not None and answer.action == "accept":
@@ -77,8 +87,29 @@ async def open_elsewhere(ctx: ToolContext) -> list[ContentBlock] | InputRequired
     return _said(f"{where} It ends with this server's process. {_THERE}")
 
 
-def _by_host(link: str) -> ElicitRequestURLParams:
-    return ElicitRequestURLParams(message=_QUESTION, url=link, elicitation_id=secrets.token_hex(8))
+async def _handed_over(ctx: ToolContext, link: str) -> list[ContentBlock] | InputRequiredResult:
+    """Answer with a link for one photo; a host that can open links has it opened, so that no model sees it."""
+    # In the older manner a service without sessions cannot ask anything.
+    if _can_open(ctx) and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        answer = await _asked(ctx, _by_host(link, _ADDING))
+        if isinstance(answer, InputRequiredResult):
+            return answer
+        if answer is not None and answer.action == "accept":
+            return _said(f"A page for the photo is open in the user's browser. {_HANDED_OVER}")
+    return _said(f"Give the user this link, whole: {link} . {_HANDED_OVER}")
+
+
+def _can_ask(ctx: ToolContext) -> bool:
+    return ctx.client_capabilities is not None and ctx.client_capabilities.elicitation is not None
+
+
+def _can_open(ctx: ToolContext) -> bool:
+    elicitation = ctx.client_capabilities.elicitation if ctx.client_capabilities is not None else None
+    return elicitation is not None and elicitation.url is not None
+
+
+def _by_host(link: str, question: str) -> ElicitRequestURLParams:
+    return ElicitRequestURLParams(message=question, url=link, elicitation_id=secrets.token_hex(8))
 
 
 async def _asked(

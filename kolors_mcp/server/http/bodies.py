@@ -4,9 +4,9 @@ A body that says that it is too large is refused before it is read. While there 
 read either: it stays with its sender, and costs nothing here.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -27,6 +27,28 @@ BUSY_SECONDS = 5.0
 """After which there may be room again."""
 
 
+@dataclass(frozen=True)
+class Words:
+    """What is said of a body that is not taken."""
+
+    too_large: str
+    crowded: str
+    """There is no room for it."""
+    late: str
+    """It did not come in time."""
+
+
+def words_for(bounds: Bounds) -> Words:
+    """Return what is said of requests of the protocol."""
+    return Words(
+        f"The request is larger than {bounds.body_bytes // 1024 // 1024} MB, and nothing was done. Give pictures as "
+        "links, or smaller ones: two of 10 MB go into one request.",
+        "Too many large requests are under way here, and nothing was done. Send the same request again in a few "
+        "seconds, or give pictures as links.",
+        "The request did not arrive in time, and nothing was done. Send it again, or give pictures as links.",
+    )
+
+
 class _RefusedError(Exception):
     """A body that is not taken, and what is answered."""
 
@@ -42,7 +64,16 @@ class _LeftError(Exception):
 class Bodies:
     """An ASGI application before another one, which gets each body in one piece."""
 
-    def __init__(self, application: "ASGIApp", bounds: Bounds, ending: Ending, clock: Clock) -> None:
+    def __init__(
+        self,
+        application: "ASGIApp",
+        bounds: Bounds,
+        ending: Ending,
+        clock: Clock,
+        *,
+        words: Words | None = None,
+        complaint: Callable[[bytes], str | None] = complaint_about,
+    ) -> None:
         """Stand before `application`.
 
         Args:
@@ -50,7 +81,11 @@ class Bodies:
             bounds: How much is taken.
             ending: With it nothing more is waited for.
             clock: Bounds the reading.
+            words: What is said of those that are not taken; left out, they are the protocol's.
+            complaint: Says why one is not handed on although it is whole, if it is not.
         """
+        self._words = words or words_for(bounds)
+        self._complaint = complaint
         self._application = application
         self._bounds = bounds
         self._ending = ending
@@ -62,7 +97,7 @@ class Bodies:
         """Read a body and hand it on, or refuse it."""
         try:
             async with self._read(scope, receive) as body:
-                if (complaint := complaint_about(body)) is not None:
+                if (complaint := self._complaint(body)) is not None:
                     raise self._refused(413, f"The request {complaint}. Nothing was done.")
                 await self._application(scope, _given(body, receive), send)
         except _RefusedError as refused:
@@ -100,11 +135,7 @@ class Bodies:
                 finally:
                     self._collector.answered(size)
         except NoRoomError:
-            words = (
-                "Too many large requests are under way here, and nothing was done. Send the same request again in a "
-                "few seconds, or give pictures as links."
-            )
-            raise self._refused(503, words, BUSY_SECONDS) from None
+            raise self._refused(503, self._words.crowded, BUSY_SECONDS) from None
 
     async def _take(self, receive: "Receive", pieces: list[bytes], most: int) -> bool:
         """Read on, and return whether the body is whole; False once it is larger than `most`.
@@ -125,8 +156,7 @@ class Bodies:
                 if not message.get("more_body", False):
                     return taken <= most
             return False
-        words = "The request did not arrive in time, and nothing was done. Send it again, or give pictures as links."
-        raise self._refused(408, words)
+        raise self._refused(408, self._words.late)
 
     def _within(self, seconds: float) -> Deadline:
         return replace(self._clock.deadline(seconds), ending=self._ending)
@@ -137,12 +167,7 @@ class Bodies:
         return _RefusedError(refusal(status, words, retry_seconds=retry_seconds))
 
     def _too_large(self) -> _RefusedError:
-        most = self._bounds.body_bytes // 1024 // 1024
-        words = (
-            f"The request is larger than {most} MB, and nothing was done. Give pictures as links, or smaller ones: two "
-            "of 10 MB go into one request."
-        )
-        return _RefusedError(refusal(413, words))
+        return _RefusedError(refusal(413, self._words.too_large))
 
 
 def _joined(pieces: list[bytes]) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.server.http.upload_links import UploadLinks
 from kolors_mcp.server.http.user_photos import UserPhotos
 from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.service_settings import ServiceSettings
@@ -14,14 +15,22 @@ if TYPE_CHECKING:
 
 
 def sharing_of(
-    service: ServiceSettings, shelf: "Shelf", clock: Clock, callback_address: Callable[[str], str | None]
+    service: ServiceSettings,
+    shelf: "Shelf",
+    clock: Clock,
+    *,
+    photos: UserPhotos,
+    links: UploadLinks,
+    callback_address: Callable[[str], str | None],
 ) -> Sharing:
     """Return how the account of a service is opened.
 
     Args:
         service: What is set.
-        shelf: On which pictures wait, and kept photos lie.
+        shelf: On which pictures wait.
         clock: Spreads tries.
+        photos: Where kept photos lie.
+        links: By which users hand some over.
         callback_address: Where Kling calls about a create.
     """
 
@@ -33,4 +42,4 @@ def sharing_of(
         terms = Terms(service.slots, service.max_waiting, service.max_wait_seconds)
         return LineSettings(terms, shelf, Wakes(ledger_url, clock))
 
-    return Sharing(UserPhotos(shelf).of_user, line, callback_address)
+    return Sharing(photos.of_user, links.made_for, line, callback_address)
