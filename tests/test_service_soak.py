@@ -257,6 +257,12 @@ def test_answers_are_read_as_a_model_reads_them() -> None:
         assert (read.kind, read.reference, read.is_final) == (kind, reference_of((1, 1)), False)
 
 
+def test_an_error_of_the_protocol_and_one_of_http_are_words_too() -> None:
+    for result in ({"error": {"code": -32602, "message": "no"}}, {"http": 413, "said": '{"error": "no"}'}):
+        read = understood((1, 1), "get_try_on", Answer(result, True), 0, frozenset())
+        assert (read.kind, "no" in read.text) == ("other", True)
+
+
 def test_a_users_picture_is_known_again_by_its_bytes_and_by_its_looks() -> None:
     pictures = Pictures(PLAN)
     wish, other = (1, 0), (1, 1)

@@ -17,8 +17,8 @@ Era = Literal["modern", "legacy"]
 VERSIONS: Mapping[Era, str] = {"modern": "2026-07-28", "legacy": "2025-06-18"}
 NAMED = {"tools/call": "name", "resources/read": "uri"}
 """The argument of a request that also stands in a header."""
-BUSY = (429, 503)
-"""HTTP statuses that ask for patience."""
+BUSY, GATEWAY = (429, 503), (502, 504)
+"""HTTP statuses that ask for patience, and those of a proxy whose replica is not there."""
 CONNECT_SECONDS = 30.0
 _INFO = {"name": "service-soak", "version": "1"}
 
@@ -182,16 +182,18 @@ async def _answer(response: httpx.Response, number: int) -> Answer:
                 return _of_message(message)
         raise Gone("the stream ended without an answer")
     content = await response.aread()
-    message = _object(content.decode("utf-8", "replace"))
-    if not message:
-        raise Gone(f"HTTP {response.status_code}: {content[:200]!r}")
-    return _of_message(message)
+    text = content.decode("utf-8", "replace")
+    if "jsonrpc" in (message := _object(text)):
+        return _of_message(message)
+    if response.status_code in GATEWAY:
+        raise Gone(f"HTTP {response.status_code}: {text[:200]}")
+    return Answer({"http": response.status_code, "said": text[:1000]}, is_error=True)
 
 
 def _of_message(message: dict[str, Any]) -> Answer:
     if "result" in message:
         return Answer(message["result"], bool(message["result"].get("isError")))
-    return Answer(message.get("error") or message, is_error=True)
+    return Answer({"error": message.get("error")}, is_error=True)
 
 
 def _object(text: str) -> dict[str, Any]:
