@@ -7,6 +7,7 @@ make service-soak ARGS="--users 20 --kills 3" a short one
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 
@@ -37,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
             nginx_program()
         for kind in kinds:
             wrong += _ran(_plan(given, seed, kind), kind)
+    except asyncio.CancelledError:
+        print("The run was broken off.", file=sys.stderr)  # noqa: T201  (a program for people)
+        return 2
     except (NoProxyError, NotStartedError, NotUpError) as error:
         print(error, file=sys.stderr)  # noqa: T201  (a program for people)
         return 2
@@ -96,10 +100,17 @@ def _ran(plan: Plan, kind: Kind) -> int:
     what = "three replicas, PostgreSQL, S3, nginx" if kind == "cluster" else "one process, SQLite, a folder"
     print(f"\n{kind}: {what}; {plan.total} wishes, ideal {plan.ideal_seconds:.0f} s", flush=True)  # noqa: T201  (a program for people)
     limit = plan.spread + 4 * plan.ideal_seconds + MORE_SECONDS
-    history, left = asyncio.run(lived(plan, kind, limit, lambda text: print(f"  {text}", flush=True)))  # noqa: T201  (a program for people)
+    history, left = asyncio.run(_lived(plan, kind, limit))
     for line in (*figures(plan, history), f"{len(left)} objects were left on the shelf", *_told(history)):
         print(f"  {line}")  # noqa: T201  (a program for people)
     return len(list(judged(history)))
+
+
+async def _lived(plan: Plan, kind: Kind, limit: float) -> tuple[History, list[str]]:
+    """Make a run that ends what it has started also when it is told to end."""
+    run = asyncio.ensure_future(lived(plan, kind, limit, lambda text: print(f"  {text}", flush=True)))  # noqa: T201  (a program for people)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.cancel)
+    return await run
 
 
 def _told(history: History) -> list[str]:

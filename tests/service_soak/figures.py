@@ -1,5 +1,6 @@
 """What a run measured, in lines for people."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import mean
@@ -7,6 +8,10 @@ from statistics import mean
 from .history import History, waits
 from .plan import HEAVY, Plan
 from .verdicts import most_at_once, named_doubts
+
+NUMBERS = re.compile(r"k-[0-9a-f]{24}|[0-9]+")
+SHOWN, MOST_WORDS = 200, 4
+"""Characters of an answer that are shown, and answers of a kind."""
 
 
 def figures(plan: Plan, history: History) -> Iterator[str]:
@@ -18,6 +23,7 @@ def figures(plan: Plan, history: History) -> Iterator[str]:
     for said in history.said:
         kinds[said.kind] += 1
     yield f"{len(history.said)} calls: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    yield from _words(history)
     by_user: dict[int, list[float]] = defaultdict(list)
     firsts: list[float] = []
     for (user, _wish), seconds in waits(history):
@@ -40,6 +46,17 @@ def figures(plan: Plan, history: History) -> Iterator[str]:
             f"at most {most_at_once(history.tasks)} at once"
         )
     yield f"{len(history.probes)} doors tried with another's id, {len(history.looks)} pictures looked at"
+
+
+def _words(history: History) -> Iterator[str]:
+    """Yield what answers said that are no tasks, the most frequent first, with names and numbers taken out."""
+    words: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for said in history.said:
+        if said.kind != "task" and said.tool != "list_try_ons":
+            words[said.kind][f"{said.tool}: {NUMBERS.sub('N', said.text)[:SHOWN]!r}"] += 1
+    for kind, texts in sorted(words.items()):
+        for text, count in sorted(texts.items(), key=lambda one: -one[1])[:MOST_WORDS]:
+            yield f"    {count} x {kind}, {text}"
 
 
 def jain(shares: Sequence[float]) -> float:

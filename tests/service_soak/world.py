@@ -113,7 +113,6 @@ async def _started(plan: Plan, kind: Kind) -> AsyncGenerator[World]:
             await server.up(f"http://{public}/readyz")
         history = History(plan.slots, tuple(plan.every_wish()))
         history.owners = {canary_of(plan.seed, user): user for user in range(plan.users + 1)}
-        client = await stack.enter_async_context(pool())
         users: list[User] = []
         told: list[tuple[int, str]] = []
 
@@ -129,6 +128,7 @@ async def _started(plan: Plan, kind: Kind) -> AsyncGenerator[World]:
             if luck.random() < OFFICIAL_SHARE:
                 speaker = Official(url, tokens[user], era)
             else:
+                client = await stack.enter_async_context(pool())
                 speaker = Lean(client, url, tokens[user], era, progress=luck.random() < PROGRESS_SHARE)
             users.append(User(user, canary_of(plan.seed, user), speaker, history, pictures, luck, others))
         yield World(plan, history, sandbox, replicas, users, postgres, ledger, left)
