@@ -173,7 +173,7 @@ class Line:
         line = await self.parts.line()
         counts = await line.counts()
         self._observer.line_seen(counts.waiting, counts.busy)
-        if not counts.waiting:
+        if not counts.waiting and not counts.lapsed:
             return IDLE_SECONDS
         room = MAX_SENT_AT_ONCE - self._sending.count
         for claimed in await line.claim(room) if room > 0 else ():

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
-from kolors_mcp.ledger.leases import in_state
+from kolors_mcp.ledger.leases import HAS_LAPSED, in_state
 from kolors_mcp.ledger.schema import IS_OPEN, IS_RUNNING, LINES, C
 from kolors_mcp.ledger.states import BEING_SENT
 
@@ -52,6 +52,8 @@ class Counts:
     """Slots that are held."""
     slots: int
     """As many as are let through by now."""
+    lapsed: int = 0
+    """Creates whose process has died, of which it is not written down yet what that means."""
 
 
 WAITS = and_(C.account == bindparam("account"), IS_OPEN, C.state == "waiting")
@@ -72,6 +74,7 @@ IS_LOOKED_AT = and_(
 """What runs, as far as is believed."""
 _RUNNING = select(func.count()).where(IS_LOOKED_AT)
 _WAITING = select(func.count()).where(WAITS)
+_LAPSED = select(func.count()).where(C.account == bindparam("account"), IS_OPEN, HAS_LAPSED)
 _BEFORE = _WAITING.where(or_(C.tag < bindparam("tag"), and_(C.tag == bindparam("tag"), C.id < bindparam("id"))))
 _STANDS = select(C.id, C.tag).where(WAITS, C.reference == bindparam("ours"))
 _LINE = select(LINES).where(LINES.c.account == bindparam("account"))
@@ -127,7 +130,8 @@ def counts_at(connection: Connection, now: float, account: str, slots: int) -> C
     """Count the line of an account."""
     line = connection.execute(_LINE, {"account": account}).one_or_none()
     waiting = connection.execute(_WAITING, {"account": account}).scalar_one()
-    return Counts(waiting, busy_at(connection, now, account), slots_at(line, slots, now))
+    lapsed = connection.execute(_LAPSED, {"account": account, "now": now}).scalar_one()
+    return Counts(waiting, busy_at(connection, now, account), slots_at(line, slots, now), lapsed)
 
 
 def place_of(connection: Connection, now: float, account: str, slots: int, reference: str) -> Place | None:

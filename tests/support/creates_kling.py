@@ -71,6 +71,10 @@ class PlainKling:
     """How many tasks an account may have running at once; None: any number."""
     most_running: int = 0
     tasks: list[Task] = field(default_factory=list[Task])
+    bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """What came with each task, as it was sent."""
+    reads: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
+    """When which name was asked for."""
 
     def create(self, account: str, body: bytes, fate: Fate) -> tuple[int, Any]:
         """Do what a create asks for, as far as its fate lets it, and return the answer."""
@@ -91,6 +95,7 @@ class PlainKling:
                 number, account, wish, reference, self.now(), self.now() + FINISHED_AFTER_SECONDS, fails=fate.fails
             )
             self.tasks.append(task)
+            self.bodies.append(fields)
             self.most_running = max(self.most_running, self.running(account))
         return status, denied or _yes(self.row(task))
 
@@ -102,6 +107,7 @@ class PlainKling:
 
     def read(self, account: str, name: str) -> tuple[int, Any]:
         """Answer about one task, by either name."""
+        self.reads.append((self.now(), name))
         task = next((task for task in self.tasks if task.account == account and task.id == name), None)
         if task is None and self.by_reference:
             task = self.called(account, name)

@@ -15,6 +15,7 @@ from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.ledger.wakes import Wakes
 from kolors_mcp.shelf.shelf import Shelf
+from tests.support.creates_kling import Task
 from tests.support.creates_process import Machine, NoPictures, Process
 from tests.support.making import BytesPicture
 
@@ -49,31 +50,56 @@ class Replica(Process):
 
 
 @dataclass(eq=False)
+class RestingMachine(Machine):
+    """A machine on which time passes only while nothing goes on in any replica."""
+
+    async def rest(self) -> None:
+        """Wait until that is so."""
+        while not all(one.is_resting for one in self.processes if isinstance(one, Replica)):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, a second at a time, and all rounds end meanwhile."""
+        until = self.now + seconds
+        while self.now < until:
+            await self.rest()
+            await super().sleep(min(1.0, until - self.now))
+        await self.rest()
+
+
+@dataclass(eq=False)
 class Service:
     """Replicas on one ledger and one shelf, for users of one account."""
 
-    machine: Machine
+    machine: RestingMachine
     folder: Path
     terms: Terms = field(default_factory=lambda: Terms(2, 100, 600.0))
     _number: int = 0
 
     def replica(self) -> Replica:
         """Start one more."""
-        return Replica(self)
+        replica = Replica(self)
+        replica.line.start()
+        return replica
 
     def ask(
-        self, replica: Replica, user: str, wish: str, wait: float = 0.0, told: "list[str] | None" = None
+        self,
+        replica: Replica,
+        user: str,
+        wish: str,
+        wait: float = 0.0,
+        told: "list[str] | None" = None,
+        callback_url: str | None = None,
     ) -> "asyncio.Task[Sighting]":
         """Ask for a try-on."""
         self._number += 1
         reference = f"k-{self._number:024x}"
         new = NewJob(reference, user, wish, None, ("a.jpg", "b.jpg"))
-        request = CreateRequest(BytesPicture(b"person"), BytesPicture(wish.encode()), external_task_id=reference)
+        request = CreateRequest(BytesPicture(b"person"), BytesPicture(wish.encode()), None, callback_url, reference)
         report = ignore if told is None else told.append
         call = Call(user, replica.clock.deadline(300.0), wait, report)
         return asyncio.create_task(replica.jobs.submit(new, request, Inputs("", ""), call, daily_limit=None))
 
-    async def rest(self) -> None:
-        """Wait until nothing goes on in any replica but waits for the time."""
-        while not all(one.is_resting for one in self.machine.processes if isinstance(one, Replica)):  # noqa: ASYNC110
-            await asyncio.sleep(0)
+    def standing(self, wish: str) -> list[Task]:
+        """Return the tasks that were made of a wish."""
+        return [task for task in self.machine.kling.tasks if task.wish == wish]
