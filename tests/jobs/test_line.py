@@ -67,13 +67,13 @@ async def test_who_finds_no_slot_is_told_the_place_and_has_the_task_later_by_the
     then = await service.ask(replica, "bob", "green")
     assert then.task.message == "in line, 1 before you, about 60 seconds"
     assert len(parcels(service)) == 2
-    await service.machine.sleep(60)
+    await service.machine.pass_by(60)
     [made] = service.standing("blue")
     assert (made.reference, service.standing("green")) == (seen.task.id, [])
     assert service.machine.kling.bodies[1]["callback_url"] == "https://shop.example/hook"
     assert await state(replica, "bob", seen.task.id) == "created"
     assert len(parcels(service)) == 1, "only the other's pictures are left"
-    await service.machine.sleep(120)
+    await service.machine.pass_by(120)
     assert len(service.standing("green")) == 1
     assert parcels(service) == []
     assert service.machine.kling.most_running == 1
@@ -96,7 +96,7 @@ async def test_a_waiting_wish_is_looked_at_by_its_reference_and_joined_by_the_sa
     job = await replica.jobs.find("bob", name)
     looked = await replica.jobs.look(name, job, Call("bob", replica.clock.deadline(60.0)), replica.clock.deadline(0.0))
     assert looked.task.message == "in line, next"
-    await service.machine.sleep(100)
+    await service.machine.pass_by(100)
     assert len(service.standing("blue")) == 1
 
 
@@ -107,7 +107,7 @@ async def test_a_call_that_leaves_takes_nothing_out_of_the_line(service: Service
     while not parcels(service):  # noqa: ASYNC110
         await asyncio.sleep(0)
     leaves.cancel()
-    await service.machine.sleep(60)
+    await service.machine.pass_by(60)
     assert len(service.standing("blue")) == 1
 
 
@@ -115,7 +115,7 @@ async def test_what_waits_on_the_shelf_outlives_its_replica(service: Service) ->
     dies, lives = two(service)
     name = await in_line(service, dies)
     await dies.kill()
-    await service.machine.sleep(60)
+    await service.machine.pass_by(60)
     assert [task.reference for task in service.standing("blue")] == [name]
     assert await state(lives, "bob", name) == "created"
 
@@ -125,13 +125,13 @@ async def test_a_frozen_replica_that_wakes_up_after_its_lease_lets_nothing_leave
     name = await in_line(service, freezes)
     freezes.fates = [Fate(stop="before the mark")]
     lives.goes_on.clear()  # so that the other one claims it
-    await service.machine.sleep(45)
+    await service.machine.pass_by(45)
     assert freezes.stopped.is_set()
     lives.wake()
-    await service.machine.sleep(30)
+    await service.machine.pass_by(30)
     [made] = service.standing("blue")
     freezes.wake()
-    await service.machine.sleep(30)
+    await service.machine.pass_by(30)
     assert service.standing("blue") == [made]
     assert await state(freezes, "bob", name) == "created"
     assert service.machine.kling.most_running == 1
@@ -142,9 +142,9 @@ async def test_a_replica_that_dies_after_the_mark_leaves_a_doubt_that_is_not_sen
     name = await in_line(service, dies)
     dies.fates = [Fate(stop="under way", for_good=True)]
     lives.goes_on.clear()
-    await service.machine.sleep(45)
+    await service.machine.pass_by(45)
     lives.wake()
-    await service.machine.sleep(30)
+    await service.machine.pass_by(30)
     assert service.standing("blue") == []
     assert await state(lives, "bob", name) == "unconfirmed"
 
@@ -158,7 +158,7 @@ async def test_a_busy_account_in_spite_of_a_slot_sends_the_wish_back_to_its_plac
     assert len(parcels(service)) == 1
     counts = await replica.line.counts()
     assert (counts.waiting, counts.busy, counts.slots) == (1, 1, 1)
-    await service.machine.sleep(200)
+    await service.machine.pass_by(200)
     assert [task.reference for task in service.standing("blue")] == [seen.task.id]
 
 
@@ -167,7 +167,7 @@ async def test_what_a_busy_account_made_all_the_same_is_found_and_not_sent_again
     replica = service.replica()
     replica.fates = [Fate((429, 1303))]
     seen = await service.ask(replica, "bob", "blue")
-    await service.machine.sleep(90)
+    await service.machine.pass_by(90)
     [made] = service.standing("blue")
     job = await replica.jobs.find("bob", seen.task.id)
     assert job is not None
@@ -180,7 +180,7 @@ async def test_pictures_that_are_not_what_was_put_aside_are_not_sent(service: Se
     name = await in_line(service, replica)
     [parcel] = parcels(service)
     parcel.write_bytes(b"another picture") if kind == "changed" else parcel.unlink()
-    await service.machine.sleep(60)
+    await service.machine.pass_by(60)
     assert service.standing("blue") == []
     job = await replica.jobs.find("bob", name)
     with pytest.raises(errors.UnreachableError, match=r"not on the shelf any more.*No task was created"):
@@ -194,7 +194,7 @@ async def test_without_the_shelf_what_must_wait_is_refused_and_what_has_a_slot_g
     await service.ask(replica, "ann", "red")
     with pytest.raises(errors.UnreachableError, match=r"pictures cannot wait.*No task was created"):
         await service.ask(replica, "bob", "blue")
-    await service.machine.sleep(60)
+    await service.machine.pass_by(60)
     assert service.standing("blue") == []
     assert (await service.ask(replica, "bob", "green")).task.id == service.standing("green")[0].id
 

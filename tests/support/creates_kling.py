@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -73,11 +74,22 @@ class PlainKling:
     tasks: list[Task] = field(default_factory=list[Task])
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """What came with each task, as it was sent."""
+    whole: Counter[str] = field(default_factory=Counter[str])
+    """How many whole requests there were, by reference."""
+    denied: Counter[str] = field(default_factory=Counter[str])
+    """How many of them were refused, for certain, by reference."""
     reads: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
     """When which name was asked for."""
 
     def create(self, account: str, body: bytes, fate: Fate) -> tuple[int, Any]:
         """Do what a create asks for, as far as its fate lets it, and return the answer."""
+        reference = json.loads(body)["external_task_id"]
+        self.whole[reference] += 1
+        answer = self._create(account, body, fate)
+        self.denied[reference] += answer[0] < 500 and answer[1] is not None and answer[1]["code"] != 0
+        return answer
+
+    def _create(self, account: str, body: bytes, fate: Fate) -> tuple[int, Any]:
         status, code = fate.says or (200, 0)
         denied = _no(code, "no") if code else None
         if not fate.made or (denied is not None and status < 500 and not self.shows_in_time):

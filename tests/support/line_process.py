@@ -18,6 +18,7 @@ from kolors_mcp.shelf.shelf import Shelf
 from tests.support.creates_kling import Task
 from tests.support.creates_process import Machine, NoPictures, Process
 from tests.support.making import BytesPicture
+from tests.support.still_time import until
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
@@ -51,20 +52,22 @@ class Replica(Process):
 
 @dataclass(eq=False)
 class RestingMachine(Machine):
-    """A machine on which time passes only while nothing goes on in any replica."""
+    """A machine on which time can pass while nothing goes on in any replica."""
 
     async def rest(self) -> None:
         """Wait until that is so."""
-        while not all(one.is_resting for one in self.processes if isinstance(one, Replica)):  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        await until(lambda: all(one.is_resting for one in self.processes if isinstance(one, Replica)))
 
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass, a second at a time, and all rounds end meanwhile."""
+    async def pass_by(self, seconds: float) -> None:
+        """Let time pass, and whatever a round begins come to its end before the next one."""
         until = self.now + seconds
-        while self.now < until:
-            await self.rest()
-            await super().sleep(min(1.0, until - self.now))
         await self.rest()
+        while due := [(at, task, one) for one in self.processes for task, at in one.rounds(until)]:
+            at, task, process = min(due, key=lambda round_: round_[0])
+            self.now = max(self.now, at)
+            await process.go_round(task)
+            await self.rest()
+        self.now = max(self.now, until)
 
 
 @dataclass(eq=False)
