@@ -54,7 +54,7 @@ class Wishes(RuleBasedStateMachine):
         self.url = self.new_ledger()
         self.machine = RestingMachine(self.url)
         self.service = Service(self.machine, Path(self.folder.name, "shelf"), Terms(SLOTS, 100, HOUR))
-        self.asked: "dict[asyncio.Task[Sighting], str]" = {}
+        self.asked: dict[asyncio.Task[Sighting], str] = {}
         self.refused: set[str] = set()
         """References of calls that were told that nothing was created."""
         self.clock = 0
