@@ -27,10 +27,11 @@ async def service(url: str, tmp_path: Path) -> AsyncGenerator[Service]:
         await process.jobs.aclose()
 
 
-def two(service: Service) -> tuple[Replica, Replica]:
+def one_of_two(service: Service) -> Replica:
+    """Start a replica that is not the only one for long."""
     if service.machine.url == "sqlite://":
         pytest.skip("what is in memory has one process")
-    return service.replica(), service.replica()
+    return service.replica()
 
 
 def parcels(service: Service) -> list[Path]:
@@ -112,7 +113,7 @@ async def test_a_call_that_leaves_takes_nothing_out_of_the_line(service: Service
 
 
 async def test_what_waits_on_the_shelf_outlives_its_replica(service: Service) -> None:
-    dies, lives = two(service)
+    dies, lives = one_of_two(service), service.replica()
     name = await in_line(service, dies)
     await dies.kill()
     await service.machine.pass_by(60)
@@ -121,13 +122,12 @@ async def test_what_waits_on_the_shelf_outlives_its_replica(service: Service) ->
 
 
 async def test_a_frozen_replica_that_wakes_up_after_its_lease_lets_nothing_leave(service: Service) -> None:
-    freezes, lives = two(service)
+    freezes = one_of_two(service)
     name = await in_line(service, freezes)
     freezes.fates = [Fate(stop="before the mark")]
-    lives.goes_on.clear()  # so that the other one claims it
     await service.machine.pass_by(45)
     assert freezes.stopped.is_set()
-    lives.wake()
+    service.replica()
     await service.machine.pass_by(30)
     [made] = service.standing("blue")
     freezes.wake()
@@ -138,12 +138,11 @@ async def test_a_frozen_replica_that_wakes_up_after_its_lease_lets_nothing_leave
 
 
 async def test_a_replica_that_dies_after_the_mark_leaves_a_doubt_that_is_not_sent_again(service: Service) -> None:
-    dies, lives = two(service)
+    dies = one_of_two(service)
     name = await in_line(service, dies)
     dies.fates = [Fate(stop="under way", for_good=True)]
-    lives.goes_on.clear()
     await service.machine.pass_by(45)
-    lives.wake()
+    lives = service.replica()
     await service.machine.pass_by(30)
     assert service.standing("blue") == []
     assert await state(lives, "bob", name) == "unconfirmed"

@@ -118,13 +118,12 @@ async def test_ready_says_what_does_not_answer(service: Service) -> None:
 
 async def frozen_twice(service: Service) -> int:
     """Freeze a replica before the mark, for longer than its lease; return how many tasks there are in the end."""
-    freezes, lives = service.replica(), service.replica()
+    freezes = service.replica()
     await service.ask(freezes, "ann", "red")
     await service.ask(freezes, "bob", "blue")
     freezes.fates = [Fate(stop="before the mark")]
-    lives.goes_on.clear()
     await service.machine.pass_by(45)
-    lives.wake()
+    service.replica()
     await service.machine.pass_by(30)
     freezes.wake()
     await service.machine.pass_by(30)

@@ -36,7 +36,7 @@ class Replica(Process):
         super().__init__(service.machine, "the key")
 
     def new_jobs(self) -> Jobs:
-        line = LineSettings(self.service.terms, Shelf.at(str(self.service.folder)), Wakes(self.machine.url, self.clock))
+        line = LineSettings(self.service.terms, self.service.shelf, Wakes(self.machine.url, self.clock))
         return Jobs(self.client, cast("Pictures", NoPictures()), self.opened, clock=self.clock, line=line)
 
     @property
@@ -77,7 +77,11 @@ class Service:
     machine: RestingMachine
     folder: Path
     terms: Terms = field(default_factory=lambda: Terms(2, 100, 600.0))
+    shelf: Shelf = field(init=False)
     _number: int = 0
+
+    def __post_init__(self) -> None:
+        self.shelf = Shelf.at(str(self.folder))
 
     def replica(self) -> Replica:
         """Start one more."""
