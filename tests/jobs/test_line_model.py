@@ -14,7 +14,7 @@ def run(machine: type[Wishes], examples: int) -> None:
         machine,
         settings=settings(
             max_examples=examples,
-            stateful_step_count=10,
+            stateful_step_count=8,
             deadline=None,
             database=None,
             report_multiple_bugs=False,
@@ -24,7 +24,7 @@ def run(machine: type[Wishes], examples: int) -> None:
 
 
 def test_in_a_file_each_wish_is_paid_once_whatever_befalls_its_replicas() -> None:
-    run(Wishes, 4)
+    run(Wishes, 3)
 
 
 def test_on_a_server_each_wish_is_paid_once_whatever_befalls_its_replicas(postgres_server: Postgres) -> None:
