@@ -43,7 +43,7 @@ bench: .venv/test.stamp  ## Measure cold start, calls and memory
 bench-compare: .venv/test.stamp  ## Hold the last two runs of the benchmarks against each other
 	$(BIN)/python -m benchmarks compare $(ARGS)
 
-conformance: .venv/run.stamp  ## Run the protocol's conformance suite (needs npm; ARGS="--verbose" shows all)
+conformance: .venv/service.stamp  ## Run the protocol's conformance suite (needs npm and nginx; ARGS="--verbose" shows all)
 	@sh scripts/conformance.sh $(ARGS)
 
 deploy-check: .venv/deploy.stamp  ## Check the files in deploy/ (installs Debian's nginx as root)

@@ -1,125 +1,48 @@
-"""Runs the protocol's conformance suite against the server: both protocol versions, and the tasks extension.
+"""Runs the protocol's conformance suite and its Inspector against the server, and against the service behind nginx.
 
     scripts/conformance.sh            # brings Node.js and the suite, then runs this
     scripts/conformance.sh --verbose  # shows all that the suite says
 
-What may fail, and why, is in conformance/expected-failures-*.yaml. Anything else that fails, and anything listed there
-that passes, makes this fail. The suite speaks streamable HTTP, so the server is served on loopback, in the sandbox.
+Both protocol versions, and of the server the tasks extension. What may fail, and why, is in
+conformance/expected-failures-*.yaml. Anything else that fails, and anything listed there that passes, makes this fail.
+The suite speaks streamable HTTP, so the server is served on loopback, in the sandbox. The service is the one of
+docs/service.md, as processes of its own; without nginx that part is not run, which the end says.
 """
 
 import argparse
 import asyncio
-import base64
-import io
-import json
 import logging
 import re
 import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
-from PIL import Image
 from pydantic import SecretStr
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kolors_mcp.sandbox.faults import FailLate
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
 from kolors_mcp.server import Upstream, build_server
 from kolors_mcp.settings import Credentials, Settings
+from scripts import inspector, loopback_nginx, loopback_service
+from scripts.suite_names import SuiteNames
 
 FOLDER = Path(__file__).resolve().parent.parent / "conformance"
 MODULES = FOLDER / "node_modules"
 SUITE = MODULES / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 HANDSHAKE, STATELESS = "2025-11-25", "2026-07-28"
-FASTER = 10
-"""The suite's long jobs take 60 seconds, and it waits 10 for them to end after it has cancelled them. Kling cannot
-cancel, so they have to end by themselves: here they take a tenth."""
+ALL = ("--suite", "all")
 
 
 def greet(name: str) -> str:
     """Greet somebody; the suite's example of a tool that needs no task."""
     return f"Hello, {name}!"
-
-
-def _picture(colour: str) -> str:
-    out = io.BytesIO()
-    Image.new("RGB", (320, 400), colour).save(out, "JPEG")
-    return base64.b64encode(out.getvalue()).decode()
-
-
-class SuiteNames:
-    """Stands before the server, and calls `create_try_on` where the suite calls its own examples of long jobs.
-
-    The server behind it is the one that users have, and knows nothing of it.
-    """
-
-    def __init__(self, app: ASGIApp, sandbox: SandboxKling) -> None:
-        """Stand before an application, at whose other end is this simulated Kling."""
-        self._app = app
-        self._rules = sandbox.rules
-        self._faults = sandbox.faults
-        self._person = _picture("teal")
-        self._jobs = count(1)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, changed if it calls a long job."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        renamed = self._renamed(body)
-        if renamed is not None:
-            name, body = renamed
-            scope = {**scope, "headers": [_header(key, value, name, len(body)) for key, value in scope["headers"]]}
-        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
-
-        await self._app(scope, replay, send)
-
-    def _renamed(self, body: bytes) -> tuple[bytes, bytes] | None:
-        """Return the job's name and the changed body, if the request calls one."""
-        try:
-            message: dict[str, Any] = json.loads(body)
-        except ValueError:
-            return None
-        params: Any = message.get("params")
-        if message.get("method") != "tools/call" or params is None:
-            return None
-        name: str = params["name"]
-        if name == "slow_compute":
-            self._rules.submitted_seconds = 0.0
-            self._rules.finished_seconds = params["arguments"]["seconds"] / FASTER
-        elif name == "failing_job":
-            self._rules.finished_seconds = 1 / FASTER
-            self._faults.next_create(FailLate())
-        else:
-            return None
-        # Each job is a try-on of its own: the same request would join the one before.
-        garment = _picture(f"#dc{2 * (next(self._jobs) % 128):02x}3c")
-        params |= {"name": "create_try_on", "arguments": {"human_image": self._person, "cloth_image": garment}}
-        return name.encode(), json.dumps(message).encode()
-
-
-def _header(key: bytes, value: bytes, name: bytes, length: int) -> tuple[bytes, bytes]:
-    if key == b"content-length":
-        return key, str(length).encode()
-    return key, b"create_try_on" if (key, value) == (b"mcp-name", name) else value
 
 
 @asynccontextmanager
@@ -145,17 +68,64 @@ async def served() -> AsyncGenerator[str]:
             await serving
 
 
-async def _suite(*arguments: str) -> tuple[int, str]:
-    own = MODULES / ".bin" / "node"
-    node = str(own) if own.exists() else shutil.which("node")
-    if node is None:
-        raise SystemExit("There is no Node.js here. Install version 22 or newer.")
-    process = await asyncio.create_subprocess_exec(
-        node, str(SUITE), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+@contextmanager
+def service(nginx: str) -> Generator[str]:
+    """Run the service behind nginx; yields its URL. It is open on this machine, for the suite can show no token."""
+    kling = SandboxKling(remember=0)
+    with (
+        running(kling),
+        tempfile.TemporaryDirectory(prefix="kolors-service-") as folder,
+        loopback_service.behind_nginx(nginx, Path(folder), kling) as url,
+    ):
+        yield url
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the suite."""
+
+    version: str
+    """Of the protocol."""
+    selection: Sequence[str]
+    """The suite's arguments that say what is run."""
+    lists: Sequence[str]
+    """What may fail: the parts of the files' names that tell them apart."""
+    words: str
+    """What it is."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Runs the suite, and says how it went."""
+
+    node: str
+    verbose: bool
+
+    async def passes(self, url: str, run: Run) -> bool:
+        """Whether nothing of a run fails but what its lists allow, and all of that."""
+        with tempfile.TemporaryDirectory() as folder:
+            baseline = Path(folder) / "expected-failures.yaml"
+            lists = [(FOLDER / f"expected-failures-{name}.yaml").read_text(encoding="utf-8") for name in run.lists]
+            # Each has this one key; the suite takes one file.
+            entries = [text.partition("\nserver:\n")[2] for text in lists]
+            baseline.write_text("server:\n" + "\n".join(entries), encoding="utf-8")
+            code, output = await self.says(
+                *("server", "--url", url, "--spec-version", run.version, *run.selection),
+                *("--expected-failures", str(baseline), "--output-dir", folder),
+            )
+        print(f"{'FAILED' if code else 'ok    '} {run.version} {run.words}: {_counted(output)}", flush=True)
+        if self.verbose or code:
+            print(output if self.verbose else output[output.find("=== SUMMARY") :], flush=True)
+        return code == 0
+
+    async def says(self, *arguments: str) -> tuple[int, str]:
+        """Call the suite's program; return its exit code and what it says."""
+        process = await asyncio.create_subprocess_exec(
+            self.node, str(SUITE), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, output.decode()
 
 
 def _counted(output: str) -> str:
@@ -164,33 +134,40 @@ def _counted(output: str) -> str:
     return f"passed {passed[1] if passed else 0}, failed as expected {expected}"
 
 
+def _node() -> str:
+    own = MODULES / ".bin" / "node"
+    node = str(own) if own.exists() else shutil.which("node")
+    if node is None:
+        raise SystemExit("There is no Node.js here. Install version 22.19 or newer.")
+    return node
+
+
 async def main() -> int:
     """Run everything, and say how it went."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--verbose", action="store_true", help="show all that the suite says")
-    verbose = parser.parse_args().verbose
-    if not verbose:
+    suite = Suite(_node(), parser.parse_args().verbose)
+    if not suite.verbose:
         # The suite provokes errors, and the server says so at length.
         logging.disable(logging.CRITICAL)
-    _, listed = await _suite("list", "--server")
+    _, listed = await suite.says("list", "--server")
     tasks: list[str] = re.findall(r"- (tasks-\S+)", listed)
-    runs = [(HANDSHAKE, "--suite", "all"), (STATELESS, "--suite", "all")]
-    runs += [(STATELESS, "--force", "--scenario", name) for name in tasks]
-    failed = not tasks
+    runs = [Run(version, ALL, [version], "all") for version in (HANDSHAKE, STATELESS)]
+    runs += [Run(STATELESS, ("--force", "--scenario", name), ["tasks"], name) for name in tasks]
+    passed = [bool(tasks)]
     async with served() as url:
-        for version, *selection in runs:
-            kind = "tasks" if "--scenario" in selection else version
-            baseline = FOLDER / f"expected-failures-{kind}.yaml"
-            with tempfile.TemporaryDirectory() as results:
-                code, output = await _suite(
-                    *("server", "--url", url, "--spec-version", version, *selection),
-                    *("--expected-failures", str(baseline), "--output-dir", results),
-                )
-            failed |= code != 0
-            print(f"{'ok    ' if code == 0 else 'FAILED'} {version} {selection[-1]}: {_counted(output)}", flush=True)
-            if verbose or code != 0:
-                print(output if verbose else output[output.find("=== SUMMARY") :], flush=True)
-    return int(failed)
+        passed += [await suite.passes(url, run) for run in runs]
+    nginx = loopback_nginx.bring_nginx()
+    if nginx is None:
+        print("\033[1;31mNOT RUN: the service, because nginx is not here (apt-get install nginx-light).\033[0m")
+        return int(not all(passed))
+    with service(nginx) as url:
+        for version in (HANDSHAKE, STATELESS):
+            lists = [version, f"{version}-service"] if version == HANDSHAKE else [version]
+            passed.append(await suite.passes(url, Run(version, ALL, lists, "all, the service behind nginx")))
+    faults = inspector.faults(suite.node, MODULES, nginx)
+    print("\n".join(faults) or "ok     the Inspector with a token: lists, creates, gets, pays once", flush=True)
+    return int(not all(passed) or bool(faults))
 
 
 if __name__ == "__main__":

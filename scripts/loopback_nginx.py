@@ -45,6 +45,17 @@ def find_nginx() -> str | None:
     return shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
+def bring_nginx() -> str | None:
+    """Return nginx's program; install Debian's first where there is none, and where that can be done."""
+    apt_get = shutil.which("apt-get")
+    if find_nginx() is None and apt_get is not None and os.geteuid() == 0:
+        environment, nothing = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, subprocess.DEVNULL
+        for words in (["update"], ["install", "-y", "--no-install-recommends", "nginx-light"]):
+            # Where the index cannot be reached, whoever asks sees that there is none.
+            subprocess.run([apt_get, "-qq", *words], check=False, env=environment, stdin=nothing, stdout=nothing)
+    return find_nginx()
+
+
 def command(nginx: str, configuration: Path) -> list[str]:
     """Return the command that runs nginx in the foreground with a configuration that is written here."""
     return [

@@ -1,13 +1,10 @@
 """A real nginx on loopback before the replicas, with the settings that `deploy/nginx` has."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from scripts.loopback_nginx import command, find_nginx, write_configuration
+from scripts.loopback_nginx import bring_nginx, command, write_configuration
 from tests.support.commands import environment
 
 from .programs import Program
@@ -30,12 +27,7 @@ def nginx_program() -> str:
     Raises:
         NoProxyError: It is not here, and cannot be.
     """
-    apt_get = shutil.which("apt-get")
-    if find_nginx() is None and os.geteuid() == 0 and apt_get is not None:
-        own, nothing = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, subprocess.DEVNULL
-        for words in (["update"], ["install", "-y", "--no-install-recommends", "nginx-light"]):
-            subprocess.run([apt_get, "-qq", *words], check=True, env=own, stdin=nothing, stdout=nothing)
-    found = find_nginx()
+    found = bring_nginx()
     if found is None:
         raise NoProxyError(MISSING)
     return found
