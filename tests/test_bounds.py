@@ -23,6 +23,7 @@ EXEMPT = {
     "variables:*": "reads what the user or operator has set for this very process",
     "server.http.guard:_hosts": "reads what the operator has set for this very process",
     "server.http.authentication:Authentication.__init__": "reads what the operator has set for this very process",
+    "server.http.callbacks:is_signed": "decodes the operator's own secret; what came is decoded by what is marked",
     "server.http.discretion:_text": "an answer of our own",
     "server.http.issuer:metadata_addresses": "reads what the operator has set for this very process",
     "server.http.issuer:may_be_asked": "an address in metadata of at most 256 KB, each part of it read once",

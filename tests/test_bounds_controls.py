@@ -91,6 +91,22 @@ def test_a_reader_that_is_quadratic_is_found_and_its_neighbour_passes(
     assert fault_of(cheap, form, size=64) is None
 
 
+@pytest.mark.parametrize(("power", "is_guilty"), [(2, True), (1, False)])
+@pytest.mark.parametrize("disturbed", [0, 1, 2])
+def test_the_verdict_is_the_same_on_a_machine_that_is_disturbed(power: int, is_guilty: bool, disturbed: int) -> None:
+    """Of three calls one or two take half as long again; what copies hides its square behind a cost for each step."""
+    now, calls = 0.0, 0
+
+    def call(data: bytes) -> None:
+        nonlocal now, calls
+        calls += 1
+        copying = len(data) ** power * (3e-11 if power > 1 else 1e-8)
+        now += (3e-5 + 8e-8 * len(data) + copying) * (1.5 if calls % 3 < disturbed else 1)
+
+    fault = fault_of(call, bytes, size=64, clock=lambda: now)
+    assert (fault is not None) is is_guilty, fault
+
+
 def test_a_reader_that_never_ends_is_ended_and_told_of() -> None:
     fault = fault_of(never_ending, lambda size: b"a" * size, limit_seconds=0.05)
     assert fault == "did not end within 0.05 CPU seconds at a size of 32768"

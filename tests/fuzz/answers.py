@@ -141,7 +141,6 @@ class FalseKling:
                     self.reference = json.loads(body).get("external_task_id")
                 if not await self._answered(method, path, writer):
                     break
-        writer.close()
 
     async def _answered(self, method: str, path: str, writer: asyncio.StreamWriter) -> bool:
         where = "create" if method == "POST" else "page" if "?" in path else "read"
@@ -190,9 +189,15 @@ async def judging() -> AsyncGenerator[Judge]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         connections.add(task)
-        with suppress(asyncio.CancelledError):
-            await kling.serve(reader, writer)
-        connections.discard(task)
+        try:
+            with suppress(asyncio.CancelledError, ConnectionError):
+                await kling.serve(reader, writer)
+                writer.close()
+                await writer.wait_closed()
+        finally:
+            # Also where a client still had it open, or has not taken all, when everything ends.
+            writer.transport.abort()
+            connections.discard(task)
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     kling.origin = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"

@@ -1,6 +1,7 @@
 """The account's line over HTTP: who has no slot waits in it, on whichever replica, and Kling's calls are taken."""
 
 import base64
+import signal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,12 +40,12 @@ async def test_who_has_no_slot_is_in_line_and_another_process_goes_on_with_what_
     kling: SandboxKling, tmp_path: Path
 ) -> None:
     env = environment(tmp_path, KOLORS_SLOTS="1", **account_of(kling))
-    with serving(env, tmp_path, really=True) as first:
+    with serving(env, tmp_path) as first:
         async with Client(first.url) as client:
             running_one = await in_line(client, "navy")
             second, third = await in_line(client, "red"), await in_line(client, "olive")
             again = await in_line(client, "olive")
-        first.process.kill()
+        first.send(signal.SIGKILL)
         first.process.wait(HANG_SECONDS)
     assert not running_one["task_id"].startswith("k-")
     assert (second["status"], second["status_message"]) == ("submitted", "in line, next")

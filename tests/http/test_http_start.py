@@ -65,12 +65,13 @@ def test_a_public_address_without_authentication_is_warned_of(tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such bound")
 def test_it_takes_as_many_connections_as_the_system_lets_it_have_files(tmp_path: Path) -> None:
-    program = (
+    program = tmp_path / "program.py"
+    program.write_text(
         "import resource; from kolors_mcp.server.http.serving import connections_at_most as most;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2000)); print(most(1000), most(5000));"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
-    ended = ran("-c", program, env=environment(tmp_path), cwd=tmp_path, really=True)
+    ended = ran(program, env=environment(tmp_path), cwd=tmp_path)
     assert ended.stdout.split() == ["1000", "1700", "2000"], ended.stderr
 
 

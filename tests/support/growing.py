@@ -34,6 +34,11 @@ _FLOOR_SECONDS = 0.00005
 """Noise of the clock; at the sizes used a real fault costs a hundred times it."""
 _LEAST_SECONDS = _FLOOR_SECONDS / 8
 """What the smaller input counts at least; below it, the clock itself is measured."""
+_SMALL_TRIES = 12
+"""How many times the smaller input is measured: it costs nothing beside the larger, and what disturbs the machine for
+as long as it takes would make the larger one seem cheap."""
+_FARTHER, _FARTHER_GUILTY = 4, 8
+"""At so many times the larger input, time that is in proportion comes to as much, and the square's to 16 times."""
 AGAIN = ((1, 2), (4, 3), (2, 2), (1, 5))
 """How much larger, and how many times, it is measured again; what is beyond doubt at no larger sizes. The last time
 many are measured: where other programs take the processor's caches, the best of two may still be dear."""
@@ -190,6 +195,7 @@ def fault_of(
     largest: int = (1 << 20) // FACTOR,
     limit_seconds: float = LIMIT_SECONDS,
     again: Sequence[tuple[int, int]] = AGAIN,
+    clock: Callable[[], float] = time.thread_time,
 ) -> str | None:
     """Say in what way the time of `call` grows out of proportion; none if it does not.
 
@@ -201,28 +207,34 @@ def fault_of(
         largest: until it is this; what is quick even then is not judged any further.
         limit_seconds: CPU seconds after which it hangs.
         again: How what seems out of proportion is measured again before it is.
+        clock: CPU seconds of this thread; those of the process jump by milliseconds while the timer above runs.
     """
+
+    def best(size: int, tries: int) -> float:
+        return _best(call, form(size), tries, clock)
+
     try:
         with ended_after(limit_seconds):
-            least = _best(call, form(0), 3)
+            least = best(0, _SMALL_TRIES)
             while True:
-                large = _best(call, form(FACTOR * size), 1) - least
+                large = best(FACTOR * size, 1) - least
                 # What a call costs by itself must not hide what it costs for each byte.
                 if large >= max(enough_seconds, FACTOR * least) or size >= largest or not enough_seconds:
                     break
                 size = min(largest, size * (8 if large < enough_seconds / 10 else 2))
             if large < enough_seconds:
                 return None  # a megabyte in three milliseconds; there, caches and pages decide more than the program
-            ratio, tries = _ratio(_best(call, form(size), 3) - least, large, least), 1
+            ratio, tries = _ratio(best(size, _SMALL_TRIES) - least, large, least), 1
             for larger, tries in again:
                 if ratio <= DUBIOUS:
                     return None
-                size *= larger if ratio <= 2 * GUILTY else 1
-                small = _best(call, form(size), 2 + tries) - least  # the smaller one costs nothing
-                large = _best(call, form(FACTOR * size), tries) - least
+                size *= larger if ratio <= 4 * GUILTY else 1
+                small = best(size, _SMALL_TRIES) - least
+                large = best(FACTOR * size, tries) - least
                 ratio = _ratio(small, large, least)
-            if GUILTY < ratio <= BEYOND_DOUBT and _best(call, form(2 * FACTOR * size), tries) - least < 3 * large:
-                return None  # what is dear beyond a size, as new memory is, is twice as dear at twice that size
+            # What is dear beyond a size, as new memory is, grows in proportion from there on.
+            if GUILTY < ratio <= BEYOND_DOUBT and _is_in_proportion(best, FACTOR * size, tries, least):
+                return None
     except HangError:
         return f"did not end within {limit_seconds:g} CPU seconds at a size of {FACTOR * size}"
     return (
@@ -232,12 +244,19 @@ def fault_of(
     )
 
 
+def _is_in_proportion(best: Callable[[int, int], float], size: int, tries: int, least: float) -> bool:
+    """Whether what is still dearer at a larger size is so no more than in proportion."""
+    # Both are measured now: one that was disturbed before would make the other seem cheap.
+    near = best(size, tries + 1) - least
+    return best(_FARTHER * size, tries) - least < _FARTHER_GUILTY * near
+
+
 def _ratio(small: float, large: float, least: float) -> float:
     # On a busy machine the cost of the call itself varies by half: a difference smaller than that says nothing.
     return (large - _FLOOR_SECONDS) / max(small, least / 2, _LEAST_SECONDS)
 
 
-def _best(call: Callable[[Any], object], argument: Any, tries: int) -> float:
+def _best(call: Callable[[Any], object], argument: Any, tries: int, clock: Callable[[], float]) -> float:
     """The least CPU time of several calls."""
     best = float("inf")
     collecting, watched = gc.isenabled(), sys.gettrace()
@@ -246,10 +265,9 @@ def _best(call: Callable[[Any], object], argument: Any, tries: int) -> float:
     sys.settrace(None)
     try:
         for _ in range(tries):
-            # The clock of the thread: that of the process jumps in steps of milliseconds while the timer above runs.
-            began = time.thread_time()
+            began = clock()
             call(argument)
-            best = min(best, time.thread_time() - began)
+            best = min(best, clock() - began)
     finally:
         sys.settrace(watched)
         if collecting:

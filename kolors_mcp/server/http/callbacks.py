@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
+from kolors_mcp.bounds import linear
 from kolors_mcp.clock import Clock
 from kolors_mcp.server.http.refusals import refusal
 from kolors_mcp.settings import Credentials
@@ -137,6 +138,7 @@ def is_signed(secret: str, headers: "Headers", body: bytes, now: float) -> bool:
     return any(version == "v1" and hmac.compare_digest(expected, _decoded(encoded)) for version, _, encoded in items)
 
 
+@linear(b"QUJD", b"=", b"%")
 def _decoded(encoded: str) -> bytes:
     try:
         return base64.b64decode(encoded, validate=True)
