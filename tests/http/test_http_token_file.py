@@ -3,10 +3,15 @@
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import anyio
 import pytest
 
+from kolors_mcp.server.http import tokens
 from kolors_mcp.server.http.tokens import read_tokens
 from kolors_mcp.service_settings import ServiceSettings
 from tests.support.letting_in import Door
@@ -107,3 +112,24 @@ async def test_an_open_service_has_one_user_and_a_closed_one_none_without_a_toke
         (ServiceSettings(tokens=path, issuer="http://127.0.0.1:9"), True),
     ):
         assert await Door(settings).authentication.can_let_in() is can
+
+
+async def test_while_the_file_cannot_be_looked_at_a_caller_is_told_to_come_again_and_not_that_the_token_is_wrong(
+    path: Path, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(line("one"))
+    answers = anyio.Event()
+
+    async def late(look: Callable[[], Any], **_limits: Any) -> Any:
+        await answers.wait()
+        return look()
+
+    monkeypatch.setattr(tokens, "to_thread", SimpleNamespace(run_sync=late))
+    with monkeypatch.context() as shorter:
+        shorter.setattr(tokens, "MAX_LOOKING_SECONDS", 0.0)
+        shorter.setattr(tokens, "MAX_AGE_SECONDS", 0.0)
+        answer = await door.asked("one")
+        assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+        assert "www-authenticate" not in answer.headers
+    answers.set()
+    assert (await door.status("one"), await door.status("two")) == (200, 401)

@@ -28,11 +28,15 @@ CHECK_EVERY_SECONDS = 3.0
 MAX_LOOKING_SECONDS = 2.0
 """For one look: the disk may be another machine's."""
 MAX_AGE_SECONDS = 8.0
-"""After which what was read is not believed any more, if the file cannot be looked at."""
+"""After which what was read is not believed any more, if a look does not end; and for a look while nothing is known."""
 MAX_FILE_BYTES = 5_000_000
 MAX_NAME_CHARACTERS = 200
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 _BETWEEN_SCOPES = re.compile(r"[,\s]+")
+
+
+class FileUnseenError(Exception):
+    """What is in the file cannot be told at the moment, which is no fault of any token's."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +84,23 @@ class TokenFile:
     @property
     def is_usable(self) -> bool:
         """Whether anybody can come in with a token of this file."""
-        return bool(self._tokens)
+        return self._is_known and bool(self._read.tokens)
 
     async def find(self, token: str) -> StaticToken | None:
-        """Return whose a token is; None if it is nobody's."""
+        """Return whose a token is; None if it is nobody's.
+
+        Raises:
+            FileUnseenError: The file could not be looked at of late: neither the disk nor this process had the time.
+        """
         await self.look()
-        return self._tokens.get(hash_of(token))
+        if not self._is_known:
+            raise FileUnseenError
+        return self._read.tokens.get(hash_of(token))
 
     @property
-    def _tokens(self) -> Mapping[str, StaticToken]:
-        """Those that were read, unless that is too long ago."""
-        return {} if self._clock.monotonic() - self._looked_at > MAX_AGE_SECONDS else self._read.tokens
+    def _is_known(self) -> bool:
+        """Whether what was read is believed."""
+        return self._clock.monotonic() - self._looked_at <= MAX_AGE_SECONDS
 
     async def look(self) -> None:
         """Look whether the file has changed, unless that was done a moment ago."""
@@ -101,7 +111,7 @@ class TokenFile:
             self._asked_at = now
         look = self._looks.join("file", self._look)
         # Who asks while a disk does not answer is answered by what was read before, until that is too old.
-        await ends(look, self._clock.deadline(MAX_LOOKING_SECONDS))
+        await ends(look, self._clock.deadline(MAX_LOOKING_SECONDS if self._is_known else MAX_AGE_SECONDS))
 
     async def aclose(self) -> None:
         """Look no more."""

@@ -11,7 +11,7 @@ from starlette.authentication import AuthenticationError
 from kolors_mcp.server.http.issuer import IssuerAwayError
 from kolors_mcp.server.http.keys import KINDS, IssuerKeys
 from kolors_mcp.server.http.scopes import scopes_in
-from kolors_mcp.server.http.tokens import TokenFile
+from kolors_mcp.server.http.tokens import FileUnseenError, StaticToken, TokenFile
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -43,11 +43,23 @@ class Verifier:
         """Return what a token allows to whom; None if it is not to be taken.
 
         Raises:
-            NotNowError: The issuer's keys cannot be had.
+            NotNowError: Neither the file nor the issuer's keys know it, and one of them cannot be had.
         """
-        static = None if self._tokens is None else await self._tokens.find(token)
+        static: StaticToken | None = None
+        unseen: FileUnseenError | None = None
+        try:
+            static = None if self._tokens is None else await self._tokens.find(token)
+        except FileUnseenError as error:
+            unseen = error
         if static is not None:
             return _access(f"token {static.user}", list(static.scopes))
+        signed = await self._signed_by_issuer(token)
+        if signed is None and unseen is not None:
+            # To refuse a token that is good would make its client give it up.
+            raise NotNowError("The tokens of this service cannot be looked up.") from unseen
+        return signed
+
+    async def _signed_by_issuer(self, token: str) -> AccessToken | None:
         if self._signed is None or len(token) > MAX_TOKEN_CHARACTERS:
             return None
         try:
