@@ -21,6 +21,8 @@ DAILY_LIMIT = 50
 """Most paid creates of a user and day, unless `KOLORS_DAILY_LIMIT` says otherwise."""
 SHELF_SCHEMES = ("s3", "gs", "az")
 """Object stores, as `KOLORS_SHELF` names them."""
+_KEEP_RESULTS = "?results=keep"
+"""Behind the place of the shelf: that copies of finished pictures are kept there."""
 _SECRET_PREFIX = "whsec_"  # noqa: S105  (how the vendor's secrets begin)
 _USUAL_PORTS = {"http": 80, "https": 443}
 
@@ -49,6 +51,8 @@ class ServiceSettings(BaseModel):
     shelf: str | None = None
     """Absolute path of a folder, or URL of an object store, for waiting pictures and kept results; none: a folder
     beside the ledger."""
+    keep_results: bool = False
+    """Whether copies of finished pictures are kept on the shelf."""
     callback_secret: SecretStr | None = None
     """With which Kling signs its callbacks."""
 
@@ -65,6 +69,8 @@ class ServiceSettings(BaseModel):
             NotConfiguredError: A value that cannot be used; the text names the variable and what it takes.
         """
         tokens = read_value(environment, "KOLORS_TOKENS")
+        shelf = read_value(environment, "KOLORS_SHELF")
+        keep_results = shelf is not None and shelf.endswith(_KEEP_RESULTS)
         given = {
             "public_url": _public_url(read_value(environment, "KOLORS_PUBLIC_URL")),
             "tokens": None if tokens is None else folder_of(tokens),
@@ -74,7 +80,8 @@ class ServiceSettings(BaseModel):
             "calls_per_minute": read_count(environment, "KOLORS_CALLS_PER_MINUTE"),
             "max_waiting": read_count(environment, "KOLORS_MAX_WAITING"),
             "max_wait_seconds": read_count(environment, "KOLORS_MAX_WAIT_SECONDS"),
-            "shelf": _shelf(read_value(environment, "KOLORS_SHELF")),
+            "shelf": _shelf(shelf.removesuffix(_KEEP_RESULTS) if keep_results and shelf is not None else shelf),
+            "keep_results": keep_results,
             "callback_secret": _callback_secret(environment),
         }
         return cls.model_validate({name: value for name, value in given.items() if value is not None})
@@ -142,8 +149,9 @@ def _shelf(value: str | None) -> str | None:
     scheme, _, rest = value.partition("://")
     if scheme.lower() not in SHELF_SCHEMES or not rest.strip("/") or "@" in rest or "?" in rest:
         raise NotConfiguredError(
-            "KOLORS_SHELF takes a folder, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. Keys of "
-            "the store stand in its own variables."
+            "KOLORS_SHELF takes a folder, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX; "
+            "?results=keep behind it keeps copies of finished pictures there. Keys of the store stand in its own "
+            "variables."
         )
     return f"{scheme.lower()}://{rest}"
 

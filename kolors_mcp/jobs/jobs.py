@@ -10,6 +10,7 @@ import anyio
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.account import AccountReader
 from kolors_mcp.jobs.call import Call
+from kolors_mcp.jobs.copies import FolderCopies, ShelfCopies
 from kolors_mcp.jobs.in_line import is_in_line, line_of, with_line
 from kolors_mcp.jobs.joining import Joining
 from kolors_mcp.jobs.memory import Inputs, Memory
@@ -47,6 +48,7 @@ class Jobs:
         observer: Observer = UNOBSERVED,
         line: "LineSettings | None" = None,
         callback_address: Callable[[str], str | None] | None = None,
+        copies: ShelfCopies | None = None,
     ) -> None:
         """Put the parts together. Nothing is connected, read or written before the first call.
 
@@ -59,6 +61,7 @@ class Jobs:
             observer: Hears how creates end, and what is left on the account.
             line: What turns on the account's line, which the creates of all processes wait in; without it they wait in
                 this process, for as long as their calls do.
+            copies: Where finished pictures of many users are kept, if they are.
             callback_address: Where Kling calls us about the create with a reference; left out, or None: nowhere.
         """
         self.callback_address: Callable[[str], str | None] = callback_address or (lambda _reference: None)
@@ -74,7 +77,10 @@ class Jobs:
         """The account's line, where it is turned on."""
         self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock, self.line)
         self._joining = Joining(self._store, self._refresher, self._sending, observer)
-        self._saving = Saving(save_dir, pictures, self._store) if save_dir else None
+        self.copies = copies
+        """Copies of finished pictures on the shelf of a service, if they are kept."""
+        place = FolderCopies(save_dir, pictures) if save_dir else copies
+        self._saving = None if place is None else Saving(place, pictures, self._store)
         self.account = AccountReader(kling, self._clock, observer)
         self.memory = Memory()
         self._submitting = Submitting(kling, self._store, self._refresher, self._joining, self._sending, self.memory)
@@ -131,9 +137,9 @@ class Jobs:
             jobs = await self._known(user, tasks)
             return [Sighting(task, jobs.get(task.id)) for task in tasks]
 
-    async def save(self, try_on: TryOn, deadline: Deadline) -> TryOn:
+    async def save(self, user: str, try_on: TryOn, deadline: Deadline) -> TryOn:
         """Save the pictures of a finished one where that is set, and say in the answer where they are."""
-        return try_on if self._saving is None else await self._saving.save(try_on, deadline)
+        return try_on if self._saving is None else await self._saving.save(user, try_on, deadline)
 
     async def submit(
         self, new: NewJob, request: "CreateRequest", inputs: Inputs, call: Call, *, daily_limit: int | None

@@ -204,6 +204,7 @@ class Service:
             if sharing is None or sharing.line is None
             else await asyncio.to_thread(sharing.line, self._ledger_url),
             callback_address=None if sharing is None else sharing.callback_address,
+            copies=None if sharing is None else sharing.copies(),
         )
         self._resources.push_async_callback(jobs.aclose)
         if jobs.line is not None:

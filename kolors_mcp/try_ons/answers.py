@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from kolors_mcp.jobs.jobs import Sighting
 from kolors_mcp.kling.task import Task, status_of
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import RESULT_LIFETIME, ResultImage, TryOn
+from kolors_mcp.try_ons.copied import files_of, shelved_of
 from kolors_mcp.try_ons.uris import picture_uri
 from kolors_mcp.wording import plain, quoted
 
@@ -18,17 +18,21 @@ _STANDING = {"waiting": "in line", "unconfirmed": "in doubt: Kling did not confi
 class Answers:
     """Writes answers: all of them as of now, and none that promises what a simulated Kling does not keep."""
 
-    def __init__(self, wall: Callable[[], float], *, sandbox: bool, is_local: bool = True) -> None:
+    def __init__(
+        self, wall: Callable[[], float], *, sandbox: bool, is_local: bool = True, on_shelf: bool = False
+    ) -> None:
         """Take what answers depend on.
 
         Args:
             wall: The clock, in seconds since 1970.
             sandbox: Whether a simulated Kling answers.
             is_local: Whether copies on this machine may be told of, and kept.
+            on_shelf: Whether copies lie on the shelf of a service, where they are known by their addresses here.
         """
         self._wall = wall
         self._sandbox = sandbox
         self._is_local = is_local
+        self._on_shelf = on_shelf
 
     def of_task(
         self, seen: Sighting, *, reused: bool = False, notes: tuple[str, ...] | None = None, next_step: bool = True
@@ -121,7 +125,9 @@ class Answers:
 
     def copies_of(self, job: Job | None) -> tuple[ResultImage, ...]:
         """Return the pictures of a try-on that were saved, with the address of the copy for a link."""
-        return () if job is None or not self._is_local else _copies_of(job)
+        if job is None or not (self._is_local or self._on_shelf):
+            return ()
+        return shelved_of(job) if self._on_shelf else files_of(job)
 
     def _images_of(self, task: Task, job: Job | None) -> tuple[ResultImage, ...]:
         if task.status != "succeed":
@@ -137,29 +143,23 @@ class Answers:
                 # The links of the sandbox end with its process, which may be in a minute.
                 expires_at=None if self._sandbox else expires_at,
                 expired=expired,
-                saved_to=job.saved.get(image.index) if job is not None and self._is_local else None,
+                saved_to=self._saved_to(job, task.id, image.index),
                 resource_uri=picture_uri(task.id, image.index),
             )
             for image in task.images
         )
+
+    def _saved_to(self, job: Job | None, task_id: str, index: int) -> str | None:
+        saved = None if job is None else job.saved.get(index)
+        if saved is not None and self._on_shelf:
+            return picture_uri(task_id, index)
+        return saved if self._is_local else None
 
 
 def units_of(seen: Sighting) -> float | None:
     """Return what a try-on cost, if Kling has said so, now or before."""
     known = None if seen.job is None else seen.job.units
     return known if seen.task.units is None else seen.task.units
-
-
-def _copies_of(job: Job) -> tuple[ResultImage, ...]:
-    return tuple(
-        ResultImage(
-            index=index,
-            url=Path(path).absolute().as_uri(),
-            saved_to=path,
-            resource_uri=picture_uri(job.task_id or job.reference, index),
-        )
-        for index, path in sorted(job.saved.items())
-    )
 
 
 def numbered(images: Sequence[ResultImage], index: int) -> ResultImage | None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
+from kolors_mcp.jobs.copies import ShelfCopies, stem_of
 from kolors_mcp.jobs.memory import Memory
-from kolors_mcp.jobs.saving import stem_of
 from kolors_mcp.models import ResultImage, SavedPicture, TryOn
 from kolors_mcp.try_ons.preparing import SourceOf
+from kolors_mcp.try_ons.uris import SCHEME
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
@@ -54,7 +55,13 @@ class Gallery:
     """Shows the pictures of try-ons, for the time of one call."""
 
     def __init__(
-        self, memory: Memory, pictures: "Pictures", call: Call, folders: Sequence[Path], source_of: SourceOf
+        self,
+        memory: Memory,
+        pictures: "Pictures",
+        call: Call,
+        folders: Sequence[Path],
+        source_of: SourceOf,
+        copies: ShelfCopies | None = None,
     ) -> None:
         """Take what is needed.
 
@@ -64,7 +71,9 @@ class Gallery:
             call: Bounds all of it.
             folders: Where pictures are saved.
             source_of: Says where a picture comes from that a create was given.
+            copies: Where pictures of many users are kept instead, if they are.
         """
+        self._copies = copies
         self._memory = memory
         self._pictures = pictures
         self._call = call
@@ -148,16 +157,24 @@ class Gallery:
         """Return a picture from its copy or else from its link, and where it is to be had from then."""
         if image.saved_to is not None:
             try:
-                path = await asyncio.to_thread(self._path_of_copy, task_id, image)
-                return image, await self._pictures.finished.saved(path)
-            except (OSError, errors.PictureRefusedError) as error:
+                return image, await self._copy_of(task_id, image)
+            except (OSError, errors.KolorsError) as error:
                 logger.info("the saved picture cannot be shown (%s)", type(error).__name__)
-                if image.url.startswith("file:"):
+                if image.url.startswith(("file:", SCHEME)):
                     raise errors.ResultUnavailableError(
                         "Kling does not have this picture any more, and its saved copy is gone or damaged."
                     ) from error
                 image = image.model_copy(update={"saved_to": None})
         return image, await self._pictures.finished.download(image.url)
+
+    async def _copy_of(self, task_id: str, image: ResultImage) -> bytes:
+        if self._copies is None:
+            path = await asyncio.to_thread(self._path_of_copy, task_id, image)
+            return await self._pictures.finished.saved(path)
+        data = await self._copies.read(self._call.user, task_id, image.index)
+        if data is None:
+            raise FileNotFoundError(errno.ENOENT, "no copy")
+        return data
 
     def _path_of_copy(self, task_id: str, image: ResultImage) -> Path:
         """Return where a saved picture lies, which must be where and how pictures are saved here.

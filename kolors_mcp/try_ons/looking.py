@@ -12,6 +12,7 @@ from kolors_mcp.models import Account, TryOn, TryOnPage
 from kolors_mcp.settings import Settings
 from kolors_mcp.try_ons.account import account_of, shared_account
 from kolors_mcp.try_ons.answers import Answers, units_of
+from kolors_mcp.try_ons.copied import linked
 from kolors_mcp.try_ons.gallery import MAX_STEP_SECONDS
 from kolors_mcp.try_ons.naming import Meant, meant_by
 from kolors_mcp.wording import plain
@@ -59,7 +60,9 @@ class Looking:
         self._pictures = pictures
         self._settings = settings
         self._call = call
-        self._answers = Answers(call.deadline.clock.wall, sandbox=settings.sandbox, is_local=is_local)
+        self._answers = Answers(
+            call.deadline.clock.wall, sandbox=settings.sandbox, is_local=is_local, on_shelf=jobs.copies is not None
+        )
 
     async def get(self, name: str) -> TryOn:
         """Look at a try-on by any of its names; wait until it is finished or the caller's wait ends.
@@ -144,7 +147,7 @@ class Looking:
             saved = self._answers.of_job(job) if job is not None and job.saved else None
             if saved is None:
                 raise
-            return saved
+            return await self._signed(saved)
 
     async def account(self) -> Account:
         """Tell what is left on the account, if it is this user's, and how many try-ons they paid for today.
@@ -200,4 +203,25 @@ class Looking:
         """Save the pictures where the settings say so, as long as they are there, and say what to do then."""
         if not any(image.saved_to or not image.expired for image in try_on.images):
             return try_on
-        return self._answers.with_next_step(await self._jobs.save(try_on, call.deadline), units)
+        return self._answers.with_next_step(
+            await self._signed(await self._jobs.save(call.user, try_on, call.deadline)), units
+        )
+
+    async def _signed(self, try_on: TryOn) -> TryOn:
+        """Return a try-on with links to its copies on the shelf, where it can sign such."""
+        copies = self._jobs.copies
+        if copies is None or not any(image.saved_to for image in try_on.images):
+            return try_on
+        try:
+            links = {
+                image.index: await copies.link(self._call.user, try_on.task_id, image.index)
+                for image in try_on.images
+                if image.saved_to
+            }
+        except errors.KolorsError as error:
+            logger.info("links to copies could not be signed: %s", plain(str(error), 400))
+            return try_on
+        now = self._call.deadline.clock.wall()
+        return try_on.model_copy(
+            update={"images": tuple(linked(image, links.get(image.index), now) for image in try_on.images)}
+        )

@@ -113,7 +113,9 @@ class Showing(Looking):
     @cached_property
     def _gallery(self) -> Gallery:
         folders = filter(None, (self._settings.save_dir, self._settings.chosen_dir))
-        return Gallery(self._jobs.memory, self._pictures, self._call, tuple(folders), self._source_of)
+        return Gallery(
+            self._jobs.memory, self._pictures, self._call, tuple(folders), self._source_of, self._jobs.copies
+        )
 
     async def _finished(self, name: str, index: int) -> tuple[TryOn, ResultImage]:
         """Return a try-on and its picture with this index; raise `ResultUnavailableError` if there is none."""

@@ -10,6 +10,7 @@ from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.service_settings import ServiceSettings
 
 if TYPE_CHECKING:
+    from kolors_mcp.jobs.copies import ShelfCopies
     from kolors_mcp.jobs.line_parts import LineSettings
     from kolors_mcp.shelf.shelf import Shelf
 
@@ -42,4 +43,9 @@ def sharing_of(
         terms = Terms(service.slots, service.max_waiting, service.max_wait_seconds)
         return LineSettings(terms, shelf, Wakes(ledger_url, clock))
 
-    return Sharing(photos.of_user, links.made_for, line, callback_address)
+    def copies() -> "ShelfCopies | None":
+        from kolors_mcp.jobs.copies import ShelfCopies  # noqa: PLC0415  (as above)
+
+        return ShelfCopies(shelf) if service.keep_results else None
+
+    return Sharing(photos.of_user, links.made_for, copies, line, callback_address)
