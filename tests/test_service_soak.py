@@ -13,7 +13,7 @@ from tests.service_soak.history import History, Look, Probe, Said, Task, names_i
 from tests.service_soak.pictures import Pictures
 from tests.service_soak.plan import HEAVY, Plan, WishKey, happenings
 from tests.service_soak.users import canary_of, understood
-from tests.service_soak.verdicts import AHEAD, ON_ITS_WAY_SECONDS, judged, most_at_once, named_doubts
+from tests.service_soak.verdicts import AHEAD, judged, most_at_once, named_doubts
 from tests.service_soak.wire import Answer
 
 PLAN = Plan(
@@ -147,7 +147,6 @@ def anothers_picture(history: History) -> None:
 
 def heavy_ahead(history: History) -> None:
     """The first of one user waits while the many of another are made."""
-    history.slots = 20
     history.tasks = [task for task in history.tasks if task.wish is None or task.wish[0] != 3]
     history.tasks += [task_of((3, number), BEGUN + 40) for number in range(2)]
 
@@ -228,9 +227,8 @@ def test_a_named_doubt_a_certain_refusal_and_ones_own_names_are_no_verdicts() ->
 def test_what_was_interrupted_may_go_out_again_in_its_old_turn() -> None:
     history = a_clean_run()
     heavy_ahead(history)
-    since = BEGUN + ON_ITS_WAY_SECONDS
-    ahead = [task for task in history.tasks if task.wish and task.wish[0] == HEAVY and task.accepted_at > since]
-    history.interruptions = len(ahead) - AHEAD - 1
+    ahead = [task for task in history.tasks if task.wish and task.wish[0] == HEAVY]
+    history.interruptions = len(ahead) - AHEAD - PLAN.slots - 1
     assert kinds(history) == {"heavy user ahead"}
     history.interruptions += 1
     assert kinds(history) == set()

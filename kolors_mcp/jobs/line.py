@@ -216,15 +216,20 @@ class Line:
         try:
             line = await self.parts.line()
             lies_there = await line.shelve(reference, job.turn or 1, name)
+            # A round may have let it in before its pictures were in hand here, and where none waits, none comes again.
+            let_in = () if lies_there or reference not in self._held else await line.claim(0)
         except errors.LedgerError as error:
             # It may be written down all the same; else this process sends it from memory when its turn comes.
             logger.warning("create %s may not be on the shelf: %s", reference, error)
             return
+        for claimed in let_in:
+            if claimed.job.reference == reference and (kept := self._held.pop(reference, None)) is not None:
+                self._begin(claimed, kept[1])
+        if reference in self._held:
+            self._drop(reference)
         if not lies_there:
             # It was claimed, or ended, meanwhile.
             await self.parts.shelf.delete([name])
-            return
-        self._drop(reference)
 
     async def _end_unsent(self, job: Job, refusal: errors.UnreachableError) -> None:
         """Write down that nothing came of one that is not on the shelf."""

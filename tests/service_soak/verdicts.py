@@ -27,11 +27,9 @@ Kind = Literal[
     "blind",
 ]
 AHEAD = 2
-"""Wishes of the user with many that may be made while somebody's first waits: the one whose turn had come, and one
-more, since two that are sent at once may overtake each other.
+"""Wishes of the user with many that may be made while somebody's first waits, besides those that were let in before and
+are on their way: the one whose turn had come, and one more, since two that are sent at once may overtake each other.
 """
-ON_ITS_WAY_SECONDS = 4.0
-"""For which what was let in before may still be on its way to Kling."""
 AHEAD_AN_INTERRUPTION = 1
 """More of them for each interruption: what a replica had in hand goes out again in its old turn."""
 LEAST_MADE_SHARE = 0.9
@@ -160,8 +158,10 @@ def _ahead(history: History, made: dict[WishKey, list[Task]]) -> Iterator[Verdic
         if user == HEAVY or not in_line:
             continue
         asked, first = min(in_line), min(task.accepted_at for task in got)
-        ahead = sum(asked + ON_ITS_WAY_SECONDS < at < first for at in heavy)
-        if ahead > allowed:
+        ahead = sum(asked < at < first for at in heavy)
+        # Whatever holds a slot and is not at Kling yet was let in before.
+        on_their_way = history.slots - sum(task.accepted_at <= asked < task.finished_at for task in history.tasks)
+        if ahead > allowed + on_their_way:
             what = f"{ahead} wishes of the user with many were made while their first was {first - asked:.1f} s in line"
             yield Verdict("heavy user ahead", what, (user, wishes[0][1]))
 
