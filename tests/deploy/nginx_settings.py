@@ -3,6 +3,7 @@
 import http.client
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from scripts import loopback_nginx
 
-SECONDS = 5
+SECONDS = 20
 """What an answer may take before it counts as held back."""
+PASSED_ON_SECONDS = 3
 NAME = "try-on.shop.example"
 SECRET = "5ecre7"
 
@@ -98,8 +100,8 @@ class Stage:
             connection.close()
 
     def end(self) -> None:
-        """End nginx, which has written all of its log then."""
-        self.running.terminate()
+        """End nginx in good order: it has written all of its log then."""
+        self.running.send_signal(signal.SIGQUIT)
         self.running.wait(SECONDS)
 
     def seen(self) -> list[dict[str, str]]:
@@ -173,6 +175,10 @@ def a_body_beyond_the_limit_reaches_no_replica(stage: Stage) -> bool:
 def a_slow_upload_takes_up_no_replica(stage: Stage) -> bool:
     slow = stage.call("/answers", length=100_000, sent=b"x" * 50_000)
     stage.status("/answers")
+    # Time enough for the beginning of the slow one to get through, if it does.
+    end = time.monotonic() + PASSED_ON_SECONDS
+    while len(stage.seen()) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
     reached = len(stage.seen())
     slow.send(b"x" * 50_000)
     return reached == 1 and slow.getresponse().status == 200
@@ -188,8 +194,8 @@ def the_log_has_neither_query_nor_what_follows_the_first_part_of_a_path(stage: S
 
 
 def whoever_calls_too_often_is_told_so(stage: Stage) -> bool:
-    statuses = [stage.status("/answers") for _ in range(12)]
-    return statuses[:3] == [200] * 3 and statuses[-1] == 429
+    statuses = [stage.status("/answers") for _ in range(30)]
+    return statuses[0] == 200 and 429 in statuses
 
 
 @dataclass(frozen=True)
