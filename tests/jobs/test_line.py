@@ -1,6 +1,5 @@
 """The line of an account: who waits, who is let in, what a call is told, and what is left when a replica dies."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from kolors_mcp.ledger.job import LineFullError
 from kolors_mcp.ledger.slots import Terms
 from tests.support.creates_kling import Fate
 from tests.support.line_process import Replica, RestingMachine, Service
+from tests.support.still_time import until
 
 pytestmark = pytest.mark.anyio
 
@@ -105,8 +105,7 @@ async def test_a_call_that_leaves_takes_nothing_out_of_the_line(service: Service
     replica = service.replica()
     await service.ask(replica, "ann", "red")
     leaves = service.ask(replica, "bob", "blue", wait=200.0)
-    while not parcels(service):  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await until(lambda: bool(parcels(service)))
     leaves.cancel()
     await service.machine.pass_by(60)
     assert len(service.standing("blue")) == 1

@@ -18,6 +18,7 @@ from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.settings import Credentials
 from tests.support.creates_kling import PATH, Fate, PlainKling
+from tests.support.still_time import until
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
@@ -100,8 +101,8 @@ class Process:
         _at, waiting = self.ticking.pop(task)
         if not waiting.done():
             waiting.set_result(None)
-        while task not in self.ticking and not task.done() and self.runs:  # noqa: ASYNC110  (any of them may end it)
-            await asyncio.sleep(0)
+        # Whoever looks all the time keeps the ledger's thread from working.
+        await until(lambda: task in self.ticking or task.done() or not self.runs)
 
     async def kill(self) -> None:
         """Take everything from it: what it does from now on reaches nobody."""
