@@ -173,8 +173,10 @@ class LineSend:
     async def _denied(self, error: BusyError) -> Task:
         """Go back into the line, as the account is busy in spite of the slot; where it cannot, look for it at last."""
         seconds = max(MIN_BUSY_SECONDS, error.retry_after or 0.0)
+        # That too much is asked in a moment says nothing of the slots: then the line rests for that moment.
+        learned = {} if isinstance(error, errors.AllSlotsBusyError) else {"learned_seconds": seconds}
         try:
-            await self._go_back(Setback(error.code or BUSY_CODES[0], seconds), error)
+            await self._go_back(Setback(error.code or BUSY_CODES[0], seconds, **learned), error)
         except (errors.TooFastError, errors.AllSlotsBusyError):
             await self._pause(seconds)
             if (task := await self._made_after_all()) is None:

@@ -50,6 +50,8 @@ class Setback:
     """Kling's, where the account was busy in spite of the slot."""
     seconds: float = 0.0
     """For which it is not let in again: until Kling would show what it has made all the same, or may be asked again."""
+    learned_seconds: float = LEARNED_SECONDS
+    """For which a busy account is taken to have no more slots than were held when it said so."""
 
 
 # What a busy account said no to is looked for before it is sent again, and would not show yet.
@@ -192,5 +194,5 @@ def give_back(
     if setback.code is not None:
         line_of(connection, account, slots)
         learned = min(slots, busy_at(connection, now, account))
-        note_line(connection, account, learned_slots=learned, learned_until=now + LEARNED_SECONDS)
+        note_line(connection, account, learned_slots=learned, learned_until=now + setback.learned_seconds)
     return True

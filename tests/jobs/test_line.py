@@ -172,6 +172,23 @@ async def test_what_a_busy_account_made_all_the_same_is_found_and_not_sent_again
     assert (job.state, job.task_id) == ("created", made.id)
 
 
+@pytest.mark.parametrize(("code", "at_least", "at_most"), [(1302, 6, 15), (1303, 60, 90)])
+async def test_a_line_rests_a_minute_without_slots_and_a_moment_where_too_much_was_asked_at_once(
+    service: Service, code: int, at_least: float, at_most: float
+) -> None:
+    service.terms = Terms(3, 100, 600.0)
+    replica = service.replica()
+    replica.fates = [Fate((429, code), made=False)]
+    await service.ask(replica, "bob", "blue")
+    other = await service.ask(replica, "ann", "red")
+    assert other.task.message is not None
+    assert other.task.message.startswith("in line")
+    await service.machine.pass_by(at_least - 1)
+    assert service.machine.kling.tasks == []
+    await service.machine.pass_by(at_most - at_least + 1)
+    assert service.machine.kling.tasks
+
+
 @pytest.mark.parametrize("kind", ["gone", "changed"])
 async def test_pictures_that_are_not_what_was_put_aside_are_not_sent(service: Service, kind: str) -> None:
     replica = service.replica()
