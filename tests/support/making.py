@@ -17,6 +17,7 @@ from kolors_mcp.kling.client import KlingClient
 from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.settings import Credentials
+from tests.support.still_time import until
 
 Era = Literal["auto", "legacy"]
 """How a client speaks: by the protocol of 2026, or by those before it."""
@@ -111,8 +112,7 @@ class TurnedClock:
         _at, waiting = self.ticking.pop(task)
         if not waiting.done():
             waiting.set_result(None)
-        while task not in self.ticking and not task.done():  # noqa: ASYNC110  (it may also end in its round)
-            await asyncio.sleep(0)
+        await until(lambda: task in self.ticking or task.done())
 
     def clock(self) -> Clock:
         return Clock(

@@ -81,8 +81,13 @@ def turn(seconds: float = LONGER_THAN_ANY) -> None:
 
 
 async def until(condition: Condition) -> None:
-    """Wait, without looking all the time, for what something in this loop brings about."""
-    await _loop().until(condition)
+    """Wait for what something in this loop brings about: without looking all the time, where its time stands still."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, StillLoop):
+        await loop.until(condition)
+        return
+    while not condition():  # noqa: ASYNC110  (no other loop tells when it has run dry)
+        await asyncio.sleep(0)
 
 
 async def idle() -> None:
