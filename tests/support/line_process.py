@@ -14,6 +14,7 @@ from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.ledger.wakes import Wakes
+from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.shelf.shelf import Shelf
 from tests.support.creates_kling import Task
 from tests.support.creates_process import Machine, NoPictures, Process
@@ -37,7 +38,8 @@ class Replica(Process):
 
     def new_jobs(self) -> Jobs:
         line = LineSettings(self.service.terms, self.service.shelf, Wakes(self.machine.url, self.clock))
-        return Jobs(self.client, cast("Pictures", NoPictures()), self.opened, clock=self.clock, line=line)
+        pictures, observer = cast("Pictures", NoPictures()), self.service.observer
+        return Jobs(self.client, pictures, self.opened, clock=self.clock, line=line, observer=observer)
 
     @property
     def line(self) -> Line:
@@ -77,6 +79,7 @@ class Service:
     machine: RestingMachine
     folder: Path
     terms: Terms = field(default_factory=lambda: Terms(2, 100, 600.0))
+    observer: Observer = UNOBSERVED
     shelf: Shelf = field(init=False)
     _number: int = 0
 
