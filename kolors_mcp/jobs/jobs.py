@@ -113,6 +113,11 @@ class Jobs:
         await self._sending.catch_up()
         return await self._store.find(user, name)
 
+    async def known(self, user: str, name: str) -> Job | None:
+        """Return what is written about Kling's id or our reference; raise `LedgerError` if that is not known."""
+        await self._sending.catch_up()
+        return await self._store.known(user, name)
+
     async def labelled(self, user: str, label: str, most: int) -> list[Job]:
         """Return the user's jobs that people call so, the newest first; raise `LedgerError` if that is not known."""
         return await self._store.labelled(user, label, most)

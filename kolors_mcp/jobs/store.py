@@ -67,6 +67,14 @@ class Store:
         """Return what is written about a task id or reference; None also if the ledger cannot be read."""
         return await self._tolerant(lambda ledger: ledger.find(user, name), None)
 
+    async def known(self, user: str, name: str) -> Job | None:
+        """Return what is written about a task id or reference.
+
+        Raises:
+            LedgerError: It cannot be read.
+        """
+        return await (await self.ledger()).find(user, name)
+
     async def find_many(self, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
         """Return what is written about many task ids."""
         return await self._tolerant(lambda ledger: ledger.find_many(user, task_ids), {})

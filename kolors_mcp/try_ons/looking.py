@@ -172,8 +172,13 @@ class Looking:
         return job is not None or self._owns_account
 
     async def _visible(self, name: str) -> Job | None:
-        """Return what is written about a try-on of this user; None where there is nothing."""
-        return await self._jobs.find(self._call.user, name)
+        """Return what is written about a try-on of this user; None where there is nothing.
+
+        Raises:
+            LedgerError: That cannot be read, and nobody else knows whose it is.
+        """
+        look_up = self._jobs.find if self._owns_account else self._jobs.known
+        return await look_up(self._call.user, name)
 
     async def _meant(self, name: str) -> Meant:
         """Return the try-on that a name means, which may be its label; another's is as unknown as one that is none."""

@@ -39,7 +39,7 @@ async def meant_by(name: str, find: Find, labelled: Labelled) -> Meant:
         ArgumentError: It is an address that names none.
         AmbiguousLabelError: Several try-ons are called so.
         TaskNotFoundError: It is no id, and none is called so.
-        LedgerError: It is no id, and what is called so cannot be looked up.
+        LedgerError: What is called so cannot be looked up, and it is no id; or `find` raises it.
     """
     if name.startswith(SCHEME):
         address = address_of(name)

@@ -8,6 +8,8 @@ import pytest
 from mcp import Client
 from mcp_types import CallToolRequest, CallToolRequestParams, CallToolResult, PromptReference, ResourceTemplateReference
 
+from kolors_mcp.errors import LedgerError
+from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.models import TryOn
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.try_ons.looking import Looking
@@ -163,6 +165,23 @@ async def test_what_is_anothers_is_answered_as_what_is_nobodys_and_kling_is_not_
 def without(name: str, text: str) -> str:
     """An answer without the name that it was asked about, and without its beginning, which completions are given."""
     return text.replace(name, "ID").replace(name[:6], "ID")
+
+
+async def test_while_the_ledger_is_away_nobodys_try_on_is_said_not_to_exist(
+    service: Shared, anas: TryOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise LedgerError("The ledger of paid try-ons did not answer.")
+
+    monkeypatch.setattr(Ledger, "find", away)
+    before = service.requests
+    for caller in (ANA, BEN):
+        service.caller = caller
+        for door in ("get_try_on", "view_try_on", "compare_try_ons", "resource", "tasks/get"):
+            for name in (anas.task_id, UNKNOWN["task_id"]):
+                said = await service.said(DOORS[door], name)
+                assert ("did not answer" in said, "Kling knows no" in said) == (True, False), (door, said)
+    assert service.requests == before
 
 
 async def test_what_names_no_try_on_shows_nothing_of_anothers(service: Shared, anas: TryOn) -> None:
