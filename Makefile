@@ -52,7 +52,7 @@ deploy-check: .venv/deploy.stamp  ## Check the files in deploy/ (installs Debian
 browser: .venv/run.stamp  ## Try the fitting room in a real Chromium (needs npm; installs Debian's chromium as root)
 	@bash tests/browser/run.sh $(ARGS)
 
-hosts: .venv/run.stamp  ## Run Claude Code, opencode, Codex and Gemini CLI against a mock model (needs npm, 1.3 GB)
+hosts: .venv/service.stamp  ## Run Claude Code, opencode, Codex and Gemini CLI against a mock model (needs npm, nginx, 1.3 GB)
 	@bash tests/hosts/run.sh $(ARGS)
 
 frameworks: .venv/test.stamp  ## Run agents of LangChain, OpenAI, Google and others against a mock model (needs npm, 1 GB)

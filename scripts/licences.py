@@ -12,8 +12,8 @@ MAX_NAME_CHARACTERS = 40
 """Characters of a licence's name; some packages put the licence's whole text there."""
 HEIC = """\
 The wheels of pillow-heif carry more than its own BSD-3-Clause code: libheif and libde265 (LGPL-3.0), which read HEIC,
-and x265 (GPL-2.0), which writes it and is never called here. A person who passes these wheels on passes on these libraries
-too; their texts and sources are named in the wheel's LICENSES_bundled.txt."""
+and x265 (GPL-2.0), which writes it and is never called here. A person who passes these wheels on passes on these
+libraries too; their texts and sources are named in the wheel's LICENSES_bundled.txt."""
 
 
 def main() -> None:

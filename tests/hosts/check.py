@@ -1,5 +1,10 @@
-"""Runs real hosts with this server and a simulated Kling: checks what they let their model see, and what is paid."""
+"""Runs real hosts with this server and a simulated Kling: checks what they let their model see, and what is paid.
 
+sh tests/hosts/run.sh                 # conversations with a server that each host starts, then over HTTP
+sh tests/hosts/run.sh --http Codex    # over HTTP alone, and only this host
+"""
+
+import argparse
 import os
 import subprocess
 import sys
@@ -12,8 +17,10 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.rules import Rules
 from kolors_mcp.sandbox.running import running
 from kolors_mcp.sandbox.samples import sample
+from scripts import loopback_nginx
+from tests.hosts import over_http
 from tests.hosts.conversations import CONVERSATIONS, Conversation, Places
-from tests.hosts.programs import HOSTS, Host, Start
+from tests.hosts.programs import BY_COMMAND, HOSTS, Host, Start
 from tests.support.mock_model import Model, serving
 from tests.support.model_checks import failures_of
 from tests.support.model_protocols import Seen
@@ -44,26 +51,52 @@ def hold(host: Host, pasted: str, conversation: Conversation) -> Outcome:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, running(kling):
         home = Path(folder)
         places = Places(home / pasted, home / "Pictures")
-        script = conversation.script(places)
-        model = Model(script)
+        model = Model(conversation.script(places), conversation.last_words)
         with serving(model) as origin:
-            for place in (home / "work", home / "tmp"):
-                place.mkdir()
-            command, environment = host(Start(home, origin, server_environment(kling), conversation.asked))
+            begun = _begun(host, Start(home, origin, server_environment(kling), conversation.asked))
             places.fill()
             before = set(places.pictures.rglob("*"))
-            # Nothing of this machine's own settings, and no account, reaches a host.
-            bare = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": str(home / "tmp"), "LANG": "C.UTF-8"}
-            try:
-                ended = subprocess.run(
-                    command, cwd=home / "work", env=bare | environment, stdin=subprocess.DEVNULL, capture_output=True,
-                    text=True, timeout=SECONDS, check=False,
-                )  # fmt: skip
-                wrote = f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-            except subprocess.TimeoutExpired as error:
-                wrote = f"not over after {SECONDS} s\n{error.stdout!r}\n{error.stderr!r}"
+            wrote = _ended(begun, home)
         new = [path.name for path in set(places.pictures.rglob("*")) - before if path.is_file()]
     return Outcome(model.seen, wrote, kling.tasks_created, sorted(new))
+
+
+def hold_over_http(host: Host, nginx: str) -> tuple[Conversation, Outcome]:
+    """Hold the conversation with the service in a host with an empty home; return which one, too."""
+    kling = SandboxKling(rules=Rules(slots=1))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, running(kling), over_http.shop() as shop:
+        home, beside = Path(folder, "home"), Path(folder, "service")
+        for place in (home, beside):
+            place.mkdir()
+        conversation = over_http.conversation_at(shop)
+        model = Model(conversation.script(Places(home, home)), conversation.last_words)
+        with over_http.served(nginx, beside, kling, shop) as service, serving(model) as origin:
+            begun = _begun(host, Start(home, origin, service, conversation.asked))
+            wrote = _ended(begun, home)
+    return conversation, Outcome(model.seen, wrote, kling.tasks_created, [])
+
+
+def _begun(host: Host, start: Start) -> tuple[list[str], dict[str, str]]:
+    """Write a host's settings; return its command and environment."""
+    for place in (start.home / "work", start.home / "tmp"):
+        place.mkdir()
+    command, environment = host(start)
+    # Nothing of this machine's own settings, and no account, reaches a host.
+    bare = {"PATH": os.environ["PATH"], "HOME": str(start.home), "TMPDIR": str(start.home / "tmp"), "LANG": "C.UTF-8"}
+    return command, bare | environment
+
+
+def _ended(begun: tuple[list[str], dict[str, str]], home: Path) -> str:
+    """Run a host to its end; return what it wrote."""
+    command, environment = begun
+    try:
+        ended = subprocess.run(
+            command, cwd=home / "work", env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        return f"not over after {SECONDS} s\n{error.stdout!r}\n{error.stderr!r}"
+    return f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
 
 
 def server_environment(kling: SandboxKling) -> dict[str, str]:
@@ -82,6 +115,8 @@ def results_of(conversation: Conversation, outcome: Outcome) -> Iterator[tuple[s
     failures = failures_of(outcome.seen, {check.__name__: check for check in conversation.checks})
     for check in conversation.checks:
         yield check.__name__.replace("_", " "), failures.get(check.__name__)
+    said = conversation.last_words(outcome.seen)
+    yield "the user reads what the model says", None if said in outcome.wrote else f"nowhere stands {said}"
     need = len(conversation.script(Places(Path(), Path())))
     costs = (len(outcome.seen.results), outcome.paid, outcome.saved)
     right = (need, conversation.paid, [] if conversation.saved is None else [conversation.saved])
@@ -98,21 +133,37 @@ def say(line: str) -> None:
 
 def main() -> int:
     """Check every host, or those named."""
-    wanted = sys.argv[1:] or list(HOSTS)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("host", nargs="*", metavar="host", default=list(HOSTS), help=f"of {', '.join(HOSTS)}")
+    parser.add_argument("--http", action="store_true", help="only with the service over HTTP")
+    asked = parser.parse_args()
+    nginx = loopback_nginx.bring_nginx()
     passed = failed = 0
-    for name in wanted:
-        for conversation in CONVERSATIONS:
-            outcome = hold(*HOSTS[name], conversation)
+    for name in asked.host:
+        for way, conversation, outcome in held(name, nginx, only_http=asked.http):
             results = list(results_of(conversation, outcome))
-            say(f"{name}: {conversation.asked}")
+            say(f"{name}{way}: {conversation.asked}")
             for words, why in results:
                 say(f"ok      {words}" if why is None else f"FAILED  {words}\n{why}")
             wrong = sum(why is not None for _, why in results)
             passed, failed = passed + len(results) - wrong, failed + wrong
             if wrong:
                 say(f"{name} wrote:\n{outcome.wrote[-4000:]}")
+    if nginx is None:
+        say("\033[1;31mNOT RUN: the service, because nginx is not here (apt-get install nginx-light).\033[0m")
     say(f"{passed} passed" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0
+
+
+def held(name: str, nginx: str | None, *, only_http: bool) -> Iterator[tuple[str, Conversation, Outcome]]:
+    """Hold the conversations of a host; give each with how the host reaches the server, in words, and its outcome."""
+    host, pasted = HOSTS[name]
+    for conversation in () if only_http else CONVERSATIONS:
+        yield "", conversation, hold(host, pasted, conversation)
+    if nginx is not None:
+        yield " over HTTP", *hold_over_http(host, nginx)
+        if name in BY_COMMAND:
+            yield " over HTTP, set up by its command", *hold_over_http(BY_COMMAND[name], nginx)
 
 
 if __name__ == "__main__":

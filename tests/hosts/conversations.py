@@ -67,6 +67,8 @@ class Conversation:
     """Try-ons that Kling makes for it."""
     saved: str | None = None
     """The one file that it leaves below the user's Pictures."""
+    last_words: Callable[[Seen], str] = lambda _: "Done."
+    """What the model says at the end, and the user has to read."""
 
 
 def show_the_pasted_photo(places: Places) -> list[Step]:

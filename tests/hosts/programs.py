@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.hosts.over_http import Service
+
 if TYPE_CHECKING:
     from tests.support.model_protocols import Json
 
 PACKAGES = Path(os.environ.get("KOLORS_HOSTS", Path(__file__).parent)) / "node_modules"
+CLAUDE = PACKAGES / "@anthropic-ai/claude-code/cli-wrapper.cjs"
 SESSION = "0b54a9d1-6c2b-4f0e-9c54-6d2a7f6f3d11"
 """Of Claude Code, which soon removes the pictures of all others."""
 
@@ -25,10 +28,24 @@ class Start:
     """Of its user; empty."""
     model: str
     """The origin at which the model answers."""
-    server: dict[str, str]
-    """The environment of this server."""
+    server: dict[str, str] | Service
+    """The environment of this server; or the service, to which the host connects."""
     asked: str
     """What its user asks for."""
+
+    def settings(self, local: Callable[[dict[str, str]], str], example: str) -> str:
+        """Return what the host's settings say of this server.
+
+        Args:
+            local: Writes them for a server that the host starts.
+            example: The file for the service.
+        """
+        return self.server.settings(example) if isinstance(self.server, Service) else local(self.server)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the host's own environment needs."""
+        return {"KOLORS_TOKEN": self.server.token} if isinstance(self.server, Service) else {}
 
 
 Host = Callable[[Start], tuple[list[str], dict[str, str]]]
@@ -37,33 +54,47 @@ Host = Callable[[Start], tuple[list[str], dict[str, str]]]
 
 def claude_code(start: Start) -> tuple[list[str], dict[str, str]]:
     """Claude Code, print mode."""
-    server = {"type": "stdio", "command": sys.executable, "args": ["-m", "kolors_mcp"], "env": start.server}
+
+    def local(env: dict[str, str]) -> str:
+        server = {"type": "stdio", "command": sys.executable, "args": ["-m", "kolors_mcp"], "env": env}
+        return json.dumps({"mcpServers": {"kolors": server}})
+
     config = start.home / "mcp.json"
-    config.write_text(json.dumps({"mcpServers": {"kolors": server}}))
+    config.write_text(start.settings(local, "claude-code.mcp.json"))
     command = [
-        "node", str(PACKAGES / "@anthropic-ai/claude-code/cli-wrapper.cjs"), "--print", start.asked,
+        "node", str(CLAUDE), "--print", start.asked,
         "--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", "mcp__kolors",
         "--session-id", SESSION,
     ]  # fmt: skip
-    environment = {
+    return command, _claude_codes_own(start) | start.environment
+
+
+def claude_code_by_command(start: Start) -> tuple[list[str], dict[str, str]]:
+    """Claude Code, print mode, which keeps the service itself; only for that."""
+    assert isinstance(start.server, Service)
+    added = start.server.settings("claude-code.sh")
+    script = f'claude() {{ node "$CLAUDE" "$@"; }}\n{added}claude --print "$ASKED" --allowedTools mcp__kolors'
+    environment = {"CLAUDE": str(CLAUDE), "ASKED": start.asked}
+    return ["/bin/sh", "-ec", script], environment | _claude_codes_own(start) | start.environment
+
+
+def _claude_codes_own(start: Start) -> dict[str, str]:
+    return {
         "ANTHROPIC_BASE_URL": start.model,
         "ANTHROPIC_API_KEY": "made-up",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
         "ENABLE_TOOL_SEARCH": "false",
     }
-    return command, environment
 
 
 def opencode(start: Start) -> tuple[list[str], dict[str, str]]:
     """Opencode, run mode, with a provider of its own."""
-    server: Json = {
-        "type": "local",
-        "command": [sys.executable, "-m", "kolors_mcp"],
-        "environment": start.server,
-        "enabled": True,
-        "timeout": 30_000,
-    }
+
+    def local(env: dict[str, str]) -> str:
+        server: Json = {"type": "local", "command": [sys.executable, "-m", "kolors_mcp"], "environment": env}
+        return json.dumps({"mcp": {"kolors": server | {"enabled": True, "timeout": 30_000}}})
+
     model: Json = {
         "name": "Mock",
         "tool_call": True,
@@ -83,11 +114,11 @@ def opencode(start: Start) -> tuple[list[str], dict[str, str]]:
             {
                 "$schema": "https://opencode.ai/config.json",
                 "provider": {"mock": provider},
-                "mcp": {"kolors": server},
                 "autoupdate": False,
                 "share": "disabled",
                 "permission": "allow",
             }
+            | json.loads(start.settings(local, "opencode.json"))
         )
     )
     machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -100,7 +131,7 @@ def opencode(start: Start) -> tuple[list[str], dict[str, str]]:
         "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
         "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
     }
-    return command, environment
+    return command, environment | start.environment
 
 
 def codex(start: Start) -> tuple[list[str], dict[str, str]]:
@@ -108,7 +139,18 @@ def codex(start: Start) -> tuple[list[str], dict[str, str]]:
     folder = start.home / "codex"
     folder.mkdir()
     quoted = json.dumps  # what TOML takes too
-    environment = ", ".join(f"{name} = {quoted(value)}" for name, value in start.server.items())
+
+    def local(env: dict[str, str]) -> str:
+        environment = ", ".join(f"{name} = {quoted(value)}" for name, value in env.items())
+        return f"""\
+[mcp_servers.kolors]
+command = {quoted(sys.executable)}
+args = ["-m", "kolors_mcp"]
+env = {{ {environment} }}
+startup_timeout_sec = 30
+tool_timeout_sec = 330
+"""
+
     (folder / "config.toml").write_text(
         f"""\
 model = "mock"
@@ -119,32 +161,31 @@ name = "Mock"
 base_url = {quoted(f"{start.model}/v1")}
 wire_api = "responses"
 
-[mcp_servers.kolors]
-command = {quoted(sys.executable)}
-args = ["-m", "kolors_mcp"]
-env = {{ {environment} }}
-startup_timeout_sec = 30
-tool_timeout_sec = 330
+{start.settings(local, "codex.toml")}
 required = true
 """
     )
     machine = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), platform.machine())
     [program] = (PACKAGES / "@openai" / f"codex-{sys.platform}-{machine}").glob("vendor/*/bin/codex")
     command = [str(program), "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", start.asked]
-    return command, {"CODEX_HOME": str(folder)}
+    return command, {"CODEX_HOME": str(folder)} | start.environment
 
 
 def gemini_cli(start: Start) -> tuple[list[str], dict[str, str]]:
     """Gemini CLI, with a prompt on its command line."""
     folder = start.home / ".gemini"
     folder.mkdir()
-    server: Json = {"command": sys.executable, "args": ["-m", "kolors_mcp"], "env": start.server, "trust": True}
+
+    def local(env: dict[str, str]) -> str:
+        server: Json = {"command": sys.executable, "args": ["-m", "kolors_mcp"], "env": env, "trust": True}
+        return json.dumps({"mcpServers": {"kolors": server}})
+
     settings: Json = {
-        "mcpServers": {"kolors": server},
         "security": {"auth": {"selectedType": "gemini-api-key"}},
         "privacy": {"usageStatisticsEnabled": False},
         "general": {"enableAutoUpdate": False},
     }
+    settings |= json.loads(start.settings(local, "gemini-cli.json"))
     (folder / "settings.json").write_text(json.dumps(settings))
     command = ["node", str(PACKAGES / "@google/gemini-cli/bundle/gemini.js"), "--yolo", "--prompt", start.asked]
     environment = {
@@ -152,7 +193,7 @@ def gemini_cli(start: Start) -> tuple[list[str], dict[str, str]]:
         "GOOGLE_GEMINI_BASE_URL": start.model,
         "GEMINI_CLI_TRUST_WORKSPACE": "true",
     }
-    return command, environment
+    return command, environment | start.environment
 
 
 HOSTS: dict[str, tuple[Host, str]] = {
@@ -162,3 +203,5 @@ HOSTS: dict[str, tuple[Host, str]] = {
     "Gemini CLI": (gemini_cli, ".gemini/tmp/work/images/clipboard-1795723000000.jpg"),
 }
 """Each with the place, below its user's home, at which it keeps a pasted photo, or else for temporary files."""
+BY_COMMAND: dict[str, Host] = {"Claude Code": claude_code_by_command}
+"""Hosts that docs/service.md tells to set up by a command, too."""

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs real hosts, installed from npm at pinned versions, against a mock model on loopback: sh tests/hosts/run.sh [host ...]
+# Runs real hosts, installed from npm at pinned versions, against a mock model on loopback: sh tests/hosts/run.sh [--http] [host ...]
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../.." && pwd)

@@ -27,10 +27,11 @@ class Step:
 class Model:
     """Makes the calls of a script, one after the other."""
 
-    def __init__(self, script: list[Step]) -> None:
-        """Begin with nothing seen."""
+    def __init__(self, script: list[Step], last_words: Callable[[Seen], str] = lambda _: "Done.") -> None:
+        """Begin with nothing seen; `last_words` are what it says when it has made all calls."""
         self.seen = Seen()
         self._script = script
+        self._last_words = last_words
 
     def reply(self, seen: Seen) -> Reply:
         """Return the next tool calls, or the last words."""
@@ -38,7 +39,7 @@ class Model:
             return "A try-on"  # hosts also ask for titles, without tools
         self.seen = seen
         if len(seen.results) >= len(self._script):
-            return "Done."
+            return self._last_words(seen)
         first, *others = self._script[len(seen.results) :]
         if first.before is not None:
             first.before(seen)
