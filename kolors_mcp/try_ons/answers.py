@@ -193,7 +193,7 @@ def _next_step(try_on: TryOn, units: float | None, *, may_save: bool) -> str:
         how = (
             "Not finished; it goes on at Kling"
             if is_task
-            else "Not begun; it waits for a free slot, and goes on by itself"
+            else "Kling has not named a task for it yet; it goes on by itself"
         )
         return f"{how}. Call get_try_on with task_id {name} and wait_seconds 30; do not create it again."
     if not try_on.images:

@@ -10,10 +10,14 @@ import pytest
 from mcp import Client
 from PIL import Image
 
+from kolors_mcp.jobs.in_line import words_of
+from kolors_mcp.jobs.sighting import Sighting
+from kolors_mcp.kling.task import Task
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.requests import CreateRequest
 from kolors_mcp.server import build_server
 from kolors_mcp.settings import Settings
+from kolors_mcp.try_ons.answers import Answers
 from tests.support.answering import missing_in_text
 from tests.support.making import Era, jpeg
 from tests.support.wishing import MINUTE, PERSON, Assistant, World, garment
@@ -221,3 +225,10 @@ async def test_what_the_instructions_say_stands_in_descriptions_too() -> None:
     assert "until the status is succeed or failed" in said["get_try_on"]
     assert "whole" in said["get_try_on"]
     assert "30 days" in said["get_try_on"]
+
+
+def test_what_is_being_sent_is_not_said_to_wait_for_a_slot() -> None:
+    seen = Sighting(Task("k-1", "k-1", "submitted", words_of(None)), None)
+    step = Answers(lambda: 0.0, sandbox=False).of_task(seen).next_step or ""
+    assert "slot" not in step
+    assert "it goes on by itself" in step
