@@ -36,12 +36,22 @@ class Ending:
         """It has not come."""
         self.has_begun = False
         self._scopes: weakref.WeakSet[anyio.CancelScope] = weakref.WeakSet()
+        self._earlier: weakref.WeakSet[Ending] = weakref.WeakSet()
 
     def begin(self) -> None:
         """Let it come. To be called in the event loop whose work it ends."""
         self.has_begun = True
         for scope in list(self._scopes):
             scope.cancel()
+        for ending in list(self._earlier):
+            ending.begin()
+
+    def at_the_latest(self, earlier: "Ending") -> "Ending":
+        """Let another ending, which may come earlier, come with this one; return it."""
+        self._earlier.add(earlier)
+        if self.has_begun:
+            earlier.begin()
+        return earlier
 
     def bound(self, scope: anyio.CancelScope) -> anyio.CancelScope:
         """Let a scope's body be left at this moment."""

@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from kolors_mcp.clock import Backoff, Clock
+from kolors_mcp.clock import Backoff, Clock, Ending
 from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call
 from tests.support.making import TurnedClock
 from tests.support.still_time import turn
@@ -74,3 +74,14 @@ def test_waits_grow_to_their_maximum_and_are_spread_by_chance() -> None:
     assert waits(Backoff(initial_seconds=2, max_seconds=99, factor=3, jitter=(1, 1)), 0.3) == [3, 7, 19, 55]
     assert waits(Backoff(initial_seconds=10, max_seconds=10, jitter=(0.9, 1.1)), 0.5) == [11] * 4
     assert waits(full, 1, range(10_000, 10_001)) == [6], "no number of tries is too large"
+
+
+def test_an_ending_that_may_come_earlier_comes_with_the_other_at_the_latest() -> None:
+    last, one, other = Ending(), Ending(), Ending()
+    for earlier in (one, other):
+        assert last.at_the_latest(earlier) is earlier
+    one.begin()
+    assert (one.has_begun, other.has_begun, last.has_begun) == (True, False, False)
+    last.begin()
+    assert other.has_begun
+    assert last.at_the_latest(Ending()).has_begun

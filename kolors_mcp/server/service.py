@@ -13,6 +13,7 @@ from kolors_mcp.jobs.call import MIN_STEP_SECONDS, Call, Report, ignore
 from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.server.caller import LOCAL, Caller
+from kolors_mcp.server.hurry import of_this_request
 from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.settings import Credentials, Settings
 
@@ -117,7 +118,7 @@ class Service:
         deadline = self._clock.deadline(seconds, min_step=MIN_STEP_SECONDS)
         account = self._account or await self._opened(deadline)
         caller = caller or self.caller()
-        call = Call(caller.user, deadline, wait, report, self.ending)
+        call = Call(caller.user, deadline, wait, report, of_this_request(self.ending))
         pictures = account.pictures
         return account.view(
             account.jobs,

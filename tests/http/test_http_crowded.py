@@ -1,12 +1,16 @@
 """Many at once: large bodies wait for each other and small ones for nothing, and there are only so many connections."""
 
+import asyncio
 from dataclasses import replace
 
+import anyio
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from kolors_mcp.clock import Clock, Ending
 from kolors_mcp.server.http.bodies import Bodies
 from kolors_mcp.server.http.bounds import FOR_SERVICE, Bounds
+from kolors_mcp.server.hurry import HURRY
 from tests.support.http_in_process import Client, lengths, served, settled
 from tests.support.still_time import turn
 
@@ -69,6 +73,38 @@ async def test_a_body_in_chunks_takes_the_room_of_the_largest_once_it_is_not_sma
         assert (await second.answer())[0] == 503
         await chunked.say(b"0\r\n\r\n")
         assert await text_of(chunked) == "101"
+
+
+async def patient(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a large body only when its room is needed."""
+    if (hurry := HURRY.get()) is not None and not hurry.has_begun:
+        with hurry.bound(anyio.CancelScope()):
+            await anyio.sleep_forever()
+    await lengths(scope, receive, send)
+
+
+async def test_who_keeps_room_for_longest_is_to_wait_no_more_when_another_body_needs_it() -> None:
+    async with served(Bodies(patient, SMALL, Ending(), Clock()), SMALL) as connect:
+        clients = [await connect() for _ in range(4)]
+        answers = [asyncio.create_task(text_of(client)) for client in clients]
+
+        async def answered() -> list[bool]:
+            await settled()
+            return [answer.done() for answer in answers]
+
+        for client, size in zip(clients[:2], (3000, 1900), strict=True):
+            await client.begin(size)
+            await client.say(b"x" * size)
+        assert await answered() == [False] * 4
+        await clients[2].begin(2000)
+        await clients[2].say(b"x" * 2000)
+        assert await answered() == [True, False, False, False]
+        await clients[3].begin(1900)
+        assert await answered() == [True, True, False, False]
+        await clients[3].say(b"x" * 1900)
+        assert await answered() == [True, True, False, False]
+        for answer in answers:
+            answer.cancel()
 
 
 @pytest.mark.parametrize("leaves", ["while it sends", "while it waits"])

@@ -1,22 +1,28 @@
 """The account's line over HTTP: who has no slot waits in it, on whichever replica, and Kling's calls are taken."""
 
 import base64
+import json
 import signal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
+import httpx
 import pytest
 from mcp import Client
 
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.commands import HANG_SECONDS, account_of, environment
 from tests.support.making import jpeg
-from tests.support.over_http import Serving, asked, free_port, serving
+from tests.support.over_http import Serving, asked, free_port, serving, spoken
+from tests.support.sandbox_door import NO_TLS
 
 pytestmark = [pytest.mark.process, pytest.mark.anyio]
 
 PERSON = base64.b64encode(jpeg(320, 400, "teal")).decode()
+ROOM_BYTES = 28 * 1024 * 1024
+"""Of blanks after a request: what a pair of large photos takes."""
 SECRET = "whsec_" + base64.b64encode(b"the secret of this shop's account").decode()
 
 
@@ -63,6 +69,32 @@ async def test_who_has_no_slot_is_in_line_and_another_process_goes_on_with_what_
                 assert got["reference"] == waiting["reference"]
                 assert not got["task_id"].startswith("k-")
     assert kling.tasks_created == 3
+
+
+async def test_a_create_that_waits_for_its_result_is_answered_when_others_need_its_room(
+    kling: SandboxKling, tmp_path: Path
+) -> None:
+    answers: list[dict[str, Any]] = []
+    with serving(environment(tmp_path, **account_of(kling)), tmp_path) as service:
+
+        async def create(client: httpx.AsyncClient, colour: str) -> None:
+            arguments = {"human_image": PERSON, "cloth_image": garment(colour), "wait_seconds": 300}
+            headers, body = spoken("tools/call", {"name": "create_try_on", "arguments": arguments})
+            # Three of them take more room than there is.
+            answer = await client.post(service.url, headers=headers, content=body + b" " * ROOM_BYTES)
+            # Once it was told how things go, its answer is the last event of a stream.
+            text = answer.text.strip().rpartition("\ndata: ")[2]
+            answers.append(json.loads(text)["result"]["structuredContent"])
+            kling.clock.advance(120)
+
+        async with (
+            httpx.AsyncClient(trust_env=False, verify=NO_TLS, timeout=HANG_SECONDS) as client,
+            anyio.create_task_group() as group,
+        ):
+            for colour in ("navy", "red", "olive"):
+                group.start_soon(create, client, colour)
+    assert [answer["status"] for answer in answers] == ["submitted", "succeed", "succeed"]
+    assert "get_try_on" in answers[0]["next_step"]
 
 
 @pytest.mark.parametrize("secret", [None, SECRET])

@@ -17,6 +17,7 @@ from kolors_mcp.server.http.draining import ENDS, RETRY_SECONDS
 from kolors_mcp.server.http.memory import Collector
 from kolors_mcp.server.http.refusals import refusal
 from kolors_mcp.server.http.room import NoRoomError, Room
+from kolors_mcp.server.hurry import HURRY
 from kolors_mcp.server.messages import complaint_about
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class Bodies:
             # One that does not say how large it is may become as large as any.
             size = bounds.body_bytes
         try:
-            async with self._room.taken(size, self._within(bounds.turn_seconds)):
+            async with self._room.taken(size, self._within(bounds.turn_seconds)) as hurry:
+                HURRY.set(hurry)
                 self._collector.settle()
                 if not await self._take(receive, pieces, bounds.body_bytes):
                     raise self._too_large()

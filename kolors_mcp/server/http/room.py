@@ -1,11 +1,15 @@
-"""Room for large bodies: so many bytes of them at once in this process, in the order in which they came."""
+"""Room for large bodies: so many bytes of them at once in this process, in the order in which they came.
+
+A call keeps its room until it is answered, and may wait for its result for minutes. So while another body waits for
+room, those that have kept it for longest are to wait no more: they are answered with how things stand.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from kolors_mcp.clock import Deadline
+from kolors_mcp.clock import Deadline, Ending
 
 
 class NoRoomError(Exception):
@@ -23,18 +27,26 @@ class Room:
         """
         self._left = size
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._kept: dict[Ending, int] = {}
+        """What each body keeps, those that have kept it for longest first."""
 
     @asynccontextmanager
-    async def taken(self, size: int, deadline: Deadline) -> AsyncGenerator[None]:
+    async def taken(self, size: int, deadline: Deadline) -> AsyncGenerator[Ending]:
         """Keep so many bytes while the body of the block runs; they must be no more than there are in all.
+
+        It is given what comes when others wait for them.
 
         Raises:
             NoRoomError: Others kept them until the deadline.
         """
         await self._take(size, deadline)
+        hurry = Ending()
+        self._kept[hurry] = size
+        self._hurry()
         try:
-            yield
+            yield hurry
         finally:
+            del self._kept[hurry]
             self._left += size
             self._let_in()
 
@@ -67,3 +79,14 @@ class Room:
             size, turn = self._waiting.popleft()
             self._left -= size
             turn.set_result(None)
+        self._hurry()
+
+    def _hurry(self) -> None:
+        """Hurry as many as take what those who wait need."""
+        missing = sum(size for size, _ in self._waiting) - self._left if self._waiting else 0
+        for hurry, size in self._kept.items():
+            if missing <= 0:
+                return
+            if not hurry.has_begun:
+                hurry.begin()
+            missing -= size
