@@ -138,9 +138,13 @@ async def test_anothers_try_on_and_one_that_is_none_are_the_same_to_who_shares_t
     assert len(world.kling.requests) == asked, "Kling, which would tell, is not asked"
     assert (await account.view("bob").list(1, 9)).try_ons == ()
     assert [one.task_id for one in (await account.view("alice").list(1, 9)).try_ons] == [hers.task_id]
-    # A ledger that cannot be read tells of nobody what is theirs.
+    # A ledger that cannot be read tells nothing of anybody, and not that there is none.
     monkeypatch.setattr(Ledger, "find", unreadable)
-    assert len(await answers("alice", hers.task_id)) == 1
+    for user, name in (("alice", hers.task_id), ("bob", hers.task_id), ("bob", "842")):
+        with pytest.raises(errors.LedgerError) as hidden:
+            await account.view(user).get(name)
+        assert name not in str(hidden.value)
+    assert len(world.kling.requests) == asked
 
 
 async def test_a_call_registers_once_with_those_who_watch_a_task(
