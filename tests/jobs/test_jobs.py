@@ -140,6 +140,7 @@ async def test_anothers_try_on_and_one_that_is_none_are_the_same_to_who_shares_t
     assert [one.task_id for one in (await account.view("alice").list(1, 9)).try_ons] == [hers.task_id]
     # A ledger that cannot be read tells nothing of anybody, and not that there is none.
     monkeypatch.setattr(Ledger, "find", unreadable)
+    asked = len(world.kling.requests)
     for user, name in (("alice", hers.task_id), ("bob", hers.task_id), ("bob", "842")):
         with pytest.raises(errors.LedgerError) as hidden:
             await account.view(user).get(name)
