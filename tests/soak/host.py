@@ -189,7 +189,8 @@ class Server:
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
-        while line := await process.stdout.readline():
+        # One that is killed while it writes leaves the beginning of a line.
+        while (line := await process.stdout.readline()).endswith(b"\n"):
             message = json.loads(line)
             answer = self._waiting.get(message.get("id"))
             if answer is not None and not answer.done() and "method" not in message:
