@@ -15,6 +15,7 @@ from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.jobs.line_parts import LineParts, LineSettings
 from kolors_mcp.jobs.line_send import LineSend
 from kolors_mcp.jobs.memory import Latest
+from kolors_mcp.jobs.places import Places
 from kolors_mcp.jobs.running import Running
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.waiting import rest_unless
@@ -54,6 +55,7 @@ class Line:
         closing = asyncio.Event()
         self.parts = LineParts(sending.parts, settings.shelf, closing, Latest(MAX_ENDINGS))
         self._running = Running(self.parts, watching, clock)
+        self._places = Places(self.parts.line, clock)
         self._held: dict[str, tuple[Job, CreateRequest]] = {}
         """By reference, what waits and is not on the shelf yet."""
         self._shelving: InFlight[None] = InFlight()
@@ -113,7 +115,7 @@ class Line:
     async def place(self, reference: str) -> Place | None:
         """Return where a wish stands; None if it waits no more, or that is not known."""
         try:
-            return await (await self.parts.line()).place(reference)
+            return await self._places.of(reference)
         except errors.LedgerError as error:
             logger.warning("%s", error)
             return None

@@ -117,12 +117,11 @@ class LedgerLine:
             self.wakes.wake(reference, moves_line=True)
         return is_mine
 
-    async def place(self, reference: str) -> Place | None:
-        """Return where a wish stands; None if it waits no more."""
+    async def places(self) -> dict[str, Place]:
+        """Return where each wish stands that waits, by its reference."""
         if (account := self._account()) is None:
-            return None
-        finding = partial(slots.place_of, account=account, slots=self.terms.slots, reference=key(reference))
-        return await self._transactions.read(finding)
+            return {}
+        return await self._transactions.read(partial(slots.places_at, account=account, slots=self.terms.slots))
 
     async def counts(self) -> Counts:
         """Count who waits and what holds a slot."""

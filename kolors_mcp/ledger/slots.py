@@ -1,5 +1,6 @@
 """How many slots an account has and how many of them are held, and so how long who is in its line waits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +77,7 @@ _RUNNING = select(func.count()).where(IS_LOOKED_AT)
 _WAITING = select(func.count()).where(WAITS)
 _LAPSED = select(func.count()).where(C.account == bindparam("account"), IS_OPEN, HAS_LAPSED)
 _BEFORE = _WAITING.where(or_(C.tag < bindparam("tag"), and_(C.tag == bindparam("tag"), C.id < bindparam("id"))))
-_STANDS = select(C.id, C.tag).where(WAITS, C.reference == bindparam("ours"))
+_IN_TURN = select(C.reference).where(WAITS).order_by(C.tag, C.id)
 _LINE = select(LINES).where(LINES.c.account == bindparam("account"))
 _NEWEST = (
     select(C.account, C.posted_at, C.final_at)
@@ -134,21 +135,26 @@ def counts_at(connection: Connection, now: float, account: str, slots: int) -> C
     return Counts(waiting, busy_at(connection, now, account), slots_at(line, slots, now), lapsed)
 
 
-def place_of(connection: Connection, now: float, account: str, slots: int, reference: str) -> Place | None:
-    """Return where a wish stands; None if it waits no more."""
-    row = connection.execute(_STANDS, {"account": account, "ours": reference}).one_or_none()
-    return None if row is None else place_at(connection, now, account, slots, row.tag, row.id)
+def places_at(connection: Connection, now: float, account: str, slots: int) -> dict[str, Place]:
+    """Return where each wish stands that waits, by its reference."""
+    names = connection.execute(_IN_TURN, {"account": account}).scalars().all()
+    place = _placing(connection, now, account, slots)
+    return {name: place(before) for before, name in enumerate(names)}
 
 
 def place_at(connection: Connection, now: float, account: str, slots: int, tag: str, number: int) -> Place:
-    """Return where one with this tag and this number of a row stands, or would stand."""
-    line = connection.execute(_LINE, {"account": account}).one_or_none()
+    """Return where one with this tag and this number of a row would stand."""
     before: int = connection.execute(_BEFORE, {"account": account, "tag": tag, "id": number}).scalar_one()
-    believed = slots_at(line, slots, now)
-    if before < believed - busy_at(connection, now, account):
-        return Place(before, 0.0)
+    return _placing(connection, now, account, slots)(before)
+
+
+def _placing(connection: Connection, now: float, account: str, slots: int) -> Callable[[int], Place]:
+    """Return what tells the place of one before which so many wait."""
+    believed = slots_at(connection.execute(_LINE, {"account": account}).one_or_none(), slots, now)
+    free = believed - busy_at(connection, now, account)
     # Slots are let go one after the other, evenly as far as anybody knows.
-    return Place(before, (before + 1) * _task_seconds(connection, account) / max(believed, 1))
+    seconds = _task_seconds(connection, account) / max(believed, 1)
+    return lambda before: Place(before, 0.0 if before < free else (before + 1) * seconds)
 
 
 def _task_seconds(connection: Connection, account: str) -> float:

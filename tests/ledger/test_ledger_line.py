@@ -210,18 +210,18 @@ async def test_the_place_and_the_wait_are_told_by_what_tasks_took(lines: Lines) 
     ledger = await lines.replica(Terms(1, 100, 1e9))
     first = await lines.wish(ledger, "ann")
     second, third = await lines.wish(ledger, "bob"), await lines.wish(ledger, "cid")
-    place = await line(ledger).place(third)
+    place = (await line(ledger).places()).get(third)
     assert place is not None
     assert (place.before, place.seconds) == (1, 60.0)
     await ledger.mark_posting(first, 2)
     lines.now += 50
     await end(ledger, first)
-    place = await line(ledger).place(third)
+    place = (await line(ledger).places()).get(third)
     assert place is not None
     assert (place.before, place.seconds) == (1, 100.0)
-    place = await line(ledger).place(second)
+    place = (await line(ledger).places()).get(second)
     assert place is not None
     assert place.seconds == 0.0, "there is a slot for it"
-    assert await line(ledger).place(first) is None
+    assert (await line(ledger).places()).get(first) is None
     counts = await line(ledger).counts()
     assert (counts.waiting, counts.busy, counts.slots) == (2, 0, 1)

@@ -25,7 +25,7 @@ from .users import User, canary_of, name_of
 from .wire import Lean, Official, pool
 
 Kind = Literal["cluster", "single"]
-OFFICIAL_SHARE, MODERN_SHARE, PROGRESS_SHARE = 0.05, 0.5, 0.3
+OFFICIAL_SHARE, MODERN_SHARE, PROGRESS_SHARE = 0.03, 0.5, 0.3
 """Of the users: who speak by the SDK's own client, by the protocol of 2026, and who want to hear of progress."""
 LOOKED_AT_SHARE, PRYING_SHARE = 0.06, 0.5
 """Of the finished wishes, whose pictures are looked at; of the users, who try what is another's."""

@@ -1,0 +1,45 @@
+"""Where those stand that wait in the line: looked up for all of them at once, however many calls ask."""
+
+from typing import TYPE_CHECKING
+
+from kolors_mcp.clock import Clock
+from kolors_mcp.jobs.in_flight import InFlight, ends
+from kolors_mcp.ledger.slots import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from kolors_mcp.ledger.line import LedgerLine
+
+FRESH_SECONDS = 1.0
+"""For which what was read is told again. A call asks some times a minute, and there may be a thousand of them."""
+
+
+class Places:
+    """The places of one account's line."""
+
+    def __init__(self, line: "Callable[[], Awaitable[LedgerLine]]", clock: Clock) -> None:
+        """Know none yet."""
+        self._line = line
+        self._clock = clock
+        self._read_at = -FRESH_SECONDS
+        self._places: dict[str, Place] = {}
+        self._reading: InFlight[None] = InFlight()
+
+    async def of(self, reference: str) -> Place | None:
+        """Return where a wish stands; None if it waits no more. Raises `LedgerError` if that cannot be read."""
+        is_fresh = self._clock.monotonic() - self._read_at < FRESH_SECONDS
+        if is_fresh and reference in self._places:
+            return self._places[reference]
+        # What was being read already may be from before it came.
+        for _ in range(2):
+            reading = self._reading.join("places", self._read)
+            await ends(reading, self._clock.deadline(None))
+            reading.result()
+            if reference in self._places:
+                break
+        return self._places.get(reference)
+
+    async def _read(self) -> None:
+        places = await (await self._line()).places()
+        self._places, self._read_at = places, self._clock.monotonic()
