@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from kolors_mcp.clock import Backoff, Clock
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.jobs.in_flight import InFlight
-from kolors_mcp.jobs.search import Answer, Search
+from kolors_mcp.jobs.search import Answer, Search, lends_slot
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.ledger.doubt import Doubt, Look
 
@@ -97,11 +97,15 @@ class Background:
             answers |= zip(asked, await asyncio.gather(*map(self._search.by_reference, asked)), strict=True)
         found = {reference: answer.tasks[reference] for reference, answer in answers.items() if answer.tasks}
         left = {doubt.job.reference: doubt.age for doubt in doubts if doubt.job.reference not in found}
+        lasts = {doubt.job.reference: doubt.lasts for doubt in doubts}
         if left:
             listed = await self._search.in_list(left, max(left.values()), self._clock.deadline(MAX_READ_BACK_SECONDS))
             found |= listed.tasks
             shown = {
-                reference: Look((("reference", answers[reference].words), ("list", listed.words)))
+                reference: Look(
+                    (("reference", answers[reference].words), ("list", listed.words)),
+                    lends_slot=lends_slot(answers[reference], listed, lasts[reference]),
+                )
                 for reference in left
                 if reference not in found
             }

@@ -10,15 +10,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 
 from kolors_mcp import errors
-from kolors_mcp.clock import Backoff, Clock, Deadline
+from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.jobs.line_parts import LineParts, LineSettings
 from kolors_mcp.jobs.line_send import LineSend
 from kolors_mcp.jobs.memory import Latest
 from kolors_mcp.jobs.places import Places
+from kolors_mcp.jobs.rounds import go_round
 from kolors_mcp.jobs.running import Running
 from kolors_mcp.jobs.sending import Sending
-from kolors_mcp.jobs.waiting import rest_unless
 from kolors_mcp.jobs.watching import Watching
 from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.ledger.claims import Claimed
@@ -33,8 +33,6 @@ POLL_SECONDS, IDLE_SECONDS = 1.0, 5.0
 """Between two looks into the line while wishes wait in it, and while none does; it is woken before that as well."""
 MAX_SENT_AT_ONCE = 8
 """Creates that one process sends at the same time: each may have two large pictures in memory."""
-RETRY = Backoff(initial_seconds=1.0, max_seconds=10.0)
-"""After the ledger failed."""
 MAX_ENDINGS = 1000
 READY_SECONDS = 5.0
 """In which the ledger has to answer."""
@@ -71,8 +69,8 @@ class Line:
         if self.parts.closing.is_set():
             return
         self.wakes.listen()
-        self._loops.join("line", lambda: self._run(self._round, self.wakes.line))
-        self._loops.join("running", lambda: self._run(self._running.round, self._looked))
+        self._go_round("the line", self._round, self.wakes.line)
+        self._go_round("the look at what runs", self._running.round, self._looked)
 
     async def aclose(self) -> None:
         """Claim nothing more, and let what is being sent end: what is not whole in time goes back to its place.
@@ -156,19 +154,8 @@ class Line:
         ending = self.parts.endings.get(reference)
         return None if ending is None else ending.anew()
 
-    async def _run(self, work: Callable[[], Awaitable[float]], woken: asyncio.Event) -> None:
-        failures = 0
-        while True:
-            woken.clear()
-            try:
-                seconds, failures = await work(), 0
-            except errors.LedgerError as error:
-                logger.warning("the line stands still: %s", error)
-                seconds, failures = RETRY.seconds(failures, self._clock, at_least=POLL_SECONDS), failures + 1
-            except Exception:
-                logger.exception("the line failed unexpectedly")
-                seconds, failures = RETRY.seconds(failures, self._clock, at_least=POLL_SECONDS), failures + 1
-            await rest_unless(self._clock, seconds, woken)
+    def _go_round(self, what: str, work: Callable[[], Awaitable[float]], woken: asyncio.Event) -> None:
+        self._loops.join(what, lambda: go_round(what, work, woken, self._clock))
 
     async def _round(self) -> float:
         """Claim and send what may be; return in how many seconds to look again."""
@@ -181,6 +168,9 @@ class Line:
         for claimed in await line.claim(room) if room > 0 else ():
             held = self._held.pop(claimed.job.reference, None)
             self._begin(claimed, None if held is None else held[1])
+        if counts.lapsed:
+            # What may have left of those is in doubt by now.
+            self.parts.parts.reconciler.background.wake()
         return POLL_SECONDS
 
     def _begin(self, claimed: Claimed, request: CreateRequest | None) -> None:

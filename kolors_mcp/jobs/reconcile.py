@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.errors import UnconfirmedCreateError
 from kolors_mcp.jobs.background import Background
-from kolors_mcp.jobs.search import MAX_SEARCH_SECONDS, Answer, Search
+from kolors_mcp.jobs.search import MAX_SEARCH_SECONDS, Answer, Search, lends_slot
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.jobs.waiting import wait_for_job
 from kolors_mcp.kling.task import Task
@@ -49,10 +49,12 @@ class Reconciler:
         """Look for one create, again and again until the deadline, at least once; None if it does not turn up."""
         doubt = await self._store.doubt(job.reference)
         age = await self._store.age(job) if doubt is None else doubt.age
+        lasts, began = 0.0 if doubt is None else doubt.lasts, self._clock.monotonic()
 
         async def look(before: _Looked) -> _Looked:
-            task, answers = await self._look(job.reference, age)
-            return _Looked(Look(answers, before.look.times + 1), task)
+            lasted = lasts + self._clock.monotonic() - began
+            task, look = await self._look(job.reference, age, lasted)
+            return _Looked(replace(look, times=before.look.times + 1), task)
 
         last = await wait_for_job(
             await look(_Looked(Look((), 0))),
@@ -103,12 +105,13 @@ class Reconciler:
             return "It was looked for and has not turned up yet."
         return _describe(doubt)
 
-    async def _look(self, reference: str, age: float) -> tuple[Task | None, LookAnswers]:
+    async def _look(self, reference: str, age: float, lasts: float) -> tuple[Task | None, Look]:
         named = await self._search.by_reference(reference)
         if reference in named.tasks:
-            return named.tasks[reference], (("reference", named.words),)
+            return named.tasks[reference], Look((("reference", named.words),))
         listed = await self._search.in_list({reference}, age, self._clock.deadline(MAX_SEARCH_SECONDS))
-        return listed.tasks.get(reference), (("reference", named.words), ("list", listed.words))
+        answers: LookAnswers = (("reference", named.words), ("list", listed.words))
+        return listed.tasks.get(reference), Look(answers, lends_slot=lends_slot(named, listed, lasts))
 
 
 def doubted_refusal(reference: str, *, would_show: bool) -> UnconfirmedCreateError:

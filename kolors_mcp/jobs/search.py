@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.in_flight import InFlight
+from kolors_mcp.jobs.queue import MIN_BUSY_SECONDS
 from kolors_mcp.kling.task import Task
 from kolors_mcp.wording import minute, plain
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SHOWN_AFTER_SECONDS = MIN_BUSY_SECONDS
+"""So much later Kling shows what it has made, as far as was seen."""
 MAX_SEARCH_SECONDS = 3.0
 """What a question about one reference may take."""
 NEWEST_ROWS, PAGE_ROWS, MAX_PAGES = 100, 500, 10
@@ -34,6 +37,19 @@ class Answer:
     words: str
     is_whole: bool = True
     """False: Kling was not asked, or said what passes, so asking again may show more."""
+    was_shown: bool = True
+    """False: Kling did not show what it has."""
+
+
+def lends_slot(named: Answer, listed: Answer, lasts: float) -> bool:
+    """Whether what was asked shows that a create in doubt holds no slot of Kling's.
+
+    Args:
+        named: What Kling said of its reference.
+        listed: What it said of the list.
+        lasts: For how long it was in doubt when that was asked.
+    """
+    return lasts >= SHOWN_AFTER_SECONDS and named.is_whole and listed.was_shown
 
 
 class Search:
@@ -69,7 +85,7 @@ class Search:
         except errors.TaskNotFoundError:
             return Answer({}, "Kling does not know it")
         except errors.KolorsError as error:
-            return Answer({}, _could_not(error), is_whole=_is_answer(error))
+            return Answer({}, _could_not(error), is_whole=_is_answer(error), was_shown=False)
         # The client lets through no answer that names another create; one that only echoes the question proves nothing.
         if task.id == reference:
             return Answer({}, "Kling's answer is not about it")
@@ -92,7 +108,7 @@ class Search:
                 rows = await self._kling.page(number, size, deadline)
             except errors.KolorsError as error:
                 words = f"{_not_among(seen)}; then it {_could_not(error)}" if seen else _could_not(error)
-                return Answer(found, words, is_whole=_is_answer(error))
+                return Answer(found, words, is_whole=_is_answer(error), was_shown=False)
             fresh = [row for row in rows if row.id not in seen]
             seen.update(row.id for row in fresh)
             found |= {row.reference: row for row in fresh if row.reference in references and row.reference is not None}

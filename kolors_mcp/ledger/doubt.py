@@ -21,6 +21,10 @@ class Look:
     answers: LookAnswers
     """Of the last time."""
     times: int = 1
+    lends_slot: bool = False
+    """Whether Kling was seen whole and has nothing of it, when it would have shown it: then it holds no slot either.
+
+    It stays in doubt. A slot that is lent wrongly costs a refusal that pays nothing."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Doubt:
     job: Job
     age: float
     """Seconds since it was sent, by the ledger's clock."""
+    lasts: float
+    """Seconds since it is in doubt; from then on no answer to the create comes any more."""
     looks: int
     """How often it was looked for."""
     findings: tuple[Finding, ...]

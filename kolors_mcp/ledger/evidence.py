@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, null, or_, select, update
 
 from kolors_mcp.ledger.doubt import LOOKED_FOR_SECONDS, Doubt, Finding, Look
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.leases import in_state, write_down_all_lapsed
 from kolors_mcp.ledger.rows import job_of, key
 from kolors_mcp.ledger.schema import IS_OPEN, TRY_ONS, C
+from kolors_mcp.ledger.slots import HOLDS_SLOT
 from kolors_mcp.ledger.states import HELD, states_before
 from kolors_mcp.wording import plain
 
@@ -55,6 +56,7 @@ _NOTE = (
     .where(C.reference == bindparam("ours"))
     .values(look_at=bindparam("next_look"), evidence=bindparam("noted", type_=C.evidence.type))
 )
+_LEND_SLOT = update(TRY_ONS).where(C.reference == bindparam("ours"), HOLDS_SLOT).values(lease_until=null())
 
 
 def seconds_to_next_look(connection: Connection, now: float, account: str | None) -> float | None:
@@ -79,8 +81,13 @@ def take_due(connection: Connection, now: float, account: str | None, most: int)
     return taken
 
 
-def note_looks(connection: Connection, now: float, looks: Mapping[str, Look]) -> None:
-    """Write down what looks have shown, by reference, and when the next ones are due."""
+def note_looks(connection: Connection, now: float, looks: Mapping[str, Look]) -> list[str]:
+    """Write down what looks have shown, by reference, and when the next ones are due.
+
+    Returns:
+        References of those that held a slot until now.
+    """
+    lent: list[str] = []
     for reference, look in looks.items():
         row = connection.execute(_DOUBT.with_for_update(), {"ours": key(reference)}).one_or_none()
         if row is None:
@@ -94,6 +101,9 @@ def note_looks(connection: Connection, now: float, looks: Mapping[str, Look]) ->
             "findings": [[finding.at, finding.where, finding.answer] for finding in latest],
         }
         connection.execute(_NOTE, {"ours": row.reference, "next_look": now + pause, "noted": evidence})
+        if look.lends_slot and connection.execute(_LEND_SLOT, {"ours": row.reference, "now": now}).rowcount:
+            lent.append(row.reference)
+    return lent
 
 
 def doubt_about(connection: Connection, now: float, reference: str) -> Doubt | None:
@@ -114,6 +124,7 @@ def _doubt_of(row: Row[Any], now: float) -> Doubt:
     return Doubt(
         job=job_of(row),
         age=now - (row.created_at if row.sent_at is None else row.sent_at),
+        lasts=now - row.updated_at,
         looks=evidence.get("looks", 0),
         findings=tuple(Finding(*finding) for finding in evidence.get("findings", ())),
     )

@@ -163,7 +163,15 @@ class Ledger(Records):
 
     async def looked(self, looks: Mapping[str, Look]) -> None:
         """Write down what looks have shown, by reference; of what is not in doubt any more nothing is written."""
-        await self._transactions.write(partial(evidence.note_looks, looks=looks), synced=False)
+
+        def noting(connection: Connection, now: float) -> list[str]:
+            lent = evidence.note_looks(connection, now, looks)
+            for reference in lent:
+                self._tell(connection, reference, moves_line=True)
+            return lent
+
+        for reference in await self._transactions.write(noting, synced=False):
+            self._wake(reference, moves_line=True)
 
     async def prune(self) -> int:
         """Remove what is older than 35 days, doubts last; return how many rows that were."""

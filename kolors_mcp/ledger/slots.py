@@ -11,7 +11,7 @@ from kolors_mcp.ledger.schema import IS_OPEN, IS_RUNNING, LINES, C
 from kolors_mcp.ledger.states import BEING_SENT
 
 DOUBT_HOLDS_SECONDS = 120.0
-"""For which a create in doubt is taken to hold a slot, from when it left."""
+"""For which a create in doubt is taken to hold a slot, from when it left, unless Kling was seen to have none of it."""
 RUNNING_SECONDS = 3600.0
 """For which a task that Kling does not end is taken to hold one: one that Kling has lost would do so for ever."""
 LEARNED_SECONDS = CREEP_SECONDS = 60.0
@@ -59,14 +59,12 @@ class Counts:
 
 WAITS = and_(C.account == bindparam("account"), IS_OPEN, C.state == "waiting")
 """What is in the line of an account."""
-_HELD = select(func.count()).where(
-    C.account == bindparam("account"),
-    IS_OPEN,
-    or_(
-        in_state(*BEING_SENT),
-        and_(C.state == "unconfirmed", C.posted_at > bindparam("now") - DOUBT_HOLDS_SECONDS),
-    ),
+# A doubt keeps the lease of its sending, which nobody asks for any more, until its slot is lent.
+HOLDS_SLOT = and_(
+    C.state == "unconfirmed", C.posted_at > bindparam("now") - DOUBT_HOLDS_SECONDS, C.lease_until.is_not(None)
 )
+"""What may have been made just now, as far as is known."""
+_HELD = select(func.count()).where(C.account == bindparam("account"), IS_OPEN, or_(in_state(*BEING_SENT), HOLDS_SLOT))
 IS_LOOKED_AT = and_(
     C.account == bindparam("account"),
     IS_RUNNING,

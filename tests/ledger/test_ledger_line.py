@@ -8,6 +8,7 @@ import pytest
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.claims import Setback
+from kolors_mcp.ledger.doubt import Look
 from kolors_mcp.ledger.job import LineFullError, NewJob, Reservation
 from kolors_mcp.ledger.leases import LEASE_SECONDS
 from kolors_mcp.ledger.ledger import Ledger
@@ -121,6 +122,23 @@ async def test_a_doubt_holds_a_slot_for_two_minutes(lines: Lines) -> None:
     assert await let_in(ledger) == []
     lines.now += 2
     assert await let_in(ledger) == [second]
+
+
+async def test_a_look_that_shows_nothing_lets_a_doubt_go_of_its_slot_but_the_doubt_stays(lines: Lines) -> None:
+    ledger = await lines.replica(Terms(1, 100, 1e9))
+    first, second = await lines.wish(ledger, "ann"), await lines.wish(ledger, "bob")
+    await ledger.mark_posting(first, 2)
+    await ledger.looked({first: Look((), lends_slot=True)})
+    assert await let_in(ledger) == [], "what is being sent holds its slot"
+    await ledger.unconfirmed(first)
+    await ledger.looked({first: Look(())})
+    assert await let_in(ledger) == []
+    line(ledger).wakes.line.clear()
+    await ledger.looked({first: Look((), lends_slot=True)})
+    assert line(ledger).wakes.line.is_set()
+    assert await let_in(ledger) == [second]
+    assert await lines.state(first) == "unconfirmed"
+    assert not (await ledger.reserve(NewJob("k-again", "ann", first, None, ("a", "b")))).is_new
 
 
 async def test_what_is_sent_from_the_shelf_by_a_replica_that_dies_goes_back_to_its_place(lines: Lines) -> None:

@@ -68,6 +68,8 @@ class PlainKling:
     """Seconds for which a new task is not shown by anything but its id."""
     hidden_until: float = 0.0
     """Until when none is."""
+    away: bool = False
+    """Whether it answers no question."""
     slots: int | None = None
     """How many tasks an account may have running at once; None: any number."""
     most_running: int = 0
@@ -120,6 +122,8 @@ class PlainKling:
     def read(self, account: str, name: str) -> tuple[int, Any]:
         """Answer about one task, by either name."""
         self.reads.append((self.now(), name))
+        if self.away:
+            return 502, None
         task = next((task for task in self.tasks if task.account == account and task.id == name), None)
         if task is None and self.by_reference:
             task = self.called(account, name)
@@ -128,6 +132,8 @@ class PlainKling:
 
     def page(self, account: str, number: int, size: int) -> tuple[int, Any]:
         """Answer with one page, the newest first."""
+        if self.away:
+            return 502, None
         shown = [task for task in reversed(self.tasks) if task.account == account and self.shows(task)]
         rows = [self.row(task, named=self.in_list) for task in shown[(number - 1) * size : number * size]]
         return 200, _yes(rows)
