@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kolors_mcp.cli.browser import browser_of
+from kolors_mcp.cli.log_lines import log_handler
 from kolors_mcp.cli.state_folder import PHOTOS_FOLDER, default_url, state_folder
 from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, is_terminal, leave, print_error
 from kolors_mcp.errors import LedgerError, NotConfiguredError
@@ -108,7 +109,9 @@ def keep_freed_memory() -> None:
 def configure_logging(settings: Settings) -> None:
     """Log to standard error; the HTTP clients' own logs would show whole links and stay off."""
     logging.basicConfig(
-        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        handlers=[log_handler(sys.stderr)],
+        level=settings.log_level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     for name in ("httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -47,7 +47,7 @@ class Output(anyio.AsyncFile[str]):
 
 
 def writer_at_once(descriptor: int) -> WriteAtOnce:
-    """Return what writes to a pipe or a socket without waiting; for anything else, what writes nothing.
+    """Return what writes to a pipe, a socket, a file or a terminal without waiting; elsewhere, what writes nothing.
 
     The descriptor is not made one that never waits: others may share it, as a shell does that started this process.
     """
@@ -64,7 +64,7 @@ def writer_at_once(descriptor: int) -> WriteAtOnce:
                 connection.detach()
 
         return send
-    if sys.platform != "win32" and stat.S_ISFIFO(mode):
+    if sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
         room = select.poll()
         room.register(descriptor, select.POLLOUT)
 
