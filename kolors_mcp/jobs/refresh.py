@@ -87,7 +87,7 @@ class Refresher:
                 report(words_of(standing.place))
 
         line = self.line
-        pause = LEDGER_EVERY_SECONDS if line is None else min(IN_LINE_EVERY_SECONDS, deadline.left())
+        pause = LEDGER_EVERY_SECONDS if line is None else IN_LINE_EVERY_SECONDS
         with nullcontext() if line is None else line.moves_of(job.reference) as woken:
             last = await wait_for_job(
                 await read(_Standing(job, look_at=self._clock.monotonic())),

@@ -39,7 +39,8 @@ async def wait_for_job(
         read: Returns how it stands, from how it stood; it may wait itself, then within the deadline. What it raises
             ends the wait.
         is_over: Whether there is nothing more to wait for.
-        deadline: Until when to wait. A turn whose pause would go beyond it does not begin.
+        deadline: Until when to wait. A turn whose pause would go beyond it does not begin, unless `woken` may end the
+            pause: then the last one is as long as there is time.
         pause_seconds: Before each read; 0 where the read brings its own pause.
         woken: Of this wait alone. Whatever knows that the job has moved sets it, and the next read comes at once. It is
             cleared before that read, so that a change during the read is not missed.
@@ -48,11 +49,16 @@ async def wait_for_job(
     Returns:
         How it stood last: at its end, or when the time was over.
     """
-    while not is_over(state) and deadline.left() > 0 and deadline.allows(pause_seconds):
+    is_last = False
+    while not is_last and not is_over(state) and deadline.left() > 0:
+        is_last = not deadline.allows(pause_seconds)
+        if is_last and woken is None:
+            break
         tell(state)
         if pause_seconds:
-            await sleep_unless(deadline.clock, pause_seconds, woken)
+            await sleep_unless(deadline.clock, min(pause_seconds, deadline.left()), woken)
         if woken is not None:
+            is_last = is_last and not woken.is_set()
             woken.clear()
         state = await read(state)
     return state

@@ -62,6 +62,32 @@ async def test_a_turn_that_would_end_after_the_deadline_does_not_begin() -> None
     assert line.read_at == [1, 2]
 
 
+async def test_what_may_be_woken_is_waited_for_to_the_end_though_no_whole_pause_is_left() -> None:
+    line = Line()
+    assert await line.stand(9, 7, pause_seconds=5, woken=asyncio.Event()) == 7
+    assert line.read_at == [5, 7]
+    line = Line()
+    assert await line.stand(9, 3, pause_seconds=5, woken=asyncio.Event()) == 8
+    assert line.read_at == [3]
+
+
+async def test_one_that_is_woken_in_its_last_pause_goes_on_to_the_end() -> None:
+    line, woken = Line(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        line.time.slept.append(seconds)
+        if len(line.time.slept) > 1:
+            line.time.now += seconds
+            return
+        line.time.now += 2
+        woken.set()
+        await asyncio.Event().wait()
+
+    deadline = replace(line.time.clock(), sleep=sleep).deadline(3)
+    assert await wait_for_job(9, line.read, lambda left: left == 0, deadline, pause_seconds=5, woken=woken) == 7
+    assert (line.time.slept, line.read_at) == ([3, 1], [2, 3])
+
+
 async def test_one_that_is_woken_reads_at_once_and_a_change_during_the_read_is_not_missed() -> None:
     line, woken, sleeping = Line(), asyncio.Event(), asyncio.Event()
 
