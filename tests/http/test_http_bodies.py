@@ -14,7 +14,7 @@ from tests.support.over_http import Answer, Serving, answer_on, asked, connected
 MB = 1024 * 1024
 TOO_LARGE = (
     "The request is larger than 30 MB, and nothing was done. Give pictures as links, or smaller ones: two of 10 MB go "
-    "into one request.\n"
+    "into one request."
 )
 
 
@@ -68,7 +68,7 @@ def test_two_pictures_of_10_mb_pass_and_more_does_not(
         answer = sent(service, [*headers, ("Transfer-Encoding", "chunked")], chunks_of(body))
     assert answer.status == status
     if status == 413:
-        assert answer.body == TOO_LARGE
+        assert answer.words == TOO_LARGE
     else:
         assert '"result"' in answer.body
 
@@ -79,7 +79,7 @@ def test_a_length_beyond_the_bound_is_refused_before_anything_of_the_body_is_sen
 ) -> None:
     headers, _ = spoken("tools/list", {})
     answer = sent(service, [*headers, ("Content-Length", str(announced))], [])
-    assert (answer.status, answer.body) == (413, TOO_LARGE)
+    assert (answer.status, answer.words) == (413, TOO_LARGE)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_what_would_take_long_to_read_is_refused_unread(service: Serving, dear: 
     body = dear.encode()
     answer = sent(service, [*headers, ("Content-Length", str(len(body)))], [body])
     assert answer.status == 413
-    assert answer.body == (
-        "The request is too large for anything but pictures in base64; give files or links. Nothing was done.\n"
+    assert answer.words == (
+        "The request is too large for anything but pictures in base64; give files or links. Nothing was done."
     )
 
 

@@ -72,8 +72,8 @@ async def test_from_the_first_signal_on_it_is_not_ready_and_takes_no_call(kling:
             pass
         refused = posted(service, "tools/call", {"name": "get_account", "arguments": {}})
         assert (refused.status, refused.headers["retry-after"]) == (503, "5")
-        assert refused.body == (
-            "This service is ending, and nothing was done. Send the same request again in a few seconds.\n"
+        assert refused.words == (
+            "This service is ending, and nothing was done. Send the same request again in a few seconds."
         )
         assert asked(service, "GET", "/healthz").status == 200
         assert await anyio.to_thread.run_sync(service.process.wait) == 0

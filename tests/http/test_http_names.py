@@ -85,11 +85,11 @@ def test_on_loopback_it_answers_to_loopback_names_with_its_port_alone(
     answer = listed(service, host, origin)
     assert answer.status == status, answer
     if status == 421:
-        assert answer.body == (
-            f"This service is at http://{service.host}. Call it by that name; a proxy must pass the Host header on.\n"
+        assert answer.words == (
+            f"This service is at http://{service.host}. Call it by that name; a proxy must pass the Host header on."
         )
     if status == 403:
-        assert answer.body == "Pages of other origins may not call this service.\n"
+        assert answer.words == "Pages of other origins may not call this service."
 
 
 @pytest.mark.parametrize(("host", "origin", "status"), BEHIND_A_NAME)

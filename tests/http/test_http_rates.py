@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+
 from kolors_mcp.server.http.rates import Rates
 from tests.support.commands import environment
 from tests.support.making import TurnedClock
-from tests.support.over_http import posted, serving
+from tests.support.over_http import asked, posted, serving
 
 
 def test_no_minute_has_more_calls_than_are_allowed_wherever_it_begins() -> None:
@@ -43,6 +47,21 @@ def test_a_call_too_many_is_refused_with_when_to_come_again_and_does_nothing(tmp
     assert [answer.status for answer in answers] == [200, 200, 429, 429]
     for refused in answers[2:]:
         assert 1 <= int(refused.headers["retry-after"]) <= 60
-        assert refused.body == (
-            "You make too many calls a minute, and nothing was done. Wait as long as Retry-After says.\n"
+        assert refused.words == (
+            "You make too many calls a minute, and nothing was done. Wait as long as Retry-After says."
         )
+
+
+@pytest.mark.anyio
+async def test_a_client_shows_its_user_why_it_was_refused(tmp_path: Path) -> None:
+    env = environment(tmp_path, KOLORS_SANDBOX="1", KOLORS_CALLS_PER_MINUTE="3")
+    said = "You make too many calls a minute, and nothing was done. Wait as long as Retry-After says."
+    with serving(env, tmp_path) as service:
+        async with Client(service.url) as client:
+            await client.list_tools()
+            await client.list_prompts()
+            with pytest.raises(MCPError) as refused:
+                await client.list_resources()
+        assert refused.value.error.message == said
+        by_hand = asked(service, "POST", "/mcp", ("Accept", "text/event-stream"))
+    assert (by_hand.status, by_hand.body) == (429, f"{said}\n")

@@ -70,6 +70,14 @@ class Answer:
     headers: dict[str, str]
     body: str
 
+    @property
+    def words(self) -> str:
+        """What a client of MCP shows of a refusal: the text of its error."""
+        error: dict[str, Any] = json.loads(self.body)
+        assert error.keys() == {"jsonrpc", "id", "error"}
+        words: str = error["error"]["message"]
+        return words
+
 
 @contextmanager
 def connected(service: Serving) -> Generator[socket.socket]:

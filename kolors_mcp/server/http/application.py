@@ -131,9 +131,8 @@ def _only_posts(application: "ASGIApp") -> "ASGIApp":
         if scope["method"] == "POST":
             await application(scope, receive, send)
             return
-        answer = refusal(405, "This service keeps no sessions: send each message of the protocol with POST.")
-        answer.headers["allow"] = "POST"
-        await answer(scope, receive, send)
+        words = "This service keeps no sessions: send each message of the protocol with POST."
+        await refusal(405, words, allow="POST")(scope, receive, send)
 
     return only_posts
 
@@ -143,7 +142,6 @@ def _nothing_here(_request: "Request", _error: Exception) -> "Response":
 
 
 def _wrong_method(_request: "Request", error: Exception) -> "Response":
-    answer = refusal(405, "Nothing is done here with this method.")
     assert isinstance(error, HTTPException)
-    answer.headers["allow"] = (error.headers or {}).get("Allow", "GET")
-    return answer
+    allowed = (error.headers or {}).get("Allow", "GET")
+    return refusal(405, "Nothing is done here with this method.", allow=allowed)

@@ -1,6 +1,5 @@
 """Who is let in over HTTP, as whom, and what those are told who are not. Only the header of a request is looked at."""
 
-import json
 from typing import TYPE_CHECKING
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware, get_access_token
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from kolors_mcp.clock import Clock
 from kolors_mcp.server.caller import Caller
 from kolors_mcp.server.http.keys import IssuerKeys
+from kolors_mcp.server.http.refusals import refusal
 from kolors_mcp.server.http.scopes import CREATE, SCOPES, scope_for, scopes_to_ask_for
 from kolors_mcp.server.http.tokens import TokenFile
 from kolors_mcp.server.http.verifying import NotNowError, SignedTokens, Verifier
@@ -123,27 +123,22 @@ class _Door:
         needed = scope_for(headers)
         if not isinstance(user, AuthenticatedUser):
             about = "This needs a token in the Authorization header, one that is valid here."
-            answer = self._refusal(401, "invalid_token", about, scopes_to_ask_for(headers, needed))
+            answer = self._refused(401, "invalid_token", about, scopes_to_ask_for(headers, needed))
         elif needed not in user.scopes:
             about = f"The token lacks the scope {needed}."
-            answer = self._refusal(403, "insufficient_scope", about, (needed,))
+            answer = self._refused(403, "insufficient_scope", about, (needed,))
         else:
             await self._application(scope, receive, send)
             return
         await answer(scope, receive, send)
 
-    def _refusal(self, status: int, error: str, about: str, scopes: "Collection[str]") -> Response:
+    def _refused(self, status: int, error: str, about: str, scopes: "Collection[str]") -> Response:
         parts = [f'error="{error}"', f'error_description="{about}"', f'scope="{" ".join(scopes)}"']
         if self._metadata_url is not None:
             parts.append(f'resource_metadata="{self._metadata_url}"')
-        return _said(status, error, about, {"www-authenticate": f"Bearer {', '.join(parts)}"})
+        return refusal(status, about, www_authenticate=f"Bearer {', '.join(parts)}")
 
 
 def _not_now(_connection: "HTTPConnection", error: "AuthenticationError") -> Response:
     assert isinstance(error, NotNowError)
-    return _said(503, "temporarily_unavailable", f"{error} Try again.", {"retry-after": str(RETRY_SECONDS)})
-
-
-def _said(status: int, error: str, about: str, headers: dict[str, str]) -> Response:
-    body = json.dumps({"error": error, "error_description": about})
-    return Response(body, status, {**headers, "cache-control": "no-store"}, "application/json")
+    return refusal(503, f"{error} Try again.", retry_seconds=RETRY_SECONDS)

@@ -128,9 +128,8 @@ class Uploads:
         except NoLinkError:
             return refusal(404, "There is nothing here.")
         if scope["method"] not in ("GET", "HEAD", "PUT"):
-            answer = refusal(405, "Send the photo with PUT, or open the link in a browser.")
-            answer.headers["allow"] = "GET, HEAD, PUT"
-            return answer
+            words = "Send the photo with PUT, or open the link in a browser."
+            return refusal(405, words, allow="GET, HEAD, PUT")
         state: State = "late" if link.is_late else "used" if await self._shelf.has(_place_of(link)) else "open"
         if scope["method"] != "PUT":
             document, policy = page(state, link.name)
