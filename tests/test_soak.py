@@ -161,6 +161,17 @@ def test_a_task_that_nobody_can_find_is_a_verdict_where_it_is_shown_and_a_named_
         assert kinds(world) == []
 
 
+def test_a_failed_task_that_was_told_of_may_be_followed_by_a_create_that_is_refused() -> None:
+    world = a_world(Provider("refuses", "unknown"))
+    task = world.kling.accept(3, None)
+    world.looked[task.id] = said("nothing", task.accepted_at + 2, task.accepted_at + 3)
+    assert kinds(world) == ["unnamed doubt"]
+    world.wishes[3].said.append(said("task", task.accepted_at, task.accepted_at, task_id=task.id))
+    assert kinds(world) == ["unnamed doubt"]
+    task.fails, task.ends_at = True, task.accepted_at + 1
+    assert kinds(world) == []
+
+
 def test_an_answer_that_names_another_task_or_no_task_or_no_doubt_is_a_verdict() -> None:
     world = a_world(Provider("first", "both"))
     task = world.kling.accept(3, "k-1")

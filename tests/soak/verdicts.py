@@ -136,6 +136,8 @@ def _lost(world: World, wish: Wish, tasks: list[Task], cause: str) -> Iterator[V
         what = f"{task.id} ({task.reference}) is not found: {_words(said)}"
         if task.reference is None and said.kind == "task":
             continue  # there are two, and the wish leads to the other
+        if task.reference is None and task.id in wish.named() and task.failed_by(said.began):
+            continue  # it was told of; without a reference it was looked for by a new create, which it does not hinder
         if _unknowable(world, task):
             yield Limit("lie", wish.number)
         elif said.kind == "doubt" and not world.kling.shows:
