@@ -1,6 +1,7 @@
 """Pictures as the layers hand them to each other: where one comes from, and what is sent to Kling."""
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -18,8 +19,51 @@ class LoadedPicture:
     """What people call it, if that is known."""
 
 
-PictureSource = str | LoadedPicture
-"""Where a picture comes from: a link, path, `file://` link, `data:` URI or bare base64, or the picture itself."""
+class InlinePicture:
+    """What was given as base64, read already: the text itself, of a third more bytes, is not kept."""
+
+    def __init__(self, head: str, data: bytes, gone: Callable[[], None] | None = None) -> None:
+        """Hold the bytes.
+
+        Args:
+            head: What stood before the base64: nothing, or the beginning of a `data:` URI up to its comma.
+            data: What the base64 says.
+            gone: Is told, at least once, when nobody needs the bytes any more.
+        """
+        self.head = head
+        self.data = data
+        self.gone = gone
+
+    @property
+    def text(self) -> str:
+        """What was given, letter for letter."""
+        return self.head + base64.b64encode(self.data).decode()
+
+    def kept(self) -> "InlinePicture":
+        """Return the same for one who keeps it for longer than its call."""
+        return InlinePicture(self.head, self.data)
+
+    def let_go(self) -> None:
+        """Forget the bytes here; a call may wait for long after it has used them."""
+        self.data = b""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same was given."""
+        return isinstance(other, InlinePicture) and (self.head, self.data) == (other.head, other.data)
+
+    def __hash__(self) -> int:
+        """Return a number for sets; of one that was let go it is another."""
+        return hash((self.head, self.data))
+
+    def __repr__(self) -> str:
+        """Tell only how large it is."""
+        return f"<{type(self).__name__} {len(self.data)} bytes>"
+
+
+Given = str | InlinePicture
+"""How an argument names a picture: a link, path, `file://` link, `data:` URI or bare base64."""
+PictureSource = Given | LoadedPicture
+"""Where a picture comes from: as an argument names it, or the picture itself."""
 
 
 class PictureBytes(Protocol):

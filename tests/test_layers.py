@@ -77,7 +77,7 @@ HOMES = {
     "idna": ("kolors_mcp.egress.allowed",),
     "socksio": ("kolors_mcp.egress.socks",),
     "jwt": ("kolors_mcp.kling.auth", "kolors_mcp.sandbox", "kolors_mcp.server.http"),
-    "pybase64": ("kolors_mcp.kling.body", "kolors_mcp.images.sources.reference"),
+    "pybase64": ("kolors_mcp.kling.body", "kolors_mcp.images.sources.reference", "kolors_mcp.server.lifting"),
     "PIL": PIXELS,
     "pillow_heif": PIXELS,
     "sqlalchemy": ("kolors_mcp.ledger",),

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from kolors_mcp.pictures import Given, InlinePicture
+
 MAX_INPUT_CHARACTERS = 8_000_000
-"""Of what creates were given, the latest first: mostly paths and links, which are short; base64 counts whole."""
+"""Of what creates were given, the latest first: mostly paths and links, which are short; base64 counts whole, and as
+the bytes that it says where it was read already."""
 MAX_SIZES = 200
 MAX_CALLBACKS = 1000
 
@@ -17,24 +20,44 @@ V = TypeVar("V")
 class Inputs:
     """Where the pictures of a create came from, as they were given."""
 
-    person: str | None
+    person: Given | None
     """None, as the others: not any more."""
-    garment: str | None
-    lower: str | None = None
+    garment: Given | None
+    lower: Given | None = None
     """The lower garment, where there was one."""
 
     def without(self, source: str) -> "Inputs":
         """Return them without what came from there, whatever its case."""
 
-        def left(given: str | None) -> str | None:
-            return None if given is None or given.strip().lower() == source.lower() else given
+        def left(given: Given | None) -> Given | None:
+            return None if isinstance(given, str) and given.strip().lower() == source.lower() else given
 
         return Inputs(left(self.person), left(self.garment), left(self.lower))
+
+    def kept(self) -> "Inputs":
+        """Return them as they are remembered for longer than their call."""
+        return Inputs(_kept(self.person), _kept(self.garment), _kept(self.lower))
+
+    def let_go(self) -> None:
+        """Forget the pictures that came in the message: the call may have to wait for long."""
+        for given in (self.person, self.garment, self.lower):
+            if isinstance(given, InlinePicture):
+                given.let_go()
 
     @property
     def weight(self) -> int:
         """Characters of all of them."""
-        return sum(len(given or "") for given in (self.person, self.garment, self.lower))
+        return sum(map(_weight_of, (self.person, self.garment, self.lower)))
+
+
+def _kept(given: Given | None) -> Given | None:
+    return given.kept() if isinstance(given, InlinePicture) else given
+
+
+def _weight_of(given: Given | None) -> int:
+    if given is None:
+        return 0
+    return len(given.data if isinstance(given, InlinePicture) else given)
 
 
 class Latest(Generic[K, V]):
@@ -78,7 +101,7 @@ class Memory:
     def keep_inputs(self, reference: str, inputs: Inputs) -> None:
         """Keep what a create was given; of the same create only what it was given first, which is what was sent."""
         if self._inputs.get(reference) is None:
-            self._inputs.keep(reference, inputs)
+            self._inputs.keep(reference, inputs.kept())
 
     def inputs_of(self, reference: str) -> Inputs | None:
         """Return what a create was given, if it was of late, by this process."""

@@ -74,6 +74,7 @@ class Submitting:
                 self._memory.keep_inputs(job.reference, inputs)
                 if reservation.is_new:
                     unsent.pop_all()  # the send closes them
+                    inputs.let_go()
                     self._memory.keep_callback(job.reference, request.callback_url)
                     task = await self._send(watcher, job, request, call, busy_deadline)
                     if not is_in_line(task, job):

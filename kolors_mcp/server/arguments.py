@@ -4,9 +4,11 @@ import json
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from kolors_mcp.models import MAX_LABEL_CHARACTERS, Model, is_id, looks_like_an_id
+from kolors_mcp.pictures import Given, InlinePicture
 from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.try_ons.uris import SCHEME, address_of
 from kolors_mcp.wording import plain
@@ -103,9 +105,23 @@ def _require_web_address(value: str | None) -> str | None:
     return value
 
 
+class _AsPicture:
+    """Takes what names a picture, in whatever form; told of as text, which it is on the way here."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+
+    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(_picture, handler.generate_schema(self._kind))
+
+
+def _picture(value: Any, as_text: core_schema.ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, InlinePicture) else as_text(picture_reference(value))
+
+
 HumanImage = Annotated[
-    str,
-    BeforeValidator(picture_reference),
+    Given,
+    _AsPicture(str),
     Field(
         description="The person's photo, one person, front view works best: an http(s) URL, a path or file:// URL "
         "on this machine, a data: URI, bare base64, photo:NAME of a photo that the user keeps, or the "
@@ -115,16 +131,16 @@ HumanImage = Annotated[
     ),
 ]
 ClothImage = Annotated[
-    str,
-    BeforeValidator(picture_reference),
+    Given,
+    _AsPicture(str),
     Field(
         description="The garment's photo, given as human_image is, or the link of a shop's page: an upper, a lower "
         "or a dress, best on a white background."
     ),
 ]
 LowerClothImage = Annotated[
-    str | None,
-    BeforeValidator(picture_reference),
+    Given | None,
+    _AsPicture(str | None),
     Field(
         description="Optional: a lower garment, given likewise, to wear with an upper one in cloth_image for the "
         "same unit (uses kolors-virtual-try-on-v1-5). Not with a dress, and no jacket."

@@ -37,6 +37,7 @@ from kolors_mcp.jobs.memory import Latest
 from kolors_mcp.server import sdk
 from kolors_mcp.server.bus import Bus
 from kolors_mcp.server.encodable import EncodableStream
+from kolors_mcp.server.lifting import LIFTED
 from kolors_mcp.server.request import RequestContext, ToolContext
 from kolors_mcp.server.service import Service
 from kolors_mcp.wording import quoted
@@ -121,6 +122,8 @@ class TryOnServer(MCPServer[Service]):
         if not sdk.has_tool(self, name):
             known = [tool.name for tool in await self.list_tools() if not _is_for_app_only(tool)]
             raise ToolError(f"Error: there is no tool {quoted(name, 100)}; there are {', '.join(known)}.")
+        if (lifted := LIFTED.get()) is not None:
+            arguments = lifted.put_back(arguments)
         result = await super().call_tool(name, arguments, context)
         answer = result.structured_content if isinstance(result, CallToolResult) else None
         if answer and "reference" in answer:

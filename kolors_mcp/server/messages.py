@@ -10,11 +10,19 @@ import re
 from typing import Any, cast
 
 from mcp.shared.message import SessionMessage
-from mcp_types.jsonrpc import INVALID_REQUEST, ErrorData, JSONRPCError, jsonrpc_message_adapter
+from mcp_types.jsonrpc import (
+    INVALID_REQUEST,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    jsonrpc_message_adapter,
+)
 from pydantic import ValidationError
 
 from kolors_mcp.bounds import linear
 from kolors_mcp.server.encodable import encodable
+from kolors_mcp.server.lifting import MIN_CHARACTERS, Lifted, lift
 
 MAX_MESSAGE_PARTS = 20_000
 """Brackets, braces and commas of a message, those in its texts included; the dearest take some 30 ms to read."""
@@ -42,14 +50,31 @@ Read = SessionMessage | JSONRPCError
 )  # fmt: skip
 def message_of(line: bytes | bytearray) -> Read | None:
     """Return what a line says, or an error with the number of the request; None for what takes no answer."""
-    if (complaint := complaint_about(line)) is not None:
+    lifted = lift(line) if len(line) > MIN_CHARACTERS else None
+    if lifted is None:
+        return _read(line, line)
+    read = _read(lifted.rest, line)
+    if isinstance(read, SessionMessage):
+        _put_back(read, lifted)
+    return read
+
+
+def _put_back(read: SessionMessage, lifted: Lifted) -> None:
+    params = read.message.params if isinstance(read.message, JSONRPCRequest | JSONRPCNotification) else None
+    if params is not None:
+        params["arguments"] = lifted.put_back(params["arguments"])
+
+
+def _read(message: bytes | bytearray, line: bytes | bytearray) -> Read | None:
+    """Read a message; where it cannot be, its number is looked for in the line that came."""
+    if (complaint := complaint_about(message)) is not None:
         return refusal_of(line[:_HEAD_BYTES], line[-_TAIL_BYTES:], complaint)
     try:
-        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+        return SessionMessage(jsonrpc_message_adapter.validate_json(message, by_name=False))
     except ValidationError as refused:
         strictly = refused.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
-    is_short = len(line) <= MAX_MIXED_BYTES
-    return (_repaired(line) if strictly and is_short else None) or refusal_of(
+    is_short = len(message) <= MAX_MIXED_BYTES
+    return (_repaired(message) if strictly and is_short else None) or refusal_of(
         line[:_HEAD_BYTES],
         line[-_TAIL_BYTES:],
         "is not JSON that can be read, is nested too deep, or is no message of JSON-RPC",

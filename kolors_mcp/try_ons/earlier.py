@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from kolors_mcp import errors
 from kolors_mcp.models import is_id, looks_like_an_id
-from kolors_mcp.pictures import LoadedPicture, PictureSource
+from kolors_mcp.pictures import Given, InlinePicture, LoadedPicture, PictureSource
 from kolors_mcp.try_ons.uris import SCHEME, Address, address_of
 from kolors_mcp.wording import quoted
 
@@ -16,7 +16,7 @@ Original = Callable[[str, int], Awaitable[bytes]]
 
 
 async def source_of(
-    reference: str, argument: str, is_known: IsKnown, original: Original, *, has_files: bool = True
+    reference: Given, argument: str, is_known: IsKnown, original: Original, *, has_files: bool = True
 ) -> PictureSource:
     """Return the finished picture that an argument names; what it was given, if that names none.
 
@@ -33,6 +33,8 @@ async def source_of(
     Raises:
         PictureRefusedError: It names a try-on of which there is no such picture. Nothing was sent.
     """
+    if isinstance(reference, InlinePicture):
+        return reference
     name = reference.strip(" \t\r\n<>\"'`") if len(reference) <= MAX_RESULT_NAME_CHARACTERS else ""
     addressed = name.startswith(SCHEME)
     address = address_of(name) if addressed else Address(name) if is_id(name) else None

@@ -13,6 +13,7 @@ from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.copies import ShelfCopies, stem_of
 from kolors_mcp.jobs.memory import Memory
 from kolors_mcp.models import ResultImage, SavedPicture, TryOn
+from kolors_mcp.pictures import Given
 from kolors_mcp.try_ons.preparing import SourceOf
 from kolors_mcp.try_ons.uris import SCHEME
 
@@ -105,7 +106,7 @@ class Gallery:
         image, jpeg = await self.small(try_on, image)
         inputs = self._memory.inputs_of(try_on.reference or "") if compare else None
         if inputs is not None:
-            sides: tuple[tuple[Input, str | None], ...] = (("person", inputs.person), ("garment", inputs.garment))
+            sides: tuple[tuple[Input, Given | None], ...] = (("person", inputs.person), ("garment", inputs.garment))
             with self._call.deadline.within(MAX_INPUT_SECONDS).scope():
                 for name, source in sides:
                     photo = None if source is None else await self._input_preview(source)
@@ -189,7 +190,7 @@ class Gallery:
             raise PermissionError(errno.EACCES, "not a picture that was saved here")
         return path
 
-    async def check(self, source: str, argument: str) -> CheckedPhoto:
+    async def check(self, source: Given, argument: str) -> CheckedPhoto:
         """Return a picture as a create would take it, made small.
 
         Raises:
@@ -205,7 +206,7 @@ class Gallery:
             return CheckedPhoto(jpeg, picture.width, picture.height, picture.label, picture.notes)
         raise errors.PictureRefusedError(f"{argument} was not there in time. Nothing was sent.")
 
-    async def _input_preview(self, source: str) -> bytes | None:
+    async def _input_preview(self, source: Given) -> bytes | None:
         """Return what was given, made small; None if it is not there any more."""
         try:
             return (await self.check(source, "picture")).jpeg

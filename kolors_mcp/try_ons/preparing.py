@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
 from kolors_mcp.models import V1, V1_5, Model, looks_like_an_id
-from kolors_mcp.pictures import Picture, PictureSource
+from kolors_mcp.pictures import Given, Picture, PictureSource
 from kolors_mcp.try_ons.request import TryOnRequest
 
 if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
 
-SourceOf = Callable[[str, str], Awaitable[PictureSource]]
+SourceOf = Callable[[Given, str], Awaitable[PictureSource]]
 """From what an argument was given, and the argument's name, to where the picture comes from."""
 
 

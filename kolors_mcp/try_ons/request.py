@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 from kolors_mcp.models import Model
+from kolors_mcp.pictures import Given
 
 
 @dataclass(frozen=True)
 class TryOnRequest:
     """A person to be dressed in a garment, or in an upper and a lower one."""
 
-    human_image: str
-    cloth_image: str
-    lower_cloth_image: str | None = None
+    human_image: Given
+    cloth_image: Given
+    lower_cloth_image: Given | None = None
     model_name: Model | None = None
     callback_url: str | None = None
     new_render: bool = False

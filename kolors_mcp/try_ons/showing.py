@@ -6,7 +6,7 @@ from functools import cached_property
 from kolors_mcp import errors
 from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.models import ResultImage, SavedPicture, TryOn
-from kolors_mcp.pictures import PictureSource
+from kolors_mcp.pictures import Given, PictureSource
 from kolors_mcp.try_ons.answers import numbered, why_no_picture
 from kolors_mcp.try_ons.comparing import Sheet, compare
 from kolors_mcp.try_ons.earlier import source_of
@@ -81,7 +81,7 @@ class Showing(Looking):
         """Return how many bytes of a picture were handed out, if they were of late."""
         return self._jobs.memory.size_of(task_id, index)
 
-    async def _source_of(self, reference: str, argument: str) -> PictureSource:
+    async def _source_of(self, reference: Given, argument: str) -> PictureSource:
         """Return where a picture comes from that an argument names, which may be an earlier result."""
 
         async def is_known(name: str) -> bool:
@@ -92,7 +92,7 @@ class Showing(Looking):
 
         return await source_of(reference, argument, is_known, original, has_files=self._is_local)
 
-    async def _given(self, reference: str, argument: str) -> str:
+    async def _given(self, reference: Given, argument: str) -> Given:
         """Return what an argument is given; where it names what an earlier create was given, that."""
 
         async def inputs_of(name: str) -> Inputs | None:
@@ -105,7 +105,7 @@ class Showing(Looking):
     def photos(self) -> Photos:
         """The user's own photos on this machine."""
 
-        async def source_of_any(reference: str, argument: str) -> PictureSource:
+        async def source_of_any(reference: Given, argument: str) -> PictureSource:
             return await self._source_of(await self._given(reference, argument), argument)
 
         return Photos(self._pictures, self._call, source_of_any, self._jobs.memory.forget_source)

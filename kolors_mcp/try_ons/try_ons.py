@@ -7,7 +7,7 @@ from kolors_mcp.jobs.jobs import Sighting
 from kolors_mcp.jobs.memory import Inputs
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.models import MAX_LABEL_CHARACTERS, TryOn, new_reference
-from kolors_mcp.pictures import Picture
+from kolors_mcp.pictures import InlinePicture, Picture
 from kolors_mcp.try_ons.answers import units_of
 from kolors_mcp.try_ons.preparing import fingerprint, label_for, model_for, notes_on, prepare
 from kolors_mcp.try_ons.request import TryOnRequest
@@ -100,7 +100,7 @@ class TryOns(Showing):
         the wrong picture would be paid for.
         """
         given = request.human_image if refusal.startswith("human_image ") else request.cloth_image
-        if len(given) > MAX_LABEL_CHARACTERS or not plain(given):
+        if isinstance(given, InlinePicture) or len(given) > MAX_LABEL_CHARACTERS or not plain(given):
             return None
         found = await self._jobs.labelled(self._call.user, plain(given), 1)
         name = quoted(found[0].task_id or found[0].reference, 80) if found else None

@@ -1,6 +1,8 @@
 """Many at once: large bodies wait for each other and small ones for nothing, and there are only so many connections."""
 
 import asyncio
+import base64
+import json
 from dataclasses import replace
 
 import anyio
@@ -8,9 +10,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from kolors_mcp.clock import Clock, Ending
+from kolors_mcp.images.formats.content import MemoryContent
 from kolors_mcp.server.http.bodies import Bodies
 from kolors_mcp.server.http.bounds import FOR_SERVICE, Bounds
 from kolors_mcp.server.hurry import HURRY
+from kolors_mcp.server.lifting import LIFTED
 from tests.support.http_in_process import Client, lengths, served, settled
 from tests.support.still_time import turn
 
@@ -105,6 +109,47 @@ async def test_who_keeps_room_for_longest_is_to_wait_no_more_when_another_body_n
         assert await answered() == [True, True, False, False]
         for answer in answers:
             answer.cancel()
+
+
+async def test_a_call_whose_pictures_have_been_sent_keeps_no_room_however_long_it_waits() -> None:
+    texts = [base64.b64encode(bytes([number]) * 21_000).decode() for number in (1, 2)]
+    params = {"name": "create_try_on", "arguments": dict(zip(("human_image", "cloth_image"), texts, strict=True))}
+    create = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+    contents: list[MemoryContent] = []
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        if (lifted := LIFTED.get()) is None:
+            await lengths(scope, receive, send)
+            return
+        contents.extend(MemoryContent(picture.data, picture.gone) for picture in lifted.pictures.values())
+        assert len((await receive())["body"]) < 300
+        await anyio.sleep_forever()
+
+    bounds = replace(SMALL, body_bytes=60_000, bodies_bytes=100_000)
+    async with served(Bodies(waiting, bounds, Ending(), Clock()), bounds) as connect:
+        first, second, third = await connect(), await connect(), await connect()
+        await first.begin(len(create))
+        await first.say(create)
+        person, garment = contents
+        assert [person.read(0, 2), garment.read(0, 2)] == [b"\x01\x01", b"\x02\x02"]
+        await second.begin(60_000)
+        await second.say(b"x" * 60_000)
+        answer = asyncio.create_task(text_of(second))
+        person.close()
+        person.close()
+        await settled()
+        assert not answer.done()
+        garment.close()
+        assert await answer == "60000"
+        # It is given back once, however the call ends.
+        first.writer.close()
+        await settled()
+        await third.begin(60_000)
+        fourth = await connect()
+        await fourth.begin(60_000)
+        await fourth.say(b"x" * 60_000)
+        turn(16)
+        assert (await fourth.answer())[0] == 503
 
 
 @pytest.mark.parametrize("leaves", ["while it sends", "while it waits"])

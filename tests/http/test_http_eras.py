@@ -9,7 +9,7 @@ from mcp import Client
 
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.commands import account_of, environment
-from tests.support.making import Era, jpeg
+from tests.support.making import Era, jpeg, noise
 from tests.support.over_http import serving
 
 PHOTO, SHIRT = (base64.b64encode(jpeg(320, 400, colour)).decode() for colour in ("teal", "navy"))
@@ -43,6 +43,36 @@ async def test_a_client_of_either_era_creates_hears_of_progress_looks_and_lists(
             assert [row["task_id"] for row in rows] == [try_on["task_id"]]
     assert heard[0] == "starting (0 s)"
     assert any((message or "").startswith("sending the pictures to Kling") for message in heard)
+
+
+@pytest.mark.process
+@pytest.mark.anyio
+@pytest.mark.parametrize("head", ["", "data:image/jpeg;base64,"])
+async def test_large_pictures_in_a_message_reach_kling_and_serve_the_next_try_on(
+    head: str, era: Era, fast_kling: SandboxKling, tmp_path: Path
+) -> None:
+    person, garment, other = noise(1), noise(2), noise(3)
+    texts = [head + base64.b64encode(picture).decode() for picture in (person, garment, other)]
+    env = environment(tmp_path, **account_of(fast_kling), KOLORS_SENT_SIDE="original")
+    with serving(env, tmp_path) as service:
+        async with Client(service.url, mode=era) as client:
+            given = {"human_image": texts[0], "cloth_image": texts[1], "wait_seconds": 60}
+            created = (await client.call_tool("create_try_on", given)).structured_content or {}
+            again = {"human_image": f"tryon://{created['task_id']}/person", "cloth_image": texts[2]}
+            await client.call_tool("create_try_on", again)
+            last = {"human_image": f"tryon://{created['task_id']}/person", "cloth_image": texts[1], "new_render": True}
+            await client.call_tool("create_try_on", last)
+            # What is refused names the argument, and not what stood in its place.
+            refused = await client.call_tool("create_try_on", {**given, "human_image": texts[0][:-8] + "********"})
+            labelled = await client.call_tool("create_try_on", {**given, "label": texts[2]})
+    requests = [task.request for task in fast_kling.tasks.all]
+    assert [(request.human, request.cloth) for request in requests] == [
+        (person, garment),
+        (person, other),
+        (person, garment),
+    ]
+    assert "human_image is base64 that is damaged or cut off." in str(refused.content)
+    assert f'label is "{texts[2][:40]}' in str(labelled.content)
 
 
 @pytest.mark.process

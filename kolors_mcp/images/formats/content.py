@@ -4,7 +4,7 @@ import io
 import os
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
@@ -47,12 +47,13 @@ class Content(Protocol):
 
 
 class MemoryContent:
-    """Bytes that are held already."""
+    """Bytes that are held already; `gone` is told when they are forgotten."""
 
     fixed = True
 
-    def __init__(self, data: bytes | bytearray) -> None:
+    def __init__(self, data: bytes | bytearray, gone: Callable[[], None] | None = None) -> None:
         self._view = memoryview(data)
+        self._gone = gone
         self.size = len(data)
 
     def read(self, start: int, count: int) -> bytes:
@@ -65,8 +66,11 @@ class MemoryContent:
             yield offset, self._view[offset : offset + count]
 
     def close(self) -> None:
-        """Forget the bytes."""
+        """Forget the bytes; may be called again."""
         self._view = memoryview(b"")
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            gone()
 
 
 class FileContent:

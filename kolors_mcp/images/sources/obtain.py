@@ -11,11 +11,11 @@ from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.fetch import Fetched, Fetcher
 from kolors_mcp.images.sources.files import open_file
 from kolors_mcp.images.sources.photos import PhotoStore, open_photo
-from kolors_mcp.images.sources.reference import FilePath, KeptPhoto, WebLink, parse
+from kolors_mcp.images.sources.reference import FilePath, KeptPhoto, WebLink, parse, parse_inline
 from kolors_mcp.images.sources.shares import share_of
 from kolors_mcp.images.sources.titles import title_of_file, title_of_link, title_of_page
 from kolors_mcp.local_pictures import PHOTO_SCHEME
-from kolors_mcp.pictures import LoadedPicture, PictureSource
+from kolors_mcp.pictures import InlinePicture, LoadedPicture, PictureSource
 from kolors_mcp.threads import Threads
 
 _THREAD_FROM_CHARACTERS = 100_000
@@ -46,6 +46,7 @@ async def obtain(
 
     Args:
         source: A link, path, `file://` link, `data:` URI, bare base64 or kept photo, or a picture that is here already.
+            What came in a message is told when the content is closed.
         fetcher: Follows links.
         folders: Where local files may be read.
         threads: For reading long references and files.
@@ -56,7 +57,10 @@ async def obtain(
     """
     if isinstance(source, LoadedPicture):
         return Obtained(MemoryContent(source.data), source.label, source.notes, title=source.title)
-    if len(source) > _THREAD_FROM_CHARACTERS:
+    gone = source.gone if isinstance(source, InlinePicture) else None
+    if isinstance(source, InlinePicture):
+        named = parse_inline(source)
+    elif len(source) > _THREAD_FROM_CHARACTERS:
         named = await threads.run(parse, source)
     else:
         named = parse(source)
@@ -68,7 +72,7 @@ async def obtain(
         return await threads.run(_opened, partial(open_file, named.path, folders))
     if isinstance(named, KeptPhoto):
         return await _kept(named.name, await open_photo(named.name, photos), threads)
-    return Obtained(MemoryContent(named.data), named.label)
+    return Obtained(MemoryContent(named.data, gone), named.label)
 
 
 async def _fetched(link: str, fetcher: Fetcher) -> Fetched:

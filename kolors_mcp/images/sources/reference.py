@@ -15,9 +15,11 @@ from kolors_mcp.images.sources.attachments import INSTEAD, SCHEMES
 from kolors_mcp.images.sources.paths import MAX_PATH_CHARACTERS
 from kolors_mcp.images.sources.photos import photo_name
 from kolors_mcp.images.sources.wrapping import unwrapped
+from kolors_mcp.pictures import InlinePicture
 from kolors_mcp.wording import quoted
 
 _MIN_BASE64_CHARACTERS = 32
+_HEAD_CHARACTERS = 400
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{1,30}+):")
 _DRIVE = re.compile(r"/[A-Za-z]:[/\\]")
 # Schemes that are sometimes written without slashes; any other word before a colon may be part of a file's name.
@@ -101,6 +103,19 @@ def parse(reference: str) -> Source:
     return _path(text)
 
 
+def parse_inline(picture: InlinePicture) -> Source:
+    """Return what `parse` returns of its text, whose base64 is not read again.
+
+    Raises:
+        RefusalError: As `parse`.
+    """
+    if not picture.head and kind_of(picture.data[: _HEAD_CHARACTERS // 4 * 3]) is None:
+        return parse(picture.text)  # letters and digits that are no picture may be meant as anything
+    if len(picture.data) > MAX_FETCHED_BYTES:
+        raise RefusalError(_too_large())
+    return InlineBytes(picture.data, "data: URI" if picture.head else "base64")
+
+
 def _path(text: str) -> FilePath:
     if _LINK_INSIDE.search(text[:MAX_PATH_CHARACTERS]):
         raise RefusalError("is a link among other words. Give the link alone.")
@@ -121,7 +136,7 @@ def _looks_like_base64(text: str) -> bool:
     """
     if len(text) < _MIN_BASE64_CHARACTERS:
         return False
-    start = re.match(r"[A-Za-z0-9+/_\-\s]*", text[:400])
+    start = re.match(r"[A-Za-z0-9+/_\-\s]*", text[:_HEAD_CHARACTERS])
     head = "".join(start[0].split()) if start else ""
     try:
         decoded = binascii.a2b_base64(head[: len(head) // 4 * 4].encode("ascii").translate(_STANDARD))

@@ -7,6 +7,7 @@ read either: it stays with its sender, and costs nothing here.
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -18,6 +19,7 @@ from kolors_mcp.server.http.memory import Collector
 from kolors_mcp.server.http.refusals import refusal
 from kolors_mcp.server.http.room import NoRoomError, Room
 from kolors_mcp.server.hurry import HURRY
+from kolors_mcp.server.lifting import LIFTED, lift
 from kolors_mcp.server.messages import complaint_about
 
 if TYPE_CHECKING:
@@ -62,8 +64,17 @@ class _LeftError(Exception):
     """The sender has gone."""
 
 
+@dataclass
+class _Body:
+    """A body that has come whole."""
+
+    data: bytes
+    give_back: Callable[[], None] | None = None
+    """Lets others have the room that a large one keeps."""
+
+
 class Bodies:
-    """An ASGI application before another one, which gets each body in one piece."""
+    """An ASGI application before another one, which gets each body in one piece, and without its pictures."""
 
     def __init__(
         self,
@@ -98,7 +109,9 @@ class Bodies:
         """Read a body and hand it on, or refuse it."""
         try:
             async with self._read(scope, receive) as body:
-                if (complaint := self._complaint(body)) is not None:
+                if body.give_back is not None:
+                    _lift(body, body.give_back)
+                if (complaint := self._complaint(body.data)) is not None:
                     raise self._refused(413, f"The request {complaint}. Nothing was done.")
                 await self._application(scope, _given(body, receive), send)
         except _RefusedError as refused:
@@ -107,7 +120,7 @@ class Bodies:
             return
 
     @asynccontextmanager
-    async def _read(self, scope: "Scope", receive: "Receive") -> AsyncGenerator[bytes]:
+    async def _read(self, scope: "Scope", receive: "Receive") -> AsyncGenerator[_Body]:
         """Give a body, and keep the room that it takes until it is answered.
 
         Raises:
@@ -122,18 +135,18 @@ class Bodies:
         pieces: list[bytes] = []
         if size is None or size <= bounds.small_body_bytes:
             if await self._take(receive, pieces, bounds.small_body_bytes):
-                yield _joined(pieces)
+                yield _Body(_joined(pieces))
                 return
             # One that does not say how large it is may become as large as any.
             size = bounds.body_bytes
         try:
-            async with self._room.taken(size, self._within(bounds.turn_seconds)) as hurry:
-                HURRY.set(hurry)
+            async with self._room.taken(size, self._within(bounds.turn_seconds)) as kept:
+                HURRY.set(kept.hurry)
                 self._collector.settle()
                 if not await self._take(receive, pieces, bounds.body_bytes):
                     raise self._too_large()
                 try:
-                    yield _joined(pieces)
+                    yield _Body(_joined(pieces), kept.give_back)
                 finally:
                     self._collector.answered(size)
         except NoRoomError:
@@ -179,9 +192,28 @@ def _joined(pieces: list[bytes]) -> bytes:
     return body
 
 
-def _given(body: bytes, receive: "Receive") -> "Receive":
+def _lift(body: _Body, give_back: Callable[[], None]) -> None:
+    """Take the pictures out of a body, and give its room back as soon as nobody needs any of them."""
+    lifted = lift(body.data)
+    if lifted is None:
+        return
+    body.data = lifted.rest
+    LIFTED.set(lifted)
+    needed = set(lifted.pictures)
+
+    def gone(word: str) -> None:
+        needed.discard(word)
+        if not needed:
+            give_back()
+
+    for word, picture in lifted.pictures.items():
+        picture.gone = partial(gone, word)
+
+
+def _given(body: _Body, receive: "Receive") -> "Receive":
     """Return what hands a body on, once, and after it what comes from the sender: that they have gone."""
-    left = [body]
+    left = [body.data]
+    body.data = b""
 
     async def give() -> "Message":
         if left:

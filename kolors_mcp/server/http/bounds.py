@@ -12,7 +12,7 @@ class Bounds:
     small_body_bytes: int = 64 * 1024
     """A body up to here waits for nothing; all that carries no picture is smaller."""
     bodies_bytes: int = 80 * 1024 * 1024
-    """Of all larger bodies together, from their first byte until they are answered; each costs twice its size."""
+    """Of all larger bodies together, from their first byte until their pictures are sent, or they are answered."""
     turn_seconds: float = 15.0
     """For which a body waits until others have left it room; meanwhile it is not read."""
     body_seconds: float = 40.0

@@ -1,19 +1,31 @@
 """Room for large bodies: so many bytes of them at once in this process, in the order in which they came.
 
-A call keeps its room until it is answered, and may wait for its result for minutes. So while another body waits for
-room, those that have kept it for longest are to wait no more: they are answered with how things stand.
+A call keeps its room until its pictures have been sent, or until it is answered where they could not be told apart, and
+may wait for its result for minutes. So while another body waits for room, those that have kept it for longest are to
+wait no more: they are answered with how things stand.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from kolors_mcp.clock import Deadline, Ending
 
 
 class NoRoomError(Exception):
     """There was none in time."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Room that one body keeps."""
+
+    hurry: Ending
+    """Comes when others wait for it."""
+    give_back: Callable[[], None]
+    """Lets others have it. May be called again."""
 
 
 class Room:
@@ -31,10 +43,8 @@ class Room:
         """What each body keeps, those that have kept it for longest first."""
 
     @asynccontextmanager
-    async def taken(self, size: int, deadline: Deadline) -> AsyncGenerator[Ending]:
+    async def taken(self, size: int, deadline: Deadline) -> AsyncGenerator[Kept]:
         """Keep so many bytes while the body of the block runs; they must be no more than there are in all.
-
-        It is given what comes when others wait for them.
 
         Raises:
             NoRoomError: Others kept them until the deadline.
@@ -43,12 +53,16 @@ class Room:
         hurry = Ending()
         self._kept[hurry] = size
         self._hurry()
+
+        def give_back() -> None:
+            if self._kept.pop(hurry, None) is not None:
+                self._left += size
+                self._let_in()
+
         try:
-            yield hurry
+            yield Kept(hurry, give_back)
         finally:
-            del self._kept[hurry]
-            self._left += size
-            self._let_in()
+            give_back()
 
     async def _take(self, size: int, deadline: Deadline) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
