@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import gc
 import json
+from contextvars import ContextVar
 from dataclasses import replace
 
 import anyio
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kolors_mcp.clock import Clock, Ending
 from kolors_mcp.images.formats.content import MemoryContent
@@ -21,6 +23,20 @@ from tests.support.still_time import turn
 pytestmark = pytest.mark.anyio
 
 SMALL = replace(FOR_SERVICE, body_bytes=3000, small_body_bytes=100, bodies_bytes=5000)
+
+
+USER: ContextVar[str] = ContextVar("user")
+"""Whose a request of these tests is: the last letter of its path."""
+
+
+def for_users(bounds: Bounds) -> ASGIApp:
+    bodies = Bodies(lengths, bounds, Ending(), Clock(), whose=USER.get)
+
+    async def named(scope: Scope, receive: Receive, send: Send) -> None:
+        USER.set(scope["path"][-1])
+        await bodies(scope, receive, send)
+
+    return named
 
 
 def behind(bounds: Bounds = SMALL) -> Bodies:
@@ -49,6 +65,34 @@ async def test_a_large_body_waits_until_others_leave_it_room_and_a_small_one_doe
         assert await text_of(third) == "2000"
         await second.say(b"x" * 1900)
         assert await text_of(second) == "1900"
+
+
+async def test_who_has_half_of_the_room_lets_others_go_first_and_without_others_has_all_of_it() -> None:
+    bounds = replace(SMALL, body_bytes=1000, bodies_bytes=4000)
+    async with served(for_users(bounds), bounds) as connect:
+        order: list[str] = []
+        answers: list[asyncio.Task[None]] = []
+
+        async def begin(user: str) -> Client:
+            client = await connect()
+            await client.begin(1000, path=f"/{user}")
+            return client
+
+        async def hear(name: str, client: Client) -> None:
+            assert await text_of(client) == "1000"
+            order.append(name)
+
+        busy = [await begin("a") for _ in range(4)]
+        for name in ("a", "a", "b", "c", "b"):
+            waiting = await begin(name)
+            await waiting.say(b"x" * 1000)
+            answers.append(asyncio.create_task(hear(name, waiting)))
+        await settled()
+        assert order == []
+        for client in busy:
+            await client.say(b"x" * 1000)
+        await asyncio.gather(*answers)
+        assert order == ["b", "c", "b", "a", "a"]
 
 
 async def test_a_large_body_for_which_there_is_no_room_in_time_is_refused_with_when_to_come_again() -> None:
@@ -170,6 +214,26 @@ async def test_the_room_of_one_that_has_left_is_free(leaves: str) -> None:
         await third.begin(3000)
         await third.say(b"x" * 3000)
         assert await text_of(third) == "3000"
+
+
+async def test_nothing_is_taken_for_what_stays_before_all_is_loaded_that_creates_need() -> None:
+    loaded: list[bool] = []
+    bodies = Bodies(lengths, SMALL, Ending(), Clock(), has_loaded=lambda: bool(loaded))
+
+    async def frozen_by_one(client: Client) -> int:
+        await client.begin(2000)
+        await client.say(b"x" * 2000)
+        assert await text_of(client) == "2000"
+        return gc.get_freeze_count()
+
+    # Enough that what other tests leave, or what is freed meanwhile, does not matter.
+    made = [[number] for number in range(5000)]
+    async with served(bodies, SMALL) as connect:
+        before = gc.get_freeze_count()
+        assert await frozen_by_one(await connect()) < before + len(made)
+        loaded.append(True)
+        assert await frozen_by_one(await connect()) >= before + len(made)
+    gc.unfreeze()
 
 
 async def test_beyond_the_most_connections_the_one_that_is_idle_for_longest_makes_room() -> None:

@@ -77,7 +77,14 @@ def application_of(
 
     health = Health([can_create, *probes], draining, clock)
     server.middleware.append(observing(server))
-    called: ASGIApp = Bodies(sdk.answer_of(manager), bounds, draining.ending, clock)
+    called: ASGIApp = Bodies(
+        sdk.answer_of(manager),
+        bounds,
+        draining.ending,
+        clock,
+        whose=lambda: caller().user,
+        has_loaded=lambda: _service_of(manager).is_open,
+    )
     called = named(rated(_only_posts(called), rates, caller), caller)
     if authenticate is not None:
         called = authenticate(called)

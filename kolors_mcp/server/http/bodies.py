@@ -85,6 +85,8 @@ class Bodies:
         *,
         words: Words | None = None,
         complaint: Callable[[bytes], str | None] = complaint_about,
+        whose: Callable[[], str] = str,
+        has_loaded: Callable[[], bool] = lambda: True,
     ) -> None:
         """Stand before `application`.
 
@@ -95,6 +97,8 @@ class Bodies:
             clock: Bounds the reading.
             words: What is said of those that are not taken; left out, they are the protocol's.
             complaint: Says why one is not handed on although it is whole, if it is not.
+            whose: Says whose the request is that is being answered.
+            has_loaded: Says whether all is in memory that an answer needs.
         """
         self._words = words or words_for(bounds)
         self._complaint = complaint
@@ -103,7 +107,8 @@ class Bodies:
         self._ending = ending
         self._clock = clock
         self._room = Room(bounds.bodies_bytes)
-        self._collector = Collector()
+        self._whose = whose
+        self._collector = Collector(has_loaded)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Read a body and hand it on, or refuse it."""
@@ -140,7 +145,7 @@ class Bodies:
             # One that does not say how large it is may become as large as any.
             size = bounds.body_bytes
         try:
-            async with self._room.taken(size, self._within(bounds.turn_seconds)) as kept:
+            async with self._room.taken(size, self._within(bounds.turn_seconds), self._whose()) as kept:
                 HURRY.set(kept.hurry)
                 self._collector.settle()
                 if not await self._take(receive, pieces, bounds.body_bytes):

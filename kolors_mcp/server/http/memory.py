@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+from collections.abc import Callable
 from contextlib import suppress
 
 COLLECT_BYTES = 32 * 1024 * 1024
@@ -29,14 +30,18 @@ class Collector:
     such circles, in which few objects are, can hold hundreds of megabytes.
     """
 
-    def __init__(self) -> None:
-        """Look for nothing yet."""
+    def __init__(self, has_loaded: Callable[[], bool] = lambda: True) -> None:
+        """Look for nothing yet; `has_loaded` says whether all that creates need is there."""
+        self._has_loaded = has_loaded
         self._answered = 0
         self._has_settled = False
 
     def settle(self) -> None:
-        """Take what is there by now for what stays, so that looking for circles does not look through it again."""
-        if not self._has_settled:
+        """Take what is there for what stays, once all is, so that looking for circles does not look through it again.
+
+        What belongs to calls that are under way just then is freed with them, unless it is part of a circle.
+        """
+        if not self._has_settled and self._has_loaded():
             self._has_settled = True
             gc.collect()
             gc.freeze()
