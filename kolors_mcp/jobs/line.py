@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock, Deadline
+from kolors_mcp.jobs.clearing import Clearing
 from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.jobs.line_parts import LineParts, LineSettings
 from kolors_mcp.jobs.line_send import LineSend
@@ -53,6 +54,7 @@ class Line:
         closing = asyncio.Event()
         self.parts = LineParts(sending.parts, settings.shelf, closing, Latest(MAX_ENDINGS))
         self._running = Running(self.parts, watching, clock)
+        self._clearing = Clearing(self.parts, clock)
         self._places = Places(self.parts.line, clock)
         self._held: dict[str, tuple[Job, CreateRequest]] = {}
         """By reference, what waits and is not on the shelf yet."""
@@ -71,6 +73,7 @@ class Line:
         self.wakes.listen()
         self._go_round("the line", self._round, self.wakes.line)
         self._go_round("the look at what runs", self._running.round, self._looked)
+        self._go_round("the clearing of the shelf", self._clearing.round, asyncio.Event())
 
     async def aclose(self) -> None:
         """Claim nothing more, and let what is being sent end: what is not whole in time goes back to its place.

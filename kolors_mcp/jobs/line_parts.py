@@ -46,6 +46,10 @@ class LineParts:
         assert line is not None
         return line
 
+    def folder_of(self, line: "LedgerLine") -> str:
+        """Return where pictures of this ledger's creates lie, apart from those of others that use the same shelf."""
+        return f"{FOLDER}/{line.mark}"
+
     async def put_aside(self, request: CreateRequest) -> str:
         """Lay the pictures of a create on the shelf, and return their name there.
 
@@ -54,7 +58,7 @@ class LineParts:
             PictureRefusedError: The file behind one changed since it was checked.
         """
         parcel = await asyncio.to_thread(packed, request.human_image, request.cloth_image)
-        return await self.shelf.put(FOLDER, parcel, seal_of(parcel))
+        return await self.shelf.put(self.folder_of(await self.line()), parcel, seal_of(parcel))
 
     async def taken(self, claimed: Claimed) -> CreateRequest | None:
         """Return what is sent of a create whose pictures lie on the shelf; None if they do not, or have changed.

@@ -6,10 +6,8 @@ import logging
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.jobs.line_parts import LineParts
-from kolors_mcp.jobs.parcel import FOLDER
 from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watching
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.shelf.shelf import ShelfError
 from kolors_mcp.wording import plain
 
 logger = logging.getLogger(__name__)
@@ -20,23 +18,19 @@ IDLE_SECONDS = 3.0
 """Until the ledger is asked again for what runs, if nothing wakes this before: another process may have made it."""
 AWAY_SECONDS = 15.0
 """Between two rounds in which Kling answered nothing."""
-STALE_SECONDS = 86400.0
-"""After which what lies on the shelf waits for nothing: its process died before it wrote down that it lies there."""
-SWEPT_EVERY_SECONDS = 3600.0
 
 
 class Running:
-    """One process's share of the looks, and of what is cleared from the shelf."""
+    """One process's share of the looks."""
 
     def __init__(self, parts: LineParts, watching: Watching, clock: Clock) -> None:
         """Look at nothing yet."""
         self._line = parts
         self._watching = watching
         self._clock = clock
-        self._swept_at: float | None = None
 
     async def round(self) -> float:
-        """Take the looks that are due, and clear the shelf; return in how many seconds to come again.
+        """Take the looks that are due; return in how many seconds to come again.
 
         Raises:
             LedgerError: The ledger cannot be asked.
@@ -44,7 +38,6 @@ class Running:
         line = await self._line.line()
         due = await line.take_running(LOOKS_AT_ONCE)
         answered = await asyncio.gather(*(self._look(job) for job in due))
-        await self._clear()
         if due and not any(answered):
             return AWAY_SECONDS
         seconds = await line.seconds_to_running()
@@ -63,17 +56,3 @@ class Running:
             return False
         await self._line.parts.store.seen(job, task)
         return True
-
-    async def _clear(self) -> None:
-        """Remove from the shelf what is not sent any more."""
-        line = await self._line.line()
-        names = await line.unneeded()
-        try:
-            if names:
-                await self._line.shelf.delete(names)
-                await line.cleared(names)
-            if self._swept_at is None or self._clock.monotonic() >= self._swept_at + SWEPT_EVERY_SECONDS:
-                self._swept_at = self._clock.monotonic()
-                await self._line.shelf.delete_older(FOLDER, STALE_SECONDS)
-        except ShelfError as error:
-            logger.warning("the shelf is not cleared: %s", error)

@@ -19,7 +19,7 @@ from kolors_mcp.ledger.pruning import Pruner
 from kolors_mcp.ledger.records import Records
 from kolors_mcp.ledger.reserving import Reserving
 from kolors_mcp.ledger.rows import ADOPT, key
-from kolors_mcp.ledger.schema import CLOCK, PRUNED_AT, facts_of, note, prepare
+from kolors_mcp.ledger.schema import CLOCK, PRUNED_AT, facts_of, mark_of, note, prepare
 from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.ledger.timing import LedgerTime
 from kolors_mcp.ledger.transactions import HOUSEKEEPING, Transactions
@@ -37,9 +37,11 @@ class Ledger(Records):
     that has the ledger open when a newer one changes its layout can do nothing with it any more.
     """
 
-    def __init__(self, transactions: Transactions, account: Account, pruner: Pruner) -> None:
+    def __init__(self, transactions: Transactions, account: Account, pruner: Pruner, mark: str) -> None:
         """Use `open` instead: it makes sure that the database fits."""
         super().__init__(transactions, account)
+        self.mark = mark
+        """Tells this ledger from all others."""
         self._pruner = pruner
         self.holder = secrets.token_hex(8)
         """Tells the one who has this ledger open from all others, as whose the creates are written down."""
@@ -74,18 +76,18 @@ class Ledger(Records):
 
         time = LedgerTime(clock.wall, clock.monotonic, kling_time, server_time, has_server=not url.startswith("sqlite"))
 
-        def opened(connection: Connection) -> float:
+        def opened(connection: Connection) -> tuple[float, str]:
             prepare(connection, clock.wall())
             if (opening := account()) is not None:
                 connection.execute(ADOPT, {"new_account": opening})
             facts = facts_of(connection)
             time.mark = facts[CLOCK]
-            return facts[PRUNED_AT]
+            return facts[PRUNED_AT], mark_of(connection)
 
         try:
-            pruned_at = await database.write(opened, lock=HOUSEKEEPING)
+            pruned_at, mark = await database.write(opened, lock=HOUSEKEEPING)
             transactions = Transactions(database, time)
-            ledger = cls(transactions, account, Pruner(transactions, pruned_at, clock.tick))
+            ledger = cls(transactions, account, Pruner(transactions, pruned_at, clock.tick), mark)
             await database.let_shrink()
             ledger._pruner.prune_daily()
         except BaseException:
@@ -95,7 +97,7 @@ class Ledger(Records):
 
     def open_line(self, terms: Terms, wakes: Wakes) -> None:
         """Let what is reserved from now on wait in the account's line, unless there is a slot for it."""
-        self.line = LedgerLine(self._transactions, self._account, self.holder, terms, wakes)
+        self.line = LedgerLine(self._transactions, self._account, self.holder, terms, wakes, self.mark)
 
     async def aclose(self) -> None:
         """Let go of the database. What is left of a removal of old rows is left for another day."""

@@ -30,7 +30,9 @@ def lock_of(account: str) -> str:
 class LedgerLine:
     """The line of the account in use. Every method raises `LedgerError` where the database fails."""
 
-    def __init__(self, transactions: Transactions, account: "Account", holder: str, terms: Terms, wakes: Wakes) -> None:
+    def __init__(
+        self, transactions: Transactions, account: "Account", holder: str, terms: Terms, wakes: Wakes, mark: str
+    ) -> None:
         """Take what an open ledger has.
 
         Args:
@@ -39,12 +41,14 @@ class LedgerLine:
             holder: As whose the creates are written down that this process has in hand.
             terms: What holds for the line.
             wakes: Who is woken.
+            mark: Tells this ledger from others.
         """
         self._transactions = transactions
         self._account = account
         self._holder = holder
         self.terms = terms
         self.wakes = wakes
+        self.mark = mark
 
     async def claim(self, most: int) -> list[Claimed]:
         """Let in who is first and can be sent from here; return them, and what an earlier claim has let in.
@@ -150,6 +154,10 @@ class LedgerLine:
         return await self._transactions.read(
             lambda connection, _: running.unneeded(connection, self._account(), CLEARED_AT_ONCE)
         )
+
+    async def shelved(self) -> set[str]:
+        """Return all names on the shelf that rows name, of whatever account and state."""
+        return await self._transactions.read(lambda connection, _: running.shelved(connection))
 
     async def cleared(self, names: Sequence[str]) -> None:
         """Write down that what lay under these names is gone."""

@@ -61,6 +61,7 @@ _UNNEEDED = (
     .order_by(C.id)
     .limit(bindparam("most"))
 )
+_SHELVED = select(C.shelved).where(IS_SHELVED)
 _CLEARED = update(TRY_ONS).where(C.shelved == bindparam("name")).values(shelved=None)
 
 
@@ -89,6 +90,11 @@ def hasten(connection: Connection, now: float, account: str | None, name: str) -
 def unneeded(connection: Connection, account: str | None, most: int) -> list[str]:
     """Return names on the shelf of pictures that nobody sends any more."""
     return [row.shelved for row in connection.execute(_UNNEEDED, {"account": account, "most": most})]
+
+
+def shelved(connection: Connection) -> set[str]:
+    """Return all names on the shelf that rows name."""
+    return set(connection.execute(_SHELVED).scalars())
 
 
 def cleared(connection: Connection, names: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """How the ledger is laid out in a database; an older layout is brought up to date when it is opened."""
 
+import secrets
 from collections.abc import Sequence
 
 from sqlalchemy import (
@@ -121,9 +122,13 @@ FACTS = Table(
     Column("value", Double, nullable=False),
 )
 VERSION, PRUNED_AT, CLOCK = "schema_version", "pruned_at", "clock"
+MARK = "mark"
+"""A number that no other ledger has. Layouts do not differ in it: a ledger without one gets it when it is opened."""
 SERVER_NOW = "server_now"
 """What a database server's clock shows; not stored."""
 NEWEST = 1 + len(UPGRADES)
+MARK_BITS = 48
+"""As many as a number of the database keeps exactly."""
 
 # As text, since it is asked in every transaction, and putting a statement together takes longer than answering it.
 _FACTS = f"SELECT name, value FROM {FACTS.name}"  # noqa: S608  (a name of ours)
@@ -169,6 +174,15 @@ def facts_of(connection: Connection, newest: int = NEWEST) -> dict[str, float]:
             "Install the newer one, or set KOLORS_LEDGER to another place."
         )
     return facts
+
+
+def mark_of(connection: Connection) -> str:
+    """Return what tells this ledger from all others, which it is given if it has none. The caller holds its lock."""
+    number = facts_of(connection).get(MARK)
+    if number is None:
+        number = float(secrets.randbits(MARK_BITS))
+        connection.execute(insert(FACTS), {"name": MARK, "value": number})
+    return f"{int(number):0{MARK_BITS // 4}x}"
 
 
 def note(connection: Connection, name: str, value: float) -> None:

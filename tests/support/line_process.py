@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
     from kolors_mcp.jobs.sighting import Sighting
 
-LOOPS = 2
-"""What goes on in the background of each: the line, and the looks at what runs."""
+LOOPS = 3
+"""What goes on in the background of each: the line, the looks at what runs, and the clearing of the shelf."""
 
 
 class Replica(Process):
