@@ -57,7 +57,7 @@ async def test_large_pictures_in_a_message_reach_kling_and_serve_the_next_try_on
     with serving(env, tmp_path) as service:
         async with Client(service.url, mode=era) as client:
             given = {"human_image": texts[0], "cloth_image": texts[1], "wait_seconds": 60}
-            created = (await client.call_tool("create_try_on", given)).structured_content or {}
+            created: dict[str, Any] = (await client.call_tool("create_try_on", given)).structured_content or {}
             again = {"human_image": f"tryon://{created['task_id']}/person", "cloth_image": texts[2]}
             await client.call_tool("create_try_on", again)
             last = {"human_image": f"tryon://{created['task_id']}/person", "cloth_image": texts[1], "new_render": True}
