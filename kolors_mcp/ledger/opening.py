@@ -17,8 +17,18 @@ from kolors_mcp.wording import quoted
 FORMS = "KOLORS_LEDGER takes sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE."
 SESSIONS = 4
 """Threads, and so connections, for reads; as many again for writes on PostgreSQL. SQLite writes one at a time."""
-SILENCE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-"""Seconds and probes after which a PostgreSQL server that has fallen silent is given up (libpq's parameters)."""
+SILENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""After which a PostgreSQL server that has fallen silent is given up (libpq's parameters; the last in milliseconds).
+
+Probes are sent only while nothing else is under way. What was sent and is not confirmed, such as a statement to a host
+that has just lost its power, is repeated by Linux for a quarter of an hour unless the last one says otherwise.
+"""
 MIN_STOPPED_MILLISECONDS = 2000
 """The least that a process is silent within a transaction before it counts as stopped."""
 HAS_LOG, WAITS = "has_log", "waits"
@@ -121,6 +131,11 @@ def _enable_wal(file: Path, max_wait_seconds: float) -> None:
                 return
 
 
+def silence_for(parts: URL) -> dict[str, int]:
+    """Return how long a server may be silent, as far as its URL does not say so itself."""
+    return {name: value for name, value in SILENCE.items() if name not in parts.query}
+
+
 def on_server(url: str, max_wait_seconds: float) -> tuple[Engine, str]:
     """Return the engine of a PostgreSQL database, and how to name it without the password. Nothing is connected yet.
 
@@ -141,7 +156,7 @@ def on_server(url: str, max_wait_seconds: float) -> tuple[Engine, str]:
             pool_size=SESSIONS,
             max_overflow=SESSIONS,
             pool_timeout=max_wait_seconds,
-            connect_args={name: value for name, value in SILENCE.items() if name not in parts.query},
+            connect_args=silence_for(parts),
             hide_parameters=True,
         )
     except ModuleNotFoundError:

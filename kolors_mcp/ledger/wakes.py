@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, make_url, text
 
 from kolors_mcp.clock import Backoff, Clock
+from kolors_mcp.ledger.opening import silence_for
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,6 @@ CHANNEL = "kolors_mcp_line"
 MOVES_LINE = "+"
 """Stands before a name where who waits in line may be let in now."""
 RECONNECT = Backoff(initial_seconds=1.0, max_seconds=15.0)
-CONNECT_SECONDS = 10
 MAX_NAME_CHARACTERS = 1000
 """Of a name that is passed on; a server takes 8,000 bytes. Who waits for a longer one has to look."""
 
@@ -103,10 +103,8 @@ class Wakes:
 
         parts = make_url(self._url).set(drivername="postgresql")
         conninfo = parts.render_as_string(hide_password=False)
-        options: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "keepalives_idle": 10, "keepalives_interval": 5}
-        connection = await psycopg.AsyncConnection.connect(
-            conninfo, autocommit=True, **{name: value for name, value in options.items() if name not in parts.query}
-        )
+        silence: dict[str, Any] = {**silence_for(parts)}
+        connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, **silence)
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}".encode())
             self.is_listening.set()
