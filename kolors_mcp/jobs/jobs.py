@@ -11,7 +11,7 @@ from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.account import AccountReader
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.copies import FolderCopies, ShelfCopies
-from kolors_mcp.jobs.in_line import is_in_line, line_of, with_line
+from kolors_mcp.jobs.in_line import is_in_line, line_of, with_line, words_of
 from kolors_mcp.jobs.joining import Joining
 from kolors_mcp.jobs.memory import Inputs, Memory
 from kolors_mcp.jobs.reconcile import Reconciler
@@ -130,6 +130,12 @@ class Jobs:
         """Return the user's jobs, refused ones left out, from the `first` on; raise `LedgerError` if not known."""
         await self._sending.catch_up()
         return await self._store.written(user, first, most)
+
+    async def places(self, jobs: Sequence[Job]) -> dict[str, str]:
+        """Return in words where those of them stand that wait in line, by reference, as far as that is known."""
+        waiting = [job.reference for job in jobs if job.state == "waiting"]
+        places = {} if self.line is None else await self.line.places(waiting)
+        return {reference: words_of(place) for reference, place in places.items()}
 
     async def spent_today(self, user: str) -> int | None:
         """Return how many of the user's creates may have cost money since midnight (UTC); None if that is not known."""

@@ -6,7 +6,7 @@ cleared as well. Nothing that matters is kept here but the pictures of what is n
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 
 from kolors_mcp import errors
@@ -113,13 +113,13 @@ class Line:
         self._sending.leases.hold(job.reference)
         await ends(self._shelving.join(job.reference, lambda: self._shelve(job)), deadline)
 
-    async def place(self, reference: str) -> Place | None:
-        """Return where a wish stands; None if it waits no more, or that is not known."""
+    async def places(self, references: Sequence[str]) -> dict[str, Place]:
+        """Return where wishes stand, by one look for all; without those that wait no more, or if it is not known."""
         try:
-            return await self._places.of(reference)
+            return await self._places.of(references) if references else {}
         except errors.LedgerError as error:
             logger.warning("%s", error)
-            return None
+            return {}
 
     async def counts(self) -> Counts:
         """Count who waits and what holds a slot; raise `LedgerError` if that is not known."""

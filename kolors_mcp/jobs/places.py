@@ -7,7 +7,7 @@ from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.ledger.slots import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from kolors_mcp.ledger.line import LedgerLine
 
@@ -26,19 +26,19 @@ class Places:
         self._places: dict[str, Place] = {}
         self._reading: InFlight[None] = InFlight()
 
-    async def of(self, reference: str) -> Place | None:
-        """Return where a wish stands; None if it waits no more. Raises `LedgerError` if that cannot be read."""
+    async def of(self, references: "Sequence[str]") -> dict[str, Place]:
+        """Return where wishes stand, without those that wait no more. Raises `LedgerError` if that cannot be read."""
+        wanted = set(references)
         is_fresh = self._clock.monotonic() - self._read_at < FRESH_SECONDS
-        if is_fresh and reference in self._places:
-            return self._places[reference]
-        # What was being read already may be from before it came.
-        for _ in range(2):
-            reading = self._reading.join("places", self._read)
-            await ends(reading, self._clock.deadline(None))
-            reading.result()
-            if reference in self._places:
-                break
-        return self._places.get(reference)
+        if not (is_fresh and wanted <= self._places.keys()):
+            # What was being read already may be from before they came.
+            for _ in range(2):
+                reading = self._reading.join("places", self._read)
+                await ends(reading, self._clock.deadline(None))
+                reading.result()
+                if wanted <= self._places.keys():
+                    break
+        return {name: self._places[name] for name in wanted & self._places.keys()}
 
     async def _read(self) -> None:
         places = await (await self._line()).places()

@@ -115,8 +115,8 @@ class Refresher:
         now = replace(now, job=job)
         match job.state:
             case "waiting":
-                place = None if self.line is None else await self.line.place(job.reference)
-                return replace(now, is_in_line=True, place=place)
+                places = {} if self.line is None else await self.line.places([job.reference])
+                return replace(now, is_in_line=True, place=places.get(job.reference))
             case "refused":
                 raise self._ending_of(job)
             case "created":

@@ -102,8 +102,13 @@ class Answers:
         known = self.of_job(job, plain(f"{error} This is the last known status; the try-on goes on at Kling.", 400))
         return None if known is None or (known.finished and not known.images) else known
 
-    def of_any_job(self, job: Job) -> TryOn:
-        """Return what is written about a create, also about one that has not become a task yet."""
+    def of_any_job(self, job: Job, place: str | None = None) -> TryOn:
+        """Return what is written about a create, also about one that has not become a task yet.
+
+        Args:
+            job: The create.
+            place: Where it stands in line, in words, if that is known.
+        """
         known = self.of_job(job)
         if known is not None:
             return known
@@ -112,7 +117,7 @@ class Answers:
             reference=job.reference,
             label=job.label,
             status="submitted",
-            status_message=_STANDING.get(job.state, "it is being sent"),
+            status_message=place or _STANDING.get(job.state, "it is being sent"),
             created_at=_to_the_second(datetime.fromtimestamp(job.created_at, UTC)),
             model_name=job.model_name,
             sandbox=self._sandbox,

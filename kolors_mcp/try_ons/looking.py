@@ -109,7 +109,9 @@ class Looking:
     async def _list_written(self, page_num: int, page_size: int) -> TryOnPage:
         """List a page of what is written down as this user's, as it is now if Kling can be asked."""
         jobs = await self._jobs.written(self._call.user, (page_num - 1) * page_size, page_size + 1)
-        rows = await self._refreshed([self._answers.of_any_job(job) for job in jobs[:page_size]])
+        places = await self._jobs.places(jobs[:page_size])
+        written = [self._answers.of_any_job(job, places.get(job.reference)) for job in jobs[:page_size]]
+        rows = await self._refreshed(written)
         return TryOnPage(
             page_num=page_num,
             page_size=page_size,

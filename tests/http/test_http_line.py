@@ -51,6 +51,7 @@ async def test_who_has_no_slot_is_in_line_and_another_process_goes_on_with_what_
             running_one = await in_line(client, "navy")
             second, third = await in_line(client, "red"), await in_line(client, "olive")
             again = await in_line(client, "olive")
+            listed = await called(client, "list_try_ons")
         first.send(signal.SIGKILL)
         first.process.wait(HANG_SECONDS)
     assert not running_one["task_id"].startswith("k-")
@@ -58,6 +59,9 @@ async def test_who_has_no_slot_is_in_line_and_another_process_goes_on_with_what_
     assert second["task_id"] == second["reference"]
     assert third["status_message"].startswith("in line, 1 before you, about ")
     assert (again["task_id"], again["reused"]) == (third["task_id"], True)
+    told = {row["task_id"]: row.get("status_message", "") for row in listed["try_ons"]}
+    assert told[second["task_id"]] == "in line, next"
+    assert told[third["task_id"]].startswith("in line, 1 before you, about ")
     assert kling.tasks_created == 1
     with serving(env, tmp_path) as replica:
         async with Client(replica.url) as client:

@@ -119,7 +119,7 @@ async def test_a_slot_that_was_lent_wrongly_costs_a_refusal_and_nothing_is_paid_
     names = await in_doubt(service, replica, MADE)
     blue = (await service.ask(replica, "bob", "blue")).task.id
     await pass_by(service, 5 * SHOWN_AFTER_SECONDS)
-    assert service.machine.kling.denied[blue] == 1, "Kling had the doubts all the same"
+    assert 1 <= service.machine.kling.denied[blue] <= len(names), "Kling had the doubts all the same"
     assert service.standing("blue") == []
     await pass_by(service, 10 * FINISHED_AFTER_SECONDS)
     assert await states(replica, names) == ["created"] * 2

@@ -36,24 +36,25 @@ async def test_a_thousand_who_ask_at_once_or_within_a_second_are_told_by_one_loo
     names = [f"k-{number}" for number in range(1000)]
     standing, time = Standing(names), TurnedClock()
     places = Places(standing.line, time.clock())
-    asked = [asyncio.create_task(places.of(name)) for name in names]
+    asked = [asyncio.create_task(places.of([name])) for name in names]
     standing.let.set()
-    assert [place and place.before for place in await asyncio.gather(*asked)] == list(range(1000))
-    assert await places.of("k-7") == Place(7, 0.0)
+    told = [place.before for places in await asyncio.gather(*asked) for place in places.values()]
+    assert told == list(range(1000))
+    assert await places.of(["k-7", "k-9"]) == {"k-7": Place(7, 0.0), "k-9": Place(9, 0.0)}
     assert standing.looks == 1
     standing.names.pop(0)
     time.now += FRESH_SECONDS
-    assert await places.of("k-7") == Place(6, 0.0)
+    assert await places.of(["k-7"]) == {"k-7": Place(6, 0.0)}
     assert standing.looks == 2
 
 
 async def test_who_has_just_come_is_looked_for_although_others_were_seen_a_moment_ago() -> None:
     standing = Standing(["k-1"])
     places = Places(standing.line, TurnedClock().clock())
-    first = asyncio.create_task(places.of("k-1"))
+    first = asyncio.create_task(places.of(["k-1"]))
     await asyncio.sleep(0)
     standing.names.append("k-2")
-    second = asyncio.create_task(places.of("k-2"))
+    second = asyncio.create_task(places.of(["k-2"]))
     standing.let.set()
-    assert (await first, await second) == (Place(0, 0.0), Place(1, 0.0))
-    assert await places.of("k-3") is None
+    assert (await first, await second) == ({"k-1": Place(0, 0.0)}, {"k-2": Place(1, 0.0)})
+    assert await places.of(["k-2", "k-3"]) == {"k-2": Place(1, 0.0)}
