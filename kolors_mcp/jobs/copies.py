@@ -25,8 +25,8 @@ class Kept(NamedTuple):
 
     place: str
     """As the ledger has it."""
-    shown: str
-    """As a caller is told where it is."""
+    shown: str | None
+    """As a caller is told where it is; None: by the picture's own address, under which it is read."""
 
 
 class Copies(Protocol):
@@ -82,7 +82,7 @@ class ShelfCopies:
         """Put one there; one that lies there already is the same."""
         place = _place_of(user, try_on.task_id, image.index)
         await self._shelf.create(place, data)
-        return Kept(place, image.resource_uri or "")
+        return Kept(place, None)
 
     async def read(self, user: str, task_id: str, index: int) -> bytes | None:
         """Return a copy; None if there is none.

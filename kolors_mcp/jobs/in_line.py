@@ -1,6 +1,7 @@
 """What a call is told of a create that is in the account's line."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,18 @@ def with_line(open_ledger: OpenLedger, settings: "LineSettings") -> OpenLedger:
     return opened
 
 
-def line_of(settings: "LineSettings", sending: Sending, watching: Watching, clock: Clock, observer: Observer) -> "Line":
+def line_of(
+    settings: "LineSettings",
+    sending: Sending,
+    watching: Watching,
+    clock: Clock,
+    observer: Observer,
+    seen: Callable[[Job, Task], None],
+) -> "Line":
     """Return the account's line. What it needs is loaded only where it is turned on."""
     from kolors_mcp.jobs.line import Line  # noqa: PLC0415
 
-    return Line(settings, sending, watching, clock, observer)
+    return Line(settings, sending, watching, clock, observer, seen)
 
 
 def words_of(place: "Place | None") -> str:

@@ -73,7 +73,11 @@ class Jobs:
         self._reconciler = Reconciler(kling, self._store, self._clock)
         self._sending = Sending(kling, self._store, self._reconciler, self._clock, observer)
         self._watching = Watching(kling, self._clock)
-        self.line = None if line is None else line_of(line, self._sending, self._watching, self._clock, observer)
+        self.line = (
+            None
+            if line is None
+            else line_of(line, self._sending, self._watching, self._clock, observer, self._copy_finished)
+        )
         """The account's line, where it is turned on."""
         self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock, self.line)
         self._joining = Joining(self._store, self._refresher, self._sending, observer)
@@ -220,4 +224,10 @@ class Jobs:
         """Write down what was seen last."""
         if seen.job is not None:
             await self._store.seen(seen.job, seen.task)
+            self._copy_finished(seen.job, seen.task)
         return seen
+
+    def _copy_finished(self, job: Job, task: Task) -> None:
+        """Begin to copy what has just been seen finished onto the shelf of a service, where copies are kept."""
+        if self.copies is not None and self._saving is not None and task.status == "succeed":
+            self._saving.begin(job, task)

@@ -21,6 +21,7 @@ from kolors_mcp.jobs.rounds import go_round
 from kolors_mcp.jobs.running import Running
 from kolors_mcp.jobs.sending import Sending
 from kolors_mcp.jobs.watching import Watching
+from kolors_mcp.kling.task import Task
 from kolors_mcp.kling.wire import CreateRequest
 from kolors_mcp.ledger.claims import Claimed
 from kolors_mcp.ledger.job import Job
@@ -43,9 +44,15 @@ class Line:
     """The account's line, as far as this process has a part in it."""
 
     def __init__(
-        self, settings: LineSettings, sending: Sending, watching: Watching, clock: Clock, observer: Observer
+        self,
+        settings: LineSettings,
+        sending: Sending,
+        watching: Watching,
+        clock: Clock,
+        observer: Observer,
+        seen: Callable[[Job, Task], None],
     ) -> None:
-        """Do nothing yet; `observer` hears how long the line is, and how long wishes were in it."""
+        """Do nothing yet; `observer` hears of the line and of the waits in it, `seen` of looks at what runs."""
         self._observer = observer
         self.settings = settings
         self.wakes = settings.wakes
@@ -53,7 +60,7 @@ class Line:
         self._clock = clock
         closing = asyncio.Event()
         self.parts = LineParts(sending.parts, settings.shelf, closing, Latest(MAX_ENDINGS))
-        self._running = Running(self.parts, watching, clock)
+        self._running = Running(self.parts, watching, clock, seen)
         self._clearing = Clearing(self.parts, clock)
         self._places = Places(self.parts.line, clock)
         self._held: dict[str, tuple[Job, CreateRequest]] = {}

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from kolors_mcp import errors
 from kolors_mcp.clock import Clock
 from kolors_mcp.jobs.line_parts import LineParts
 from kolors_mcp.jobs.watching import MAX_READ_SECONDS, Watching
+from kolors_mcp.kling.task import Task
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.wording import plain
 
@@ -23,9 +25,10 @@ AWAY_SECONDS = 15.0
 class Running:
     """One process's share of the looks."""
 
-    def __init__(self, parts: LineParts, watching: Watching, clock: Clock) -> None:
-        """Look at nothing yet."""
+    def __init__(self, parts: LineParts, watching: Watching, clock: Clock, seen: Callable[[Job, Task], None]) -> None:
+        """Look at nothing yet; `seen` hears how each task stands, and has to return at once."""
         self._line = parts
+        self._seen = seen
         self._watching = watching
         self._clock = clock
 
@@ -55,4 +58,5 @@ class Running:
             logger.info("a running task could not be looked at: %s", plain(str(error), 400))
             return False
         await self._line.parts.store.seen(job, task)
+        self._seen(job, task)
         return True

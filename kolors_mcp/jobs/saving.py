@@ -1,5 +1,6 @@
 """Saves finished pictures, where the settings say so; a failed save never hides a link."""
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ from kolors_mcp.clock import Deadline
 from kolors_mcp.jobs.copies import Copies, Kept
 from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.jobs.store import Store
+from kolors_mcp.kling.task import Task
+from kolors_mcp.ledger.job import Job
 from kolors_mcp.models import ResultImage, TryOn
 from kolors_mcp.wording import plain
 
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+UNASKED_AT_ONCE = 2
+"""Try-ons that one process saves at the same time while no call waits for them: their pictures are in memory."""
+MAX_UNASKED = 1000
+"""Of them that wait for that. What is more is saved when a call asks for it."""
 Outcomes = dict[int, Kept | str]
 """By a picture's index: where it was saved, or why it could not be."""
 
@@ -29,10 +36,38 @@ class Saving:
         self._pictures = pictures
         self._store = store
         self._saves: InFlight[Outcomes] = InFlight()
+        self._unasked: InFlight[None] = InFlight()
+        self._room = asyncio.Semaphore(UNASKED_AT_ONCE)
 
     async def aclose(self) -> None:
         """Save no more. A picture is on disk whole or not at all."""
+        await self._unasked.aclose()
         await self._saves.aclose()
+
+    def begin(self, job: Job, task: Task) -> None:
+        """Save what a finished task has come to, whether a call waits for it or not. Returns at once.
+
+        Kling's links end after 30 days, and whoever asked for it may come later. Where this fails, the next call that
+        looks at it tries again.
+        """
+        is_new = any(image.index not in job.saved for image in task.images)
+        if is_new and len(self._unasked) < MAX_UNASKED:
+            self._unasked.join(task.id, lambda: self._save_unasked(job, task))
+
+    async def _save_unasked(self, job: Job, task: Task) -> None:
+        async with self._room:
+            # Another process, or a call, may have saved it meanwhile.
+            known = await self._store.find(job.user, task.id)
+            saved = job.saved if known is None else known.saved
+            missing = [
+                ResultImage(index=image.index, url=image.url) for image in task.images if image.index not in saved
+            ]
+            if missing:
+                try_on = TryOn(task_id=task.id, label=job.label, status=task.status)
+                save = self._saves.join(task.id, lambda: self._save(job.user, try_on, missing))
+                for index, outcome in (await asyncio.shield(save)).items():
+                    if isinstance(outcome, str):
+                        logger.info("picture %s of %s is not saved yet: %s", index, plain(task.id), outcome)
 
     async def save(self, user: str, try_on: TryOn, deadline: Deadline) -> TryOn:
         """Save what is not saved yet, and say in the answer where it is, or why it is not.
@@ -54,7 +89,7 @@ class Saving:
             if image not in missing:
                 images.append(image)
             elif isinstance(saved, Kept):
-                images.append(image.model_copy(update={"saved_to": saved.shown}))
+                images.append(image.model_copy(update={"saved_to": saved.shown or image.resource_uri}))
             else:
                 images.append(image.model_copy(update={"saved_to": None}))
                 notes.append(f"picture {image.index} could not be saved: {saved}")

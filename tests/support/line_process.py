@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from kolors_mcp.jobs.call import Call, ignore
+from kolors_mcp.jobs.copies import ShelfCopies
 from kolors_mcp.jobs.jobs import Jobs
 from kolors_mcp.jobs.line import Line
 from kolors_mcp.jobs.line_parts import LineSettings
@@ -38,8 +39,9 @@ class Replica(Process):
 
     def new_jobs(self) -> Jobs:
         line = LineSettings(self.service.terms, self.service.shelf, Wakes(self.machine.url, self.clock))
-        pictures, observer = cast("Pictures", NoPictures()), self.service.observer
-        return Jobs(self.client, pictures, self.opened, clock=self.clock, line=line, observer=observer)
+        pictures, observer = cast("Pictures", self.service.pictures), self.service.observer
+        copies = ShelfCopies(self.service.shelf) if self.service.keeps_results else None
+        return Jobs(self.client, pictures, self.opened, clock=self.clock, line=line, observer=observer, copies=copies)
 
     @property
     def line(self) -> Line:
@@ -80,6 +82,8 @@ class Service:
     folder: Path
     terms: Terms = field(default_factory=lambda: Terms(2, 100, 600.0))
     observer: Observer = UNOBSERVED
+    pictures: object = field(default_factory=NoPictures)
+    keeps_results: bool = False
     shelf: Shelf = field(init=False)
     _number: int = 0
 
