@@ -95,6 +95,7 @@ class Jobs:
         with anyio.CancelScope(shield=True):
             await self._reconciler.background.aclose()
             if self.line is not None:
+                await self._submitting.aclose(self.line.settings.close_seconds)
                 await self.line.aclose()
             await self._sending.aclose(None if self.line is None else self.line.settings.close_seconds)
             # What could not be sent to its end was in doubt after that.

@@ -1,5 +1,6 @@
 """A create is asked for: it is written down, and sent, let into the line, or joined to the same one before it."""
 
+import asyncio
 import logging
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from kolors_mcp import errors
 from kolors_mcp.clock import Deadline
 from kolors_mcp.jobs.call import Call
+from kolors_mcp.jobs.in_flight import InFlight
 from kolors_mcp.jobs.in_line import is_in_line
 from kolors_mcp.jobs.joining import Joining
 from kolors_mcp.jobs.memory import Inputs, Memory
@@ -49,6 +51,12 @@ class Submitting:
         self._joining = joining
         self._sending = sending
         self._memory = memory
+        self._left: InFlight[None] = InFlight()
+        """By reference: what goes on of calls that left while their creates were being written down."""
+
+    async def aclose(self, seconds: float) -> None:
+        """Give what calls have left behind so many seconds to come into the line."""
+        await self._left.aclose(seconds)
 
     async def submit(
         self,
@@ -69,7 +77,7 @@ class Submitting:
             joined: set[str] = set()
             busy_deadline = call.waiting()
             while True:
-                reservation = await self._reserve(new, daily_limit, call.deadline)
+                reservation = await self._reserved(new, request, call, unsent, daily_limit)
                 job = reservation.job
                 self._memory.keep_inputs(job.reference, inputs)
                 if reservation.is_new:
@@ -88,6 +96,34 @@ class Submitting:
                     break
                 joined.add(job.reference)
             return Sighting(task, job, reservation.is_new)
+
+    async def _reserved(
+        self, new: NewJob, request: "CreateRequest", call: Call, unsent: ExitStack, daily_limit: int | None
+    ) -> Reservation:
+        """Reserve a create; in a service it goes on if its caller leaves meanwhile, as it does a moment later.
+
+        The same request may have joined it by then, and was told its name.
+        """
+        if self._refresher.line is None:
+            return await self._reserve(new, daily_limit, call.deadline)
+        writing = asyncio.create_task(self._reserve(new, daily_limit, call.deadline))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            kept = unsent.pop_all()
+            self._left.join(new.reference, lambda: self._go_on(writing, request, call, kept))
+            raise
+
+    async def _go_on(
+        self, writing: asyncio.Task[Reservation], request: "CreateRequest", call: Call, unsent: ExitStack
+    ) -> None:
+        line = self._refresher.line
+        assert line is not None
+        with unsent:
+            reservation = await writing
+            if reservation.is_new:
+                unsent.pop_all()
+                await line.enter(reservation.job, request, call.deadline)
 
     async def _reserve(self, new: NewJob, daily_limit: int | None, deadline: Deadline) -> Reservation:
         try:
