@@ -26,7 +26,7 @@ SECRET = "5ecre7"
 
 
 class Replica(ThreadingHTTPServer):
-    """Answers every POST with what its path asks for, and remembers what it saw."""
+    """Answers every POST and PUT with what its path asks for, and remembers what it saw."""
 
     daemon_threads = True
 
@@ -63,6 +63,8 @@ class Answering(BaseHTTPRequestHandler):
         self._send(b"result")
         self._send(b"")
 
+    do_PUT = do_POST  # noqa: N815  (the name in the standard library)
+
     def _send(self, piece: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         self.wfile.flush()
@@ -80,18 +82,20 @@ class Stage:
     replicas: list[Replica]
     running: subprocess.Popen[bytes]
 
-    def call(self, path: str, length: int = 2, sent: bytes = b"{}", **headers: str) -> http.client.HTTPConnection:
-        """Send a POST, or its beginning."""
+    def call(
+        self, path: str, length: int = 2, sent: bytes = b"{}", method: str = "POST", **headers: str
+    ) -> http.client.HTTPConnection:
+        """Send a POST or PUT, or its beginning."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        connection.putrequest("POST", path, skip_host=True)
+        connection.putrequest(method, path, skip_host=True)
         for name, value in {"Host": NAME, "Content-Length": str(length), **headers}.items():
             connection.putheader(name.replace("_", "-"), value)
         connection.endheaders(sent)
         return connection
 
-    def status(self, path: str) -> int:
-        """Send a whole POST; return the status of its answer."""
-        connection = self.call(path)
+    def status(self, path: str, method: str = "POST") -> int:
+        """Send a whole POST or PUT; return the status of its answer."""
+        connection = self.call(path, method=method)
         try:
             answer = connection.getresponse()
             answer.read()
@@ -155,6 +159,11 @@ def progress_is_passed_on_at_once(stage: Stage) -> bool:
 
 def a_call_that_a_replica_took_and_did_not_answer_is_not_sent_again(stage: Stage) -> bool:
     return stage.status("/dies") == 502 and len(stage.seen()) == 1
+
+
+def an_upload_that_a_replica_took_and_did_not_answer_is_sent_to_another_one(stage: Stage) -> bool:
+    # Both take it and die. The service answers the same photo by the same link as it did the first time.
+    return stage.status("/dies", "PUT") == 502 and len(stage.seen()) == 2
 
 
 def calls_pass_by_a_replica_that_is_gone(stage: Stage) -> bool:
@@ -224,6 +233,11 @@ PURPOSES = (
         a_call_that_a_replica_took_and_did_not_answer_is_not_sent_again,
         "proxy_next_upstream error timeout;",
         "proxy_next_upstream error timeout non_idempotent;",
+    ),
+    Purpose(
+        an_upload_that_a_replica_took_and_did_not_answer_is_sent_to_another_one,
+        "proxy_next_upstream error timeout;",
+        "proxy_next_upstream off;",
     ),
     Purpose(calls_pass_by_a_replica_that_is_gone, "proxy_next_upstream error timeout;", "proxy_next_upstream off;"),
     Purpose(

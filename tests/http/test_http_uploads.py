@@ -146,13 +146,36 @@ def test_a_length_is_refused_when_it_is_announced_and_when_it_turns_out(
 
 def test_of_many_requests_at_once_one_keeps_a_photo(service: Serving, shelf: Path, made: Callable[..., str]) -> None:
     path, statuses = made(), list[int]()
-    threads = [threading.Thread(target=lambda: statuses.append(put(service, path).status)) for _ in range(6)]
+
+    def hand_over(number: int) -> None:
+        statuses.append(put(service, path, PHOTO + bytes([number])).status)
+
+    threads = [threading.Thread(target=hand_over, args=(number,)) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(statuses) == [201] + [409] * 5
     assert len(photos_on(shelf)) == 1
+
+
+def test_the_same_photo_sent_again_by_a_proxy_or_a_person_gets_the_answer_that_was_lost(
+    service: Serving, shelf: Path, made: Callable[..., str]
+) -> None:
+    # Another photo has the name, so that what is answered is not what was asked for.
+    assert put(service, made(), plain_jpeg(colour="crimson")).status == 201
+    path = made()
+    first, second = put(service, path), put(service, path)
+    assert (first.status, json.loads(first.body)) == (201, {"path": "photo:my-photo-2"})
+    assert (second.status, second.body) == (first.status, first.body)
+    assert len(photos_on(shelf)) == 2
+    others = [put(service, path, PHOTO + b"-"), put(service, f"{path}?name=other"), put(service, made(age=16 * 60))]
+    assert [other.status for other in others] == [409, 409, 410]
+    for photo in photos_on(shelf):
+        photo.unlink()
+    # Whatever became of the photo since: the link adds nothing a second time.
+    assert put(service, path).status == 201
+    assert photos_on(shelf) == []
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_nobody_frames_it(service: Serving, made: Callable[..., str]) -> None:

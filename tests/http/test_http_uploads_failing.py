@@ -15,7 +15,7 @@ from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.server.http.bounds import FOR_SERVICE
 from kolors_mcp.server.http.draining import Draining
 from kolors_mcp.server.http.upload_links import UploadLinks
-from kolors_mcp.server.http.uploads import TIDY_SECONDS, USED_FOLDER, Uploads, forget_used
+from kolors_mcp.server.http.uploads import KEPT_ENDING, TIDY_SECONDS, USED_FOLDER, Uploads, forget_used
 from kolors_mcp.server.http.user_photos import UserPhotos
 from kolors_mcp.shelf.shelf import Shelf, ShelfError
 from tests.support.making import jpeg
@@ -24,12 +24,13 @@ pytestmark = pytest.mark.anyio
 
 
 class FailingShelf(Shelf):
-    """One whose photos cannot be written to while it fails."""
+    """One on which some things cannot be written."""
 
-    fails = False
+    fails = ""
+    """How the names begin of what cannot be written; empty: everything can."""
 
     async def create(self, name: str, data: bytes) -> bool:
-        if self.fails and name.startswith("photos/"):
+        if self.fails and name.startswith(self.fails):
             raise ShelfError("The shelf for pictures could not be written to (OSError).")
         return await super().create(name, data)
 
@@ -78,16 +79,28 @@ class World:
 async def test_a_link_can_be_used_again_after_the_shelf_or_the_service_failed() -> None:
     world = World()
     link = world.links.made_for("token ana")
-    world.shelf.fails = True
+    world.shelf.fails = "photos/"
     refused = await world.put(link, jpeg())
     assert (refused.status_code, "was not kept" in refused.text) == (422, True)
-    world.shelf.fails = False
+    world.shelf.fails = ""
     pictures, world.opening.opened = world.opening.opened, None
     busy = await world.put(link, jpeg())
     assert (busy.status_code, "retry-after" in busy.headers) == (503, True)
     assert await world.left() == []
     world.opening.opened = pictures
     assert (await world.put(link, jpeg())).status_code == 201
+    assert sorted(await world.left()) == ["photos", USED_FOLDER, USED_FOLDER]
+
+
+async def test_a_photo_is_kept_although_it_cannot_be_written_down_what_it_was() -> None:
+    world = World()
+    link = world.links.made_for("token ana")
+    token = link.rpartition("/")[2]
+    world.shelf.fails = f"{USED_FOLDER}/{world.links.read(token).id}{KEPT_ENDING}"
+    assert (await world.put(link, jpeg())).status_code == 201
+    world.shelf.fails = ""
+    again = await world.put(link, jpeg())
+    assert (again.status_code, "works once" in again.text) == (409, True)
     assert sorted(await world.left()) == ["photos", USED_FOLDER]
 
 
@@ -117,7 +130,7 @@ async def test_what_says_that_links_were_used_is_forgotten_after_a_day(monkeypat
         if len(rounds) == 2:
             raise asyncio.CancelledError
         monkeypatch.setattr("kolors_mcp.server.http.uploads.USED_SECONDS", -1.0)
-        assert sorted(await world.left()) == ["photos", USED_FOLDER], "it is not old yet"
+        assert sorted(await world.left()) == ["photos", USED_FOLDER, USED_FOLDER], "it is not old yet"
 
     with pytest.raises(asyncio.CancelledError):
         await forget_used(world.shelf, Clock(tick=tick))

@@ -3,6 +3,7 @@
 So a photo of a person passes no model. It is drawn anew like every kept photo; what came is never written anywhere.
 """
 
+import hashlib
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -40,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 USED_FOLDER = "uploads"
 """Where on the shelf it is written down which links were used."""
+KEPT_ENDING = ".kept"
+"""Of the object that says what was handed over by a used link, and under which name it is kept."""
+MAX_KEPT_BYTES = 1_000
 USED_SECONDS = 24 * 60 * 60.0
 """After which that can be forgotten: the links themselves are long late."""
 TIDY_SECONDS = 60 * 60.0
@@ -134,8 +138,9 @@ class Uploads:
         if scope["method"] != "PUT":
             document, policy = page(state, link.name)
             return HTMLResponse(document, 200 if state == "open" else 410, _page_headers(policy))
-        if state != "open":
+        if state == "late":
             return _gone(state)
+        # One that was used is read all the same: it may be the same photo, whose answer was lost on its way.
         scope[_LINK] = link
         return None
 
@@ -148,13 +153,16 @@ class Uploads:
         name = request.query_params.get("name") or link.name
         if not is_photo_name(name):
             return refusal(422, "A name has 1 to 60 of a-z, A-Z, 0-9, _ and -. The photo was not kept.")
-        photo = LoadedPicture(await request.body(), "uploaded photo")
+        data = await request.body()
+        mark = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()
+        photo = LoadedPicture(data, "uploaded photo")
         try:
             async with self._used(link) as is_first:
                 if not is_first:
-                    return _gone("used")
-                path = PHOTO_SCHEME + await self._put(link, name, photo)
-                return JSONResponse({"path": path}, 201, {"cache-control": "no-store"})
+                    return await self._repeated(link, mark)
+                kept = await self._put(link, name, photo)
+            await self._note_kept(link, mark, kept)
+            return _kept_as(kept)
         except PictureRefusedError as error:
             said = discreet(str(error))
             return refusal(422, f"{said[:1].upper()}{said[1:]}")
@@ -168,6 +176,22 @@ class Uploads:
             pictures = (await self._pictures(MAX_KEEPING_SECONDS)).with_photos(self._photos.of_mark(link.mark))
             return await pictures.kept.keep(photo, name)
         raise TimeoutError
+
+    async def _repeated(self, link: UploadLink, mark: str) -> "Response":
+        """Answer a use of a link that was used: the same photo under the same name gets the answer that it had.
+
+        A proxy repeats a `PUT` by itself when a replica dies, and a person presses the button again.
+        """
+        noted = await self._shelf.get(_place_of(link) + KEPT_ENDING, MAX_KEPT_BYTES)
+        before, _, kept = (noted or b"").decode().partition(" ")
+        return _kept_as(kept) if before == mark else _gone("used")
+
+    async def _note_kept(self, link: UploadLink, mark: str, kept: str) -> None:
+        try:
+            await self._shelf.create(_place_of(link) + KEPT_ENDING, f"{mark} {kept}".encode())
+        except KolorsError as error:
+            # The photo is there; a repetition of this is then told that the link was used.
+            logger.info("what a link was used for is not written down: %s", error)
 
     @asynccontextmanager
     async def _used(self, link: UploadLink) -> "AsyncGenerator[bool]":
@@ -184,6 +208,10 @@ class Uploads:
                 with anyio.CancelScope(shield=True):
                     await self._shelf.delete([_place_of(link)])
             raise
+
+
+def _kept_as(name: str) -> "Response":
+    return JSONResponse({"path": PHOTO_SCHEME + name}, 201, {"cache-control": "no-store"})
 
 
 def _gone(state: State) -> "Response":
