@@ -49,7 +49,7 @@ conformance: .venv/service.stamp  ## Run the protocol's conformance suite (needs
 deploy-check: .venv/deploy.stamp  ## Check the files in deploy/ (installs Debian's nginx as root)
 	@sh tests/deploy/run.sh
 
-browser: .venv/run.stamp  ## Try the fitting room in a real Chromium (needs npm; installs Debian's chromium as root)
+browser: .venv/service.stamp  ## Try the fitting room in a real Chromium (needs npm; installs Debian's chromium as root)
 	@bash tests/browser/run.sh $(ARGS)
 
 hosts: .venv/service.stamp  ## Run Claude Code, opencode, Codex and Gemini CLI against a mock model (needs npm, nginx, 1.3 GB)

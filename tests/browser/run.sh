@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The fitting room in a real browser. Brings what is missing: Chromium with apt (as root), the packages with npm.
+# The fitting room, and the page for a photo of the service, in a real browser. Brings what is missing: Chromium with apt (as root), the packages with npm.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -22,7 +22,8 @@ function choose(file) {
   at("shown").src = URL.createObjectURL(photo);
 }
 
-at("shown").onload = () => { at("shown").hidden = false; at("prompt").hidden = true; };
+// Its words are what the field is called from now on, to those who do not look.
+at("shown").onload = () => { at("shown").alt = say("chosen", { name: photo.name }); at("shown").hidden = false; at("prompt").hidden = true; };
 // What this browser cannot show, such as HEIC, may well be taken.
 at("shown").onerror = () => { at("shown").hidden = true; at("prompt").hidden = false; at("prompt").textContent = photo.name; };
 at("file").onchange = () => choose(at("file").files[0]);
