@@ -45,7 +45,7 @@ _HASTEN = (
     update(TRY_ONS)
     .where(
         named(bindparam("name")),
-        C.account == bindparam("account"),
+        C.account == bindparam("whose"),
         IS_RUNNING,
         or_(C.look_at.is_(None), C.look_at > bindparam("now")),
     )
@@ -84,7 +84,7 @@ def take_due(connection: Connection, now: float, account: str | None, most: int)
 
 def hasten(connection: Connection, now: float, account: str | None, name: str) -> bool:
     """Let a running task, by Kling's id or our reference, be looked at soon; return whether that is news."""
-    return connection.execute(_HASTEN, {"name": key(name), "account": account, "now": now}).rowcount > 0
+    return connection.execute(_HASTEN, {"name": key(name), "whose": account, "now": now}).rowcount > 0
 
 
 def unneeded(connection: Connection, account: str | None, most: int) -> list[str]:

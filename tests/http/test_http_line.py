@@ -135,6 +135,9 @@ async def test_kling_is_given_an_address_of_ours_at_which_only_it_is_heard(
                 cloth_image=garment("red"),
                 callback_url="https://shop.example/mine",
             )
+        service.send(signal.SIGINT)
+        _, log = service.process.communicate()
+    assert [line for line in log.splitlines() if json.loads(line)["level"] != "INFO"] == []
     assert own["notes"] == []
     assert kling.tasks.all[1].request.callback_url == "https://shop.example/mine"
     assert kling.callbacks.failed == 0

@@ -13,6 +13,7 @@ from kolors_mcp.ledger.job import LineFullError, NewJob, Reservation
 from kolors_mcp.ledger.leases import LEASE_SECONDS
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.line import LedgerLine
+from kolors_mcp.ledger.running import LOOKED_ONCE_SECONDS
 from kolors_mcp.ledger.slots import LEARNED_SECONDS, RUNNING_SECONDS, Terms
 from kolors_mcp.ledger.wakes import Wakes
 from tests.support.ledger_deeds import account
@@ -111,6 +112,21 @@ async def test_a_running_task_holds_its_slot_until_it_ends_or_is_lost_for_an_hou
     assert await let_in(ledger) == []
     lines.now += 2
     assert await let_in(ledger) == [second]
+
+
+async def test_what_is_said_to_have_changed_is_looked_at_soon_once_in_two_seconds(lines: Lines) -> None:
+    ledger = await lines.replica()
+    reference = await lines.wish(ledger, "ann")
+    assert not await line(ledger).hasten(reference)  # it has no task yet
+    await ledger.mark_posting(reference, 2)
+    await ledger.created(reference, "task-1", "submitted")
+    assert await line(ledger).take_running(8) == []
+    assert [await line(ledger).hasten(name) for name in ("task-1", "task-2", reference)] == [True, False, False]
+    assert [job.task_id for job in await line(ledger).take_running(8)] == ["task-1"]
+    assert await line(ledger).hasten(reference)
+    assert await line(ledger).take_running(8) == []
+    lines.now += LOOKED_ONCE_SECONDS
+    assert [job.task_id for job in await line(ledger).take_running(8)] == ["task-1"]
 
 
 async def test_a_doubt_holds_a_slot_for_two_minutes(lines: Lines) -> None:
