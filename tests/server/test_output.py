@@ -80,8 +80,16 @@ async def test_others_who_share_the_descriptor_find_it_as_it_was(ends: Ends) -> 
 
 
 def test_nothing_is_written_at_once_where_nothing_tells_whether_there_is_room(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert writer_at_once(folder)(b"a") == 0
+    finally:
+        os.close(folder)
+
+
+def test_a_file_always_has_room(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as file:
-        assert writer_at_once(file.fileno())(b"a") == 0
+        assert writer_at_once(file.fileno())(b"a") == 1
 
 
 async def test_a_file_is_written_all_the_same(tmp_path: Path) -> None:
