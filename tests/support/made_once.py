@@ -3,12 +3,14 @@
 import json
 import os
 import ssl
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import httpx._transports.default as httpx_transports
+import httpx2._transports.default as httpx2_transports
 import pytest
 from jsonschema import Draft202012Validator
 from mcp import ClientSession
@@ -41,6 +43,7 @@ def made_once() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         _make_tools_once(patch)
         _read_certificates_once(patch)
+        _read_certificates_of_clients_once(patch)
         _check_answers_by_the_contract(patch)
         _put_statements_together_once(patch)
         # The same input gives the same bytes; that it does has a test of its own.
@@ -113,6 +116,26 @@ def _read_certificates_once(patch: pytest.MonkeyPatch) -> None:
 
     for user in (connection, fetch):
         patch.setattr(user, "trusted_certificates", trusted_certificates)
+
+
+def _read_certificates_of_clients_once(patch: pytest.MonkeyPatch) -> None:
+    # As above, for the libraries' own clients, with which tests call the service, the sandbox and the demo's page.
+    def once(make: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+        made: dict[Any, ssl.SSLContext] = {}
+
+        def usual(**options: Any) -> ssl.SSLContext:
+            its_own = options.get("verify", True) is not True or options.get("cert") is not None
+            if its_own or any(os.environ.get(name) for name in OF_ITS_OWN):
+                return make(**options)
+            key = (ssl.get_default_verify_paths(), *sorted(options.items()))
+            if key not in made:
+                made[key] = make(**options)
+            return made[key]
+
+        return usual
+
+    for library in (httpx_transports, httpx2_transports):
+        patch.setattr(library, "create_ssl_context", once(library.create_ssl_context))
 
 
 def _put_statements_together_once(patch: pytest.MonkeyPatch) -> None:
