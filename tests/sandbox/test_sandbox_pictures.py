@@ -25,7 +25,7 @@ def opened(content: bytes) -> Image.Image:
 
 def written(image: Image.Image) -> bytes:
     file = io.BytesIO()
-    image.save(file, "PNG")
+    image.save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 

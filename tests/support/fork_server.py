@@ -26,7 +26,18 @@ from typing import NoReturn
 
 import kolors_mcp
 
-LIBRARIES = ("mcp.client.stdio", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite")
+LIBRARIES = (
+    "anyio._backends._asyncio",
+    "argparse",
+    "encodings.idna",
+    "jsonschema",
+    "mcp.client.stdio",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "uvicorn.lifespan.off",
+    "uvicorn.lifespan.on",
+)
 """What a program loads only once it needs it, and no module of the package on its first lines."""
 AT_THE_START = ("COVERAGE", "LANG", "LC_", "LD_", "PYTHON")
 """How variables begin that are read before a program's first line, so that a fork cannot hear of another value."""
