@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 from pydantic import SecretStr
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
 
 ORIGIN = "https://kling.example"
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -77,7 +80,11 @@ class Process:
         self.goes_on = asyncio.Event()
         self.goes_on.set()
         self.stops_at_read = False
+        self.ahead = 0.0
+        """Seconds by which its clock is ahead of that of its machine."""
         self._since_death = 0.0
+        self.in_ledger = 0
+        """What it has asked of the ledger and has no answer to yet."""
         self.ticking: dict[asyncio.Task[Any], tuple[float, asyncio.Future[None]]] = {}
         self.clock = Clock(self._wall, self._monotonic, self._sleep, self._tick, lambda: 0.5)
         self.client = KlingClient(ORIGIN, self._credentials, clock=self.clock, transport=_Wire(self))
@@ -133,7 +140,7 @@ class Process:
         return Credentials(api_key=SecretStr(self.key))
 
     def _wall(self) -> float:
-        return self._monotonic() + self.machine.ahead
+        return self._monotonic() + self.machine.ahead + self.ahead
 
     def _monotonic(self) -> float:
         return self.machine.now + self._since_death
@@ -160,14 +167,43 @@ class Process:
     async def opened(self) -> Ledger:
         if self.is_dead:
             raise LedgerError("its process is dead")
-        self.ledger = await Ledger.open(
+        opening = Ledger.open(
             self.machine.url,
             clock=self.clock,
             account=self.client.account,
             kling_time=self.client.time,
             server_time=lambda: self.machine.now,
         )
-        return self.ledger
+        ledger = self.ledger = await self._counted(opening)
+        database: Any = ledger.database
+
+        def counted(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+            return lambda *given, **more: self._counted(ask(*given, **more))
+
+        database.read, database.write = counted(database.read), counted(database.write)
+        return ledger
+
+    async def _counted(self, asked: Awaitable[T]) -> T:
+        self.in_ledger += 1
+        try:
+            return await asked
+        finally:
+            self.in_ledger -= 1
+
+
+@contextmanager
+def without_ledger(processes: Iterable[Process]) -> Generator[None]:
+    """Let none of these processes reach the ledger that they have open."""
+    databases: list[Any] = [one.ledger.database for one in processes if one.ledger is not None and not one.is_dead]
+    before = [(database, database.read, database.write) for database in databases]
+    for database in databases:
+        database.read = database.write = _gone
+    try:
+        yield
+    finally:
+        for database, read, write in before:
+            if database.read is _gone:
+                database.read, database.write = read, write
 
 
 async def _gone(*_: Any, **__: Any) -> Any:

@@ -13,34 +13,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kolors_mcp import errors
+from kolors_mcp.jobs.clearing import CLEARED_EVERY_SECONDS, SWEPT_EVERY_SECONDS
 from kolors_mcp.ledger.job import LineFullError
 from kolors_mcp.ledger.slots import Terms
-from kolors_mcp.ledger.states import RULES, JobState
-from tests.support.creates_kling import Fate
+from kolors_mcp.ledger.states import HELD, RULES, JobState
+from tests.support.creates_process import without_ledger
 from tests.support.creates_world import MOVES, RECORD, awake
+from tests.support.line_fates import FATES
 from tests.support.line_process import Replica, RestingMachine, Service
-from tests.support.still_time import StillLoop
+from tests.support.still_time import StillLoop, idle, turn, until
 
 if TYPE_CHECKING:
     from kolors_mcp.jobs.sighting import Sighting
 
 SLOTS = 2
 HOUR = 3600.0
+LONGEST_PAUSE = 4000.0
 ENDED: tuple[JobState, ...] = ("created", "refused", "unconfirmed")
-FATES = {
-    "answered": Fate(),
-    "lost, made": Fate(lost=True),
-    "lost, not made": Fate(made=False, lost=True),
-    "busy": Fate((429, 1303), made=False),
-    "too fast": Fate((429, 1302), made=False),
-    "busy, made all the same": Fate((429, 1303)),
-    "against the policy": Fate((400, 1301), made=False),
-    "frozen before the mark": Fate(stop="before the mark"),
-    "frozen when it is made": Fate(stop="made"),
-    "killed before the mark": Fate(stop="before the mark", for_good=True),
-    "killed under way": Fate(stop="under way", for_good=True),
-    "killed when it is made": Fate(stop="made", for_good=True),
-}
 
 
 class Wishes(RuleBasedStateMachine):
@@ -93,12 +82,16 @@ class Wishes(RuleBasedStateMachine):
             for _ in range(times):
                 if not replica.goes_on.is_set() or replica.is_dead:
                     return
-                self.wishes += 1
-                call = self.service.ask(replica, user, f"wish {self.wishes}")
-                self.asked[call] = f"k-{self.wishes:024x}"
+                self.begin_call(replica, user)
                 await self.rest()
 
         self.do(asking())
+
+    def begin_call(self, replica: Any, user: str) -> "asyncio.Task[Sighting]":
+        self.wishes += 1
+        call = self.service.ask(replica, user, f"wish {self.wishes}")
+        self.asked[call] = f"k-{self.wishes:024x}"
+        return call
 
     async def rest(self) -> None:
         """Wait until all that can go on has gone on, and replace replicas that were killed."""
@@ -119,6 +112,8 @@ class Wishes(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         async def passing() -> None:
             await self.machine.pass_by(seconds)
+            turn(LONGEST_PAUSE)  # for who looks for doubts
+            await idle()
             await self.rest()
 
         self.do(passing())
@@ -139,6 +134,50 @@ class Wishes(RuleBasedStateMachine):
             await self.replace(one)
 
         self.do(killing())
+
+    @rule(number=st.integers(0, 1), beside=st.lists(st.sampled_from(list(FATES)), max_size=1))
+    def stop_gracefully(self, number: int, beside: list[str]) -> None:
+        """Let one replica end as after SIGTERM, while something of it may be on its way, and start another."""
+
+        async def stopping() -> None:
+            one = self.machine.processes[number]
+            one.wake()
+            one.fates = [FATES[name] for name in beside if "kill" not in name]
+            call = self.begin_call(one, "bob")
+            self.machine.processes.remove(one)
+            closing = asyncio.create_task(one.jobs.aclose())
+            both = asyncio.ensure_future(asyncio.wait((closing, call)))
+            while not both.done():
+                await until(lambda: both.done() or not one.goes_on.is_set())
+                one.wake()
+            closing.result()
+            await self.service.replica().jobs.recent("ann", 1)
+            await self.rest()
+            holder = "" if one.ledger is None else one.ledger.holder
+            rows = self.sql("SELECT reference, state, holder FROM kolors_try_ons")
+            left = [row for row in rows if row[1] in HELD and row[2] == holder]
+            assert not left, f"a replica that was stopped has left these in its hand: {left}"
+
+        self.do(stopping())
+
+    @rule(seconds=st.sampled_from([2.0, 10.0, 20.0]), fates=st.lists(st.sampled_from(list(FATES)), max_size=1))
+    def the_ledger_is_away(self, seconds: float, fates: list[str]) -> None:
+        """Let nobody reach it for a while, in which somebody asks, and what is under way goes on."""
+
+        async def passing() -> None:
+            able = awake(self.machine.processes)
+            if able:
+                able[0].fates = [FATES[name] for name in fates]
+                self.begin_call(able[0], "ann")
+            with without_ledger(self.machine.processes):
+                await self.machine.pass_by(seconds)
+            await self.rest()
+
+        self.do(passing())
+
+    @rule(number=st.integers(0, 1), ahead=st.sampled_from([20.0, -20.0, 3.0, 0.0]))
+    def clocks_differ(self, number: int, ahead: float) -> None:
+        self.machine.processes[number].ahead = ahead
 
     @rule()
     def all_wake_up(self) -> None:
@@ -234,6 +273,7 @@ class Wishes(RuleBasedStateMachine):
         self.machine.kling.slots, self.machine.ahead = None, max(0.0, self.machine.ahead)
         for one in self.machine.processes:
             one.fates.clear()
+            one.ahead = 0.0
             one.wake()
         await self.rest()
         for _ in range(20):
@@ -243,6 +283,11 @@ class Wishes(RuleBasedStateMachine):
             await self.machine.pass_by(45)
         else:
             raise AssertionError("a wish has come to no end")
+        for _ in range(3):
+            self.machine.now += SWEPT_EVERY_SECONDS
+            await self.machine.pass_by(2 * CLEARED_EVERY_SECONDS)
+        left = [path for path in self.service.folder.rglob("*") if path.is_file()]
+        assert not left, f"on the shelf lies what waits for nothing: {left}"
         self.each_wish_is_paid_once_and_what_was_said_is_true()
 
     async def end(self) -> None:

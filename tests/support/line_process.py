@@ -51,7 +51,7 @@ class Replica(Process):
     @property
     def is_resting(self) -> bool:
         """Whether nothing goes on in it."""
-        return not self.runs or (len(self.ticking) >= LOOPS and not self.line.is_busy)
+        return not self.runs or (len(self.ticking) >= LOOPS and not self.line.is_busy and not self.in_ledger)
 
 
 @dataclass(eq=False)
@@ -104,6 +104,7 @@ class Service:
         wait: float = 0.0,
         told: "list[str] | None" = None,
         callback_url: str | None = None,
+        daily_limit: int | None = None,
     ) -> "asyncio.Task[Sighting]":
         """Ask for a try-on."""
         self._number += 1
@@ -112,7 +113,7 @@ class Service:
         request = CreateRequest(BytesPicture(b"person"), BytesPicture(wish.encode()), None, callback_url, reference)
         report = ignore if told is None else told.append
         call = Call(user, replica.clock.deadline(300.0), wait, report)
-        return asyncio.create_task(replica.jobs.submit(new, request, Inputs("", ""), call, daily_limit=None))
+        return asyncio.create_task(replica.jobs.submit(new, request, Inputs("", ""), call, daily_limit=daily_limit))
 
     def standing(self, wish: str) -> list[Task]:
         """Return the tasks that were made of a wish."""
