@@ -17,7 +17,7 @@ import trustme
 
 from kolors_mcp.server.http.bounds import FOR_SERVICE
 from scripts import loopback_nginx
-from tests.deploy import from_zero, nginx_settings
+from tests.deploy import from_zero, nginx_settings, object_store
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -145,6 +145,7 @@ def main() -> int:
     faults = [fault for name, check in asked.items() for fault in faults_of(name, check)]
     if NGINX:
         faults += nginx_settings.faults_of(NGINX)
+    faults += object_store.faults()
     faults += from_zero.faults()
     print("\n".join(faults) or "Everything is as it has to be.", flush=True)
     if not NGINX:

@@ -35,8 +35,24 @@ def python_of_store() -> Path:
 class Store:
     """A store that listens."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, program: Program) -> None:
         self._origin = origin
+        self._program = program
+
+    @property
+    def origin(self) -> str:
+        """Where it listens."""
+        return self._origin
+
+    async def away(self) -> None:
+        """End it, with all that it has."""
+        await self._program.kill()
+
+    async def back(self) -> None:
+        """Start it with an empty bucket."""
+        await self._program.start()
+        await self._program.up(f"{self._origin}/moto-api/data.json")
+        await self.make()
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -72,11 +88,9 @@ async def store(folder: Path) -> AsyncGenerator[Store]:
     port = free_port()
     command = [str(python_of_store()), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     program = Program("store", command, environment(folder), folder)
+    running = Store(f"http://127.0.0.1:{port}", program)
     try:
-        await program.start()
-        await program.up(f"http://127.0.0.1:{port}/moto-api/data.json")
-        running = Store(f"http://127.0.0.1:{port}")
-        await running.make()
+        await running.back()
         yield running
     finally:
         await program.kill()
