@@ -196,6 +196,25 @@ async def test_a_call_whose_pictures_have_been_sent_keeps_no_room_however_long_i
         assert (await fourth.answer())[0] == 503
 
 
+async def test_a_small_request_that_follows_a_large_one_at_once_has_nothing_of_it() -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    async def looking(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((HURRY.get() is None, LIFTED.get() is None))
+        await lengths(scope, receive, send)
+
+    params = {"name": "create_try_on", "arguments": {"human_image": base64.b64encode(bytes(21_000)).decode()}}
+    create = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+    bounds = replace(SMALL, body_bytes=60_000, bodies_bytes=60_000)
+    async with served(Bodies(looking, bounds, Ending(), Clock()), bounds) as connect:
+        client = await connect()
+        head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
+        await client.say(head.format(len(create)).encode() + create + head.format(5).encode() + b"small")
+        assert int(await text_of(client)) < 300
+        assert await text_of(client) == "5"
+    assert seen == [(False, False), (True, True)]
+
+
 @pytest.mark.parametrize("leaves", ["while it sends", "while it waits"])
 async def test_the_room_of_one_that_has_left_is_free(leaves: str) -> None:
     async with served(behind(), SMALL) as connect:

@@ -112,6 +112,9 @@ class Bodies:
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Read a body and hand it on, or refuse it."""
+        # One that was sent right behind another is answered in what that one has left set.
+        HURRY.set(None)
+        LIFTED.set(None)
         try:
             async with self._read(scope, receive) as body:
                 if body.give_back is not None:
