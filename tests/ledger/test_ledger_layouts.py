@@ -211,6 +211,8 @@ async def test_whoever_has_the_ledger_open_when_a_newer_version_changes_it_can_d
             asking.ledger.created(reference, "8812", "submitted"),
             asking.ledger.find("local", reference),
             asking.ledger.prune(),
+            # What says whether a replica of the service is ready.
+            asking.ledger.now(),
         ):
             with pytest.raises(LedgerError, match="is that of a newer kolors-mcp"):
                 await deed
