@@ -33,18 +33,26 @@ class Running:
         self._clock = clock
 
     async def round(self) -> float:
-        """Take the looks that are due; return in how many seconds to come again.
+        """Take the looks that are due, also for what was denied; return in how many seconds to come again.
 
         Raises:
             LedgerError: The ledger cannot be asked.
         """
         line = await self._line.line()
-        due = await line.take_running(LOOKS_AT_ONCE)
+        due, denied = await line.take_looks(LOOKS_AT_ONCE)
         answered = await asyncio.gather(*(self._look(job) for job in due))
+        await asyncio.gather(*(self._look_for(job) for job in denied))
         if due and not any(answered):
             return AWAY_SECONDS
         seconds = await line.seconds_to_running()
         return IDLE_SECONDS if seconds is None else min(seconds, IDLE_SECONDS)
+
+    async def _look_for(self, job: Job) -> None:
+        """Look for what a busy account may have taken although it said no: it holds a slot that nobody counts."""
+        reconciler = self._line.parts.reconciler
+        seen = await reconciler.of_late(job.reference)
+        if job.reference in seen.tasks:
+            await reconciler.confirm(job, seen.tasks[job.reference])
 
     async def _look(self, job: Job) -> bool:
         """Look at one task, and write down how it stands; return whether Kling answered."""

@@ -137,11 +137,18 @@ class LedgerLine:
         """Return in how many seconds a running task is to be looked at; None if none runs."""
         return await self._transactions.read(partial(running.seconds_to_next, account=self._account()))
 
-    async def take_running(self, most: int) -> list[Job]:
-        """Take looks at running tasks that are due; no other process takes the same ones."""
-        return await self._transactions.write(
-            partial(running.take_due, account=self._account(), most=most), synced=False
-        )
+    async def take_looks(self, most: int) -> tuple[list[Job], list[Job]]:
+        """Take the looks that are due: at running tasks, and for what a busy account may have made although it said no.
+
+        No other process takes the same ones.
+        """
+        account = self._account()
+
+        def taking(connection: Connection, now: float) -> tuple[list[Job], list[Job]]:
+            due = running.take_due(connection, now, account, most)
+            return due, running.take_denied(connection, now, account, most)
+
+        return await self._transactions.write(taking, synced=False)
 
     async def hasten(self, name: str) -> bool:
         """Let a running task, by Kling's id or our reference, be looked at soon; return whether that is news."""

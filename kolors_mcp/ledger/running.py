@@ -7,12 +7,12 @@ before when nobody looks, whatever wakes them.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
 
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.rows import JOB_COLUMNS, job_of, key, named
 from kolors_mcp.ledger.schema import IS_RUNNING, IS_SHELVED, TRY_ONS, C
-from kolors_mcp.ledger.slots import IS_LOOKED_AT
+from kolors_mcp.ledger.slots import IS_LOOKED_AT, WAITS
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 3.0, 10.0
 """Between two looks at a task; a fifth of its age in between."""
@@ -40,6 +40,17 @@ _TAKE = (
         bindparam("now") >= _NOT_BEFORE,
     )
     .values(look_at=bindparam("next_look"), lease_until=bindparam("not_before"))
+)
+_DENIED = (
+    select(*JOB_COLUMNS)
+    .where(WAITS, C.posted_at.is_not(None), C.look_at <= bindparam("now"))
+    .order_by(C.look_at)
+    .limit(bindparam("most"))
+)
+_TAKE_DENIED = (
+    update(TRY_ONS)
+    .where(C.reference == bindparam("ours"), C.state == "waiting", C.look_at == bindparam("seen"))
+    .values(look_at=None)
 )
 _HASTEN = (
     update(TRY_ONS)
@@ -80,6 +91,19 @@ def take_due(connection: Connection, now: float, account: str | None, most: int)
         if connection.execute(_TAKE, {**mine, "not_before": now + LOOKED_ONCE_SECONDS}).rowcount:
             taken.append(job_of(row))
     return taken
+
+
+def take_denied(connection: Connection, now: float, account: str | None, most: int) -> list[Job]:
+    """Take the looks at what a busy account said no to and would show by now, if it was made; each is looked at once.
+
+    It is looked for again before it is sent again, whatever that look shows.
+    """
+    rows = connection.execute(_DENIED, {"account": account, "now": now, "most": most}).all()
+    return [job_of(row) for row in rows if connection.execute(_TAKE_DENIED, _as_seen(row)).rowcount]
+
+
+def _as_seen(row: Row[Any]) -> dict[str, Any]:
+    return {"ours": row.reference, "seen": row.look_at}
 
 
 def hasten(connection: Connection, now: float, account: str | None, name: str) -> bool:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from kolors_mcp.jobs.queue import MIN_BUSY_SECONDS
 from kolors_mcp.ledger.outcomes import Seen
 from kolors_mcp.ledger.running import MIN_PAUSE_SECONDS
 from kolors_mcp.ledger.slots import Terms
-from tests.support.line_process import RestingMachine, Service
+from tests.support.creates_kling import Fate
+from tests.support.line_process import Replica, RestingMachine, Service
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +25,11 @@ async def service(url: str, tmp_path: Path) -> AsyncGenerator[Service]:
     for process in list(machine.processes):
         process.wake()
         await process.jobs.aclose()
+
+
+async def state(replica: Replica, user: str, name: str) -> str:
+    job = await replica.jobs.find(user, name)
+    return "unknown" if job is None else job.state
 
 
 async def seconds_until_another_looks(service: Service) -> float:
@@ -55,3 +62,31 @@ async def test_a_create_that_kept_the_lease_of_its_sender_would_not_be_looked_at
 
     monkeypatch.setattr(Seen, "named", property(with_lease))
     assert await seconds_until_another_looks(service) >= 15
+
+
+async def test_what_a_busy_account_made_although_it_said_no_is_found_before_its_next_turn(service: Service) -> None:
+    replica, other = service.replica(), service.replica()
+    replica.fates = [Fate((429, 1303))]
+    seen = await service.ask(replica, "ann", "red")
+    assert (await service.ask(other, "bob", "blue")).task.message == "in line, 1 before you, about 60 seconds"
+    began = service.machine.now
+    while await state(other, "ann", seen.task.id) == "waiting":
+        await service.machine.pass_by(1)
+    assert service.machine.now - began <= MIN_BUSY_SECONDS + 2 * MIN_PAUSE_SECONDS
+    [made] = service.standing("red")
+    assert made.reference == seen.task.id
+    assert service.machine.kling.whole[made.reference] == 1
+
+
+async def test_what_a_busy_account_did_not_make_is_looked_for_once_and_once_more_before_it_is_sent_again(
+    service: Service,
+) -> None:
+    replica = service.replica()
+    replica.fates = [Fate((429, 1303), made=False)]
+    name = (await service.ask(replica, "ann", "red")).task.id
+    service.machine.kling.reads.clear()
+    await service.machine.pass_by(50)
+    assert [read for _, read in service.machine.kling.reads] == [name]
+    await service.machine.pass_by(40)
+    assert [read for _, read in service.machine.kling.reads][:2] == [name] * 2
+    assert [task.reference for task in service.standing("red")] == [name]

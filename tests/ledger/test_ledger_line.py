@@ -120,13 +120,13 @@ async def test_what_is_said_to_have_changed_is_looked_at_soon_once_in_two_second
     assert not await line(ledger).hasten(reference)  # it has no task yet
     await ledger.mark_posting(reference, 2)
     await ledger.created(reference, "task-1", "submitted")
-    assert await line(ledger).take_running(8) == []
+    assert (await line(ledger).take_looks(8))[0] == []
     assert [await line(ledger).hasten(name) for name in ("task-1", "task-2", reference)] == [True, False, False]
-    assert [job.task_id for job in await line(ledger).take_running(8)] == ["task-1"]
+    assert [job.task_id for job in (await line(ledger).take_looks(8))[0]] == ["task-1"]
     assert await line(ledger).hasten(reference)
-    assert await line(ledger).take_running(8) == []
+    assert (await line(ledger).take_looks(8))[0] == []
     lines.now += LOOKED_ONCE_SECONDS
-    assert [job.task_id for job in await line(ledger).take_running(8)] == ["task-1"]
+    assert [job.task_id for job in (await line(ledger).take_looks(8))[0]] == ["task-1"]
 
 
 async def test_a_doubt_holds_a_slot_for_two_minutes(lines: Lines) -> None:
