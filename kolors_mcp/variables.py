@@ -27,7 +27,7 @@ def read_secret(environment: Mapping[str, str], name: str) -> SecretStr | None:
     if value is None:
         return None
     if not (value.isascii() and value.isprintable()) or " " in value:
-        raise NotConfiguredError(f"{name} has a blank or a character inside that no key has. Copy it again.")
+        raise NotConfiguredError(f"{name} has a blank or a character inside that no key has: copy it again.")
     return SecretStr(value)
 
 

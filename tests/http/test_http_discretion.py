@@ -10,6 +10,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from pydantic import SecretStr
 
+from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server.http.discretion import WORDS, discreet
 from kolors_mcp.settings import Credentials
@@ -132,3 +133,11 @@ def test_each_phrase_that_is_said_otherwise_over_http_is_still_said_here() -> No
         r'"\s*\n\s*f?"', "", "".join(text for name, (text, _) in MODULES.items() if "discretion" not in name)
     )
     assert [here for here, _ in WORDS if here not in sources] == []
+
+
+def test_of_a_key_that_is_no_key_no_half_a_sentence_is_left_that_only_its_operator_understands() -> None:
+    with pytest.raises(NotConfiguredError) as refused:
+        Credentials.from_env({"KLING_API_KEY": "Bearer abc"})
+    assert discreet(f"Error: {refused.value}") == (
+        "This cannot be done here just now; the operator of this service can see why."
+    )
