@@ -62,7 +62,7 @@ class Line:
         self.parts = LineParts(sending.parts, settings.shelf, closing, Latest(MAX_ENDINGS))
         self._running = Running(self.parts, watching, clock, seen)
         self._clearing = Clearing(self.parts, clock)
-        self._places = Places(self.parts.line, clock)
+        self._places = Places(self.parts.line, self.wakes, clock)
         self._held: dict[str, tuple[Job, CreateRequest]] = {}
         """By reference, what waits and is not on the shelf yet."""
         self._shelving: InFlight[None] = InFlight()
@@ -120,10 +120,10 @@ class Line:
         self._sending.leases.hold(job.reference)
         await ends(self._shelving.join(job.reference, lambda: self._shelve(job)), deadline)
 
-    async def places(self, references: Sequence[str]) -> dict[str, Place]:
-        """Return where wishes stand, by one look for all; without those that wait no more, or if it is not known."""
+    async def places(self, references: Sequence[str], *, again: bool = False) -> dict[str, Place]:
+        """Return where wishes stand, as `Places.of` does, by one look for all; none of them if it is not known."""
         try:
-            return await self._places.of(references) if references else {}
+            return await self._places.of(references, again=again) if references else {}
         except errors.LedgerError as error:
             logger.warning("%s", error)
             return {}

@@ -111,7 +111,13 @@ class Refresher:
         task = await self._sending.outcome(job.reference, deadline, owned=False)
         if task is not None or self._sending.is_sending(job.reference):
             return replace(now, task=task, is_sent=True, is_in_line=self.line is not None)
-        job = await self._store.find(job.user, job.reference) or job
+        if self.line is not None and (still := await self.line.places([job.reference], again=True)):
+            return replace(now, is_in_line=True, place=still[job.reference])
+        return await self._read_written(watcher, now, before.look_at)
+
+    async def _read_written(self, watcher: Watcher, now: _Standing, look_at: float) -> _Standing:
+        """Return how a create stands that is not sent by this process, by what is written down."""
+        job = await self._store.find(now.job.user, now.job.reference) or now.job
         now = replace(now, job=job)
         match job.state:
             case "waiting":
@@ -126,7 +132,7 @@ class Refresher:
                 # Its sender lives, and writes down what comes of it.
                 return replace(now, is_sent=True, is_in_line=self.line is not None)
             case "unconfirmed":
-                if self._clock.monotonic() < before.look_at:
+                if self._clock.monotonic() < look_at:
                     return now
                 task = await self._reconciler.reconcile(job, self._clock.deadline(0.0))
                 return replace(now, task=task, look_at=self._clock.monotonic() + PAUSES.initial_seconds)

@@ -6,7 +6,7 @@ woken, since a server that is between us and the database may swallow it; so the
 
 import asyncio
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -43,6 +43,7 @@ class Wakes:
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self.line = asyncio.Event()
         """Set when somebody in line may be let in; whoever takes notice clears it."""
+        self._heard: list[Callable[[str | None], None]] = []
         self._listening: asyncio.Task[None] | None = None
         self.is_listening = asyncio.Event()
         """Set while others are heard."""
@@ -73,6 +74,10 @@ class Wakes:
             if not others:
                 del self._waiting[name]
 
+    def also(self, heard: Callable[[str | None], None]) -> None:
+        """Let `heard` be called, too, with each name that is told of; with None where it may have been any."""
+        self._heard.append(heard)
+
     def tell(self, connection: Connection, name: str, *, moves_line: bool) -> None:
         """Tell other processes, once the transaction is committed."""
         if self._is_server and len(name) <= MAX_NAME_CHARACTERS:
@@ -80,6 +85,8 @@ class Wakes:
 
     def wake(self, name: str, *, moves_line: bool) -> None:
         """Wake who waits in this process."""
+        for heard in self._heard:
+            heard(name)
         for event in self._waiting.get(name, ()):
             event.set()
         if moves_line:
@@ -114,6 +121,8 @@ class Wakes:
 
     def _wake_all(self) -> None:
         # Whatever was told while nobody listened was not heard.
+        for heard in self._heard:
+            heard(None)
         for events in self._waiting.values():
             for event in events:
                 event.set()
