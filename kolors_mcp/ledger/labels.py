@@ -1,12 +1,14 @@
 """What people call their try-ons, and which are found by it: whatever its case, and only those of one user."""
 
-from sqlalchemy import Connection, and_
+from sqlalchemy import Connection, bindparam
 
 from kolors_mcp.ledger.job import Job
-from kolors_mcp.ledger.rows import Whose, key, newest
+from kolors_mcp.ledger.rows import NEWEST, Whose, job_of
 from kolors_mcp.ledger.schema import IS_LABELLED, C
 from kolors_mcp.models import MAX_LABEL_CHARACTERS
 from kolors_mcp.wording import folded, plain
+
+_LABELLED = NEWEST.where(C.label_key == bindparam("label"), IS_LABELLED, C.state != "refused").limit(bindparam("most"))
 
 
 def written(label: str | None) -> str | None:
@@ -21,14 +23,5 @@ def key_of(label: str | None) -> str | None:
 
 def labelled(connection: Connection, whose: Whose, label: str, most: int) -> list[Job]:
     """Return the jobs that people call so, the newest first. What came to nothing is no try-on, whatever its label."""
-    return newest(
-        connection,
-        and_(
-            C.user == key(whose.user),
-            C.account == whose.account,
-            C.label_key == key_of(label),
-            IS_LABELLED,
-            C.state != "refused",
-        ),
-        most,
-    )
+    called = {**whose.bound, "label": key_of(label), "most": most}
+    return [job_of(row) for row in connection.execute(_LABELLED, called)]

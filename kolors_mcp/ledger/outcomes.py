@@ -20,10 +20,12 @@ from sqlalchemy import (
 )
 
 from kolors_mcp.ledger.leases import MY_TURN, Hand, in_state
-from kolors_mcp.ledger.rows import key, named, newest, word
+from kolors_mcp.ledger.rows import key, named, word
 from kolors_mcp.ledger.schema import TRY_ONS, C
 from kolors_mcp.ledger.states import JobState, states_before
 from kolors_mcp.models import FINAL
+
+_KNOWN = select(C.id).where(C.reference == bindparam("ours")).limit(1)
 
 
 def bring_into(
@@ -54,7 +56,7 @@ def bring_into(
 
 def is_known(connection: Connection, reference: str) -> bool:
     """Whether the reference was ever reserved."""
-    return bool(newest(connection, C.reference == key(reference), 1))
+    return connection.execute(_KNOWN, {"ours": key(reference)}).first() is not None
 
 
 @dataclass(frozen=True)

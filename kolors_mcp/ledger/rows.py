@@ -50,18 +50,22 @@ ADOPT = update(TRY_ONS).where(IS_UNCLAIMED).values(account=bindparam("new_accoun
 """Gives the rows of a layout that knew no accounts to the first account that opens the ledger."""
 
 JOB_COLUMNS = tuple(C[column.name] for column in fields(Job))
-_MINE = and_(C.user == bindparam("owner"), C.account == bindparam("account"))
+MINE = and_(C.user == bindparam("owner"), C.account == bindparam("account"))
 _NAMED = union_all(
     select(C.id).where(C.reference == bindparam("name")), select(C.id).where(C.task_id == bindparam("name"))
 )
 # Each name has an index of its own; asked with "or", SQLite would read all rows of the user.
 _FOUND = (*JOB_COLUMNS, HAS_LAPSED.label("has_lapsed"))
-_ONE = select(*_FOUND).where(_MINE, C.id.in_(_NAMED)).order_by(C.id.desc()).limit(1)
-_LATEST = select(*JOB_COLUMNS).where(_MINE).order_by(C.id.desc()).limit(bindparam("most"))
+_ONE = select(*_FOUND).where(MINE, C.id.in_(_NAMED)).order_by(C.id.desc()).limit(1)
+NEWEST = select(*JOB_COLUMNS).where(MINE).order_by(C.id.desc())
+"""All jobs of one user, the newest first."""
+_LATEST = NEWEST.limit(bindparam("most"))
+# By their numbers, or SQLite would read all rows of the user.
+_WITH_IDS = NEWEST.where(C.id.in_(select(C.id).where(C.task_id.in_(bindparam("task_ids", expanding=True)))))
 _SAME = (
     select(*_FOUND)
     .where(
-        _MINE,
+        MINE,
         C.fingerprint == bindparam("fingerprint"),
         C.model_name.is_not_distinct_from(bindparam("model_name")),
         in_state(*JOINED),
@@ -77,10 +81,10 @@ _SAME_FRESH = _SAME.where(
 )
 _SPENT_AS_OFTEN = (
     # Only whether there are so many, and nothing of what is in them: then the index alone is read, and that no further.
-    select(C.id).where(_MINE, C.created_at >= bindparam("since"), IS_SPENT).limit(1).offset(bindparam("others"))
+    select(C.id).where(MINE, C.created_at >= bindparam("since"), IS_SPENT).limit(1).offset(bindparam("others"))
 )
 
-_SPENT = select(func.count()).where(_MINE, C.created_at >= bindparam("since"), IS_SPENT)
+_SPENT = select(func.count()).where(MINE, C.created_at >= bindparam("since"), IS_SPENT)
 
 
 @cache
@@ -88,7 +92,7 @@ def _refused(codes: tuple[int, ...]) -> Select[Any]:
     return (
         select(*JOB_COLUMNS)
         .where(
-            _MINE,
+            MINE,
             C.fingerprint == bindparam("fingerprint"),
             C.model_name.is_not_distinct_from(bindparam("model_name")),
             C.state == "refused",
@@ -189,19 +193,11 @@ def jobs_with(connection: Connection, whose: Whose, task_ids: Sequence[str]) -> 
     keys = list(wanted)
     found: dict[str, Job] = {}
     for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
-        # By their numbers, or SQLite would read all rows of the user.
-        called_so = select(C.id).where(C.task_id.in_(keys[start : start + LOOKED_UP_AT_ONCE]))
-        mine = and_(C.user == key(whose.user), C.account == whose.account, C.id.in_(called_so))
         # The newest comes first, and stays.
-        for job in newest(connection, mine):
+        for row in connection.execute(_WITH_IDS, {**whose.bound, "task_ids": keys[start : start + LOOKED_UP_AT_ONCE]}):
+            job = job_of(row)
             found.setdefault(wanted[job.task_id or ""], job)
     return found
-
-
-def newest(connection: Connection, which: ColumnElement[bool], most: int | None = None) -> list[Job]:
-    """Return the jobs that `which` is true of, the newest first."""
-    rows = connection.execute(select(*JOB_COLUMNS).where(which).order_by(C.id.desc()).limit(most))
-    return [job_of(row) for row in rows]
 
 
 def job_of(row: Row[Any]) -> Job:
