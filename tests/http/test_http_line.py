@@ -12,7 +12,7 @@ import httpx
 import pytest
 from mcp import Client
 
-from kolors_mcp.sandbox.kling import SandboxKling
+from kolors_mcp.sandbox.kling import SandboxKling, SeenRequest
 from tests.support.commands import HANG_SECONDS, account_of, environment
 from tests.support.making import jpeg
 from tests.support.over_http import Serving, asked, free_port, serving, spoken
@@ -82,6 +82,10 @@ async def test_a_create_that_waits_for_its_result_is_answered_when_others_need_i
     kling: SandboxKling, tmp_path: Path
 ) -> None:
     answers: list[dict[str, Any]] = []
+
+    def once_all_are_made(request: SeenRequest) -> bool:
+        return request.method == "GET" and kling.tasks_created == 3
+
     with serving(environment(tmp_path, **account_of(kling)), tmp_path) as service:
 
         async def create(client: httpx.AsyncClient, colour: str) -> None:
@@ -96,6 +100,8 @@ async def test_a_create_that_waits_for_its_result_is_answered_when_others_need_i
             # Once it was told how things go, its answer is the last event of a stream.
             text = answer.text.strip().rpartition("\ndata: ")[2]
             answers.append(json.loads(text)["result"]["structuredContent"])
+            # What is made after the clock was turned would never be finished.
+            await anyio.to_thread.run_sync(kling.wait_for_request, once_all_are_made)
             kling.clock.advance(120)
 
         async with (
