@@ -48,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # Before there is anything else to inherit.
         config.stash[LOADED_TESTS] = forked_workers.begin(config)
         share_fork_server()
+        # Pytest looks for garbage when it ends, also here, where no test has run.
+        gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -105,7 +107,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_finish() -> None:
     """Keep the collector from looking through all tests, which stay, again and again."""
-    gc.collect()
+    # Without collecting first, in each of several workers: what little garbage there is may stay too.
     gc.freeze()
     gc.enable()
 

@@ -225,13 +225,15 @@ def run(arguments: list[str]) -> None:
 
 
 def load() -> None:
-    """Import all that a program may need, and tidy up, so that the forks have little to copy."""
+    """Import all that a program may need, and keep it from the collector, so that the forks have little to copy."""
+    # Hardly any of it becomes garbage, and looking for that takes a tenth of the time.
+    gc.disable()
     packaged = (module.name for module in pkgutil.walk_packages(kolors_mcp.__path__, "kolors_mcp."))
     for name in (*packaged, *LIBRARIES):
         if not name.endswith(".__main__"):
             import_module(name)
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def begin(config: pytest.Config) -> LoadedTests | None:
         # As of the fork server: an interrupt from the keyboard ends the tests, and with them this process.
         os.setsid()
         load(files)
-        gc.collect()
+        # What little garbage there is may stay.
         gc.freeze()
         order = ForkServer(listener, command.parent).serve()
         become(order, sys.executable)
