@@ -11,7 +11,7 @@ from kolors_mcp.images.formats.structure import steps
 from tests.support.bounding import faults_of_mark, faults_of_pattern
 from tests.support.package import read_package
 from tests.support.patterns import Pattern, patterns_of
-from tests.support.readers import Function, functions_of, html_parsers_of, marked_in, modules, without_mark
+from tests.support.readers import Function, html_parsers_of, marked_in, modules, with_mark, without_mark
 
 # Readers without the mark, by `module:name` with * for anything, and why they need none.
 EXEMPT = {
@@ -104,7 +104,7 @@ def test_every_marked_reader_takes_time_in_proportion(part: str) -> None:
 
 
 def test_every_mark_in_the_source_is_found() -> None:
-    written = {one.key for module, text in package().items() for one in functions_of(module, text) if one.marked}
+    written = {one.key for one in with_mark(package())}
     assert written == set(marked())
     assert "images.formats.png:read_structure" in written
 

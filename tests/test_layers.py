@@ -1,6 +1,7 @@
 """Which module may know which: the import graph, drawn from the source."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.package import MODULES, lies_in, tree_of
+from tests.support.package import MODULES, lies_in, tree_of, tree_with
 
 # From the top down: each may import what stands below it, never what stands above or beside it.
 LAYERS: tuple[frozenset[str], ...] = (
@@ -92,6 +93,7 @@ READ_NO_SETTING = {
     "kolors_mcp.egress.proxies": "names the variable of HTTP programs that cannot be used",
 }
 ENVIRONMENT_NAMES = frozenset({"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"})
+IMPORT = re.compile(r"\bimport\b")
 
 
 class Arrow(NamedTuple):
@@ -105,7 +107,7 @@ class Arrow(NamedTuple):
 def arrows_of(module: str, text: str, *, is_package: bool = False) -> Iterator[Arrow]:
     """Every import in a module, wherever it stands: at the top, in a function, under TYPE_CHECKING."""
     package = module.split(".") if is_package else module.split(".")[:-1]
-    for node in ast.walk(tree_of(text)):
+    for node in ast.walk(tree_with(text, IMPORT)):
         if isinstance(node, ast.Import):
             yield from (Arrow(module, alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -116,6 +118,8 @@ def arrows_of(module: str, text: str, *, is_package: bool = False) -> Iterator[A
 
 def environment_lines(text: str) -> list[int]:
     """The lines on which a module touches the process's environment variables."""
+    if not any(name in text for name in ENVIRONMENT_NAMES):
+        return []
     tree = tree_of(text)
     names = {
         alias.asname or alias.name

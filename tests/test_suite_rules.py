@@ -1,6 +1,7 @@
 """No test depends on how fast the machine is, or on another test file, and no file is long: seen in the source."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import settings
 
 from tests.support.clockless import faults_of
 from tests.support.commands import HANG_SECONDS
-from tests.support.package import MODULES, tree_of
+from tests.support.package import MODULES, tree_with
 
 TESTS = Path(__file__).parent
 SOURCES = {
@@ -24,12 +25,13 @@ NO_TEST = {
     "deploy": "a real nginx, which takes what it takes",
     "hosts": "programs of others, which take what they take",
 }
+TEST_FILE = re.compile(r"(?<!def )\btest_")
 MAX_LINES, MAX_PRODUCT_LINES = 300, 250
 
 
 def imported_test_files(text: str) -> Iterator[str]:
     """Which test files a source imports, from the whole file: also inside functions."""
-    for node in ast.walk(tree_of(text)):
+    for node in ast.walk(tree_with(text, TEST_FILE)):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [one.name for one in node.names]
@@ -105,6 +107,19 @@ def test_the_import_of_a_test_file_is_seen_and_that_of_a_helper_is_not(line: str
 )
 def test_what_depends_on_the_machine_is_seen(line: str) -> None:
     assert faults_of(f"SHORT = 0.2\n{line}\n"), line
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("import time\n\n\n@marked(\n    1,\n)\n@again\ndef f():\n    time.sleep(1)\n", 9),
+        ("try:\n    f()\nexcept OSError:\n    pass\nelse:\n    time.sleep(1)\n", 6),
+        ('TEXT = """\nx = 1\n"""\n# Why.\nasync def f():\n    await anyio.sleep(1)\n', 6),
+        ('f(\n    """\ndef g():\n""",\n    time.sleep(1),\n)\n', 5),
+    ],
+)
+def test_it_is_seen_wherever_it_stands(source: str, line: int) -> None:
+    assert faults_of(source) == [f"line {line}: sleeps in real time; wait for an event, or use still_time.until"]
 
 
 @pytest.mark.parametrize(

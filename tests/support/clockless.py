@@ -1,9 +1,10 @@
 """Finds in a test's source what makes it depend on how fast the machine is: sleeps, wall time, short real limits."""
 
 import ast
+import re
 from collections.abc import Iterator
 
-from tests.support.package import tree_of
+from tests.support.package import tree_of, tree_with
 
 LEAST_HANG_SECONDS = 60
 """A real limit that is shorter can be met by a slow machine; only what hangs may meet one."""
@@ -14,11 +15,21 @@ _LIMITED = {"fail_after", "move_on_after", "wait_for", "timeout", "timeout_at", 
 """Calls whose first or second argument may be seconds."""
 _LATENCY = {"wait_all_tasks_blocked": "anyio waits for it in steps of real time; use still_time.idle or until"}
 _PATCHED = ("SECONDS", "WITHIN", "_SENDS")
+_CLOCK = re.compile(r"\b(?:time|monotonic|perf_counter)(?:_ns)?\(")
+_SUSPECT = re.compile(
+    rf"sleep|wait_all_tasks_blocked|timeout|deadline|(?:{'|'.join(_PATCHED)})\b"
+    # What is put together from texts waits for nothing.
+    rf"|(?<![\"'])\b(?:{'|'.join(_LIMITED)})\("
+    # A constant may be a limit.
+    r"|^\w+ = [0-9.]",
+    re.MULTILINE,
+)
+"""What a statement has in it that one of these rules may find; where a clock is read, all of the file is looked at."""
 
 
 def faults_of(source: str) -> list[str]:
     """Say for each line what it should not do; none if the tests in it run alike on any machine."""
-    tree = tree_of(source)
+    tree = tree_of(source) if _CLOCK.search(source) else tree_with(source, _SUSPECT)
     constants = {
         target.id: node.value
         for node in tree.body

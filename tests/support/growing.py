@@ -16,6 +16,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from typing import Any
 
 from kolors_mcp.bounds import Growth
@@ -37,8 +38,11 @@ _LEAST_SECONDS = _FLOOR_SECONDS / 8
 _SMALL_TRIES = 12
 """How many times the smaller input is measured: it costs nothing beside the larger, and what disturbs the machine for
 as long as it takes would make the larger one seem cheap."""
-_FARTHER, _FARTHER_GUILTY = 4, 8
-"""At so many times the larger input, time that is in proportion comes to as much, and the square's to 16 times."""
+_FARTHER, _FARTHER_GUILTY, _FARTHER_INNOCENT = 4, 8, 6
+"""At so many times the larger input, time that is in proportion comes to as much, and the square's to 16 times. Where
+it is less than 6 times, no square can have made it dubious before: that one would come to 8 times and more."""
+_STEP_MOST, _STEP_SPARE = 4, 1.25
+"""Near its end the size grows at most so many times at once, and by so much more than seems to be needed."""
 AGAIN = ((1, 2), (4, 3), (2, 2), (1, 5))
 """How much larger, and how many times, it is measured again; what is beyond doubt at no larger sizes. The last time
 many are measured: where other programs take the processor's caches, the best of two may still be dear."""
@@ -219,21 +223,26 @@ def fault_of(
             while True:
                 large = best(FACTOR * size, 1) - least
                 # What a call costs by itself must not hide what it costs for each byte.
-                if large >= max(enough_seconds, FACTOR * least) or size >= largest or not enough_seconds:
+                wanted = max(enough_seconds, FACTOR * least)
+                if large >= wanted or size >= largest or not enough_seconds:
                     break
-                size = min(largest, size * (8 if large < enough_seconds / 10 else 2))
+                needed = ceil(_STEP_SPARE * wanted / max(large, _FLOOR_SECONDS))
+                size = min(largest, size * (8 if large < enough_seconds / 10 else max(2, min(_STEP_MOST, needed))))
             if large < enough_seconds:
                 return None  # a megabyte in three milliseconds; there, caches and pages decide more than the program
             ratio, tries = _ratio(best(size, _SMALL_TRIES) - least, large, least), 1
-            for larger, tries in again:
+            for number, (larger, tries) in enumerate(again):
                 if ratio <= DUBIOUS:
                     return None
                 size *= larger if ratio <= 4 * GUILTY else 1
                 small = best(size, _SMALL_TRIES) - least
                 large = best(FACTOR * size, tries) - least
                 ratio = _ratio(small, large, least)
+                dubious = DUBIOUS < ratio <= GUILTY and number == 0
+                if dubious and _farther(best, FACTOR * size, tries, least) < _FARTHER_INNOCENT:
+                    return None
             # What is dear beyond a size, as new memory is, grows in proportion from there on.
-            if GUILTY < ratio <= BEYOND_DOUBT and _is_in_proportion(best, FACTOR * size, tries, least):
+            if GUILTY < ratio <= BEYOND_DOUBT and _farther(best, FACTOR * size, tries, least) < _FARTHER_GUILTY:
                 return None
     except HangError:
         return f"did not end within {limit_seconds:g} CPU seconds at a size of {FACTOR * size}"
@@ -244,11 +253,11 @@ def fault_of(
     )
 
 
-def _is_in_proportion(best: Callable[[int, int], float], size: int, tries: int, least: float) -> bool:
-    """Whether what is still dearer at a larger size is so no more than in proportion."""
+def _farther(best: Callable[[int, int], float], size: int, tries: int, least: float) -> float:
+    """How many times as dear it is at a still larger size."""
     # Both are measured now: one that was disturbed before would make the other seem cheap.
     near = best(size, tries + 1) - least
-    return best(_FARTHER * size, tries) - least < _FARTHER_GUILTY * near
+    return (best(_FARTHER * size, tries) - least) / max(near, _LEAST_SECONDS)
 
 
 def _ratio(small: float, large: float, least: float) -> float:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from re import _parser  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownVariableType]
 from typing import Any, cast
 
-from tests.support.package import tree_of
+from tests.support.package import tree_with
 
 METHODS = ("match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer")
+_RE = re.compile(r"\bre\b")
+_USING = re.compile(rf"\bre\b|\.(?:{'|'.join(METHODS)})\b|^\w+(?:: [^=\n]+)? = ", re.MULTILINE)
+"""What a statement has in it that uses an expression, or gives a part of one its name."""
 _ANYTHING = "a Z0_-.<>/:\n\xe9\0"
 _CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
 _END = "\0"
@@ -76,8 +79,12 @@ class Unfed:
 
 def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
     """Every use of `re` in modules, given by their dotted names."""
-    trees = {module: tree_of(text) for module, text in texts.items()}
-    called = _methods_called(trees.values())
+    trees = {module: tree_with(text, _USING) for module, text in texts.items() if _RE.search(text)}
+    # Elsewhere only the expressions matter that these have made.
+    given = [pair for tree in trees.values() for pair in _assigned(tree)]
+    makers = re.compile(rf"\b(?:{'|'.join({name for name, value in given if value and _makes_one(value)})})\b")
+    others = [tree_with(text, makers) for module, text in texts.items() if module not in trees]
+    called = _methods_called([*trees.values(), *others])
     for module, tree in trees.items():
         named = {id(inner): name for name, value in _assigned(tree) if value for inner in ast.walk(value)}
         for node in ast.walk(tree):
@@ -99,6 +106,10 @@ def patterns_of(texts: Mapping[str, str]) -> Iterator[Pattern | Unfed]:
 
 def _is_of_re(function: ast.expr) -> bool:
     return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "re"
+
+
+def _makes_one(value: ast.expr) -> bool:
+    return any(isinstance(inner, ast.Call) and _is_of_re(inner.func) for inner in ast.walk(value))
 
 
 def _given(call: ast.Call, tree: ast.Module) -> tuple[str | bytes, int] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import kolors_mcp
 from kolors_mcp.bounds import Growth, growth_of
-from tests.support.package import tree_of
+from tests.support.package import tree_of, tree_with
 
 FOREIGN = re.compile(r"\b(?:bytes|bytearray|memoryview|Content|IO|BinaryIO|TextIO)\b")
 """What a parameter's annotation names where bytes from outside come in."""
@@ -36,6 +36,10 @@ READS = frozenset({
     "ImageCmsProfile", "Image.open",
 })  # fmt: skip
 """Functions of libraries that read what others wrote: whoever calls one is a reader, wherever it stands."""
+_MAY_READ = re.compile("|".join(name.partition(".")[0] for name in sorted(READS)))
+_MAY_TAKE = re.compile(rf"{FOREIGN.pattern}|\bwhile\b|\bdef {READING.pattern}")
+"""What a source has in it that calls one of these, or takes bytes, or text that it reads."""
+_HTML = re.compile("html", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,18 @@ def _names(node: ast.AST) -> Iterator[str]:
             yield inner.attr
 
 
+def with_mark(texts: Mapping[str, str]) -> list[Function]:
+    """The functions that carry the mark."""
+    found = (one for module, text in texts.items() if "linear" in text for one in functions_of(module, text))
+    return [one for one in found if one.marked]
+
+
 def without_mark(texts: Mapping[str, str]) -> list[Function]:
     """The readers that neither carry the mark nor are called, in their own module, on behalf of one that does."""
     found: list[Function] = []
     for module, text in texts.items():
+        if not (_MAY_READ.search(text) or (module.startswith(BYTES_COME_IN) and _MAY_TAKE.search(text))):
+            continue
         functions = functions_of(module, text)
         covered = {function.name for function in functions if function.marked}
         while True:
@@ -143,7 +155,7 @@ def html_parsers_of(module: str, text: str) -> list[str]:
     """The lines on which a module takes the standard library's HTML parser, which is quadratic over hostile pages."""
     return [
         f"{module}:{node.lineno}"
-        for node in ast.walk(tree_of(text))
+        for node in ast.walk(tree_with(text, _HTML))
         if (isinstance(node, ast.Import) and any(alias.name.startswith("html.parser") for alias in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("html.parser"))
         or (isinstance(node, ast.ImportFrom) and node.module == "html" and "parser" in {a.name for a in node.names})
