@@ -9,6 +9,7 @@ from kolors_mcp import errors
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.ledger.job import LineFullError
 from kolors_mcp.ledger.slots import Terms
+from tests.support.asking import ON_EACH_DATABASE, ON_EACH_WITH_SEVERAL_PROCESSES, WITH_SEVERAL_PROCESSES
 from tests.support.creates_kling import Fate
 from tests.support.line_process import Replica, RestingMachine, Service
 from tests.support.still_time import until
@@ -25,13 +26,6 @@ async def service(url: str, tmp_path: Path) -> AsyncGenerator[Service]:
     for process in list(machine.processes):
         process.wake()
         await process.jobs.aclose()
-
-
-def one_of_two(service: Service) -> Replica:
-    """Start a replica that is not the only one for long."""
-    if service.machine.url == "sqlite://":
-        pytest.skip("what is in memory has one process")
-    return service.replica()
 
 
 def parcels(service: Service) -> list[Path]:
@@ -58,6 +52,7 @@ async def test_a_wish_with_a_free_slot_is_sent_at_once_and_never_touches_the_she
     assert not list(service.folder.iterdir())
 
 
+@ON_EACH_DATABASE
 async def test_who_finds_no_slot_is_told_the_place_and_has_the_task_later_by_the_same_name(service: Service) -> None:
     replica = service.replica()
     await service.ask(replica, "ann", "red")
@@ -111,8 +106,9 @@ async def test_a_call_that_leaves_takes_nothing_out_of_the_line(service: Service
     assert len(service.standing("blue")) == 1
 
 
+@WITH_SEVERAL_PROCESSES
 async def test_what_waits_on_the_shelf_outlives_its_replica(service: Service) -> None:
-    dies, lives = one_of_two(service), service.replica()
+    dies, lives = service.replica(), service.replica()
     name = await in_line(service, dies)
     await dies.kill()
     await service.machine.pass_by(60)
@@ -120,8 +116,9 @@ async def test_what_waits_on_the_shelf_outlives_its_replica(service: Service) ->
     assert await state(lives, "bob", name) == "created"
 
 
+@ON_EACH_WITH_SEVERAL_PROCESSES
 async def test_a_frozen_replica_that_wakes_up_after_its_lease_lets_nothing_leave(service: Service) -> None:
-    freezes = one_of_two(service)
+    freezes = service.replica()
     name = await in_line(service, freezes)
     freezes.fates = [Fate(stop="before the mark")]
     await service.machine.pass_by(45)
@@ -136,8 +133,9 @@ async def test_a_frozen_replica_that_wakes_up_after_its_lease_lets_nothing_leave
     assert service.machine.kling.most_running == 1
 
 
+@WITH_SEVERAL_PROCESSES
 async def test_a_replica_that_dies_after_the_mark_leaves_a_doubt_that_is_not_sent_again(service: Service) -> None:
-    dies = one_of_two(service)
+    dies = service.replica()
     name = await in_line(service, dies)
     dies.fates = [Fate(stop="under way", for_good=True)]
     await service.machine.pass_by(45)

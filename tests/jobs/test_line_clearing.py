@@ -20,6 +20,7 @@ from kolors_mcp.jobs.parcel import FOLDER
 from kolors_mcp.ledger.line import LedgerLine
 from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.shelf.shelf import Shelf
+from tests.support.asking import ON_EACH_WITH_SEVERAL_PROCESSES
 from tests.support.line_process import Replica, RestingMachine, Service
 from tests.support.still_time import until
 
@@ -28,8 +29,6 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def service(url: str, tmp_path: Path) -> AsyncGenerator[Service]:
-    if url == "sqlite://":
-        pytest.skip("what is in memory has one process")
     machine = RestingMachine(url)
     yield Service(machine, tmp_path / "shelf", Terms(1, 100, 1e9))
     for process in list(machine.processes):
@@ -65,6 +64,7 @@ async def orphan(service: Service, replica: Replica, monkeypatch: pytest.MonkeyP
     return left
 
 
+@ON_EACH_WITH_SEVERAL_PROCESSES
 async def test_what_a_killed_replica_did_not_write_down_is_cleared_within_ten_minutes_and_what_waits_stays(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

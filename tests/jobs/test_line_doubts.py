@@ -9,6 +9,7 @@ import pytest
 from kolors_mcp.jobs import background, reconcile
 from kolors_mcp.jobs.search import SHOWN_AFTER_SECONDS
 from kolors_mcp.ledger.slots import DOUBT_HOLDS_SECONDS, Terms
+from tests.support.asking import ON_EACH_DATABASE, WITH_SEVERAL_PROCESSES
 from tests.support.creates_kling import FINISHED_AFTER_SECONDS, Fate
 from tests.support.line_process import Replica, RestingMachine, Service
 from tests.support.still_time import idle, turn, until
@@ -64,6 +65,7 @@ async def states(replica: Replica, names: list[str]) -> list[str]:
     return ["unknown" if job is None else job.state for job in jobs]
 
 
+@ON_EACH_DATABASE
 async def test_doubts_that_kling_knows_nothing_of_hold_the_line_up_for_seconds_not_for_minutes(
     service: Service,
 ) -> None:
@@ -85,11 +87,10 @@ async def test_if_no_look_lent_a_slot_doubts_would_hold_the_line_up_for_two_minu
     assert await held_up(service, service.replica()) >= DOUBT_HOLDS_SECONDS - 1
 
 
+@WITH_SEVERAL_PROCESSES
 async def test_a_doubt_whose_sender_died_is_looked_for_though_nobody_calls_and_lends_its_slot(
     service: Service,
 ) -> None:
-    if service.machine.url == "sqlite://":
-        pytest.skip("what is in memory has one process")
     service.terms = Terms(1, 100, 1e9)
     dies, lives = service.replica(), service.replica()
     dies.fates = [Fate(stop="under way", for_good=True)]

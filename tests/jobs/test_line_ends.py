@@ -12,6 +12,7 @@ from kolors_mcp.ledger import claims
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.shelf.shelf import ShelfError
+from tests.support.asking import ON_EACH_DATABASE, ON_EACH_WITH_SEVERAL_PROCESSES, WITH_SEVERAL_PROCESSES
 from tests.support.creates_kling import Fate
 from tests.support.line_process import Replica, RestingMachine, Service
 from tests.support.still_time import until
@@ -21,8 +22,6 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def service(url: str, tmp_path: Path) -> AsyncGenerator[Service]:
-    if url == "sqlite://":
-        pytest.skip("what is in memory has one process")
     machine = RestingMachine(url)
     yield Service(machine, tmp_path / "shelf", Terms(1, 100, 600.0))
     for process in list(machine.processes):
@@ -35,6 +34,7 @@ async def state(replica: Replica, user: str, name: str) -> str:
     return "unknown" if job is None else job.state
 
 
+@ON_EACH_WITH_SEVERAL_PROCESSES
 async def test_a_replica_that_is_stopped_claims_nothing_more_and_leaves_the_rest_to_others(service: Service) -> None:
     ends, goes_on = service.replica(), service.replica()
     await service.ask(ends, "ann", "red")
@@ -46,6 +46,7 @@ async def test_a_replica_that_is_stopped_claims_nothing_more_and_leaves_the_rest
     assert [task.reference for task in service.standing("blue")] == [name]
 
 
+@ON_EACH_WITH_SEVERAL_PROCESSES
 async def test_what_is_being_sent_when_its_replica_is_stopped_goes_back_to_its_place(service: Service) -> None:
     ends, goes_on = service.replica(), service.replica()
     ends.fates = [Fate(stop="before the mark")]
@@ -63,6 +64,7 @@ async def test_what_is_being_sent_when_its_replica_is_stopped_goes_back_to_its_p
     assert await state(goes_on, "ann", made.reference) == "created"
 
 
+@ON_EACH_WITH_SEVERAL_PROCESSES
 async def test_a_callback_makes_the_next_look_come_sooner_and_many_make_one_look(service: Service) -> None:
     replica, other = service.replica(), service.replica()
     seen = await service.ask(replica, "ann", "red")
@@ -78,6 +80,7 @@ async def test_a_callback_makes_the_next_look_come_sooner_and_many_make_one_look
     assert {name for _, name in reads} == {seen.task.id}
 
 
+@ON_EACH_DATABASE
 async def test_a_task_that_has_ended_lets_the_next_one_in_without_waiting_for_a_poll(service: Service) -> None:
     replica = service.replica()
     first = await service.ask(replica, "ann", "red")
@@ -89,9 +92,8 @@ async def test_a_task_that_has_ended_lets_the_next_one_in_without_waiting_for_a_
     await until(lambda: len(service.standing("blue")) == 1)
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
 async def test_a_wait_at_another_replica_is_woken_by_the_server(service: Service) -> None:
-    if service.machine.url.startswith("sqlite"):
-        pytest.skip("SQLite tells nobody")
     sends, waits = service.replica(), service.replica()
     await until(waits.line.wakes.is_listening.is_set)
     first = await service.ask(sends, "ann", "red")
@@ -130,6 +132,7 @@ async def frozen_twice(service: Service) -> int:
     return len(service.standing("blue"))
 
 
+@WITH_SEVERAL_PROCESSES
 async def test_a_mark_that_asks_for_no_turn_would_pay_twice(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     service.machine.kling.repeated = "makes a second"
 

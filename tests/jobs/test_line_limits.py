@@ -8,6 +8,7 @@ import pytest
 
 from kolors_mcp.errors import DailyLimitError
 from kolors_mcp.ledger.slots import Terms
+from tests.support.asking import ON_EACH_DATABASE, WITH_SEVERAL_PROCESSES
 from tests.support.creates_kling import Fate
 from tests.support.line_process import RestingMachine, Service
 
@@ -42,6 +43,7 @@ async def test_a_wish_in_line_counts_once_however_often_it_is_sent_back_or_asked
     assert (await service.ask(replica, "bob", "green", daily_limit=2)).is_new, "the limit is each user's own"
 
 
+@ON_EACH_DATABASE
 async def test_a_wish_that_came_to_nothing_in_line_is_given_back_to_its_user(service: Service) -> None:
     replica = service.replica()
     await service.ask(replica, "ann", "red", daily_limit=2)
@@ -51,16 +53,16 @@ async def test_a_wish_that_came_to_nothing_in_line_is_given_back_to_its_user(ser
     job = await replica.jobs.find("ann", name)
     assert job is not None
     assert job.state == "refused"
+    assert await replica.jobs.spent_today("ann") == 1
     assert (await service.ask(replica, "ann", "green", daily_limit=2)).is_new
     with pytest.raises(DailyLimitError):
         await service.ask(replica, "ann", "grey", daily_limit=2)
 
 
+@WITH_SEVERAL_PROCESSES
 async def test_what_a_killed_replica_had_in_memory_is_given_back_to_its_user_as_soon_as_it_is_missed(
     service: Service,
 ) -> None:
-    if service.machine.url == "sqlite://":
-        pytest.skip("what is in memory has one process")
     dies, lives = service.replica(), service.replica()
     dies.fates = [Fate(stop="before the mark", for_good=True)]
     dead = service.ask(dies, "ann", "red", daily_limit=1)

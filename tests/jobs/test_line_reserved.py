@@ -13,6 +13,7 @@ from kolors_mcp.ledger.job import Job, NewJob, Reservation
 from kolors_mcp.ledger.leases import LEASE_SECONDS
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.slots import Terms
+from tests.support.asking import ON_EACH_DATABASE, WITH_SEVERAL_PROCESSES
 from tests.support.creates_kling import FINISHED_AFTER_SECONDS
 from tests.support.line_process import RestingMachine, Service
 from tests.support.still_time import idle
@@ -62,11 +63,10 @@ async def test_who_joined_a_wish_whose_caller_left_while_it_was_written_down_has
     assert (seen.job.reference, seen.is_new) == (made.reference, False)
 
 
+@WITH_SEVERAL_PROCESSES
 async def test_what_is_left_while_it_is_written_down_and_the_replica_stops_is_sent_by_another(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if service.machine.url == "sqlite://":
-        pytest.skip("what is in memory has one process")
     stops, _lives = service.replica(), service.replica()
     reserve, written, go_on = Ledger.reserve, asyncio.Event(), asyncio.Event()
 
@@ -90,6 +90,7 @@ async def test_what_is_left_while_it_is_written_down_and_the_replica_stops_is_se
     assert len(service.standing("blue")) == 1
 
 
+@ON_EACH_DATABASE
 async def test_a_wish_whose_turn_comes_as_soon_as_it_is_written_down_is_sent(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from kolors_mcp.jobs.queue import MIN_BUSY_SECONDS
 from kolors_mcp.ledger.outcomes import Seen
 from kolors_mcp.ledger.running import MIN_PAUSE_SECONDS
 from kolors_mcp.ledger.slots import Terms
+from tests.support.asking import ON_EACH_WITH_SEVERAL_PROCESSES, WITH_SEVERAL_PROCESSES
 from tests.support.creates_kling import Fate
 from tests.support.line_process import Replica, RestingMachine, Service
 
@@ -18,8 +19,6 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def service(url: str, tmp_path: Path) -> AsyncGenerator[Service]:
-    if url == "sqlite://":
-        pytest.skip("what is in memory has one process")
     machine = RestingMachine(url)
     yield Service(machine, tmp_path / "shelf", Terms(1, 100, 600.0))
     for process in list(machine.processes):
@@ -45,12 +44,14 @@ async def seconds_until_another_looks(service: Service) -> float:
     return reads[0][0] - sent_at
 
 
+@WITH_SEVERAL_PROCESSES
 async def test_a_task_whose_sender_was_killed_is_looked_at_by_another_when_the_first_look_is_due(
     service: Service,
 ) -> None:
     assert await seconds_until_another_looks(service) <= 2 * MIN_PAUSE_SECONDS
 
 
+@WITH_SEVERAL_PROCESSES
 async def test_a_create_that_kept_the_lease_of_its_sender_would_not_be_looked_at_until_that_lapses(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +65,7 @@ async def test_a_create_that_kept_the_lease_of_its_sender_would_not_be_looked_at
     assert await seconds_until_another_looks(service) >= 15
 
 
+@ON_EACH_WITH_SEVERAL_PROCESSES
 async def test_what_a_busy_account_made_although_it_said_no_is_found_before_its_next_turn(service: Service) -> None:
     replica, other = service.replica(), service.replica()
     replica.fates = [Fate((429, 1303))]

@@ -88,9 +88,27 @@ class Asking:
 
 @pytest.fixture(params=["file", "memory", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The place of a new ledger, in turn on each database: for what a statement, a lock or a clock does there.
+
+    Where a test is about what is done with a ledger, the database makes no difference, and costs up to four times as
+    much: the tests in `jobs` have one in memory, and say by a mark if they need others.
+    """
+    return place_of(request, tmp_path)
+
+
+ON_EACH_DATABASE = pytest.mark.parametrize("url", ["file", "memory", "postgres"], indirect=True)
+"""For a test of `jobs` under which statements or wake-ups lie that no test in `ledger` has."""
+WITH_SEVERAL_PROCESSES = pytest.mark.parametrize("url", ["file"], indirect=True)
+"""For a test with more than one process, which cannot share what is in memory."""
+ON_EACH_WITH_SEVERAL_PROCESSES = pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
+"""For such a test in which one process hears of the other, or is in its way, by what the database does."""
+
+
+def place_of(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return the place of the ledger that the parameter of a fixture names."""
     match request.param:
         case "file":
-            return f"sqlite:///{tmp_path / 'state' / 'ledger.sqlite3'}"
+            return f"sqlite:///{folder / 'state' / 'ledger.sqlite3'}"
         case "memory":
             return "sqlite://"
         case _:
