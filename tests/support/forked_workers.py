@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisSideeffectWarning
 
 from tests.support.commands import stand_in
 from tests.support.fork_server import ForkServer, become, run
@@ -70,6 +73,11 @@ def begin(config: pytest.Config) -> LoadedTests | None:
         load(files)
         # What little garbage there is may stay.
         gc.freeze()
+        with warnings.catch_warnings():
+            # That it is slow at this time: as slow as it would be in each worker.
+            warnings.simplefilter("ignore", HypothesisSideeffectWarning)
+            draw()
+        gc.freeze()
         order = ForkServer(listener, command.parent).serve()
         become(order, sys.executable)
         run(order.arguments)
@@ -92,6 +100,16 @@ def load(files: Sequence[Path]) -> None:
                 importlib.import_module(name)
         except (Exception, pytest.skip.Exception) as error:  # noqa: BLE001  (collecting comes upon it again and tells)
             print(f"{file.name} cannot be loaded: {error!r}", file=sys.stderr)  # noqa: T201
+
+
+@settings(max_examples=50, database=None, derandomize=True, phases=[Phase.generate])
+@given(st.text(), st.integers(), st.binary())
+def draw(text: str, number: int, data: bytes) -> None:
+    """Let Hypothesis find what it draws from: what characters there are, and every constant of the package.
+
+    It keeps that, and each worker took some tenths of a second for it, in a new checkout two seconds.
+    """
+    del text, number, data
 
 
 def _tests_in(place: Path) -> Iterable[Path]:
