@@ -123,10 +123,10 @@ async def test_each_garment_is_refused_by_its_own_name(pictures: Pictures) -> No
     "made",
     [
         png,
-        lambda: jpeg(quarters((3000, 2000)), progressive=True),
+        lambda: jpeg(quarters((1500, 1000)), progressive=True),
         heic,
         lambda: encoded(quarters().convert("RGBA"), "WEBP"),
-        lambda: png(grain((1500, 1500), 120)),
+        lambda: png(grain((900, 900), 120), compress_level=1),
         lambda: png(quarters((20, 10))),
     ],
 )

@@ -26,7 +26,7 @@ from tests.support.images_support import (
     turned,
     with_segment,
 )
-from tests.support.images_table import Good, bad, good, turned_photos
+from tests.support.images_table import Good, bad, good, large, turned_photos
 from tests.support.odd_table import odd, odd_bad
 
 
@@ -36,7 +36,7 @@ async def pictures(tmp_path: Path) -> Pictures:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("table", [good, turned_photos, odd])
+@pytest.mark.parametrize("table", [good, large, turned_photos, odd])
 async def test_a_picture_is_made_fit_and_every_change_is_told(
     table: Callable[[], list[Good]], tmp_path: Path, pictures: Pictures, subtests: pytest.Subtests
 ) -> None:

@@ -35,6 +35,14 @@ def open_files() -> int:
 
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
+    """Whose processes are killed; what their start or their end is like is asked of fresh ones."""
+    made = Place(fresh=False)
+    yield made
+    await made.pictures.aclose()
+
+
+@pytest.fixture
+async def fresh() -> AsyncIterator[Place]:
     made = Place()
     yield made
     await made.pictures.aclose()
@@ -145,41 +153,42 @@ async def test_a_process_that_was_killed_before_it_took_a_picture_is_replaced_un
     assert place.pid != idle
 
 
-async def test_an_idle_process_is_ended_after_a_while_and_all_with_the_server(place: Place) -> None:
-    await place.prepare()
-    idle = place.pid
-    await place.clock.begun(limits.DECODER_IDLE_SECONDS)
+async def test_an_idle_process_is_ended_after_a_while_and_all_with_the_server(fresh: Place) -> None:
+    await fresh.prepare()
+    idle = fresh.pid
+    await fresh.clock.begun(limits.DECODER_IDLE_SECONDS)
     assert not gone(idle)
-    place.clock.end(limits.DECODER_IDLE_SECONDS)
+    fresh.clock.end(limits.DECODER_IDLE_SECONDS)
     await until_gone(idle)
-    place.clock.forget()
-    await place.prepare()
-    last = place.pid
-    await place.pictures.aclose()
+    fresh.clock.forget()
+    await fresh.prepare()
+    last = fresh.pid
+    await fresh.pictures.aclose()
     assert gone(last)
 
 
 async def test_nothing_is_left_of_processes_that_were_killed(place: Place) -> None:
-    stuck = await place.stopped()
+    await place.prepare()
     before = open_files()
-    for _ in range(3):
+    for _ in range(2):
+        stuck = await place.stopped()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(place.prepare)
             await place.clock.begun(limits.DECODING_SECONDS)
             tasks.cancel_scope.cancel()
         await until_gone(stuck)
-        stuck = await place.stopped()
+    await place.prepare()
     while open_files() > before:
         await anyio.lowlevel.checkpoint()
 
 
 async def test_no_secret_reaches_the_process_and_it_finds_what_we_find(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KLING_API_KEY", "made-up-key")
     monkeypatch.setenv("HTTPS_PROXY", "http://user:made-up@proxy.example")
-    await place.prepare()
-    given = environment_of(place.pid)
+    await fresh.prepare()
+    given = environment_of(fresh.pid)
     assert "made-up" not in given
     assert {entry.partition("=")[0] for entry in given.split("\0") if entry} == environment().keys()
     assert environment(["", "relative", "/a", "/b"])["PYTHONPATH"] == "/a:/b"

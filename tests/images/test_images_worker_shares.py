@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
 ]
 
-DEAR = zeros(3_500, 3_000, colour=6, samples=4, interlaced=True)
+DEAR = zeros(2_700, 2_400, colour=6, samples=4, interlaced=True)
 
 
 def watched(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, int]]:
@@ -56,7 +56,7 @@ async def test_a_picture_that_takes_more_than_its_share_is_decoded_alone(monkeyp
 async def test_whoever_gives_up_while_waiting_to_be_alone_leaves_the_places_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = Place()
+    place = Place(fresh=False)
     seen = watched(place, monkeypatch)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(place.prepare, DEAR)

@@ -8,6 +8,7 @@ import anyio
 import anyio.lowlevel
 
 from kolors_mcp.clock import Clock
+from kolors_mcp.images import pictures
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.worker.pool import Decoders
 from tests.support.images_support import b64, encoded, quarters
@@ -65,11 +66,15 @@ def high_water(pid: int) -> int:
 
 
 class Place:
-    """Pictures with real processes and a clock that the test turns."""
+    """Pictures with real processes and a clock that the test turns.
 
-    def __init__(self) -> None:
+    Those that are not fresh may have served another test, and go on to serve the next unless they are killed.
+    """
+
+    def __init__(self, *, fresh: bool = True) -> None:
         self.clock = Held()
-        self.decoders = Decoders(Clock(sleep=self.clock.sleep))
+        made = Decoders if fresh else pictures.Decoders
+        self.decoders = made(Clock(sleep=self.clock.sleep))
         self.pictures = Pictures(folders=[], decoder=self.decoders)
 
     async def prepare(self, data: bytes = WEBP) -> bytes:
