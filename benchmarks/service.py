@@ -5,9 +5,10 @@ of a create has that look in it.
 """
 
 import asyncio
+import json
 import sys
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -163,7 +164,7 @@ async def _gets(web: Web, name: str) -> dict[str, float]:
 
 
 async def _rush(wishes: Wishes, webs: Sequence[Web], name: str, crowd: int, total: int, fresh: float) -> Rush:
-    """Measure so many creates by a crowd; then half as many again, with a get now and then beside them."""
+    """Measure so many creates by a crowd; then half as many again, with a get now and then from another process."""
     connections = Connections([web.port for web in webs])
     for web in webs:
         web.forget_peak()
@@ -171,14 +172,19 @@ async def _rush(wishes: Wishes, webs: Sequence[Web], name: str, crowd: int, tota
     await _crowd(wishes, connections, crowd, total)
     seconds, cpu = perf_counter() - begin, sum(web.cpu_seconds() for web in webs) - begun
     peak = sum(web.peak_mb() for web in webs) - fresh
-    async with _gotten(webs, name) as gets:
+    ports = [str(port) for port in connections.ports]
+    with program("-m", "benchmarks.programs.gets", name, str(GET_PAUSE), *ports) as getting:
+        await asyncio.to_thread(getting.stdout.readline)
         await _crowd(wishes, Connections(connections.ports), crowd, max(crowd, total // 2))
+        getting.stdin.write(b"\n")
+        getting.stdin.flush()
+        gets: list[float] = json.loads(await asyncio.to_thread(getting.stdout.readline))
     return Rush(
         rate=total / seconds,
         create_p50=median(connections.seconds),
         create_p99=_percentile(connections.seconds, 0.99),
-        get_p50=median(gets.seconds),
-        get_p99=_percentile(gets.seconds, 0.99),
+        get_p50=median(gets),
+        get_p99=_percentile(gets, 0.99),
         cpu=cpu / total,
         peak_mb=peak,
         turned_away=connections.turned_away,
@@ -197,26 +203,6 @@ async def _crowd(wishes: Wishes, connections: Connections, crowd: int, total: in
     async with asyncio.TaskGroup() as group:
         for _ in range(crowd):
             group.create_task(worker())
-
-
-@asynccontextmanager
-async def _gotten(webs: Sequence[Web], name: str) -> AsyncGenerator[Connections]:
-    """Get a try-on now and then for the length of the block."""
-    connections = Connections([web.port for web in webs])
-
-    async def getting() -> None:
-        while True:
-            await connections.call("get_try_on", *get_of(name))
-            await asyncio.sleep(GET_PAUSE)
-
-    task = asyncio.create_task(getting())
-    try:
-        yield connections
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-    if not task.cancelled():
-        task.result()
 
 
 def _percentile(samples: Sequence[float], share: float) -> float:

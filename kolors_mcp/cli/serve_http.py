@@ -32,6 +32,7 @@ from kolors_mcp.server.http.upload_links import UploadLinks
 from kolors_mcp.server.http.uploads import Uploads, forget_used
 from kolors_mcp.server.http.user_photos import UserPhotos
 from kolors_mcp.server.service import Service
+from kolors_mcp.server.small_first import SmallFirstLoop
 from kolors_mcp.service_settings import DAILY_LIMIT, ServiceSettings, is_loopback
 from kolors_mcp.settings import Settings
 from kolors_mcp.shelf.shelf import Shelf
@@ -76,7 +77,8 @@ def run_http(host: str, port: int) -> int:
         if os.environ.get(name, "").strip():
             logger.warning("%s has no effect over HTTP: no file of this machine is read or kept for callers", name)
     give_pieces_back()
-    asyncio.run(_serve(settings, service, shelf, listener))
+    with asyncio.Runner(loop_factory=SmallFirstLoop) as runner:
+        runner.run(_serve(settings, service, shelf, listener))
     return 0
 
 

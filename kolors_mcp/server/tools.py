@@ -25,6 +25,7 @@ from kolors_mcp.server.arguments import (
     WaitSeconds,
 )
 from kolors_mcp.server.request import ToolContext, calling
+from kolors_mcp.server.small_first import LARGE
 from kolors_mcp.server.tool import TryOnTool
 from kolors_mcp.try_ons.request import TryOnRequest
 
@@ -51,6 +52,8 @@ async def create_try_on(
     wait_seconds; compare_try_ons shows them. It takes 20 to 60 seconds and cannot be undone. Create each try-on once,
     however long it took; where one is in doubt, look with get_try_on or list_try_ons before creating again.
     """
+    # However small the message is: what its links lead to is not.
+    LARGE.set(True)
     request = TryOnRequest(human_image, cloth_image, lower_cloth_image, model_name, callback_url, new_render, label)
     async with calling(ctx, wait_seconds) as try_ons:
         return await try_ons.create(request)

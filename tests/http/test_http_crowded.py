@@ -17,6 +17,7 @@ from kolors_mcp.server.http.bodies import Bodies
 from kolors_mcp.server.http.bounds import FOR_SERVICE, Bounds
 from kolors_mcp.server.hurry import HURRY
 from kolors_mcp.server.lifting import LIFTED
+from kolors_mcp.server.small_first import LARGE
 from tests.support.http_in_process import Client, lengths, served, settled
 from tests.support.still_time import turn
 
@@ -197,10 +198,10 @@ async def test_a_call_whose_pictures_have_been_sent_keeps_no_room_however_long_i
 
 
 async def test_a_small_request_that_follows_a_large_one_at_once_has_nothing_of_it() -> None:
-    seen: list[tuple[bool, bool]] = []
+    seen: list[tuple[bool, bool, bool]] = []
 
     async def looking(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append((HURRY.get() is None, LIFTED.get() is None))
+        seen.append((HURRY.get() is None, LIFTED.get() is None, LARGE.get()))
         await lengths(scope, receive, send)
 
     params = {"name": "create_try_on", "arguments": {"human_image": base64.b64encode(bytes(21_000)).decode()}}
@@ -212,7 +213,7 @@ async def test_a_small_request_that_follows_a_large_one_at_once_has_nothing_of_i
         await client.say(head.format(len(create)).encode() + create + head.format(5).encode() + b"small")
         assert int(await text_of(client)) < 300
         assert await text_of(client) == "5"
-    assert seen == [(False, False), (True, True)]
+    assert seen == [(False, False, True), (True, True, False)]
 
 
 @pytest.mark.parametrize("leaves", ["while it sends", "while it waits"])

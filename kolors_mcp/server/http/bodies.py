@@ -21,6 +21,7 @@ from kolors_mcp.server.http.room import NoRoomError, Room
 from kolors_mcp.server.hurry import HURRY
 from kolors_mcp.server.lifting import LIFTED, lift
 from kolors_mcp.server.messages import complaint_about
+from kolors_mcp.server.small_first import LARGE
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -115,6 +116,7 @@ class Bodies:
         # One that was sent right behind another is answered in what that one has left set.
         HURRY.set(None)
         LIFTED.set(None)
+        LARGE.set(False)
         try:
             async with self._read(scope, receive) as body:
                 if body.give_back is not None:
@@ -147,6 +149,7 @@ class Bodies:
                 return
             # One that does not say how large it is may become as large as any.
             size = bounds.body_bytes
+        LARGE.set(True)
         try:
             async with self._room.taken(size, self._within(bounds.turn_seconds), self._whose()) as kept:
                 HURRY.set(kept.hurry)
