@@ -4,8 +4,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -16,7 +16,7 @@ from kolors_mcp.sandbox.application import KlingApplication
 from kolors_mcp.sandbox.faults import Disconnect, Drip, Slow
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.running import running
-from tests.support.commands import HANG_SECONDS
+from tests.support.commands import HANG_SECONDS, program_of, python
 from tests.support.sandbox_door import NO_TLS, PATH, Caller, calling
 
 
@@ -111,22 +111,25 @@ async def test_it_can_be_entered_from_async_code_and_called_in_process() -> None
 
 
 _ALONE = """
-import sys
+import sys, warnings
 from kolors_mcp.sandbox.running import serve_forever
+warnings.simplefilter("error")
 serve_forever(0, listening=lambda place: print(place.origin, place.sandbox.api_key, file=sys.stderr, flush=True))
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to send")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_alone_it_serves_until_a_signal_and_writes_nothing_to_standard_output(number: signal.Signals) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _ALONE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+def test_alone_it_serves_until_a_signal_and_writes_nothing_to_standard_output(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    program = tmp_path / "alone.py"
+    program.write_text(_ALONE, encoding="utf-8")
+    with subprocess.Popen([python(), program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         origin, key = process.stderr.readline().split()
         answer = httpx.get(origin + PATH, headers={"authorization": f"Bearer {key}"}, trust_env=False, verify=NO_TLS)
         assert answer.json()["data"] == []
-        process.send_signal(number)
+        os.kill(program_of(process.pid), number)
         written, errors = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, written, errors) == (0, "", "")
