@@ -19,10 +19,10 @@ else:
 
 LARGE: ContextVar[bool] = ContextVar("large", default=False)
 """Whether what runs, and all that it starts, belongs to a call that moves pictures."""
-SPELL_SECONDS = 0.0005
+SPELL_SECONDS = 0.0002
 """For which large calls go on before the loop looks what else there is to do; at least one piece of them is done."""
 MAX_HELD_SECONDS = 0.002
-"""For which small calls may keep large ones from their next spell: these never get less than a fifth of the time."""
+"""For which small calls may keep large ones from their next spell: these get a tenth of the time at least."""
 
 
 @dataclass(frozen=True)
