@@ -84,6 +84,36 @@ def test_an_option_of_the_interpreter_makes_it_a_real_one(tmp_path: Path) -> Non
     assert done.stdout == "['error']\n"
 
 
+ENDING = """
+import atexit, json, os, threading
+
+class Last:
+    def __del__(self, write=os.write):
+        write(1, b"what it made is taken apart\\n")
+
+def work():
+    threading.main_thread().join()
+    print("threads are waited for", flush=True)
+
+last = Last()
+atexit.register(lambda: print(json.dumps("then come the last calls"), flush=True))
+threading.Thread(target=work).start()
+"""
+
+
+@pytest.mark.parametrize("really", [True, False])
+def test_a_forked_program_ends_as_the_real_one_does(tmp_path: Path, really: bool) -> None:
+    script = tmp_path / "ending.py"
+    script.write_text(ENDING, encoding="utf-8")
+    done = ran(script, env=environment(tmp_path), cwd=tmp_path, really=really)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "threads are waited for",
+        '"then come the last calls"',
+        "what it made is taken apart",
+    ]
+
+
 def waiting(tmp_path: Path, program: str) -> "subprocess.Popen[bytes]":
     """A program that has said its number, and waits."""
     script = tmp_path / "wait.py"
