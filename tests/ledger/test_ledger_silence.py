@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import stat
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -56,6 +57,9 @@ def connections_to(port: int) -> list[dict[str, int]]:
     found: list[dict[str, int]] = []
     for entry in Path("/proc/self/fd").iterdir():
         try:
+            # Of what is no socket no copy is made: it would stay open, and with it whatever waits for the end of a pipe.
+            if not stat.S_ISSOCK(entry.stat().st_mode):
+                continue
             with socket.socket(fileno=os.dup(int(entry.name))) as each:
                 if each.family != socket.AF_INET or each.getpeername()[1] != port:
                     continue
@@ -69,7 +73,7 @@ def connections_to(port: int) -> list[dict[str, int]]:
                 assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
                 found.append(watched)
         except OSError:
-            continue  # no socket, or gone meanwhile
+            continue  # gone meanwhile
     return found
 
 
