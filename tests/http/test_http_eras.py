@@ -56,7 +56,7 @@ async def test_large_pictures_in_a_message_reach_kling_and_serve_the_next_try_on
     env = environment(tmp_path, **account_of(fast_kling), KOLORS_SENT_SIDE="original")
     with serving(env, tmp_path) as service:
         async with Client(service.url, mode=era) as client:
-            given = {"human_image": texts[0], "cloth_image": texts[1], "wait_seconds": 60}
+            given = {"human_image": texts[0], "cloth_image": texts[1]}
             created: dict[str, Any] = (await client.call_tool("create_try_on", given)).structured_content or {}
             again = {"human_image": f"tryon://{created['task_id']}/person", "cloth_image": texts[2]}
             await client.call_tool("create_try_on", again)
