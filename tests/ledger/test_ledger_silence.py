@@ -57,7 +57,7 @@ def connections_to(port: int) -> list[dict[str, int]]:
     found: list[dict[str, int]] = []
     for entry in Path("/proc/self/fd").iterdir():
         try:
-            # Of what is no socket no copy is made: it would stay open, and with it whatever waits for the end of a pipe.
+            # Of what is no socket no copy is made: it would stay open, and keep a pipe from ending.
             if not stat.S_ISSOCK(entry.stat().st_mode):
                 continue
             with socket.socket(fileno=os.dup(int(entry.name))) as each:
