@@ -37,6 +37,8 @@ _HOSTS: tuple[tuple[str | None, str, tuple[str, ...]], ...] = (
     ("CODEX_HOME", "~/.codex", ("generated_images",)),
     (None, "~/.cursor", ("projects/*/assets",)),
     (None, "~/.kimi", ("prompt-cache/images",)),
+    # Kimi Code 2.1: pasted, the same before it was made smaller, and pasted behind a command.
+    ("KIMI_CODE_HOME", "~/.kimi-code", ("sessions/*/*/attachments", "sessions/*/*/media-originals", "cache")),
 )
 """For each host: the variable that moves its folder, where it is else, and where in it pictures lie."""
 

@@ -114,6 +114,9 @@ PASTED = [
     ".codex/generated_images/0a1b/1.png",
     ".cursor/projects/home-anna-shop/assets/image-1.png",
     ".kimi/prompt-cache/images/1.png",
+    ".kimi-code/sessions/shop-0a1b/session-1/attachments/1.png",
+    ".kimi-code/sessions/shop-0a1b/session-1/media-originals/1.png",
+    ".kimi-code/cache/0a1b.png",
 ]
 
 
@@ -141,6 +144,8 @@ def test_pictures_that_hosts_keep_are_read_although_a_part_of_the_path_is_hidden
         ".gemini/oauth.png",
         ".codex/sessions/2026/1.png",
         ".cursor/projects/home-anna-shop/agent-transcripts/1.png",
+        ".kimi-code/sessions/shop-0a1b/session-1/agents/main/1.png",
+        ".kimi-code/credentials/1.png",
         ".ssh/images/id.png",
         ".config/tmp/5f2e/images/1.png",
     ],
