@@ -85,10 +85,10 @@ def test_a_reader_that_is_quadratic_is_found_and_its_neighbour_passes(
     assert growth is not None
     form = argument_of(dear, growth)["all in turns"]
     # Beside an innocent one it is measured again and again; what is guilty is found without that too.
-    fault = fault_of(dear, form, size=64, again=[(1, 1), (2, 1)])
+    fault = fault_of(dear, form, size=32, again=[(1, 1), (2, 1)])
     assert fault is not None
     assert re.fullmatch(r"took [0-9]{3,} times as long for 64 times the input, [0-9]+ and [0-9]+", fault)
-    assert fault_of(cheap, form, size=64) is None
+    assert fault_of(cheap, form, size=32) is None
 
 
 @pytest.mark.parametrize(("power", "is_guilty"), [(2, True), (1, False)])
@@ -206,7 +206,8 @@ def test_an_expression_that_is_worse_than_linear_is_found(name: str) -> None:
     (found,) = patterns_of({"a": text.format(dear, method)})
     assert isinstance(found, Pattern)
     assert (found.text, found.methods, found.flags) == (dear, (method,), re.DOTALL)
-    assert faults_of_pattern(found, limit_seconds=0.2) != []
+    # The fault is its ratio, or that it does not end: how long it is given makes no difference to either.
+    assert faults_of_pattern(found, limit_seconds=0.05) != []
     (neighbour,) = patterns_of({"a": text.format(cheap, method)})
     assert isinstance(neighbour, Pattern)
     assert faults_of_pattern(neighbour, limit_seconds=0.2) == []

@@ -49,17 +49,10 @@ def test_the_form_decides(written: str, expected: object) -> None:
     assert parse(written) == expected
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        JPEG,
-        PNG,
-        heic(),
-        *(encoded(quarters(), kind) for kind in ("WEBP", "BMP", "TIFF", "AVIF")),
-        encoded(quarters().quantize(8), "GIF"),
-    ],
-)
-def test_bare_base64_of_every_kind_of_picture_is_known(data: bytes) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "HEIC", "WEBP", "BMP", "TIFF", "AVIF", "GIF"])
+def test_bare_base64_of_every_kind_of_picture_is_known(kind: str) -> None:
+    small = quarters((160, 120))
+    data = heic(small) if kind == "HEIC" else encoded(small.quantize(8) if kind == "GIF" else small, kind)
     for written in (b64(data), base64.urlsafe_b64encode(data).decode().rstrip("="), base64.encodebytes(data).decode()):
         assert parse(written) == InlineBytes(data, "base64")
 
@@ -83,9 +76,6 @@ def test_bare_base64_of_every_kind_of_picture_is_known(data: bytes) -> None:
         ("a\0b.png", "is neither a link nor a path"),
         ("a\nb.png", "is neither a link nor a path"),
         ("x" * 5000, "is neither a link nor a path"),
-        ("data:;base64," + "A" * 30_000_001, "is larger than 20 MB."),
-        ("data:;base64," + "A" * 27_000_000, "is larger than 20 MB."),
-        ("data:," + "A" * 20_000_001, "is larger than 20 MB."),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else None,
 )
@@ -93,6 +83,14 @@ def test_what_is_nothing_is_told_so(written: str, text: str) -> None:
     with pytest.raises(RefusalError) as refusal:
         parse(written)
     assert str(refusal.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("opening", "length"), [("data:;base64,", 30_000_001), ("data:;base64,", 27_000_000), ("data:,", 20_000_001)]
+)
+def test_what_is_too_large_is_told_so(opening: str, length: int) -> None:
+    with pytest.raises(RefusalError, match=r"^is larger than 20 MB\."):
+        parse(opening + "A" * length)
 
 
 @settings(max_examples=200)
