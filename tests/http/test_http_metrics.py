@@ -1,8 +1,7 @@
 """What the service counts and times, as OpenTelemetry's SDK has kept it."""
 
 import json
-import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.server import build_server
 from kolors_mcp.server.http import metrics
 from kolors_mcp.server.http.metrics import Metrics, time_operations
+from tests.support import commands
 from tests.support.in_memory import PICTURES, settings_for, together_with, try_on_of
 from tests.support.making import api_key
 
@@ -186,8 +186,9 @@ def test_the_line_and_the_slots_are_shown_as_they_were_seen_last(kept: Kept) -> 
     assert kept.figures("kolors.slots.busy") == {(): 4}
 
 
-def test_without_the_sdk_nothing_is_kept_and_nothing_of_it_is_loaded() -> None:
-    program = """
+def test_without_the_sdk_nothing_is_kept_and_nothing_of_it_is_loaded(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("""
 import sys
 from kolors_mcp.server.http.metrics import Metrics
 kept = Metrics()
@@ -198,8 +199,9 @@ kept.waited_in_line(1.0)
 kept.units_read(9.0)
 kept.operations.record(1.0, {"mcp.method.name": "tools/list"})
 print([name for name in sys.modules if name.startswith("opentelemetry.sdk")])
-"""
-    done = subprocess.run([sys.executable, "-B", "-c", program], check=True, capture_output=True, text=True)
+""")
+    # A fork has all modules of the package, so what any of them loads besides is seen.
+    done = commands.ran(program, env=commands.environment(tmp_path), cwd=tmp_path)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from kolors_mcp.errors import LedgerError
-from kolors_mcp.jobs.background import LOOKS_AT_ONCE, Background
+from kolors_mcp.jobs import background
+from kolors_mcp.jobs.background import Background
 from kolors_mcp.jobs.store import Store
 from kolors_mcp.ledger import evidence
 from kolors_mcp.sandbox import faults
@@ -121,20 +122,25 @@ async def test_what_was_in_doubt_is_settled_though_nobody_calls(world: World, pa
         assert len(world.kling.requests) == asked
 
 
-async def test_many_doubts_share_the_reading_of_the_list_and_each_has_its_turn(world: World, passing: Passing) -> None:
+async def test_many_doubts_share_the_reading_of_the_list_and_each_has_its_turn(
+    world: World, passing: Passing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = 7
+    assert at_once < background.LOOKS_AT_ONCE, "fewer make as many rounds"
+    monkeypatch.setattr(background, "LOOKS_AT_ONCE", at_once)
     async with world.server() as assistant:
         never = await lost(world, assistant, accepted=False)
-        for number in range(LOOKS_AT_ONCE + 4):
+        for number in range(at_once + 4):
             await lost(world, assistant, f"#{number * 9:02x}2244")
         await passing.quiet()
         show(world, by_reference=False)
         asked = len(world.kling.requests)
         await passing.by(HOUR)
         states = [state for (state,) in rows(world, "state")]
-        assert states == ["unconfirmed", *["created"] * (LOOKS_AT_ONCE + 4)]
+        assert states == ["unconfirmed", *["created"] * (at_once + 4)]
         came = list(world.kling.requests)[asked:]
         assert sum(map(is_read_of("kolors-virtual-try-on"), came)) <= 6, "two rounds, of at most three pages each"
-        assert len(came) <= LOOKS_AT_ONCE + 5 + 6
+        assert len(came) <= at_once + 5 + 6
         assert sum(map(is_read_of(never), came)) == 1
 
 
