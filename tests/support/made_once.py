@@ -9,6 +9,7 @@ from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import httpx._transports.default as httpx_transports
 import httpx2._transports.default as httpx2_transports
 import pytest
@@ -20,6 +21,7 @@ from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from kolors_mcp.cli import network_checks
 from kolors_mcp.egress import certificates
 from kolors_mcp.images import pictures
 from kolors_mcp.images.formats.content import Content
@@ -30,10 +32,13 @@ from kolors_mcp.images.worker.process import Process
 from kolors_mcp.kling import connection
 from kolors_mcp.ledger import opening
 from kolors_mcp.sandbox import kling
+from kolors_mcp.server.http import issuer
 from kolors_mcp.server.tool import TryOnTool
 
-OF_ITS_OWN = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-"""Variables with which certificates are not the usual ones, or are used unlike them."""
+CERTIFICATES, KEYS = ("SSL_CERT_FILE", "SSL_CERT_DIR"), "SSLKEYLOGFILE"
+"""Variables that say which certificates are used, and that they are used unlike others."""
+_AS_THEY_WERE = tuple(os.environ.get(name) for name in CERTIFICATES)
+"""Their values as this machine has them."""
 CONTRACT = Path(__file__).parents[1] / "contract.json"
 
 
@@ -103,19 +108,27 @@ def _make_tools_once(patch: pytest.MonkeyPatch) -> None:
 
 def _read_certificates_once(patch: pytest.MonkeyPatch) -> None:
     # Reading the usual certificates takes tens of milliseconds; a test that adds some of its own names them.
-    usual: dict[ssl.DefaultVerifyPaths, ssl.SSLContext] = {}
+    usual: dict[Any, ssl.SSLContext] = {}
     really_trusted = certificates.trusted_certificates
 
     def trusted_certificates(*, write_keys: bool = False) -> ssl.SSLContext:
-        if any(os.environ.get(name) for name in OF_ITS_OWN):
+        where = _usual_place()
+        if where is None:
             return really_trusted(write_keys=write_keys)
-        where = ssl.get_default_verify_paths()
         if where not in usual:
             usual[where] = really_trusted()
         return usual[where]
 
-    for user in (connection, fetch):
+    for user in (connection, fetch, issuer, network_checks):
         patch.setattr(user, "trusted_certificates", trusted_certificates)
+
+
+def _usual_place() -> object:
+    """Where certificates are read now; none if a test has named them, or watches how they are used."""
+    named = tuple(os.environ.get(name) for name in CERTIFICATES)
+    if os.environ.get(KEYS) or (any(named) and named != _AS_THEY_WERE):
+        return None
+    return ssl.get_default_verify_paths(), named
 
 
 def _read_certificates_of_clients_once(patch: pytest.MonkeyPatch) -> None:
@@ -125,16 +138,17 @@ def _read_certificates_of_clients_once(patch: pytest.MonkeyPatch) -> None:
 
         def usual(**options: Any) -> ssl.SSLContext:
             its_own = options.get("verify", True) is not True or options.get("cert") is not None
-            if its_own or any(os.environ.get(name) for name in OF_ITS_OWN):
+            where = None if its_own else _usual_place()
+            if where is None:
                 return make(**options)
-            key = (ssl.get_default_verify_paths(), *sorted(options.items()))
+            key = (where, *sorted(options.items()))
             if key not in made:
                 made[key] = make(**options)
             return made[key]
 
         return usual
 
-    for library in (httpx_transports, httpx2_transports):
+    for library in (httpx, httpx_transports, httpx2_transports):
         patch.setattr(library, "create_ssl_context", once(library.create_ssl_context))
 
 
