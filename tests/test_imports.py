@@ -11,7 +11,8 @@ import pytest
 from tests.support.package import MODULES, lies_in
 
 PROBE = """
-import json, logging, sys
+import gc, json, logging, sys
+gc.disable()  # what is loaded stays
 deeds = []
 DEEDS = ("socket.bind", "socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen",
          "os.system", "os.mkdir", "os.remove", "os.rename", "tempfile.mkstemp", "tempfile.mkdtemp", "sqlite3.connect")
@@ -19,10 +20,11 @@ def watch(event, arguments):
     if event in DEEDS or (event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")):
         deeds.append(f"{event} {arguments}")
 sys.addaudithook(watch)
-loaded = []
+loaded, before = [], set()
 for name in sys.argv[1:]:
     __import__(name)
-    loaded.append(sorted(sys.modules))
+    loaded.append(sorted(sys.modules.keys() - before))
+    before |= sys.modules.keys()
 loggers = [logging.getLogger(), *(item for key, item in logging.root.manager.loggerDict.items()
            if key.startswith("kolors_mcp") and isinstance(item, logging.Logger))]
 handlers = [f"{item.name} logs to {handler}" for item in loggers for handler in item.handlers]
@@ -51,7 +53,7 @@ class Imported:
     @property
     def all(self) -> set[str]:
         """All modules that were there at the end."""
-        return set[str]().union(*self.loaded.values())
+        return list(self.loaded.values())[-1]
 
 
 def probe(*names: str) -> Imported:
@@ -59,7 +61,9 @@ def probe(*names: str) -> Imported:
     answer = subprocess.run([sys.executable, "-B", "-c", PROBE, *names], check=False, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     result = json.loads(answer.stdout)
-    return Imported(dict(zip(names, map(set, result["loaded"]), strict=True)), result["deeds"])
+    there: set[str] = set()
+    loaded = {name: (there := there.union(new)) for name, new in zip(names, result["loaded"], strict=True)}
+    return Imported(loaded, result["deeds"])
 
 
 def heavy_in(modules: set[str]) -> set[str]:
