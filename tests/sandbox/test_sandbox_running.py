@@ -43,7 +43,8 @@ def test_nothing_is_left_after_a_stop_even_with_requests_in_flight() -> None:
     for thread in threads:
         thread.join()
     assert len(errors) == 2
-    assert set(threading.enumerate()) == before
+    # One of another test may have ended meanwhile.
+    assert set(threading.enumerate()) <= before
     with pytest.raises(TimeoutError):
         caller.sandbox.clock.wait_for_sleepers(1, timeout=0)
     with pytest.raises(ConnectionRefusedError):
@@ -66,7 +67,8 @@ def test_a_taken_port_is_reported_before_anything_starts() -> None:
         running(SandboxKling(), taken.getsockname()[1]),
     ):
         pass
-    assert set(threading.enumerate()) == before
+    # One of another test may have ended meanwhile.
+    assert set(threading.enumerate()) <= before
 
 
 def test_every_instance_has_its_own_credentials() -> None:
