@@ -36,9 +36,14 @@ def drawing() -> bytes:
 
 def png_of(rows: bytes, *pieces: bytes, colour: int = 2, width: int = SIDE, height: int = SIDE) -> bytes:
     """A PNG whose data is `rows`, in one chunk or as it is given in pieces."""
-    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     data = pieces or (zlib.compress(rows),)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunk(b"IDAT", one) for one in data) + END
+    return png_around(b"".join(chunk(b"IDAT", one) for one in data), colour=colour, width=width, height=height)
+
+
+def png_around(chunks: bytes, *, colour: int = 2, width: int = SIDE, height: int = SIDE) -> bytes:
+    """A PNG with these chunks between its header and its end."""
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunks + END
 
 
 def rows_of(height: int = SIDE, *, filters: bytes = b"\0", width: int = SIDE) -> bytes:
@@ -49,8 +54,8 @@ def rows_of(height: int = SIDE, *, filters: bytes = b"\0", width: int = SIDE) ->
 def with_empty_data(count: int) -> bytes:
     """A PNG with data chunks that hold nothing, before, between and behind those that do."""
     packed = zlib.compress(rows_of())
-    empty = [b""] * (count // 3)
-    return png_of(b"", *empty, packed[:100], *empty, packed[100:], *empty)
+    empty = chunk(b"IDAT", b"") * (count // 3)
+    return png_around(empty + chunk(b"IDAT", packed[:100]) + empty + chunk(b"IDAT", packed[100:]) + empty)
 
 
 def with_small_data(count: int) -> bytes:
