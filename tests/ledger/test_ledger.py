@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import threading
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -10,9 +11,14 @@ import pytest
 
 from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.job import Job, Reservation
-from tests.support.asking import HOUR, NOON, Asking, Hand, opened
+from tests.support.asking import HOUR, NOON, Asking, Hand, opened, place_of
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["file", "memory", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return place_of(request, tmp_path)
 
 
 async def test_a_new_wish_is_written_down_as_it_was_made(asking: Asking) -> None:

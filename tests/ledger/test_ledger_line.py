@@ -36,8 +36,6 @@ class Lines:
 
     async def replica(self, terms: Terms | None = None) -> Ledger:
         clock = Clock(wall=lambda: self.now, monotonic=lambda: self.now)
-        if self.url == "sqlite://" and self.ledgers:
-            pytest.skip("what is in memory has one process")
         ledger = await Ledger.open(self.url, clock=clock, account=account, server_time=lambda: self.now)
         self.opened.push_async_callback(ledger.aclose)
         ledger.open_line(terms or self.terms, Wakes("sqlite://", clock))
