@@ -7,8 +7,7 @@ a file of a few megabytes, all of it empty pieces, hold a thread for many second
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,8 +17,7 @@ MAX_STEPS = 50_000
 """Most pieces of one picture: a PNG of 60 MB from an ordinary program has some 7,500 of them."""
 
 
-@dataclass(frozen=True)
-class Growth:
+class Growth(NamedTuple):
     """How a test makes hostile input of any size: the opening, one of the fragments many times, the closing."""
 
     fragments: tuple[bytes, ...]

@@ -5,7 +5,8 @@ import random
 import time
 import weakref
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import anyio
 
@@ -59,8 +60,7 @@ class Ending:
         return scope
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(NamedTuple):
     """The moment until which something may last."""
 
     at: float
@@ -85,11 +85,15 @@ class Deadline:
 
     def earlier(self, seconds: float) -> "Deadline":
         """Return the deadline that comes this many seconds before this one."""
-        return replace(self, at=self.at - seconds)
+        return self._replace(at=self.at - seconds)
+
+    def ended_by(self, ending: Ending | None) -> "Deadline":
+        """Return the deadline that comes with this ending, if that is earlier."""
+        return self._replace(ending=ending)
 
     def within(self, seconds: float) -> "Deadline":
         """Return the earlier of this deadline and the one that is this many seconds away, without `min_step`."""
-        return replace(self.clock.deadline(min(seconds, self.left())), ending=self.ending)
+        return self.clock.deadline(min(seconds, self.left())).ended_by(self.ending)
 
     def scope(self) -> anyio.CancelScope:
         """Return a scope whose body is left at the deadline; what follows the body tells that it was not in time."""
@@ -97,8 +101,7 @@ class Deadline:
         return scope if self.ending is None else self.ending.bound(scope)
 
 
-@dataclass(frozen=True)
-class Backoff:
+class Backoff(NamedTuple):
     """How long to wait before each next try: longer and longer, and not all at the same moment."""
 
     initial_seconds: float

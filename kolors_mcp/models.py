@@ -68,7 +68,7 @@ FINAL: tuple[Status, ...] = ("succeed", "failed")
 class Answer(BaseModel):
     """Base of everything that is handed to a caller: immutable, nothing unknown in it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class ResultImage(Answer):

@@ -2,12 +2,10 @@
 
 import base64
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 
-@dataclass(frozen=True)
-class LoadedPicture:
+class LoadedPicture(NamedTuple):
     """A picture whose bytes are here already, as they were served."""
 
     data: bytes

@@ -8,8 +8,6 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from kolors_mcp.egress.allowed import read_entries
-from kolors_mcp.egress.proxies import ENVIRONMENT, FETCH_PROXY, read_proxy
 from kolors_mcp.errors import NotConfiguredError
 from kolors_mcp.folders import default_folders, pictures_folder
 from kolors_mcp.models import Model
@@ -163,8 +161,12 @@ def _folders(value: str, environment: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def _hosts(value: str | None) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    from kolors_mcp.egress.allowed import read_entries  # noqa: PLC0415  (not at every start)
+
     try:
-        return read_entries(value or "")
+        return read_entries(value)
     except ValueError as error:
         raise NotConfiguredError(
             f"KOLORS_ALLOWED_HOSTS {error}. It takes hosts, host:port, *.host and address ranges such as "
@@ -173,7 +175,11 @@ def _hosts(value: str | None) -> frozenset[str]:
 
 
 def _fetch_proxy(value: str | None) -> str | None:
-    if value is None or value.lower() == ENVIRONMENT:
-        return value and ENVIRONMENT
+    if value is None:
+        return None
+    from kolors_mcp.egress.proxies import ENVIRONMENT, FETCH_PROXY, read_proxy  # noqa: PLC0415  (not at every start)
+
+    if value.lower() == ENVIRONMENT:
+        return ENVIRONMENT
     read_proxy(value, FETCH_PROXY)
     return value

@@ -1,7 +1,7 @@
 """One call: who asks, until when they must be answered, how long they wait, and who hears what is going on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from kolors_mcp.clock import Deadline, Ending
 
@@ -16,8 +16,7 @@ def ignore(_line: str) -> None:
     """Take a line and drop it."""
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """What the server's door knows of a call; made there, once.
 
     Three times bound the work, and the first wins: the deadline, which the host sets; the caller's own wait; and the
@@ -37,7 +36,7 @@ class Call:
     def shortened(self, seconds: float) -> "Call":
         """Return a call with less time, which waits for no result and reports no progress."""
         clock = self.deadline.clock
-        deadline = replace(self.deadline, at=min(self.deadline.at, clock.monotonic() + seconds))
+        deadline = self.deadline._replace(at=min(self.deadline.at, clock.monotonic() + seconds))
         return Call(self.user, deadline)
 
     def waiting(self) -> Deadline:

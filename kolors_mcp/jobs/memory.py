@@ -1,8 +1,7 @@
 """What this process remembers of jobs beside the ledger: what creates were given, and how large pictures are."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from kolors_mcp.pictures import Given, InlinePicture
 
@@ -16,8 +15,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """Where the pictures of a create came from, as they were given."""
 
     person: Given | None

@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server.mcpserver import MCPServer
@@ -17,10 +18,12 @@ from kolors_mcp.server.fitting_room.binding import FittingRoom, page_tools, with
 from kolors_mcp.server.handlers import TryOnServer
 from kolors_mcp.server.picture_tools import picture_tools
 from kolors_mcp.server.service import LENT, LocalRoom, OpenUpstream, Service, Upstream
-from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.server.tasks import Tasks, refuse_undeclared_subscription
 from kolors_mcp.server.tools import all_tools
 from kolors_mcp.settings import Credentials, Settings
+
+if TYPE_CHECKING:
+    from kolors_mcp.server.sharing import Sharing
 
 INSTRUCTIONS = """\
 Dress a person in a garment with Kling's Kolors Virtual Try-On.
@@ -50,7 +53,7 @@ def build_server(
     caller: Callable[[], Caller] = lambda: LOCAL,
     over_http: bool = False,
     observer: Observer = UNOBSERVED,
-    sharing: Sharing | None = None,
+    sharing: "Sharing | None" = None,
 ) -> TryOnServer:
     """Build the server. Nothing is opened before the first tool call.
 

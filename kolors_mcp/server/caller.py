@@ -1,10 +1,9 @@
 """Who calls: one user, what they may see of the account, and whether they may spend its money."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(NamedTuple):
     """The user of one call, as the door knows them."""
 
     user: str

@@ -10,8 +10,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pybase64
 
@@ -33,8 +32,7 @@ _LAST = 4
 """Characters in which base64 ends: any other way to write the same bytes differs here."""
 
 
-@dataclass(frozen=True)
-class Lifted:
+class Lifted(NamedTuple):
     """A message without its pictures."""
 
     rest: bytes

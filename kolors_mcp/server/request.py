@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 MAX_SILENT_CALL_SECONDS = 40.0
 """Seconds after which a call without a progress token is answered: hosts cut at 45 and 60, and the way back counts."""
 
-ToolContext = Context[Service, Any]
-"""What the SDK hands to a tool."""
+if TYPE_CHECKING:
+    ToolContext = Context[Service, Any]
+    """What the SDK hands to a tool."""
+else:
+    ToolContext = Context  # of which kind is nothing to a tool that runs, and would make a model at every start
 RequestContext = ServerRequestContext[Service, Any]
 """What it hands to the handler of any other request."""
 

@@ -4,8 +4,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kolors_mcp.clock import Clock, Deadline, Ending
 from kolors_mcp.errors import NotReadyError
@@ -14,7 +13,6 @@ from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.observer import UNOBSERVED, Observer
 from kolors_mcp.server.caller import LOCAL, Caller
 from kolors_mcp.server.hurry import of_this_request
-from kolors_mcp.server.sharing import Sharing
 from kolors_mcp.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -25,11 +23,11 @@ if TYPE_CHECKING:
     from kolors_mcp.kling.client import KlingClient
     from kolors_mcp.ledger.ledger import Ledger
     from kolors_mcp.server.loopback.room import LoopbackRoom
+    from kolors_mcp.server.sharing import Sharing
     from kolors_mcp.try_ons.try_ons import TryOns
 
 
-@dataclass(frozen=True)
-class Upstream:
+class Upstream(NamedTuple):
     """A Kling to talk to."""
 
     api_base: str
@@ -38,8 +36,7 @@ class Upstream:
     """Hosts of its result links that are neither public nor in the settings: a Kling on this machine."""
 
 
-@dataclass(frozen=True)
-class LocalRoom:
+class LocalRoom(NamedTuple):
     """That the fitting room may be shown in the user's own browser, which is on this machine."""
 
     open_browser: Callable[[str], bool] | None = None
@@ -53,8 +50,7 @@ IN_MEMORY_LEDGER = "sqlite://"
 OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
 
 
-@dataclass(frozen=True)
-class _Account:
+class _Account(NamedTuple):
     """What all calls share."""
 
     jobs: "Jobs"
@@ -73,7 +69,7 @@ class Service:
         local_room: LocalRoom | None = None,
         caller: Callable[[], Caller] = lambda: LOCAL,
         observer: Observer = UNOBSERVED,
-        sharing: Sharing | None = None,
+        sharing: "Sharing | None" = None,
     ) -> None:
         """Remember how to open; open nothing. `caller` says whose a call is; without `sharing` there is one user."""
         self.sharing = sharing

@@ -9,8 +9,8 @@ from asyncio import AbstractEventLoop, Handle
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 if sys.platform == "win32":
     from asyncio import ProactorEventLoop as UsualLoop
@@ -25,8 +25,7 @@ MAX_HELD_SECONDS = 0.002
 """For which small calls may keep large ones from their next spell: these get a tenth of the time at least."""
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """Something that a large call has to do."""
 
     handle: Handle

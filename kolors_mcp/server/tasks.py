@@ -22,7 +22,7 @@ from mcp_types import (
     RequestParams,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from kolors_mcp.clock import Clock
 from kolors_mcp.errors import ArgumentError, KolorsError, RequestRefusedError, TaskNotFoundError
@@ -43,6 +43,8 @@ MAX_TASK_REQUEST_SECONDS = 20.0
 
 class TaskParams(RequestParams):
     """Which task."""
+
+    model_config = ConfigDict(defer_build=True)
 
     task_id: Annotated[str, Field(min_length=1, max_length=200)]
 

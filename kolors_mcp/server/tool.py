@@ -8,20 +8,23 @@ import inspect
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, Icon, InputRequiredResult, ToolAnnotations
 from pydantic import ValidationError
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import ErrorDetails
 
 from kolors_mcp.errors import ArgumentError, KolorsError
 from kolors_mcp.models import Answer
 from kolors_mcp.server.answers import to_result
 from kolors_mcp.wording import quoted
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +81,7 @@ class TryOnTool(Tool):
             properties[name] = _or_null(properties[name])
         return tool
 
-    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+    async def run(self, arguments: dict[str, Any], context: "Context[Any, Any]", convert_result: bool = False) -> Any:
         """Check the arguments, call the function, and write its answer as a result.
 
         Raises:
@@ -131,9 +134,17 @@ class TryOnTool(Tool):
         return checked
 
 
+class _Schemas(GenerateJsonSchema):
+    """Writes a schema as Pydantic does, but builds nothing for plain defaults, which takes most of the time."""
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as JSON has it."""
+        return dft if dft is None or isinstance(dft, bool | int | str) else super().encode_default(dft)
+
+
 @cache
 def _schema_of(answer: type[Answer]) -> dict[str, Any]:
-    return answer.model_json_schema()
+    return answer.model_json_schema(schema_generator=_Schemas)
 
 
 def without_descriptions(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """What a caller asks for."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kolors_mcp.models import Model
 from kolors_mcp.pictures import Given
 
 
-@dataclass(frozen=True)
-class TryOnRequest:
+class TryOnRequest(NamedTuple):
     """A person to be dressed in a garment, or in an upper and a lower one."""
 
     human_image: Given

@@ -1,7 +1,5 @@
 """One user's try-ons, for the time of one call: what costs money is here, what does not in `showing` and `looking`."""
 
-from dataclasses import replace
-
 from kolors_mcp import errors
 from kolors_mcp.jobs.jobs import Sighting
 from kolors_mcp.jobs.memory import Inputs
@@ -80,8 +78,7 @@ class TryOns(Showing):
         So that it is remembered itself, for the next one that names this create.
         """
         lower = request.lower_cloth_image
-        return replace(
-            request,
+        return request._replace(
             human_image=await self._given(request.human_image, "human_image"),
             cloth_image=await self._given(request.cloth_image, "cloth_image"),
             lower_cloth_image=None if lower is None else await self._given(lower, "lower_cloth_image"),

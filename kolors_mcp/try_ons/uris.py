@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from kolors_mcp.bounds import linear
@@ -24,8 +25,7 @@ class Address:
     index: int | None = None
 
 
-@dataclass(frozen=True)
-class InputAddress:
+class InputAddress(NamedTuple):
     """What the address of a picture means that a try-on was made of."""
 
     task_id: str

@@ -6,7 +6,7 @@ read either: it stays with its sender, and costs nothing here.
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -185,7 +185,7 @@ class Bodies:
         raise self._refused(408, self._words.late)
 
     def _within(self, seconds: float) -> Deadline:
-        return replace(self._clock.deadline(seconds), ending=self._ending)
+        return self._clock.deadline(seconds).ended_by(self._ending)
 
     def _refused(self, status: int, words: str, retry_seconds: float | None = None) -> _RefusedError:
         if self._ending.has_begun:
