@@ -199,7 +199,8 @@ class Jobs:
             if job is None or job.task_id is not None:
                 first = call.deadline.within(max(MAX_READ_SECONDS, call.wait))
                 task = await self._refresher.refresh(watcher, name, job, first)
-                if job is None:
+                # One without a reference was made elsewhere; what was asked for by its id has just been looked up.
+                if job is None and (task.reference is not None or task.id != name):
                     job = (await self._known(call.user, [task])).get(task.id)
             else:
                 task = await self._refresher.find_refused(job, call.deadline)

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 import anyio
@@ -16,14 +16,15 @@ from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.jobs.jobs import Jobs
 from kolors_mcp.jobs.watching import Watching
 from kolors_mcp.kling.client import KlingClient
-from kolors_mcp.ledger.job import NewJob
+from kolors_mcp.kling.wire import CreateRequest
+from kolors_mcp.ledger.job import Job, NewJob
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.models import new_reference
 from kolors_mcp.sandbox import faults
 from kolors_mcp.sandbox.kling import SeenRequest
 from kolors_mcp.try_ons.request import TryOnRequest
 from kolors_mcp.try_ons.try_ons import TryOns
-from tests.support.making import api_key
+from tests.support.making import BytesPicture, api_key
 from tests.support.wishing import PERSON, World, garment
 
 pytestmark = pytest.mark.anyio
@@ -46,9 +47,9 @@ class Account:
     pictures: Pictures
     kling: KlingClient
 
-    def view(self, user: str, wait: float = 0.0) -> TryOns:
+    def view(self, user: str, wait: float = 0.0, *, owns_account: bool = False) -> TryOns:
         call = Call(user, self.world.time.clock().deadline(None), wait)
-        return TryOns(self.jobs, self.pictures, self.world.settings(), call)
+        return TryOns(self.jobs, self.pictures, self.world.settings(), call, owns_account=owns_account)
 
 
 @pytest.fixture
@@ -146,6 +147,27 @@ async def test_anothers_try_on_and_one_that_is_none_are_the_same_to_who_shares_t
             await account.view(user).get(name)
         assert name not in str(hidden.value)
     assert len(world.kling.requests) == asked
+
+
+async def test_a_task_that_was_made_elsewhere_is_looked_up_in_the_ledger_once(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    find, find_many = Ledger.find, Ledger.find_many
+
+    async def noted(self: Ledger, user: str, name: str) -> Job | None:
+        asked.append(name)
+        return await find(self, user, name)
+
+    async def noted_many(self: Ledger, user: str, task_ids: Sequence[str]) -> dict[str, Job]:
+        asked.extend(task_ids)
+        return await find_many(self, user, task_ids)
+
+    monkeypatch.setattr(Ledger, "find", noted)
+    monkeypatch.setattr(Ledger, "find_many", noted_many)
+    made = await account.kling.create(CreateRequest(BytesPicture(), BytesPicture()))
+    assert (await account.view("alice", owns_account=True).get(made.id)).reference is None
+    assert asked == [made.id]
 
 
 async def test_a_call_registers_once_with_those_who_watch_a_task(
