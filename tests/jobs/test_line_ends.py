@@ -58,9 +58,11 @@ async def test_what_is_being_sent_when_its_replica_is_stopped_goes_back_to_its_p
     ends.wake()
     await closing
     seen = await call
-    assert seen.task.id == seen.task.reference, "it goes on without this replica"
     await service.machine.pass_by(20)
     [made] = service.standing("red")
+    assert seen.task.reference == made.reference
+    # Where the database tells the other replica at once, that may have made it by now.
+    assert seen.task.id in (made.reference, made.id), "it goes on without this replica"
     assert await state(goes_on, "ann", made.reference) == "created"
 
 
