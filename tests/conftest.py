@@ -30,7 +30,15 @@ settings.register_profile("long", settings.default, deadline=None, max_examples=
 settings.load_profile("without a clock")
 
 
-WAITING = {"processes", "cli", "http", "test_examples.py", "test_soak.py", "test_fork_server.py", "test_ledger_stopped.py"}
+WAITING = {
+    "processes",
+    "cli",
+    "http",
+    "test_examples.py",
+    "test_soak.py",
+    "test_fork_server.py",
+    "test_ledger_stopped.py",
+}
 """Folders and files of tests that mostly wait for processes."""
 LOADED_TESTS = pytest.StashKey[forked_workers.LoadedTests | None]()
 
