@@ -86,7 +86,7 @@ async def test_every_connection_is_given_up_when_the_host_is_silent_for_twenty_s
         wakes.listen()
         try:
             await wakes.is_listening.wait()
-            async with opened(url, max_wait_seconds=10.0) as ledger:
+            async with opened(url) as ledger:
                 await wish(ledger)
                 expected = {name: value for name, value in SILENCE.items() if name != "connect_timeout"}
                 assert expected["tcp_user_timeout"] == SECONDS * 1000
@@ -101,7 +101,7 @@ async def test_what_the_url_says_of_it_counts(postgres_server: Postgres) -> None
     async with by_tcp(postgres_server) as port:
         place = f"127.0.0.1:{port}/{postgres_server.database}"
         url = f"postgresql://postgres:{PASSWORD}@{place}?tcp_user_timeout=7000&keepalives_count=9"
-        async with opened(url, max_wait_seconds=10.0) as ledger:
+        async with opened(url) as ledger:
             await wish(ledger)
             watched = connections_to(port)
     assert {(each["tcp_user_timeout"], each["keepalives_count"]) for each in watched} == {(7000, 9)}
