@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from kolors_mcp.sandbox.clock import SandboxClock
 from kolors_mcp.sandbox.kling import SandboxKling
@@ -24,9 +24,10 @@ from tests.support.still_time import StillLoop
 from tests.support.wishing import World
 
 pytest_plugins = ["tests.support.asking", "tests.support.postgres"]
-# How long an example takes is the machine's affair.
-settings.register_profile("without a clock", settings.default, deadline=None)
-settings.register_profile("long", settings.default, deadline=None, max_examples=10_000)
+# How long an example takes is the machine's affair, and how long it takes to think of one.
+without_a_clock = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("without a clock", settings.default, **without_a_clock)
+settings.register_profile("long", settings.default, **without_a_clock, max_examples=10_000)
 settings.load_profile("without a clock")
 
 

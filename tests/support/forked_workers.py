@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisSideeffectWarning
 
@@ -102,7 +102,13 @@ def load(files: Sequence[Path]) -> None:
             print(f"{file.name} cannot be loaded: {error!r}", file=sys.stderr)  # noqa: T201
 
 
-@settings(max_examples=50, database=None, derandomize=True, phases=[Phase.generate])
+@settings(
+    max_examples=50,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(st.text(), st.integers(), st.binary())
 def draw(text: str, number: int, data: bytes) -> None:
     """Let Hypothesis find what it draws from: what characters there are, and every constant of the package.
