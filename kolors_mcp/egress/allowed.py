@@ -6,6 +6,7 @@ it: neither opens loopback, link-local or multicast addresses, which is judged w
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from kolors_mcp.wording import quoted
@@ -14,6 +15,8 @@ FAKE_IP_RANGES: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("198.18.0.0
 """Where proxies on the network's way (Clash, Surge, sing-box, V2Ray) resolve every name to, by their defaults."""
 
 LAST_PORT = 65535
+RECENT = 64
+"""Hosts and addresses of which it is remembered how they are read: a fetch asks the same some ten times."""
 _LABEL = r"[a-z0-9_-]{1,63}"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 # How the resolvers of systems read numbers: each part decimal, octal or hexadecimal.
@@ -57,6 +60,7 @@ class AllowedHosts:
         return any(address in held for held in self._ranges)
 
 
+@lru_cache(maxsize=RECENT)
 def canonical_host(host: str) -> str:
     """Return a host as entries have it: lower case, no brackets, no dot behind, an address in its shortest writing."""
     host = host.lower().strip("[]").rstrip(".")

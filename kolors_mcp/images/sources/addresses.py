@@ -8,8 +8,9 @@ judged by that one; where a public IPv6 range can carry one in the rest of an ad
 
 import ipaddress
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from kolors_mcp.egress.allowed import ends_in_number
+from kolors_mcp.egress.allowed import RECENT, ends_in_number
 
 _IPV4_REFUSED = tuple(
     ipaddress.IPv4Network(block)
@@ -137,6 +138,7 @@ def _is_public_ipv6(address: ipaddress.IPv6Address) -> bool:
     )
 
 
+@lru_cache(maxsize=RECENT)
 def behind_prefix(address: str) -> str | None:
     """Return the IPv4 address that an address stands for by its standard prefix, if it has such a one."""
     parsed = ipaddress.ip_address(address)
@@ -222,6 +224,7 @@ def is_metadata_name(host: str) -> bool:
     return name.partition(".")[0] in _METADATA_LABELS or name in _METADATA_NAMES
 
 
+@lru_cache(maxsize=RECENT)
 def literal(host: str) -> str | None:
     """Return the address if `host` is one in its ordinary writing, else none."""
     try:

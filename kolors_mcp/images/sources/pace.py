@@ -27,6 +27,8 @@ _CRUMB_BYTES = 64
 """More than so many readings or pieces must bring so many bytes each, on the average."""
 _TURN_EVERY = 64
 """Pieces that are handed over between two turns of the loop: some milliseconds."""
+_TURN_EVERY_ENCRYPTED = 8
+"""Readings of an encrypted connection between two turns of the loop: some milliseconds, with what is done of each."""
 
 
 class CrumbsError(Exception):
@@ -54,10 +56,14 @@ class PacedStream(httpcore.AsyncNetworkStream):
         stream: The open connection.
         held: What is let go of when the connection is closed.
         waits: The account of the fetch that it is made for.
+        encrypted: Whether the stream decrypts what comes.
     """
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, held: AsyncExitStack, waits: Waits) -> None:
+    def __init__(
+        self, stream: httpcore.AsyncNetworkStream, held: AsyncExitStack, waits: Waits, *, encrypted: bool = False
+    ) -> None:
         self._stream = stream
+        self._encrypted = encrypted
         self._held = held
         self._waits = waits
         self._at_once = _HEAD_BYTES_AT_ONCE
@@ -92,8 +98,9 @@ class PacedStream(httpcore.AsyncNetworkStream):
         if self._bytes_around > _MOST_AROUND_BYTES or self._lines_around > _MOST_AROUND_LINES:
             message = "The answer has too much around its body."
             raise httpcore.RemoteProtocolError(message)
-        # An encrypted connection returns what it has unpacked already without a turn of the loop.
-        await anyio.lowlevel.checkpoint()
+        # An encrypted connection returns what it has unpacked already without a turn of the loop; others never do.
+        if self._encrypted and self._read.steps % _TURN_EVERY_ENCRYPTED == 0:
+            await anyio.lowlevel.checkpoint()
         with self._waits.for_server():
             data = await self._stream.read(self._at_once, timeout)
         if data:
@@ -130,7 +137,7 @@ class PacedStream(httpcore.AsyncNetworkStream):
             with anyio.CancelScope(shield=True):
                 await self.aclose()
             raise
-        return PacedStream(stream, self._held, self._waits)
+        return PacedStream(stream, self._held, self._waits, encrypted=True)
 
     def get_extra_info(self, info: str) -> Any:
         """Tell what the connection knows."""

@@ -3,9 +3,11 @@
 import ipaddress
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 
 import anyio
 
+from kolors_mcp.egress.allowed import RECENT
 from kolors_mcp.images.sources.addresses import behind_prefix
 
 _IPV6_NETWORK_BITS = 64
@@ -56,6 +58,7 @@ class Places:
             yield
 
 
+@lru_cache(maxsize=RECENT)
 def _neighbourhood(address: str) -> str:
     """Return what counts as one: an IPv4 address, however it is written, or an IPv6 network of one owner."""
     parsed = ipaddress.ip_address(behind_prefix(address) or address)

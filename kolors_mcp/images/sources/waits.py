@@ -4,8 +4,7 @@ Names for which no server answers, connections that are not taken up, heads byte
 and bodies that drip are one thing to the caller who waits. So they share one account, which lasts for a whole fetch.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from types import TracebackType
 
 import anyio
 
@@ -33,30 +32,49 @@ class Waits:
         """What has passed of the second that is being counted."""
         self._came = 0
 
-    @contextmanager
-    def for_server(self) -> Generator[None]:
-        """Wait for a server inside of this.
+    def for_server(self) -> "_Wait":
+        """Return what a server is waited for inside of, as a context.
 
-        Raises:
-            TooSlowError: This has taken too long, together with what was waited before.
+        Leaving it raises `TooSlowError` where this has taken too long, together with what was waited before.
         """
+        return _Wait(self)
+
+    @property
+    def left(self) -> float:
+        """The seconds that the next wait may take."""
         good = int(self._came >= MIN_BYTES_A_SECOND)
-        since = anyio.current_time()
-        with anyio.move_on_after(self._slow_seconds - self._slow + good - self._begun) as scope:
-            try:
-                yield
-            finally:
-                self._pass(anyio.current_time() - since)
-        if scope.cancelled_caught or self._slow >= self._slow_seconds:
-            raise TooSlowError
+        return self._slow_seconds - self._slow + good - self._begun
 
-    def came(self, size: int) -> None:
-        """Take note of so many bytes of a body."""
-        self._came += size
-
-    def _pass(self, seconds: float) -> None:
+    def waited(self, seconds: float) -> bool:
+        """Take note that a server was waited for; return whether that was too long by now."""
         self._begun += seconds
         while self._begun >= 1:
             self._begun -= 1
             self._slow += self._came < MIN_BYTES_A_SECOND
             self._came = 0
+        return self._slow >= self._slow_seconds
+
+    def came(self, size: int) -> None:
+        """Take note of so many bytes of a body."""
+        self._came += size
+
+
+class _Wait:
+    """One wait for a server. Each piece of an answer is one, so it is no generator: that would double its cost."""
+
+    def __init__(self, waits: Waits) -> None:
+        self._waits = waits
+        self._since = anyio.current_time()
+        self._scope = anyio.CancelScope(deadline=self._since + waits.left)
+
+    def __enter__(self) -> None:
+        self._scope.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        is_too_long = self._waits.waited(anyio.current_time() - self._since)
+        is_held = self._scope.__exit__(kind, error, trace)
+        if self._scope.cancelled_caught or (is_too_long and error is None):
+            raise TooSlowError
+        return is_held
