@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 BOTTOM = frozenset(
     {
         *("", "settings", "service_settings", "variables", "folders", "errors", "models", "pictures"),
-        *("local_pictures", "wording", "clock", "threads", "bounds", "packing", "egress", "observer"),
+        *("local_pictures", "wording", "clock", "threads", "bounds", "packing", "freed_memory", "egress", "observer"),
     }
 )
 MAY_IMPORT = {

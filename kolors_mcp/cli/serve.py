@@ -17,6 +17,7 @@ from kolors_mcp.cli.log_lines import log_handler
 from kolors_mcp.cli.state_folder import PHOTOS_FOLDER, default_url, state_folder
 from kolors_mcp.cli.terminal import EXIT_INTERRUPTED, is_terminal, leave, print_error
 from kolors_mcp.errors import LedgerError, NotConfiguredError
+from kolors_mcp.freed_memory import keep_freed_memory
 from kolors_mcp.server import LocalRoom, build_server
 from kolors_mcp.server.stdio import serve_stdio
 from kolors_mcp.settings import Credentials, Settings
@@ -53,7 +54,7 @@ def run_stdio() -> int:
         print_error(f"kolors-mcp: {error}")
         return 2
     configure_logging(settings)
-    keep_freed_memory()
+    keep_freed_memory(KEPT_BYTES)
     if is_terminal(sys.stdin):
         print_error(TERMINAL_NOTICE)
     server = build_server(
@@ -95,15 +96,6 @@ def end_after(seconds: float, code: int) -> None:
     limit = threading.Timer(seconds, os._exit, (code,))
     limit.daemon = True
     limit.start()
-
-
-def keep_freed_memory() -> None:
-    """Let the memory of one create serve the next: given back and asked for anew, each page is cleared and mapped.
-
-    What glibc gives back follows the largest block that was freed so far: up to its size blocks come from the heap, of
-    which twice as much stays (mallopt(3), M_MMAP_THRESHOLD). Other C libraries decide by themselves.
-    """
-    bytearray(KEPT_BYTES)  # made and freed at once
 
 
 def configure_logging(settings: Settings) -> None:

@@ -9,7 +9,8 @@ from tests.support.commands import environment, ran
 
 PROGRAM = """
 import resource
-from kolors_mcp.cli.serve import keep_freed_memory
+from kolors_mcp.cli.serve import KEPT_BYTES
+from kolors_mcp.freed_memory import keep_freed_memory
 
 def pages_of_a_create():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -18,7 +19,7 @@ def pages_of_a_create():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 given_back = [pages_of_a_create() for _ in range(3)]
-keep_freed_memory()
+keep_freed_memory(KEPT_BYTES)
 kept = [pages_of_a_create() for _ in range(3)]
 print(given_back[-1], kept[-1])
 """

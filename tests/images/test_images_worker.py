@@ -1,6 +1,7 @@
 """Pictures are decoded in a process that can be ended: what ends it, what it is given, and what is left of it."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -75,6 +76,25 @@ async def test_a_picture_that_fits_starts_no_process(place: Place) -> None:
     assert place.decoders.idle == ()
     await place.prepare()
     assert len(place.decoders.idle) == 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep what they like")
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+async def test_the_memory_of_one_picture_serves_the_next(fresh: Place, kind: str) -> None:
+    side = 1_283
+    shown = encoded(quarters((side, side)), kind, quality=50)
+
+    def pages_of_a_picture(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[7])
+
+    await fresh.pictures.finished.preview(shown)
+    taken: list[int] = []
+    for _ in range(2):
+        before = pages_of_a_picture(fresh.pid)
+        await fresh.pictures.finished.preview(shown)
+        taken.append(pages_of_a_picture(fresh.pid) - before)
+    copy_pages = side * side * 4 // os.sysconf("SC_PAGE_SIZE")
+    assert taken[-1] < copy_pages / 4
 
 
 async def test_a_decoder_that_never_ends_is_ended_at_its_time_and_the_next_picture_works(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from PIL import Image
 
+from kolors_mcp.images.bounds import Size
 from kolors_mcp.images.pixels.colours import to_srgb
 from kolors_mcp.images.pixels.costs import BAND_PIXELS
 from kolors_mcp.images.pixels.rows import LoadedRows, Rows
@@ -24,11 +25,11 @@ def flattened(image: Rows, head: bytes, size: tuple[int, int]) -> tuple[Image.Im
     if whole[0] * whole[1] <= BAND_PIXELS or image.mode == "F":  # whose brightest value decides about all
         return to_srgb(image.cut(0, whole[1]), head)
     width, height = size if size[0] <= whole[0] and size[1] <= whole[1] else whole
-    if (width, height) == whole and isinstance(image, LoadedRows):
+    if isinstance(image, LoadedRows):
         row = image.cut(0, 1)
         flat, row_notes = to_srgb(row, head)
         if flat is row:  # then there is nothing to convert anywhere
-            return image.cut(0, whole[1]), row_notes
+            return _shrunk(image, (width, height)), row_notes
     scale = whole[1] / height
     rows = max(1, int(BAND_PIXELS / whole[0] / scale))
     canvas: Image.Image | None = None
@@ -52,3 +53,19 @@ def flattened(image: Rows, head: bytes, size: tuple[int, int]) -> tuple[Image.Im
     if _MADE_WHITE in notes:
         notes.pop(_LEFT_OUT, None)
     return canvas, list(notes)
+
+
+def _shrunk(image: LoadedRows, size: Size) -> Image.Image:
+    """Return the picture at a size. Nothing is cut out of it: the filter takes the rows that it reaches itself."""
+    whole, (width, height) = image.size, size
+    if size == whole:
+        return image.cut(0, whole[1])
+    scale = whole[1] / height
+    # What the filter holds between its two passes is as wide as the result, and as high as what it is made of.
+    rows = max(1, int(BAND_PIXELS / width / scale))
+    canvas = Image.new(image.mode, size)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        box = (0, top * scale, whole[0], min(bottom * scale, whole[1]))
+        canvas.paste(resized_part(image.image, (width, bottom - top), box), (0, top))
+    return canvas

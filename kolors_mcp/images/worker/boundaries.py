@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from PIL import AvifImagePlugin, ImageFile
 
+from kolors_mcp.freed_memory import keep_freed_memory
 from kolors_mcp.images import limits
 from kolors_mcp.images.pixels.costs import memory_for
 from kolors_mcp.images.worker.messages import Request
@@ -20,6 +21,8 @@ _THREADS = 2
 """Threads of one decoder: each keeps rows of its own, and the server shall not wait for a processor."""
 _BESIDE_PICTURES = 52_000_000
 """Memory of the interpreter, the libraries' own data, the stacks of their threads, and what came with the request."""
+_KEPT_BYTES = 16 * 1024 * 1024
+"""Pillow asks for the memory of pixels in blocks of at most this size."""
 _ADDRESSES = 4 << 30
 _OPEN_FILES = 64
 _LATER = 3
@@ -30,7 +33,8 @@ if sys.platform != "win32":
 
 
 def set_once() -> None:
-    """Set what holds for the life of the process: no core, no file written, few opened."""
+    """Set what holds for the life of the process: no core, no file written, few opened, and which memory is kept."""
+    keep_freed_memory(_KEPT_BYTES)
     AvifImagePlugin.DEFAULT_MAX_THREADS = _THREADS
     # Rows that a decoder could not read are never made up.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
