@@ -60,10 +60,15 @@ def _run(arguments: "Sequence[str] | None") -> int:
         case _:
             import gc  # noqa: PLC0415
 
+            from pydantic import BaseModel  # noqa: PLC0415
+
             # Nothing that imports make is garbage; collecting while importing costs a tenth of the start.
             gc.disable()
+            # Of the protocol's hundreds of models a session uses a few, so each is built when it is first used.
+            BaseModel.model_config["defer_build"] = True
             from kolors_mcp.cli import serve  # noqa: PLC0415
 
+            del BaseModel.model_config["defer_build"]
             gc.freeze()
             gc.enable()
             return serve.run_stdio()

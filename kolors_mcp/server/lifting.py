@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple, cast
 
-import pybase64
-
 from kolors_mcp.bounds import linear
 from kolors_mcp.pictures import InlinePicture
 
@@ -95,6 +93,8 @@ def _long_runs(message: bytes | bytearray) -> Iterator[tuple[int, int]]:
 
 def _picture(run: memoryview) -> InlinePicture | None:
     """Return what a run of characters says if it is base64, written in the one usual way, alone or in a `data:` URI."""
+    import pybase64  # noqa: PLC0415  (only for calls with pictures in them)
+
     found = _HEAD.match(run[:_LONGEST_HEAD])
     head = b"" if found is None else found[0]
     encoded = run[len(head) :]
