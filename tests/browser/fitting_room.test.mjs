@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { SHOTS, choose, drop, heard, openRoom, photo, sample, surroundings } from "./surroundings.mjs";
+import { SHOTS, choose, drop, heard, hung, openRoom, photo, sample, surroundings } from "./surroundings.mjs";
 
 let around;
 before(async () => (around = await surroundings()));
@@ -28,14 +28,16 @@ test("two dropped photos become a picture, with the way there shown", async () =
   assert.match(await room.locator("[data-what=human_image] .caption").innerText(), /person\.jpg · 768 × 1080/);
   assert.match(await room.locator("[data-what=cloth_image] .caption").innerText(), /upper\.jpg/);
   await page.screenshot({ path: `${SHOTS}/2-chosen.png` });
+  await around.hold();
   await room.locator("#start").click();
   await room.locator("#progress").waitFor();
-  await room.locator("#elapsed", { hasText: /^[1-9] s$/ }).waitFor();
+  await room.locator("#elapsed", { hasText: /^[1-9]\d* s$/ }).waitFor();
   await room.locator("#stage-title", { hasText: "The person is being dressed" }).waitFor();
   await page.screenshot({ path: `${SHOTS}/3-progress.png` });
+  await around.release();
   await finished(room);
   assert.equal(await room.locator("#expiry").innerText(), "", "the sandbox keeps nothing");
-  await room.locator("#tiles .thumb img").waitFor();
+  await hung(room);
   await page.setViewportSize({ width: 960, height: 1320 });
   await page.screenshot({ path: `${SHOTS}/4-result.png` });
   assert.deepEqual(problems, []);
@@ -50,6 +52,7 @@ test("the photos travel by the tool that only the view may call, and the model i
   assert.match(call.params.arguments.cloth_image, /^data:image\/jpeg;base64,/);
   assert.equal(call.params.arguments.new_render, false);
   await finished(room);
+  await page.locator("#told li").nth(1).waitFor();
   const told = await page.locator("#told li").allInnerTexts();
   assert.equal(told.length, 2);
   assert.match(told[0], /^Fitting room: the user started try-on \d+ \("shirt\.png" on "me\.png"\); do not create it again\.$/);
@@ -64,6 +67,9 @@ test("the slider shows more and less of the result, by pointer and by keys", asy
   await filled(room);
   await room.locator("#start").click();
   await finished(room);
+  // Nothing moves any more, on the stage or below it.
+  await hung(room);
+  await room.locator("#frame:not(.sweeping)").waitFor();
   const slider = room.locator("#slider");
   const box = await slider.boundingBox();
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
@@ -75,10 +81,10 @@ test("the slider shows more and less of the result, by pointer and by keys", asy
   const clip = await room.locator("#earlier").evaluate((image) => getComputedStyle(image).clipPath);
   assert.equal(clip, `inset(0px ${100 - cut}% 0px 0px)`);
   assert.equal(await slider.getAttribute("aria-valuetext"), `${100 - cut} percent of the result shown`);
-  await slider.press("ArrowRight");
-  assert.equal(Number(await slider.inputValue()), cut + 1);
-  await slider.press("End");
-  assert.equal(await slider.getAttribute("aria-valuetext"), "0 percent of the result shown");
+  for (const [key, percent] of [["ArrowRight", 99 - cut], ["End", 0]]) {
+    await slider.press(key);
+    await room.locator(`#slider[aria-valuetext="${percent} percent of the result shown"]`).waitFor();
+  }
 });
 
 test("the picture is enlarged, moved about, and made small again", async () => {
@@ -86,6 +92,7 @@ test("the picture is enlarged, moved about, and made small again", async () => {
   await filled(room);
   await room.locator("#start").click();
   await finished(room);
+  await hung(room);
   const width = () => room.locator("#sheet").evaluate((sheet) => sheet.clientWidth);
   const first = await width();
   await room.locator("#larger").click();
@@ -131,15 +138,14 @@ test("the saved picture has every pixel that Kling made, and open hands its link
 test("a view that is opened again goes on with the running try-on, knows its photos, and pays nothing", async () => {
   const { page, room } = await openRoom(around);
   await filled(room);
-  await around.turn("rules", { finished_seconds: 600 });
+  await around.hold();
   await room.locator("#start").click();
   await heard(page, "ui/update-model-context");
   const paid = await around.paid();
   await page.reload();
   await room.locator("#progress").waitFor();
   assert.match(await title(room).innerText(), /Waiting for its turn|The person is being dressed/);
-  await around.turn("rules", { finished_seconds: 5 });
-  await around.turn("clock", { advance: 600 });
+  await around.release();
   await finished(room);
   assert.equal(await around.paid(), paid);
   assert.equal(await room.locator("#slider").isVisible(), true);
@@ -200,7 +206,6 @@ test("the same photos again are joined and said to be; a fresh render is named, 
   assert.equal(await around.paid(), paid);
   assert.match(await room.locator("#again").innerText(), /Render again\s+free in the sandbox/);
   await room.locator("#again").click();
-  await room.locator("#progress").waitFor();
   await finished(room);
   assert.equal(await around.paid(), paid + 1);
 });
@@ -242,14 +247,14 @@ test("a busy account is told in plain words, and the same photos start when it i
 
 test("a start that Kling did not confirm is found again and not paid twice", async () => {
   await around.turn("rules", { list_lag_seconds: 0 });
+  const { page, room } = await openRoom(around);
+  await filled(room);
   await around.turn("faults", { on: "create", fault: "disconnect", when: "after_acceptance" });
   await around.turn("faults", { on: "read", fault: "raw", times: null });
   await around.turn("faults", { on: "list", fault: "raw", times: null });
-  const { page, room } = await openRoom(around);
-  await filled(room);
   const paid = await around.paid();
   await room.locator("#start").click();
-  await room.locator("#stage-title", { hasText: "It is not clear whether it started" }).waitFor({ timeout: 60_000 });
+  await room.locator("#stage-title", { hasText: "It is not clear whether it started" }).waitFor();
   assert.match(await room.locator("#reason").innerText(), /may exist, and may have been paid/);
   assert.equal(await room.locator("#retry").innerText(), "Look again");
   await around.turn("faults", { clear: true });
@@ -261,9 +266,11 @@ test("a start that Kling did not confirm is found again and not paid twice", asy
 test("an answer that fails on the way is looked for again without a word of alarm", async () => {
   const { page, room } = await openRoom(around);
   await filled(room);
+  await around.hold();
   await room.locator("#start").click();
   await heard(page, "ui/update-model-context");
   await around.turn("faults", { on: "read", fault: "raw", status: 404, body: "gone", times: 2 });
+  await around.release();
   await finished(room);
   assert.equal(await room.locator("#trouble").isHidden(), true);
 });
@@ -273,7 +280,7 @@ test("a view of one try-on shows that alone, and leads into the room", async () 
   await filled(room);
   await room.locator("#start").click();
   await finished(room);
-  const task = await room.locator("#tiles li").first().getAttribute("data-task");
+  const task = await room.locator("#tiles li:has([aria-current=true])").getAttribute("data-task");
   for (const tool of ["get_try_on", "view_try_on"]) {
     await page.goto(`${around.host}?${new URLSearchParams({ tool, arguments: JSON.stringify({ task_id: task }) })}`);
     await finished(room);

@@ -1,7 +1,7 @@
 // Hosts that can do less: the small bridge of the demo, and one that reads no resources and saves no files.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { choose, heard, openRoom, photo, surroundings } from "./surroundings.mjs";
+import { choose, heard, openRoom, opened, photo, surroundings } from "./surroundings.mjs";
 
 let around;
 before(async () => (around = await surroundings({ official: false })));
@@ -29,8 +29,11 @@ test("the demo's own small bridge carries a try-on from start to saved picture",
   const saving = page.waitForEvent("download");
   await room.locator("#save").click();
   assert.match((await saving).suggestedFilename(), /^try-on-\d+-0\.jpg$/);
+  await page.locator("#told li").nth(1).waitFor();
   assert.equal(await page.locator("#told li").count(), 2);
+  await page.evaluate(() => (window.heard = []));
   await page.locator("#reopen").click();
+  await opened(page);
   await room.locator("#tiles button").first().waitFor();
   assert.deepEqual(problems, []);
 });
@@ -64,6 +67,7 @@ test("a view without an origin of its own works, and offers no camera that it ca
   assert.equal(await room.locator("html").evaluate(() => window.origin), "null");
   assert.equal(await room.locator("button.shoot:visible").count(), 0);
   await triedOn(room);
+  await page.locator("#told li").nth(1).waitFor();
   assert.equal(await page.locator("#told li").count(), 2);
   assert.deepEqual(problems, []);
 });

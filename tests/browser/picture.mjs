@@ -10,7 +10,6 @@ try {
   for (const look of ["T-shirt and jeans", "Jeans", "T-shirt", "Dress"]) {
     await room.locator("#samples button", { hasText: new RegExp(`^${look}$`) }).click();
     await room.locator("#start.primary:enabled").click();
-    await room.locator("#progress").waitFor();
     await room.locator("#result").waitFor();
   }
   await room.locator("#adder").setInputFiles([await sample("upper"), await sample("lower")]);

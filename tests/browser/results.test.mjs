@@ -4,10 +4,7 @@ import { after, afterEach, before, test } from "node:test";
 import { choose, drop, openRoom, photo, sample, surroundings } from "./surroundings.mjs";
 
 let around;
-before(async () => {
-  around = await surroundings();
-  await around.turn("rules", { speed: 4 });
-});
+before(async () => (around = await surroundings()));
 after(() => around.end());
 afterEach(() => around.tidy());
 
@@ -18,7 +15,6 @@ async function tried(room, garment) {
   await choose(room, "cloth_image", garment);
   await caption(room, "cloth_image").filter({ hasText: garment.name }).waitFor();
   await room.locator("#start:enabled").click();
-  await room.locator("#progress").waitFor();
   await finished(room);
 }
 
@@ -48,7 +44,7 @@ test("the whole result is seen first, under its name, and what was before by the
   assert.equal(await room.locator(".tag.before").isHidden(), true);
   assert.equal(await room.locator("#after").getAttribute("alt"), "The person wearing: red summer dress");
   await room.locator("#slider").press("End");
-  assert.equal(await room.locator(".tag.before").isVisible(), true);
+  await room.locator(".tag.before").waitFor();
   assert.equal(await room.locator(".tag.after").isHidden(), true);
   const [earlier, later] = await room.locator("#sheet").evaluate((sheet) => ["earlier", "after"].map((id) => getComputedStyle(sheet.querySelector(`#${id}`)).clipPath));
   assert.deepEqual([earlier, later], ["inset(0px 0% 0px 0px)", "inset(0px 0px 0px 100%)"], "nothing of the one below shines through");
@@ -84,31 +80,32 @@ test("while the same is being tried on it cannot be started again, and afterward
   const { room } = await openRoom(around);
   await choose(room, "human_image", photo("anna.png"));
   await choose(room, "cloth_image", photo("shirt.png"));
+  await around.hold();
   await room.locator("#start.primary:enabled").click();
   await room.locator("#start:disabled", { hasText: "Being tried on" }).waitFor();
   await choose(room, "cloth_image", photo("other.png"));
   await room.locator("#start.primary:enabled", { hasText: "Try it on" }).waitFor();
   await room.locator("[data-what=cloth_image] .remove").click();
+  await around.release();
   await finished(room);
-  await room.locator("#tiles button").first().click();
+  await room.locator("#tiles [aria-current=true]").click();
   await finished(room);
   await room.locator("#agree").click();
   await room.locator("#start:enabled:not(.primary)", { hasText: "Try it on" }).waitFor();
 });
 
 test("a try-on that one turns away from is finished on the wall, and its button comes back", async () => {
-  await around.turn("rules", { finished_seconds: 600 });
   const { room } = await openRoom(around);
   await choose(room, "human_image", photo("anna.png"));
   await choose(room, "cloth_image", photo("scarf.png"));
+  await around.hold();
   await room.locator("#start:enabled").click();
   await room.locator("#progress").waitFor();
   await room.locator("#refresh").click();
   await room.locator("#tiles button", { hasText: "scarf" }).waitFor();
   await room.locator("#tiles [data-status=succeed]").first().click();
   await finished(room);
-  await around.turn("rules", { finished_seconds: 5 });
-  await around.turn("clock", { advance: 600 });
+  await around.release();
   await room.locator("#tiles [data-status=succeed]", { hasText: "scarf" }).locator("img").waitFor();
   await room.locator("#start:enabled", { hasText: "Try it on" }).waitFor();
 });
@@ -129,18 +126,16 @@ test("no head is cut off, neither among the photos nor on the wall, and white ga
 
 test("tiles that are not finished, failed or expired say so in the place of the picture", async () => {
   await around.turn("faults", { on: "create", fault: "fail_late" });
-  const { page, room } = await openRoom(around);
+  const { room } = await openRoom(around);
   await choose(room, "human_image", photo("anna.png"));
   await choose(room, "cloth_image", photo("shirt.png"));
   await room.locator("#start:enabled").click();
   await room.locator("#tiles [data-status=failed] [data-sign=failed]").first().waitFor();
-  await around.turn("rules", { finished_seconds: 600 });
+  await around.hold();
   await choose(room, "cloth_image", photo("blouse.png"));
   await room.locator("#start.primary:enabled").click();
   await room.locator("#progress").waitFor();
   await room.locator("#refresh").click();
-  await room.locator("#tiles li:first-child [data-sign=processing]").waitFor();
+  await room.locator("#tiles li:first-child", { hasText: "blouse" }).locator("[data-sign=processing]").waitFor();
   assert.match(await room.locator("#tiles li:first-child").innerText(), /^(waiting|running)\s+blouse\s/);
-  await page.close();
-  await around.turn("rules", { finished_seconds: 5 });
 });

@@ -12,6 +12,9 @@ export const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ];
+// By default a try-on is finished at once; one that is held is not, until the sandbox's clock is turned.
+const AT_ONCE = { speed: 1000 };
+const HELD_SECONDS = 300;
 export const SHOTS = process.env.SCREENSHOTS || `${HERE}screenshots`;
 
 /** Run a program of this package, and return it with what its first lines name, by these patterns. */
@@ -55,7 +58,8 @@ export async function surroundings({ official = true, flags = [], env = {}, payi
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: [...FLAGS, ...flags] });
   const context = await browser.newContext({ viewport: { width: 960, height: 1000 }, acceptDownloads: true });
   context.setDefaultTimeout(60_000);
-  return {
+  let held = false;
+  const around = {
     ...found,
     context,
     /** Turn the simulated Kling: faults, rules, its clock. */
@@ -63,6 +67,16 @@ export async function surroundings({ official = true, flags = [], env = {}, payi
       const headers = { "content-type": "application/json" };
       const answer = await fetch(`${found.kling}/sandbox/${what}`, { method: "POST", headers, body: JSON.stringify(body) });
       if (!answer.ok) throw new Error(await answer.text());
+    },
+    /** Let the try-ons that are started from now on go on until `release`, so that what is seen meanwhile stays. */
+    async hold() {
+      held = true;
+      await this.turn("rules", { speed: 1, finished_seconds: HELD_SECONDS });
+    },
+    async release() {
+      held = false;
+      await this.turn("rules", AT_ONCE);
+      await this.turn("clock", { advance: HELD_SECONDS });
     },
     /** How many try-ons were paid so far. */
     async paid() {
@@ -72,13 +86,22 @@ export async function surroundings({ official = true, flags = [], env = {}, payi
     async tidy() {
       await Promise.all(context.pages().map((page) => page.close()));
       await this.turn("faults", { clear: true });
+      if (held) await this.release();
     },
     async end() {
       await browser.close();
       await ended(server);
     },
   };
+  await around.turn("rules", AT_ONCE);
+  return around;
 }
+
+/** Wait until a room that was just opened has listed what there is, and goes on with what still runs. */
+export const listed = (room) => room.locator("#tiles li, #none:visible").first().waitFor();
+
+/** The tile of what is on the stage, with its picture: then the list is the one that was made after that was finished. */
+export const hung = (room) => room.locator("#tiles [aria-current=true][data-status=succeed] img").waitFor();
 
 /** Open the host page, with what it takes as its query; returns the page and, in it, the room. */
 export async function openRoom(around, query = {}, prepare = async () => undefined) {
@@ -97,9 +120,13 @@ export async function openRoom(around, query = {}, prepare = async () => undefin
   await prepare(page);
   await page.goto(`${around.host}?${new URLSearchParams(query)}`);
   const room = page.frameLocator("#view").frameLocator("iframe");
-  await room.locator("h1").waitFor();
+  await opened(page);
+  if (!query.tool) await listed(room);
   return { page, room, problems, requests };
 }
+
+/** Wait until the room has the host's theme and language: the first that it says of itself afterwards is its size. */
+export const opened = (page) => heard(page, "ui/notifications/size-changed");
 
 /** Wait until the host's window has heard a message that fits, and return it. */
 export async function heard(page, method, name) {

@@ -7,7 +7,6 @@ let kling, around;
 before(async () => {
   kling = await payingKling();
   around = await surroundings({ paying: kling });
-  await around.turn("rules", { speed: 4 });
 });
 after(async () => {
   await around.end();
@@ -67,16 +66,15 @@ test("no word to shoppers names a key, a variable or a command", async () => {
 });
 
 test("an outage while one waits says that the try-on goes on, and then it is there", async () => {
-  await around.turn("rules", { finished_seconds: 600 });
   const { room } = await openRoom(around);
   await filled(room);
+  await around.hold();
   await room.locator("#start").click();
   await room.locator("#usual", { hasText: "Usually 20 to 60 seconds." }).waitFor();
   await around.turn("faults", { on: "read", fault: "disconnect", times: null });
   await around.turn("faults", { on: "list", fault: "disconnect", times: null });
   await room.locator("#usual.warning", { hasText: "The try-on goes on there; nothing is lost, and nothing is paid twice." }).waitFor();
-  await around.turn("rules", { finished_seconds: 5 });
-  await around.turn("clock", { advance: 600 });
+  await around.release();
   await around.turn("faults", { clear: true });
   await room.locator("#result").waitFor();
 });
