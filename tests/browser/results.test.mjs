@@ -9,6 +9,8 @@ after(() => around.end());
 afterEach(() => around.tidy());
 
 const finished = (room) => room.locator("#result").waitFor();
+/** The photos have been taken: until then no list has the try-on, however long it is waited for. */
+const running = (room) => room.locator("#start:disabled", { hasText: "Being tried on" }).waitFor();
 const caption = (room, what) => room.locator(`[data-what=${what}] .caption`);
 
 async function tried(room, garment) {
@@ -82,7 +84,7 @@ test("while the same is being tried on it cannot be started again, and afterward
   await choose(room, "cloth_image", photo("shirt.png"));
   await around.hold();
   await room.locator("#start.primary:enabled").click();
-  await room.locator("#start:disabled", { hasText: "Being tried on" }).waitFor();
+  await running(room);
   await choose(room, "cloth_image", photo("other.png"));
   await room.locator("#start.primary:enabled", { hasText: "Try it on" }).waitFor();
   await room.locator("[data-what=cloth_image] .remove").click();
@@ -100,7 +102,7 @@ test("a try-on that one turns away from is finished on the wall, and its button 
   await choose(room, "cloth_image", photo("scarf.png"));
   await around.hold();
   await room.locator("#start:enabled").click();
-  await room.locator("#progress").waitFor();
+  await running(room);
   await room.locator("#refresh").click();
   await room.locator("#tiles button", { hasText: "scarf" }).waitFor();
   await room.locator("#tiles [data-status=succeed]").first().click();
@@ -134,7 +136,7 @@ test("tiles that are not finished, failed or expired say so in the place of the 
   await around.hold();
   await choose(room, "cloth_image", photo("blouse.png"));
   await room.locator("#start.primary:enabled").click();
-  await room.locator("#progress").waitFor();
+  await running(room);
   await room.locator("#refresh").click();
   await room.locator("#tiles li:first-child", { hasText: "blouse" }).locator("[data-sign=processing]").waitFor();
   assert.match(await room.locator("#tiles li:first-child").innerText(), /^(waiting|running)\s+blouse\s/);
