@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from kolors_mcp.cli.sandbox import open_sandbox
 from kolors_mcp.cli.serve import configure_logging, credentials_of_process, settings_of_process, with_photos
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.staticfiles import StaticFiles
 
     from kolors_mcp.server.loopback.guard import Addresses
 
@@ -48,6 +49,8 @@ BRIDGE_MODULES = {
     "zod/v4": "zod/v4/index.js",
 }
 """Where the official bridge and what it needs lie in a folder of node modules."""
+MODULES_KEPT_SECONDS = 300
+"""How long a browser uses them without asking whether they are still the same."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,6 @@ async def _upstream(options: AppOptions, settings: Settings) -> AsyncGenerator[U
 def application_for(options: AppOptions, settings: Settings, upstream: Upstream, addresses: "Addresses") -> "Starlette":
     """Return the server over HTTP, with the host page beside it."""
     from starlette.routing import Mount, Route  # noqa: PLC0415
-    from starlette.staticfiles import StaticFiles  # noqa: PLC0415
 
     from kolors_mcp.server.loopback.serving import application_of  # noqa: PLC0415
 
@@ -140,9 +142,22 @@ def application_for(options: AppOptions, settings: Settings, upstream: Upstream,
     server = build_server(readable, open_upstream=opened, samples=samples)
     application = application_of(server, addresses)
     if options.bridge is not None:
-        application.router.routes.append(Mount("/modules", StaticFiles(directory=options.bridge, follow_symlink=True)))
+        application.router.routes.append(Mount("/modules", _modules(options.bridge)))
     application.router.routes += [Route("/", asset), Route("/{name}", asset)]
     return application
+
+
+def _modules(folder: Path) -> "StaticFiles":
+    from starlette.staticfiles import StaticFiles  # noqa: PLC0415
+
+    class Modules(StaticFiles):
+        def file_response(self, *args: Any, **kwargs: Any) -> "Response":
+            # Over a hundred files, none of them of this project: opened again, the page need not ask for each anew.
+            response = super().file_response(*args, **kwargs)
+            response.headers["cache-control"] = f"private, max-age={MODULES_KEPT_SECONDS}"
+            return response
+
+    return Modules(directory=folder, follow_symlink=True)
 
 
 def _samples() -> dict[str, Path]:

@@ -81,7 +81,10 @@ def test_the_demo_takes_the_official_bridge_from_a_folder(tmp_path: Path) -> Non
     arguments = ("--bridge", str(tmp_path / "node_modules"))
     with demo(tmp_path, *arguments) as lines, httpx.Client(base_url=address_in(lines), timeout=HANG_SECONDS) as browser:
         assert '"zod/v4": "/modules/zod/v4/index.js"' in browser.get("/").text
-        assert browser.get("/modules/zod/v4/index.js").text == "export {};"
+        found = browser.get("/modules/zod/v4/index.js")
+        assert found.text == "export {};"
+        assert found.headers["cache-control"] == "private, max-age=300", "it is not asked for at every opening"
+        assert "default-src 'none'" in found.headers["content-security-policy"]
         assert "AppBridge" in browser.get("/bridge.js").text
 
 
