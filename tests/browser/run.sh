@@ -22,5 +22,5 @@ if [[ ! node_modules/.package-lock.json -nt package-lock.json ]]; then
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     touch node_modules/.package-lock.json
 fi
-# Each file has a browser and a demo of its own, so that two cores try two at a time.
-exec node --test --test-concurrency=2 --test-timeout=900000 --test-reporter=./reporter.mjs "${@:-.}"
+# Each file has a browser and a demo of its own. A third of their time is waiting, so that two cores can try three at a time.
+exec node --test --test-concurrency=3 --test-timeout=900000 --test-reporter=./reporter.mjs "${@:-.}"
