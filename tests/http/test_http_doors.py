@@ -26,10 +26,10 @@ SHIRT = base64.b64encode(jpeg(colour="olive")).decode()
 
 
 def tool(name: str, /, **arguments: str | list[str]) -> Door:
-    """A tool, whose arguments name the try-on where they say ID."""
+    """A tool, whose arguments name the try-on where they say `{}`, which is no base64."""
 
     def filled(value: str | list[str], named: str) -> str | list[str]:
-        return value.replace("ID", named) if isinstance(value, str) else [one.replace("ID", named) for one in value]
+        return value.replace("{}", named) if isinstance(value, str) else [one.replace("{}", named) for one in value]
 
     async def call(client: Client, named: str) -> Any:
         given = {key: filled(value, named) for key, value in arguments.items()}
@@ -40,7 +40,7 @@ def tool(name: str, /, **arguments: str | list[str]) -> Door:
 
 def resource(uri: str) -> Door:
     async def read(client: Client, named: str) -> Any:
-        return await client.read_resource(uri.replace("ID", named))
+        return await client.read_resource(uri.replace("{}", named))
 
     return read
 
@@ -68,27 +68,27 @@ def task(method: str) -> Door:
 
 # Every door by which a try-on is named. What is not among them is in `NAMES_NONE`, or a test fails.
 DOORS: dict[str, Door] = {
-    "create_try_on: person": tool("create_try_on", human_image="ID", cloth_image=SHIRT),
-    "create_try_on: garment": tool("create_try_on", human_image=SHIRT, cloth_image="ID"),
+    "create_try_on: person": tool("create_try_on", human_image="{}", cloth_image=SHIRT),
+    "create_try_on: garment": tool("create_try_on", human_image=SHIRT, cloth_image="{}"),
     "create_try_on: lower garment": tool(
-        "create_try_on", human_image=PICTURES["human_image"], cloth_image=SHIRT, lower_cloth_image="ID"
+        "create_try_on", human_image=PICTURES["human_image"], cloth_image=SHIRT, lower_cloth_image="{}"
     ),
-    "create_try_on: result": tool("create_try_on", human_image="tryon://ID/images/0", cloth_image=SHIRT),
-    "create_try_on: its person": tool("create_try_on", human_image="tryon://ID/person", cloth_image=SHIRT),
-    "create_try_on: its garment": tool("create_try_on", human_image=SHIRT, cloth_image="tryon://ID/garment"),
-    "create_try_on: its lower": tool("create_try_on", human_image=SHIRT, cloth_image="tryon://ID/lower"),
-    "start_try_on: person": tool("start_try_on", human_image="ID", cloth_image=SHIRT),
-    "start_try_on: its person": tool("start_try_on", human_image="tryon://ID/person", cloth_image=SHIRT),
-    "get_try_on": tool("get_try_on", task_id="ID"),
-    "get_try_on: address": tool("get_try_on", task_id="tryon://ID"),
-    "view_try_on": tool("view_try_on", task_id="ID", compare="true"),
-    "compare_try_ons": tool("compare_try_ons", task_ids=["ID", "tryon://ID/images/0"]),
-    "check_photo": tool("check_photo", picture="ID"),
-    "check_photo: its person": tool("check_photo", picture="tryon://ID/person"),
-    "keep_photo": tool("keep_photo", image="ID", name="one"),
-    "keep_photo: its person": tool("keep_photo", image="tryon://ID/person", name="two"),
-    "resource": resource("tryon://ID"),
-    "resource: picture": resource("tryon://ID/images/0"),
+    "create_try_on: result": tool("create_try_on", human_image="tryon://{}/images/0", cloth_image=SHIRT),
+    "create_try_on: its person": tool("create_try_on", human_image="tryon://{}/person", cloth_image=SHIRT),
+    "create_try_on: its garment": tool("create_try_on", human_image=SHIRT, cloth_image="tryon://{}/garment"),
+    "create_try_on: its lower": tool("create_try_on", human_image=SHIRT, cloth_image="tryon://{}/lower"),
+    "start_try_on: person": tool("start_try_on", human_image="{}", cloth_image=SHIRT),
+    "start_try_on: its person": tool("start_try_on", human_image="tryon://{}/person", cloth_image=SHIRT),
+    "get_try_on": tool("get_try_on", task_id="{}"),
+    "get_try_on: address": tool("get_try_on", task_id="tryon://{}"),
+    "view_try_on": tool("view_try_on", task_id="{}", compare="true"),
+    "compare_try_ons": tool("compare_try_ons", task_ids=["{}", "tryon://{}/images/0"]),
+    "check_photo": tool("check_photo", picture="{}"),
+    "check_photo: its person": tool("check_photo", picture="tryon://{}/person"),
+    "keep_photo": tool("keep_photo", image="{}", name="one"),
+    "keep_photo: its person": tool("keep_photo", image="tryon://{}/person", name="two"),
+    "resource": resource("tryon://{}"),
+    "resource: picture": resource("tryon://{}/images/0"),
     "completion of a try-on": completion(ResourceTemplateReference(uri=TRY_ON_TEMPLATE), "task_id"),
     "completion of a picture": completion(ResourceTemplateReference(uri=PICTURE_TEMPLATE), "task_id"),
     **{
