@@ -20,6 +20,7 @@ from tests.support import forked_workers
 from tests.support.commands import end_fork_server, share_fork_server
 from tests.support.made_once import made_once
 from tests.support.making import Era
+from tests.support.memory_folder import keep_tests_in_memory
 from tests.support.still_time import StillLoop
 from tests.support.wishing import World
 
@@ -53,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    keep_tests_in_memory()
     if not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no":
         # Before there is anything else to inherit.
         config.stash[LOADED_TESTS] = forked_workers.begin(config)

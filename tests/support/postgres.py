@@ -22,6 +22,7 @@ import psycopg
 import pytest
 
 from tests.support.commands import HANG_SECONDS
+from tests.support.memory_folder import memory_folder
 
 NOT_RUN = "PostgreSQL could not be started"
 PASSWORD = "not-much-of-a-secret"
@@ -176,8 +177,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 INSTALLED = "/usr/lib/postgresql/*/bin"
-ROOM_BYTES = 2_000_000_000
-"""What a server, its log of changes included, never comes near to in one run."""
 SHORT = "/tmp" if Path("/tmp").is_dir() else None
 """The path of a socket has about 100 characters; macOS has long temporary folders."""
 PREFIX, NOTE = "kolors-pg-", "server"
@@ -185,9 +184,7 @@ PREFIX, NOTE = "kolors-pg-", "server"
 
 def _place() -> str | None:
     """Where a server is put: in memory if there is room, since making a test's tables is mostly making files."""
-    memory = "/dev/shm"
-    has_room = os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free >= ROOM_BYTES
-    return memory if has_room else SHORT
+    return memory_folder() or SHORT
 
 
 def _binaries() -> Iterator[Path]:
