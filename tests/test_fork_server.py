@@ -15,7 +15,7 @@ from tests.support.commands import environment, kolors, python, ran
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are forked on Linux only")
 
 TELL = """
-import json, os, signal, sys, threading
+import json, logging, os, signal, sys, threading
 print(json.dumps({
     "arguments": sys.argv, "path": sys.path[0], "module": __name__, "folder": os.getcwd(),
     "environment": {**os.environ, "_": ""}, "input": sys.stdin.read(),
@@ -24,6 +24,7 @@ print(json.dumps({
                 (sys.stdin, sys.stdout, sys.stderr)], "same": sys.stdout is sys.__stdout__,
     "interrupt": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
     "pipe": signal.getsignal(signal.SIGPIPE), "child": signal.getsignal(signal.SIGCHLD),
+    "log": [logging.root.level, len(logging.root.handlers)],
     "threads": threading.active_count(), "open": len(os.listdir("/proc/self/fd")), "leads": os.getsid(0) == os.getpid(),
 }))
 sys.stderr.write("said\\n")

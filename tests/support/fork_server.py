@@ -18,16 +18,20 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+from unittest.mock import patch
 
 import kolors_mcp
+
+if TYPE_CHECKING:
+    from kolors_mcp.server.tool import TryOnTool
 
 LIBRARIES = (
     "anyio._backends._asyncio",
@@ -237,8 +241,34 @@ def load() -> None:
     for name in (*packaged, *LIBRARIES):
         if not name.endswith(".__main__"):
             import_module(name)
+    make_tools()
     gc.freeze()
     gc.enable()
+
+
+def make_tools() -> None:
+    """Have the tools, and models that are built when they are first used: a quarter of what a short service takes."""
+    from kolors_mcp.server import build  # noqa: PLC0415  (as all that is loaded: where that is asked for)
+    from kolors_mcp.server.tool import TryOnTool  # noqa: PLC0415
+    from kolors_mcp.settings import Settings  # noqa: PLC0415
+
+    TryOnTool.of = made_once(TryOnTool.of)
+    # A server itself would set up how this process writes its log.
+    with patch.object(build, "TryOnServer"):
+        for over_http in (False, True):
+            build.build_server(Settings(), over_http=over_http)
+
+
+def made_once(really_of: "Callable[..., TryOnTool]") -> "Callable[..., TryOnTool]":
+    """Make each tool once: the same function and title give the same tool, and each server has its own copy."""
+    made: dict[tuple[object, str], TryOnTool] = {}
+
+    def of(fn: Any, *, title: str, **more: Any) -> "TryOnTool":
+        if (fn, title) not in made:
+            made[fn, title] = really_of(fn, title=title, **more)
+        return made[fn, title].model_copy()
+
+    return of
 
 
 def leave_loaded(loaded: Mapping[str, ModuleType]) -> None:

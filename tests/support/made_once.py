@@ -15,7 +15,6 @@ import httpx2._transports.default as httpx2_transports
 import pytest
 from jsonschema import Draft202012Validator
 from mcp import ClientSession
-from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
 from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -34,6 +33,7 @@ from kolors_mcp.ledger import opening
 from kolors_mcp.sandbox import kling
 from kolors_mcp.server.http import issuer
 from kolors_mcp.server.tool import TryOnTool
+from tests.support import fork_server
 
 CERTIFICATES, KEYS = ("SSL_CERT_FILE", "SSL_CERT_DIR"), "SSLKEYLOGFILE"
 """Variables that say which certificates are used, and that they are used unlike others."""
@@ -87,14 +87,8 @@ def _taken_or_made(kept: list[KeptProcess]) -> Process:
 
 
 def _make_tools_once(patch: pytest.MonkeyPatch) -> None:
-    made: dict[tuple[object, str], Tool] = {}
     sound: set[str] = set()
-    really_of, really_check = TryOnTool.of, Draft202012Validator.check_schema
-
-    def of(fn: Any, *, title: str, **more: Any) -> Tool:
-        if (fn, title) not in made:
-            made[fn, title] = really_of(fn, title=title, **more)
-        return made[fn, title].model_copy()
+    really_check = Draft202012Validator.check_schema
 
     def check_schema(schema: Any, *more: Any, **options: Any) -> None:
         key = json.dumps(schema, sort_keys=True)
@@ -102,7 +96,7 @@ def _make_tools_once(patch: pytest.MonkeyPatch) -> None:
             really_check(schema, *more, **options)
             sound.add(key)
 
-    patch.setattr(TryOnTool, "of", of)
+    patch.setattr(TryOnTool, "of", fork_server.made_once(TryOnTool.of))
     patch.setattr(Draft202012Validator, "check_schema", check_schema)
 
 
