@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import cast
 
@@ -279,6 +280,7 @@ class Copy:
             FileNotFoundError: A test file that is named is not there.
         """
         self._folder = folder
+        self._tests = found_in(root, tests)
         ignored = shutil.ignore_patterns("__pycache__", "node_modules")
         for name in (PACKAGE, "tests", "examples", "docs", "scripts", "benchmarks", ".ci"):
             if (root / name).exists():
@@ -286,7 +288,6 @@ class Copy:
         for path in root.iterdir():
             if path.is_file() and path.suffix in (".md", ".toml", ".txt", "") and not path.name.startswith(".git"):
                 shutil.copy(path, folder)
-        self._tests = {file: _found(folder, names) for file, names in tests.items()}
         self._printed = folder / "printed.log"
 
     @property
@@ -323,13 +324,25 @@ class Copy:
         return process.returncode != 0
 
 
-def _found(folder: Path, names: tuple[str, ...]) -> list[str]:
+def found_in(root: Path, tests: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """Return the test files of each file, by their names from the root on.
+
+    Raises:
+        FileNotFoundError: One that is named is not there.
+    """
+    there = sorted(
+        path for path in (root / "tests").rglob("test_*.py") if not {"node_modules", "__pycache__"} & {*path.parts}
+    )
+    return {file: _named(names, there, root) for file, names in tests.items()}
+
+
+def _named(names: tuple[str, ...], there: list[Path], root: Path) -> list[str]:
     found: dict[str, None] = {}
     for name in names:
-        paths = sorted((folder / "tests").rglob(name))
+        paths = [path for path in there if fnmatchcase(path.name, name)]
         if not paths:
             raise FileNotFoundError(f"There is no test file {name}.")
-        found |= dict.fromkeys(str(path.relative_to(folder)) for path in paths)
+        found |= dict.fromkeys(str(path.relative_to(root)) for path in paths)
     return list(found)
 
 
