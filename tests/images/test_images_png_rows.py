@@ -3,6 +3,7 @@
 import random
 import struct
 import zlib
+from functools import cache
 
 import pytest
 from PIL import Image
@@ -26,6 +27,7 @@ KINDS = {
 """Colour type, bits, bytes of a pixel, and what makes it be decoded."""
 
 
+@cache
 def noise(colour: int, depth: int, pixel_bytes: int, told: bytes, pieces: int) -> bytes:
     """A PNG in so many pieces whose rows have all filters, by chance: any bytes are a picture."""
     chance = random.Random(pixel_bytes)  # noqa: S311  (a seed, not a secret)

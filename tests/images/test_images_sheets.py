@@ -37,8 +37,7 @@ def colours_of(sheet: Image.Image) -> set[str]:
     for name in COLOURS:
         wanted = Image.new("RGB", (1, 1), name).getpixel((0, 0))
         assert isinstance(wanted, tuple)
-        for at in range(3600):
-            pixel = small.getpixel((at % 60, at // 60))
+        for _, pixel in small.getcolors(3600) or []:
             assert isinstance(pixel, tuple)
             if all(abs(one - other) < 12 for one, other in zip(pixel, wanted, strict=True)):
                 found.add(name)

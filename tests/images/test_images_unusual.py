@@ -3,6 +3,7 @@
 import io
 import struct
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from PIL import Image
@@ -60,10 +61,20 @@ async def test_a_picture_that_lacks_only_its_last_bytes_is_taken_and_says_so(nam
     assert distance(corners(image), expected) <= 12
 
 
+@cache
+def grainy(kind: str) -> bytes:
+    return encoded(grain((400, 400), 60), kind, quality=80)
+
+
+@cache
+def avif() -> bytes:
+    return encoded(quarters(), "AVIF", quality=98, subsampling="4:4:4")
+
+
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 async def test_a_picture_that_lacks_rows_is_refused(kind: str, share: float) -> None:
-    data = encoded(grain((400, 400), 60), kind, quality=80)
+    data = grainy(kind)
     assert "cut off" in await refusal_of(data[: int(len(data) * share)])
 
 
@@ -84,7 +95,7 @@ async def test_a_png_with_the_curve_of_a_screen_looks_as_browsers_show_it(transf
 async def test_an_avif_with_the_curve_of_video_is_taken_for_srgb_as_in_browsers(
     primaries: int, look: Callable[[tuple[int, int, int]], tuple[int, int, int]] | None
 ) -> None:
-    data = encoded(quarters(), "AVIF", quality=98, subsampling="4:4:4")
+    data = avif()
     at = data.index(b"colrnclx") + 8
     image, _ = await prepared(data[:at] + struct.pack(">HH", primaries, 1) + data[at + 4 :])
     assert distance(corners(image), QUARTERS if look is None else each(look)) <= 4

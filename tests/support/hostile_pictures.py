@@ -6,7 +6,7 @@ The tests grow them to see what they cost; a fuzzer may start from them.
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from kolors_mcp.images.formats import examine
 from kolors_mcp.images.formats.content import MemoryContent
@@ -34,9 +34,14 @@ def drawing() -> bytes:
     return png(quarters((SIDE, SIDE)))
 
 
+@lru_cache(maxsize=8)
+def _packed(rows: bytes) -> bytes:
+    return zlib.compress(rows)
+
+
 def png_of(rows: bytes, *pieces: bytes, colour: int = 2, width: int = SIDE, height: int = SIDE) -> bytes:
     """A PNG whose data is `rows`, in one chunk or as it is given in pieces."""
-    data = pieces or (zlib.compress(rows),)
+    data = pieces or (_packed(rows),)
     return png_around(b"".join(chunk(b"IDAT", one) for one in data), colour=colour, width=width, height=height)
 
 
