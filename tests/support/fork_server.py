@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 from unittest.mock import patch
 
@@ -46,8 +45,6 @@ LIBRARIES = (
     "uvicorn.lifespan.on",
 )
 """What a program loads only once it needs it, and no module of the package on its first lines."""
-BUILT_IN = {"builtins", "sys", "traceback", "warnings"}
-"""What the interpreter itself needs to its end."""
 AT_THE_START = ("COVERAGE", "LANG", "LC_", "LD_", "PYTHON")
 """How variables begin that are read before a program's first line, so that a fork cannot hear of another value."""
 
@@ -271,25 +268,18 @@ def made_once(really_of: "Callable[..., TryOnTool]") -> "Callable[..., TryOnTool
     return of
 
 
-def leave_loaded(loaded: Mapping[str, ModuleType]) -> None:
-    """Keep the interpreter from taking apart, at its end, what was loaded before the fork.
-
-    That would copy every page of it, which takes most programs longer than all they do.
-    """
-    for name in loaded.keys() - BUILT_IN:
-        sys.modules.pop(name, None)
-
-
 if __name__ == "__main__":
-    before: dict[str, ModuleType] = {}
+    from forked_ending import Ending  # beside this file, which is run as a program
+
+    ending = Ending()
     if "coverage" not in sys.modules:  # which begins earlier, so that it writes down what it saw later
         # What is registered first is done last: all else that belongs to the end still finds what it needs.
-        atexit.register(leave_loaded, before)
+        atexit.register(ending.end)
     load()
-    before |= sys.modules
+    ending.loaded |= sys.modules
     # Held for ever.
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(before))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(ending.loaded))
     number, stand_in = sys.argv[1:]
     ordered = ForkServer(socket.socket(fileno=int(number)), Path(stand_in).parent).serve()
     become(ordered, stand_in)
-    run(ordered.arguments)
+    ending.run(partial(run, ordered.arguments))
