@@ -206,6 +206,7 @@ async def test_a_kling_that_lists_all_that_is_wrong_is_understood(world: World) 
         (1201, "odd", True, True),
         (1201, "odd", False, False),
         (1201, "model_name is odd", True, False),
+        (1200, "external_task_id", False, True),
         (1299, "external_task_id", False, True),
         (1300, "external_task_id", False, False),
         (1199, "external_task_id", False, False),
