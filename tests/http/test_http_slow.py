@@ -50,6 +50,17 @@ async def test_a_body_that_comes_in_time_is_handed_on_whole() -> None:
             assert (status, text) == (200, str(length))
 
 
+@pytest.mark.parametrize("length", [50, 101, 2000, 2999, 3000, 3001])
+async def test_a_body_without_a_length_that_comes_at_once_is_taken_for_whole(length: int) -> None:
+    async with served(behind(), SMALL) as connect:
+        client = await connect()
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await client.say(head + b"%x\r\n%s\r\n0\r\n\r\n" % (length, b"x" * length))
+        turn(SMALL.body_seconds + 1)
+        status, _, text = await client.answer()
+    assert (status, text) == (200, str(length)) if length <= SMALL.body_bytes else status == 413
+
+
 @pytest.mark.parametrize("begun", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX-A: b\r\n"])
 async def test_a_head_that_drips_ends_ten_seconds_after_its_first_byte(begun: bytes) -> None:
     async with served(behind(), SMALL) as connect:

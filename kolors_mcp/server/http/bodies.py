@@ -6,7 +6,7 @@ read either: it stays with its sender, and costs nothing here.
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,15 @@ class _RefusedError(Exception):
 
 class _LeftError(Exception):
     """The sender has gone."""
+
+
+@dataclass
+class _Coming:
+    """What has come of a body so far. Its end may come with any piece, also with the one that makes it a large one."""
+
+    pieces: list[bytes] = field(default_factory=list[bytes])
+    size: int = 0
+    is_whole: bool = False
 
 
 @dataclass
@@ -142,10 +151,10 @@ class Bodies:
         size = None if announced is None else int(announced)  # the web server lets nothing but a number through
         if size is not None and size > bounds.body_bytes:
             raise self._too_large()
-        pieces: list[bytes] = []
+        coming = _Coming()
         if size is None or size <= bounds.small_body_bytes:
-            if await self._take(receive, pieces, bounds.small_body_bytes):
-                yield _Body(_joined(pieces))
+            if await self._take(receive, coming, bounds.small_body_bytes):
+                yield _Body(_joined(coming.pieces))
                 return
             # One that does not say how large it is may become as large as any.
             size = bounds.body_bytes
@@ -154,34 +163,32 @@ class Bodies:
             async with self._room.taken(size, self._within(bounds.turn_seconds), self._whose()) as kept:
                 HURRY.set(kept.hurry)
                 self._collector.settle()
-                if not await self._take(receive, pieces, bounds.body_bytes):
+                if not await self._take(receive, coming, bounds.body_bytes):
                     raise self._too_large()
                 try:
-                    yield _Body(_joined(pieces), kept.give_back)
+                    yield _Body(_joined(coming.pieces), kept.give_back)
                 finally:
                     self._collector.answered(size)
         except NoRoomError:
             raise self._refused(503, self._words.crowded, BUSY_SECONDS) from None
 
-    async def _take(self, receive: "Receive", pieces: list[bytes], most: int) -> bool:
-        """Read on, and return whether the body is whole; False once it is larger than `most`.
+    async def _take(self, receive: "Receive", coming: _Coming, most: int) -> bool:
+        """Read on until the body is whole, and return whether it is; False once it is larger than `most`.
 
         Raises:
             _RefusedError: It takes too long.
             _LeftError: Its sender has gone.
         """
-        taken = sum(map(len, pieces))
         with self._within(self._bounds.body_seconds).scope():
-            while taken <= most:
+            while coming.size <= most and not coming.is_whole:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise _LeftError
                 piece: bytes = message.get("body", b"")
-                taken += len(piece)
-                pieces.append(piece)
-                if not message.get("more_body", False):
-                    return taken <= most
-            return False
+                coming.pieces.append(piece)
+                coming.size += len(piece)
+                coming.is_whole = not message.get("more_body", False)
+            return coming.size <= most
         raise self._refused(408, self._words.late)
 
     def _within(self, seconds: float) -> Deadline:
