@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
@@ -23,6 +24,8 @@ UNASKED_AT_ONCE = 2
 """Try-ons that one process saves at the same time while no call waits for them: their pictures are in memory."""
 MAX_UNASKED = 1000
 """Of them that wait for that. What is more is saved when a call asks for it."""
+MAX_REMEMBERED = 100
+"""Copies of which it is remembered where they are."""
 Outcomes = dict[int, Kept | str]
 """By a picture's index: where it was saved, or why it could not be."""
 
@@ -38,6 +41,8 @@ class Saving:
         self._saves: InFlight[Outcomes] = InFlight()
         self._unasked: InFlight[None] = InFlight()
         self._room = asyncio.Semaphore(UNASKED_AT_ONCE)
+        self._kept: OrderedDict[tuple[str, int], Kept] = OrderedDict()
+        """The latest copies, by task and picture, for calls that have looked at the ledger just before."""
 
     async def aclose(self) -> None:
         """Save no more. A picture is on disk whole or not at all."""
@@ -77,6 +82,9 @@ class Saving:
             try_on: A finished one.
             deadline: Until when to wait for it; the saving goes on after it.
         """
+        try_on = try_on.model_copy(
+            update={"images": tuple(self._as_just_kept(try_on.task_id, image) for image in try_on.images)}
+        )
         missing = [image for image in try_on.images if not await self._is_there(user, try_on, image)]
         if not missing:
             return try_on
@@ -110,9 +118,17 @@ class Saving:
                 logger.exception("picture %s of %s was not saved", image.index, plain(task_id))
                 outcomes[image.index] = type(error).__name__
                 continue
-            outcomes[image.index] = kept
+            outcomes[image.index] = self._kept[task_id, image.index] = kept
+            if len(self._kept) > MAX_REMEMBERED:
+                self._kept.popitem(last=False)
             await self._store.write(lambda ledger: ledger.saved(task_id, image.index, kept.place))  # noqa: B023  (awaited here)
         return outcomes
+
+    def _as_just_kept(self, task_id: str, image: ResultImage) -> ResultImage:
+        kept = self._kept.get((task_id, image.index))
+        if kept is None or image.saved_to is not None:
+            return image
+        return image.model_copy(update={"saved_to": kept.shown or image.resource_uri})
 
     async def _is_there(self, user: str, try_on: TryOn, image: ResultImage) -> bool:
         try:
