@@ -5,7 +5,6 @@ import importlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from kolors_mcp.sandbox.running import running
 from tests.support import forked_workers
 from tests.support.commands import end_fork_server, share_fork_server
 from tests.support.made_once import made_once
-from tests.support.making import Era
+from tests.support.making import Era, TurnedClock
 from tests.support.memory_folder import keep_tests_in_memory
 from tests.support.still_time import StillLoop
 from tests.support.wishing import World
@@ -140,19 +139,26 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 @pytest.fixture
 def kling() -> Iterator[SandboxKling]:
     """A simulated Kling that listens on a free port; its `origin` says where. Its clock goes when it is turned."""
-    now = time.time()
-    sandbox = SandboxKling(clock=SandboxClock(wall=lambda: now))
+    # Not from now on: shortly before midnight, what is counted by the day would come to two days.
+    began = TurnedClock().now
+    sandbox = SandboxKling(clock=SandboxClock(wall=lambda: began))
     with running(sandbox):
         yield sandbox
 
 
 @pytest.fixture
-def fast_kling() -> Iterator[SandboxKling]:
-    """A simulated Kling for real processes: in real time, and finished before anybody asks what became of a try-on."""
+def kling_today() -> Iterator[SandboxKling]:
+    """A simulated Kling in real time, for what looks at the machine's clock."""
     sandbox = SandboxKling()
-    sandbox.rules.speed = 1_000_000
     with running(sandbox):
         yield sandbox
+
+
+@pytest.fixture
+def fast_kling(kling_today: SandboxKling) -> SandboxKling:
+    """A simulated Kling for real processes: in real time, and finished before anybody asks what became of a try-on."""
+    kling_today.rules.speed = 1_000_000
+    return kling_today
 
 
 @pytest.fixture

@@ -138,20 +138,24 @@ def test_a_refusal_of_klings_ends_it_with_what_to_do(fast_kling: SandboxKling, t
     assert "units are used up or expired (code 1102). No task was created." in done.stderr
 
 
-def test_a_picture_that_cannot_be_saved_ends_it_although_the_link_is_there(kling: SandboxKling, tmp_path: Path) -> None:
-    kling.rules.finished_seconds = 10_000
+def test_a_picture_that_cannot_be_saved_ends_it_although_the_link_is_there(
+    kling_today: SandboxKling, tmp_path: Path
+) -> None:
+    kling_today.rules.finished_seconds = 10_000
     arguments = ("demo", "--real", "--save-dir", str(tmp_path / "out"))
-    with started(*arguments, env=environment(tmp_path, **account_of(kling)), cwd=tmp_path) as demo:
+    with started(*arguments, env=environment(tmp_path, **account_of(kling_today)), cwd=tmp_path) as demo:
         # Asked for: so it was accepted, and its time has begun.
-        kling.wait_for_request(lambda request: request.method == "GET" and kling.tasks_created == 1, timeout=100)
+        kling_today.wait_for_request(
+            lambda request: request.method == "GET" and kling_today.tasks_created == 1, timeout=100
+        )
         (tmp_path / "out").write_bytes(b"in the way, since a moment ago")
-        kling.clock.advance(10_000)
+        kling_today.clock.advance(10_000)
         output, complaint = demo.communicate(timeout=100)
     assert demo.returncode == 1
     assert complaint == "The picture could not be saved; the notes above say why.\n"
     lines = shown(output.split("\n", 1)[1])
     assert any("could not be saved" in note for note in lines["note"])
-    assert lines["link"][0].startswith(kling.origin)
+    assert lines["link"][0].startswith(kling_today.origin)
 
 
 def test_a_setting_that_cannot_be_used_ends_it_by_name(tmp_path: Path, here: Run) -> None:
@@ -176,8 +180,8 @@ def test_a_server_that_dies_is_one_sentence(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows interrupts consoles, not processes")
-def test_an_interrupted_demo_says_that_the_task_goes_on(kling: SandboxKling, tmp_path: Path) -> None:
-    with started("demo", "--real", env=environment(tmp_path, **account_of(kling)), cwd=tmp_path) as demo:
+def test_an_interrupted_demo_says_that_the_task_goes_on(kling_today: SandboxKling, tmp_path: Path) -> None:
+    with started("demo", "--real", env=environment(tmp_path, **account_of(kling_today)), cwd=tmp_path) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:
             if line.startswith("task"):
@@ -219,13 +223,13 @@ def test_a_port_that_does_not_exist_is_one_sentence(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
-def test_on_a_terminal_a_bar_moves(kling: SandboxKling, tmp_path: Path) -> None:
+def test_on_a_terminal_a_bar_moves(kling_today: SandboxKling, tmp_path: Path) -> None:
     import pty  # noqa: PLC0415  (not there on Windows)
 
     ours, theirs = pty.openpty()
     demo = subprocess.Popen(
         [python(), "-m", "kolors_mcp", "demo", "--real", "--save-dir", tmp_path / "out"],
-        env=environment(tmp_path, **account_of(kling), COLUMNS="100", TERM="xterm"),
+        env=environment(tmp_path, **account_of(kling_today), COLUMNS="100", TERM="xterm"),
         cwd=tmp_path,
         stdin=theirs,
         stdout=theirs,
@@ -241,7 +245,7 @@ def test_on_a_terminal_a_bar_moves(kling: SandboxKling, tmp_path: Path) -> None:
             # The bar goes by the demo's own time; the try-on ends once it has been seen to move.
             moved = len(set(PERCENT.findall(written))) > 1 and bar.search(written.decode(errors="replace"))
             if moved and not turned:
-                kling.clock.advance(60)
+                kling_today.clock.advance(60)
                 turned = True
     except OSError:  # Linux says so when the other side is closed.
         pass

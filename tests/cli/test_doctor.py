@@ -33,12 +33,12 @@ Examine = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def examine(
-    kling: SandboxKling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kling_today: SandboxKling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Examine:
     """Runs the doctor with these variables; by default everything is in order."""
 
     def examined(clock: Clock | None = None, **variables: str) -> tuple[int, str]:
-        healthy = {"KLING_API_BASE": kling.origin, "KLING_API_KEY": kling.api_key}
+        healthy = {"KLING_API_BASE": kling_today.origin, "KLING_API_KEY": kling_today.api_key}
         for name in SETTINGS:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("KOLORS_IMAGE_DIRS", str(tmp_path))
@@ -48,7 +48,7 @@ def examine(
         code = doctor.run(clock)
         shown = capsys.readouterr()
         assert shown.err == ""
-        for secret in (kling.api_key, *kling.key_pair, WRONG):
+        for secret in (kling_today.api_key, *kling_today.key_pair, WRONG):
             assert secret not in shown.out
         return code, shown.out
 
@@ -62,19 +62,19 @@ def line(output: str, check: str) -> str:
     return found[0]
 
 
-def test_a_sound_installation_passes_every_check(examine: Examine, kling: SandboxKling, tmp_path: Path) -> None:
+def test_a_sound_installation_passes_every_check(examine: Examine, kling_today: SandboxKling, tmp_path: Path) -> None:
     code, output = examine(KOLORS_SAVE_DIR=str(tmp_path / "not" / "yet" / "there"))
     assert code == 0
     assert {found.split()[0] for found in output.splitlines()[:-2]} == {"ok"}
     assert output.endswith("\nEverything is in order.\n")
     assert "an API key" in line(output, "credentials")
-    assert kling.origin in line(output, "region")
+    assert kling_today.origin in line(output, "region")
     assert '1000 in "Kolors Virtual Try-On"' in line(output, "units")
     assert not (tmp_path / "not").exists()
 
 
-def test_a_pair_of_keys_is_told_apart_from_an_api_key(examine: Examine, kling: SandboxKling) -> None:
-    access, secret = kling.key_pair
+def test_a_pair_of_keys_is_told_apart_from_an_api_key(examine: Examine, kling_today: SandboxKling) -> None:
+    access, secret = kling_today.key_pair
     code, output = examine(KLING_API_KEY="", KLING_ACCESS_KEY=access, KLING_SECRET_KEY=secret)
     assert code == 0
     assert "AccessKey and SecretKey pair" in line(output, "credentials")
@@ -127,8 +127,8 @@ def test_a_region_that_cannot_be_reached_is_a_failure(examine: Examine) -> None:
     assert "account" not in output
 
 
-def test_a_server_that_is_not_kling_is_a_failure(examine: Examine, kling: SandboxKling) -> None:
-    kling.faults.next_list(faults.Raw(status=200, body="<html>Welcome</html>"), times=None)
+def test_a_server_that_is_not_kling_is_a_failure(examine: Examine, kling_today: SandboxKling) -> None:
+    kling_today.faults.next_list(faults.Raw(status=200, body="<html>Welcome</html>"), times=None)
     code, output = examine(TurnedClock().clock())
     assert code == 1
     assert "something that is not JSON" in line(output, "region")
@@ -136,10 +136,10 @@ def test_a_server_that_is_not_kling_is_a_failure(examine: Examine, kling: Sandbo
 
 @pytest.mark.parametrize(("turned", "words"), [(-600, "ahead of"), (600, "behind")])
 def test_a_clock_ten_minutes_off_is_a_warning_and_the_pair_works_all_the_same(
-    examine: Examine, kling: SandboxKling, turned: int, words: str
+    examine: Examine, kling_today: SandboxKling, turned: int, words: str
 ) -> None:
-    kling.clock.advance(turned)
-    access, secret = kling.key_pair
+    kling_today.clock.advance(turned)
+    access, secret = kling_today.key_pair
     code, output = examine(KLING_API_KEY="", KLING_ACCESS_KEY=access, KLING_SECRET_KEY=secret)
     assert code == 0
     finding = line(output, "clock")
@@ -147,8 +147,8 @@ def test_a_clock_ten_minutes_off_is_a_warning_and_the_pair_works_all_the_same(
     assert line(output, "account").startswith("ok")
 
 
-def test_an_empty_pack_is_a_warning_with_the_remedy(examine: Examine, kling: SandboxKling) -> None:
-    kling.rules.units = 0
+def test_an_empty_pack_is_a_warning_with_the_remedy(examine: Examine, kling_today: SandboxKling) -> None:
+    kling_today.rules.units = 0
     code, output = examine()
     assert code == 0
     finding = line(output, "units")
@@ -158,20 +158,20 @@ def test_an_empty_pack_is_a_warning_with_the_remedy(examine: Examine, kling: San
     assert output.endswith("\n0 failures, 1 warning.\n")
 
 
-def test_units_that_kling_does_not_tell_are_a_warning(examine: Examine, kling: SandboxKling) -> None:
-    kling.faults.next_costs(faults.Refuse(1103))
+def test_units_that_kling_does_not_tell_are_a_warning(examine: Examine, kling_today: SandboxKling) -> None:
+    kling_today.faults.next_costs(faults.Refuse(1103))
     code, output = examine()
     assert code == 0
     assert "not told: This account has no permission" in line(output, "units")
 
 
-def test_a_blocked_account_is_a_failure_and_maintenance_is_not(examine: Examine, kling: SandboxKling) -> None:
-    kling.faults.next_list(faults.Refuse(1101))
+def test_a_blocked_account_is_a_failure_and_maintenance_is_not(examine: Examine, kling_today: SandboxKling) -> None:
+    kling_today.faults.next_list(faults.Refuse(1101))
     code, output = examine()
     assert code == 1
     assert "This account is in arrears (code 1101)" in line(output, "account")
 
-    kling.faults.next_list(faults.Refuse(5001), times=None)
+    kling_today.faults.next_list(faults.Refuse(5001), times=None)
     code, output = examine(TurnedClock().clock())
     assert code == 0
     assert re.match(r"warn .* under maintenance \(code 5001", line(output, "account"))

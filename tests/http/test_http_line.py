@@ -116,17 +116,17 @@ async def test_a_create_that_waits_for_its_result_is_answered_when_others_need_i
 
 @pytest.mark.parametrize("secret", [None, SECRET])
 async def test_kling_is_given_an_address_of_ours_at_which_only_it_is_heard(
-    secret: str | None, kling: SandboxKling, tmp_path: Path
+    secret: str | None, kling_today: SandboxKling, tmp_path: Path
 ) -> None:
-    kling.rules.callback_secret = secret
+    kling_today.rules.callback_secret = secret
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
     set_so = {"KOLORS_PUBLIC_URL": origin} | ({} if secret is None else {"KOLORS_CALLBACK_SECRET": secret})
-    env = environment(tmp_path, **set_so, **account_of(kling))
+    env = environment(tmp_path, **set_so, **account_of(kling_today))
     with serving(env, tmp_path, port=port) as service:
         async with Client(service.url) as client:
             made = await in_line(client, "navy")
-            given = kling.tasks.all[0].request.callback_url
+            given = kling_today.tasks.all[0].request.callback_url
             assert given is not None
             assert given.startswith(f"{origin}/callbacks/{made['reference']}/")
             path = urlsplit(given).path
@@ -135,7 +135,7 @@ async def test_kling_is_given_an_address_of_ours_at_which_only_it_is_heard(
             assert asked(service, "POST", path, ("Content-Length", "262145")).status == 413
             for _ in range(3):
                 assert asked(service, "POST", path, body=b"{}").status == (204 if secret is None else 401)
-            kling.clock.advance(120)
+            kling_today.clock.advance(120)
             got = await called(client, "get_try_on", task_id=made["task_id"], wait_seconds=40)
             assert got["status"] == "succeed"
             own = await called(
@@ -149,8 +149,8 @@ async def test_kling_is_given_an_address_of_ours_at_which_only_it_is_heard(
         _, log = service.process.communicate()
     assert [line for line in log.splitlines() if json.loads(line)["level"] != "INFO"] == []
     assert own["notes"] == []
-    assert kling.tasks.all[1].request.callback_url == "https://shop.example/mine"
-    assert kling.callbacks.failed == 0
+    assert kling_today.tasks.all[1].request.callback_url == "https://shop.example/mine"
+    assert kling_today.callbacks.failed == 0
 
 
 def status_of(service: Serving, path: str) -> int:

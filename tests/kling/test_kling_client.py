@@ -194,12 +194,13 @@ async def test_an_id_never_leaves_its_place_in_the_path(kling: SandboxKling, cli
 
 
 async def test_packs_are_read_from_the_double_envelope(client: KlingClient) -> None:
-    [online] = await client.packs()
+    online, trial = await client.packs()
+    assert (trial.status, trial.units_left) == ("expired", 37)
     assert (online.name, online.status, online.units_left, online.units_total) == (
         "Kolors Virtual Try-On", "online", 1000, 1000,
     )  # fmt: skip
     assert online.expires_at is not None
-    assert units_left([online]) == 1000
+    assert units_left([online, trial]) == 1000
     # What is not told is not nothing.
     assert units_left([]) is None
     assert units_left([online, replace(online, units_left=None)]) is None

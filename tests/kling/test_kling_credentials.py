@@ -102,13 +102,13 @@ async def test_what_is_no_id_is_never_made_into_one(odd: object) -> None:
 
 
 @pytest.mark.anyio
-async def test_keys_are_asked_for_at_every_request_of_either_kind(kling: SandboxKling) -> None:
-    held = api_key(kling)
-    client = KlingClient(kling.origin, lambda: held)
+async def test_keys_are_asked_for_at_every_request_of_either_kind(kling_today: SandboxKling) -> None:
+    held = api_key(kling_today)
+    client = KlingClient(kling_today.origin, lambda: held)
     await client.page(1, 1)
-    held = key_pair(kling)
+    held = key_pair(kling_today)
     await client.page(1, 1)
-    first, second = [seen.headers["authorization"] for seen in kling.requests]
-    assert first == f"Bearer {kling.api_key}"
+    first, second = [seen.headers["authorization"] for seen in kling_today.requests]
+    assert first == f"Bearer {kling_today.api_key}"
     assert jwt.get_unverified_header(second.removeprefix("Bearer "))["alg"] == "HS256"
     await client.aclose()
