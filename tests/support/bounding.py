@@ -8,7 +8,8 @@ from kolors_mcp.images.formats.structure import steps
 from kolors_mcp.images.sources.structured_data import product_pictures
 from kolors_mcp.kling.content import MAX_ANSWER_BYTES
 from kolors_mcp.packing import unpack_deflate, unpack_gzip
-from tests.support.growing import FACTOR, argument_of, caller_of, fault_of, forms_of, memory_fault_of
+from tests.support.growing import FACTOR, argument_of, caller_of, fault_of, forms_of
+from tests.support.growing_memory import memory_fault_of
 from tests.support.patterns import Pattern
 
 

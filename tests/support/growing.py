@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 import time
-import tracemalloc
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from math import ceil
@@ -46,10 +45,6 @@ _STEP_MOST, _STEP_SPARE = 4, 1.25
 AGAIN = ((1, 2), (4, 3), (2, 2), (1, 5))
 """How much larger, and how many times, it is measured again; what is beyond doubt at no larger sizes. The last time
 many are measured: where other programs take the processor's caches, the best of two may still be dear."""
-_MOST_MEMORY = 100
-"""Bytes held at once for each byte of input: JSON of empty lists, the dearest that is right, becomes some 25."""
-_SPARE_MEMORY = 500_000
-"""Bytes that an input of any size may take: tables, slices, a decoder's windows."""
 LIMIT_SECONDS = 30.0
 """CPU seconds after which something hangs. Nothing that is in order comes near."""
 
@@ -214,8 +209,8 @@ def fault_of(
         clock: CPU seconds of this thread; those of the process jump by milliseconds while the timer above runs.
     """
 
-    def best(size: int, tries: int) -> float:
-        return _best(call, form(size), tries, clock)
+    def best(size: int, tries: int, enough: float = 0) -> float:
+        return _best(call, form(size), tries, clock, enough)
 
     try:
         with ended_after(limit_seconds):
@@ -228,21 +223,24 @@ def fault_of(
                     break
                 needed = ceil(_STEP_SPARE * wanted / max(large, _FLOOR_SECONDS))
                 size = min(largest, size * (8 if large < enough_seconds / 10 else max(2, min(_STEP_MOST, needed))))
-            if large < enough_seconds:
-                return None  # a megabyte in three milliseconds; there, caches and pages decide more than the program
+            # A megabyte in three milliseconds: there, caches and pages decide more than the program. And others are
+            # innocent however little the smaller input takes.
+            if large < enough_seconds or large <= _most(0, least):
+                return None
             ratio, tries = _ratio(best(size, _SMALL_TRIES) - least, large, least), 1
             for number, (larger, tries) in enumerate(again):
                 if ratio <= DUBIOUS:
                     return None
                 size *= larger if ratio <= 4 * GUILTY else 1
                 small = best(size, _SMALL_TRIES) - least
-                large = best(FACTOR * size, tries) - least
+                large = best(FACTOR * size, tries, _most(small, least) + least) - least
                 ratio = _ratio(small, large, least)
                 dubious = DUBIOUS < ratio <= GUILTY and number == 0
-                if dubious and _farther(best, FACTOR * size, tries, least) < _FARTHER_INNOCENT:
+                if dubious and _is_cheap_farther(best, FACTOR * size, tries, least, _FARTHER_INNOCENT):
                     return None
             # What is dear beyond a size, as new memory is, grows in proportion from there on.
-            if GUILTY < ratio <= BEYOND_DOUBT and _farther(best, FACTOR * size, tries, least) < _FARTHER_GUILTY:
+            doubtful = GUILTY < ratio <= BEYOND_DOUBT
+            if doubtful and _is_cheap_farther(best, FACTOR * size, tries, least, _FARTHER_GUILTY):
                 return None
     except HangError:
         return f"did not end within {limit_seconds:g} CPU seconds at a size of {FACTOR * size}"
@@ -253,20 +251,33 @@ def fault_of(
     )
 
 
-def _farther(best: Callable[[int, int], float], size: int, tries: int, least: float) -> float:
-    """How many times as dear it is at a still larger size."""
+def _is_cheap_farther(
+    best: Callable[[int, int, float], float], size: int, tries: int, least: float, most: float
+) -> bool:
+    """Whether it is less than so many times as dear at a still larger size."""
     # Both are measured now: one that was disturbed before would make the other seem cheap.
-    near = best(size, tries + 1) - least
-    return (best(_FARTHER * size, tries) - least) / max(near, _LEAST_SECONDS)
+    near = max(best(size, tries + 1, 0) - least, _LEAST_SECONDS)
+    return best(_FARTHER * size, tries, most * near + least) - least < most * near
 
 
 def _ratio(small: float, large: float, least: float) -> float:
+    return (large - _FLOOR_SECONDS) / _counted(small, least)
+
+
+def _most(small: float, least: float) -> float:
+    """What the larger input may take and not be dubious."""
+    return DUBIOUS * _counted(small, least) + _FLOOR_SECONDS
+
+
+def _counted(small: float, least: float) -> float:
     # On a busy machine the cost of the call itself varies by half: a difference smaller than that says nothing.
-    return (large - _FLOOR_SECONDS) / max(small, least / 2, _LEAST_SECONDS)
+    return max(small, least / 2, _LEAST_SECONDS)
 
 
-def _best(call: Callable[[Any], object], argument: Any, tries: int, clock: Callable[[], float]) -> float:
-    """The least CPU time of several calls."""
+def _best(
+    call: Callable[[Any], object], argument: Any, tries: int, clock: Callable[[], float], enough: float = 0
+) -> float:
+    """The least CPU time of several calls, which are as many as it takes to come below `enough`."""
     best = float("inf")
     collecting, watched = gc.isenabled(), sys.gettrace()
     gc.disable()
@@ -277,21 +288,10 @@ def _best(call: Callable[[Any], object], argument: Any, tries: int, clock: Calla
             began = clock()
             call(argument)
             best = min(best, clock() - began)
+            if best < enough:  # any other could only take less
+                break
     finally:
         sys.settrace(watched)
         if collecting:
             gc.enable()
     return best
-
-
-def memory_fault_of(call: Callable[[Any], object], form: Form, *, size: int = 8_192) -> str | None:
-    """Say how the memory of `call` is out of proportion; none if it is not."""
-    argument = form(size)
-    length = len(argument) if hasattr(argument, "__len__") else size
-    tracemalloc.start()
-    try:
-        call(argument)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    return f"held {peak} bytes for {length}" if peak > _MOST_MEMORY * length + _SPARE_MEMORY else None

@@ -5,7 +5,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -39,6 +39,7 @@ READS = frozenset({
 _MAY_READ = re.compile("|".join(name.partition(".")[0] for name in sorted(READS)))
 _MAY_TAKE = re.compile(rf"{FOREIGN.pattern}|\bwhile\b|\bdef {READING.pattern}")
 """What a source has in it that calls one of these, or takes bytes, or text that it reads."""
+_NAMED = (ast.Name, ast.Attribute)
 _HTML = re.compile("html", re.IGNORECASE)
 
 
@@ -95,36 +96,36 @@ def _functions_in(module: str, tree: ast.Module) -> Iterator[Function]:
 
 def _function(module: str, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    loops = any(isinstance(inner, ast.While) for inner in ast.walk(node))
+    inside = list(ast.walk(node))
+    loops = any(isinstance(inner, ast.While) for inner in inside)
     wanted = _TEXT if READING.match(node.name) or loops else FOREIGN
-    names = frozenset(_names(node))
+    marks = [inner for decorator in node.decorator_list for inner in ast.walk(decorator)]
     return Function(
         module=module,
         name=name,
         line=node.lineno,
-        marked=any("linear" in set(_names(decorator)) for decorator in node.decorator_list),
+        marked="linear" in _names(marks),
         foreign=tuple(one.arg for one in parameters if one.annotation and wanted.search(ast.unparse(one.annotation))),
-        reads=tuple(sorted(READS & _called(node))),
-        mentions=names,
+        reads=tuple(sorted(READS & _called(inside))),
+        mentions=frozenset(_names(inside)),
     )
 
 
-def _called(node: ast.AST) -> set[str]:
-    """The functions that are called, by their last name; of some also with the name before it."""
-    called = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
-    return {
-        name
-        for function in called
-        for name in (ast.unparse(function), getattr(function, "attr", None) or getattr(function, "id", ""))
-    }
+def _called(nodes: Iterable[ast.AST]) -> set[str]:
+    """The functions that are called, by their last name, and where one name stands before it, also with that."""
+    called: set[str] = set()
+    for function in (node.func for node in nodes if isinstance(node, ast.Call)):
+        if isinstance(function, ast.Name):
+            called.add(function.id)
+        elif isinstance(function, ast.Attribute):
+            called.add(function.attr)
+            if isinstance(function.value, ast.Name):
+                called.add(f"{function.value.id}.{function.attr}")
+    return called
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name):
-            yield inner.id
-        elif isinstance(inner, ast.Attribute):
-            yield inner.attr
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    return {node.id if isinstance(node, ast.Name) else node.attr for node in nodes if isinstance(node, _NAMED)}
 
 
 def with_mark(texts: Mapping[str, str]) -> list[Function]:
@@ -159,7 +160,7 @@ def html_parsers_of(module: str, text: str) -> list[str]:
         if (isinstance(node, ast.Import) and any(alias.name.startswith("html.parser") for alias in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("html.parser"))
         or (isinstance(node, ast.ImportFrom) and node.module == "html" and "parser" in {a.name for a in node.names})
-        or (isinstance(node, ast.Name | ast.Attribute) and "HTMLParser" in set(_names(node)))
+        or (isinstance(node, ast.Name | ast.Attribute) and "HTMLParser" in _names([node]))
     ]
 
 
