@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from sqlalchemy import (
     JSON,
     BigInteger,
+    BindParameter,
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     Double,
     Index,
@@ -16,9 +18,11 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    cast,
     insert,
     inspect,
     text,
+    type_coerce,
     update,
 )
 
@@ -45,6 +49,19 @@ IS_RUNNING = text("state = 'created' AND final_at IS NULL")
 IS_SHELVED = text("shelved IS NOT NULL")
 """Its pictures lie on the shelf, unless it was forgotten to take them away."""
 
+
+class _Compared(String):
+    """A text with which indexes say which rows they have.
+
+    SQLite looks at what such a column is compared with, to see whether an index serves, and then puts the statement
+    together anew for each value: that takes ten times as long as answering it. It does not look into an expression.
+    """
+
+    def bind_expression(self, bindvalue: BindParameter[str]) -> ColumnElement[str]:
+        """Return what stands in a statement for a value."""
+        return cast(type_coerce(bindvalue, String), String)
+
+
 TRY_ONS = Table(
     "kolors_try_ons",
     METADATA,
@@ -55,7 +72,7 @@ TRY_ONS = Table(
     Column("owner", String, nullable=False, key="user"),
     Column("fingerprint", String, nullable=False),
     Column("model_name", String),
-    Column("state", String, nullable=False),
+    Column("state", _Compared, nullable=False),
     Column("task_id", String),
     Column("status", String),
     Column("created_at", Double, nullable=False),
@@ -65,7 +82,7 @@ TRY_ONS = Table(
     Column("saved", JSON, nullable=False),
     Column("code", Integer),
     # Without a default: a program of the first layout that has the ledger open cannot add a row without one.
-    Column("account", String, nullable=False),
+    Column("account", _Compared, nullable=False),
     Column("endpoint", String, nullable=False),
     Column("label", String),
     Column("holder", String),
