@@ -16,12 +16,11 @@ from kolors_mcp.ledger.schema import IS_OPEN, TRY_ONS, C
 from kolors_mcp.ledger.slots import (
     LEARNED_SECONDS,
     WAITS,
+    Counts,
     Terms,
-    busy_at,
-    line_of,
     note_line,
     place_at,
-    slots_at,
+    standing,
 )
 from kolors_mcp.ledger.states import BEING_SENT
 
@@ -77,7 +76,10 @@ _HIGHEST = (
     .order_by(C.id.desc())
     .limit(1)
 )
-_WAITING_OF_USER = select(func.count()).where(WAITS, C.user == bindparam("owner"))
+_OF_USER = select(
+    select(func.count()).where(WAITS, C.user == bindparam("owner")).scalar_subquery().label("waiting"),
+    _HIGHEST.scalar_subquery().label("highest"),
+)
 _SHELVE = (
     update(TRY_ONS)
     .where(MY_TURN, C.state == "waiting")
@@ -105,23 +107,36 @@ _IS_BACK = select(C.id).where(
 )
 
 
-def enter(connection: Connection, now: float, whose: Whose, terms: Terms) -> str:
+def settled(connection: Connection, now: float, account: str, slots: int) -> Counts:
+    """Count the line of an account, once it is written down what became of what no process has in hand any more."""
+    counts = standing(connection, now, account, slots)
+    if counts.lapsed:
+        write_down_all_lapsed(connection, now, account)
+        counts = standing(connection, now, account, slots)
+    return counts
+
+
+def enter(connection: Connection, whose: Whose, terms: Terms, counts: Counts) -> str:
     """Return the tag of a new wish of a user's.
+
+    Args:
+        connection: In a transaction that has the line's lock.
+        whose: Wish.
+        terms: Of the line.
+        counts: What there is of it.
 
     Raises:
         LineFullError: They have as many in line as they may, or it would wait for too long.
     """
     assert whose.account is not None
-    waiting = connection.execute(_WAITING_OF_USER, whose.bound).scalar_one()
-    if waiting >= terms.max_waiting:
+    own = connection.execute(_OF_USER, whose.bound).one()
+    if own.waiting >= terms.max_waiting:
         raise LineFullError(
-            f"You have {waiting} try-ons in line, which is as many as one user may have (KOLORS_MAX_WAITING). No task "
-            "was created. Create it again when one of them is through."
+            f"You have {own.waiting} try-ons in line, which is as many as one user may have (KOLORS_MAX_WAITING). No "
+            "task was created. Create it again when one of them is through."
         )
-    highest = connection.execute(_HIGHEST, whose.bound).scalar_one_or_none()
-    clock: int = line_of(connection, whose.account, terms.slots).clock
-    tag = f"{clock if highest is None else max(clock, int(highest) + 1):0{TAG_DIGITS}d}"
-    place = place_at(connection, now, whose.account, terms.slots, tag, LAST_ROW)
+    tag = f"{counts.clock if own.highest is None else max(counts.clock, int(own.highest) + 1):0{TAG_DIGITS}d}"
+    place = place_at(connection, whose.account, counts, tag, LAST_ROW)
     if place.seconds > terms.max_wait_seconds:
         raise LineFullError(
             f"Too many try-ons are in line: {place.before} before this one, which would wait for about "
@@ -132,7 +147,7 @@ def enter(connection: Connection, now: float, whose: Whose, terms: Terms) -> str
 
 
 def claim(
-    connection: Connection, now: float, account: str, holder: str, slots: int, *, most: int, only: str | None = None
+    connection: Connection, now: float, account: str, holder: str, counts: Counts, *, most: int, only: str | None = None
 ) -> list[Claimed]:
     """Let in who is first, as far as there are slots, and return what the holder is to send.
 
@@ -144,27 +159,29 @@ def claim(
         now: The ledger's time.
         account: Whose line it is.
         holder: Who claims.
-        slots: That the account has.
+        counts: What there is of the line, which is `settled`.
         most: How many are taken.
         only: The reference of the only one that is.
     """
-    write_down_all_lapsed(connection, now, account)
-    line = line_of(connection, account, slots)
-    free = slots_at(line, slots, now) - busy_at(connection, now, account)
-    clock, taken = int(line.clock), 0
+    free, clock, taken = counts.free, counts.clock, 0
     first = connection.execute(_FIRST.limit(free), {"account": account, "now": now}).all() if free > 0 else ()
     for row in first:
         is_mine = row.shelved is not None or row.holder == holder
         if taken < most and is_mine and only in (None, row.reference):
             connection.execute(_LET_IN, {"which": row.id, "me": holder, "until": now + LEASE_SECONDS, "now": now})
             clock, taken = max(clock, int(row.tag)), taken + 1
-    if clock != line.clock:
-        note_line(connection, account, clock=clock)
+    note_let_in(connection, account, counts, clock)
     return [
         Claimed(job_of(row), row.shelved, row.callback_url)
         for row in connection.execute(_MINE, {"account": account, "me": holder})
         if only in (None, row.reference)
     ]
+
+
+def note_let_in(connection: Connection, account: str, counts: Counts, tag: int) -> None:
+    """Write down up to which tag was let in."""
+    if tag > counts.clock:
+        note_line(connection, account, clock=tag)
 
 
 def shelve(connection: Connection, now: float, hand: Hand, name: str) -> bool:
@@ -192,7 +209,6 @@ def give_back(
     if not connection.execute(_GIVE_BACK, bound).rowcount:
         return connection.execute(_IS_BACK, {"ours": hand.reference, "my_turn": hand.turn}).first() is not None
     if setback.code is not None:
-        line_of(connection, account, slots)
-        learned = min(slots, busy_at(connection, now, account))
+        learned = min(slots, standing(connection, now, account, slots).busy)
         note_line(connection, account, learned_slots=learned, learned_until=now + setback.learned_seconds)
     return True

@@ -60,7 +60,8 @@ class LedgerLine:
             return []
 
         def claiming(connection: Connection, now: float) -> list[Claimed]:
-            claimed = claims.claim(connection, now, account, self._holder, self.terms.slots, most=most)
+            counts = claims.settled(connection, now, account, self.terms.slots)
+            claimed = claims.claim(connection, now, account, self._holder, counts, most=most)
             for one in claimed:
                 self.wakes.tell(connection, one.job.reference, moves_line=False)
             return claimed

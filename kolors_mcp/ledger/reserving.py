@@ -1,6 +1,6 @@
 """The one transaction before money is spent: the same request is joined, the limit is kept, a new row is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -15,6 +15,8 @@ from kolors_mcp.ledger.timing import midnight_of
 from kolors_mcp.wording import plain
 
 MAX_SOURCE_CHARACTERS, MAX_NOTE_CHARACTERS, MAX_NOTES = 200, 300, 20
+TURN_LET_IN = 2
+"""Of one that does not stand in the line: what waits is in its first turn, and whoever lets it in begins the next."""
 FRESH = "new_render"
 """What is written into a row that joined nothing."""
 
@@ -53,21 +55,25 @@ class Reserving:
         # After that look: what was being sent then is among the refused now, if it was refused meanwhile.
         self._require_looked_for(connection, whose, now)
         self._require_below_limit(connection, whose, now)
-        job = self._job(now)
-        tag = None if self.terms is None else claims.enter(connection, now, whose, self.terms)
+        return Reservation(self._written(connection, whose, now), is_new=True)
+
+    def _written(self, connection: Connection, whose: Whose, now: float) -> Job:
+        """Write it down; if it waits for a slot and one is free, it is claimed."""
+        job, tag, counts = self._job(now), None, None
+        if self.terms is not None:
+            counts = claims.settled(connection, now, self.account, self.terms.slots)
+            tag = claims.enter(connection, whose, self.terms, counts)
+            if not counts.waiting and counts.free > 0:
+                # It would be let in as the only one, and so it is from the beginning.
+                job = replace(job, state="sending", turn=TURN_LET_IN)
+                claims.note_let_in(connection, self.account, counts, int(tag))
         lease = {"holder": self.holder, "lease_until": now + LEASE_SECONDS, "fresh": FRESH if self.new.fresh else None}
         found_by = {"label_key": labels.key_of(job.label)}
         in_line = {"tag": tag, "callback_url": self.new.callback_url}
         connection.execute(RESERVE, {**vars(job), **lease, **found_by, **in_line})
-        return Reservation(self._let_in(connection, now, job), is_new=True)
-
-    def _let_in(self, connection: Connection, now: float, job: Job) -> Job:
-        """Return it as it is after its slot was claimed, if it waits for one that is free."""
-        if self.terms is None:
+        if counts is None or job.state != "waiting":
             return job
-        claimed = claims.claim(
-            *(connection, now, self.account, self.holder, self.terms.slots), most=1, only=job.reference
-        )
+        claimed = claims.claim(*(connection, now, self.account, self.holder, counts), most=1, only=job.reference)
         return claimed[0].job if claimed else job
 
     def _require_looked_for(self, connection: Connection, whose: Whose, now: float) -> None:

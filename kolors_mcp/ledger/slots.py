@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, literal, or_, select, update
 
 from kolors_mcp.ledger.leases import HAS_LAPSED, in_state
 from kolors_mcp.ledger.schema import IS_OPEN, IS_RUNNING, LINES, C
@@ -50,11 +51,18 @@ class Counts:
 
     waiting: int
     busy: int
-    """Slots that are held."""
+    """Slots that are held: by what is being sent, by what runs, by what may have been made just now."""
     slots: int
     """As many as are let through by now."""
     lapsed: int = 0
     """Creates whose process has died, of which it is not written down yet what that means."""
+    clock: int = 0
+    """The highest tag that was ever let in."""
+
+    @property
+    def free(self) -> int:
+        """Slots that nothing holds."""
+        return self.slots - self.busy
 
 
 WAITS = and_(C.account == bindparam("account"), IS_OPEN, C.state == "waiting")
@@ -64,19 +72,25 @@ HOLDS_SLOT = and_(
     C.state == "unconfirmed", C.posted_at > bindparam("now") - DOUBT_HOLDS_SECONDS, C.lease_until.is_not(None)
 )
 """What may have been made just now, as far as is known."""
-_HELD = select(func.count()).where(C.account == bindparam("account"), IS_OPEN, or_(in_state(*BEING_SENT), HOLDS_SLOT))
 IS_LOOKED_AT = and_(
     C.account == bindparam("account"),
     IS_RUNNING,
     func.coalesce(C.posted_at, C.created_at) > bindparam("now") - RUNNING_SECONDS,
 )
 """What runs, as far as is believed."""
-_RUNNING = select(func.count()).where(IS_LOOKED_AT)
 _WAITING = select(func.count()).where(WAITS)
-_LAPSED = select(func.count()).where(C.account == bindparam("account"), IS_OPEN, HAS_LAPSED)
 _BEFORE = _WAITING.where(or_(C.tag < bindparam("tag"), and_(C.tag == bindparam("tag"), C.id < bindparam("id"))))
 _IN_TURN = select(C.reference).where(WAITS).order_by(C.tag, C.id)
-_LINE = select(LINES).where(LINES.c.account == bindparam("account"))
+_MY_OPEN = select(func.count()).where(C.account == bindparam("account"), IS_OPEN)
+_ONCE = select(literal(1)).subquery()
+# All at once: a create would ask for each of them several times.
+_STANDING = select(
+    LINES,
+    _WAITING.scalar_subquery().label("waiting"),
+    _MY_OPEN.where(or_(in_state(*BEING_SENT), HOLDS_SLOT)).scalar_subquery().label("held"),
+    select(func.count()).where(IS_LOOKED_AT).scalar_subquery().label("running"),
+    _MY_OPEN.where(HAS_LAPSED).scalar_subquery().label("lapsed"),
+).select_from(_ONCE.outerjoin(LINES, LINES.c.account == bindparam("account")))
 _NEWEST = (
     select(C.account, C.posted_at, C.final_at)
     .where(C.id > select(func.max(C.id)).scalar_subquery() - MEASURED_ROWS)
@@ -94,15 +108,14 @@ _NOTE = {
 }
 
 
-def line_of(connection: Connection, account: str, slots: int) -> Row[Any]:
-    """Return the row of an account's line, which is made if it is missing. The caller has the line's lock."""
-    row = connection.execute(_LINE, {"account": account}).one_or_none()
-    if row is None:
+def standing(connection: Connection, now: float, account: str, slots: int) -> Counts:
+    """Count the line of an account, and make its row if that is missing. The caller has the line's lock."""
+    row = _standing(connection, now, account)
+    if row.account is None:
         connection.execute(insert(LINES), {"account": account, "clock": 0, "slots": slots})
-        row = connection.execute(_LINE, {"account": account}).one()
     elif row.slots != slots:
         note_line(connection, account, slots=slots)
-    return row
+    return _counts(row, now, slots)
 
 
 def note_line(connection: Connection, account: str, **values: float) -> None:
@@ -111,48 +124,43 @@ def note_line(connection: Connection, account: str, **values: float) -> None:
         connection.execute(_NOTE[name], {"its_account": account, "new_value": value})
 
 
-def busy_at(connection: Connection, now: float, account: str) -> int:
-    """Return how many slots are held: by what is being sent, by what runs, by what may have been made just now."""
-    bound = {"account": account, "now": now}
-    return connection.execute(_HELD, bound).scalar_one() + connection.execute(_RUNNING, bound).scalar_one()
-
-
-def slots_at(line: Row[Any] | None, slots: int, now: float) -> int:
-    """Return how many slots there are, by what was learned of the account."""
-    if line is None or line.learned_slots is None:
-        return slots
-    over = now - line.learned_until
-    return min(slots, line.learned_slots + (0 if over < 0 else 1 + int(over // CREEP_SECONDS)))
-
-
 def counts_at(connection: Connection, now: float, account: str, slots: int) -> Counts:
     """Count the line of an account."""
-    line = connection.execute(_LINE, {"account": account}).one_or_none()
-    waiting = connection.execute(_WAITING, {"account": account}).scalar_one()
-    lapsed = connection.execute(_LAPSED, {"account": account, "now": now}).scalar_one()
-    return Counts(waiting, busy_at(connection, now, account), slots_at(line, slots, now), lapsed)
+    return _counts(_standing(connection, now, account), now, slots)
 
 
 def places_at(connection: Connection, now: float, account: str, slots: int) -> dict[str, Place]:
     """Return where each wish stands that waits, by its reference."""
     names = connection.execute(_IN_TURN, {"account": account}).scalars().all()
-    place = _placing(connection, now, account, slots)
+    place = _placing(connection, account, counts_at(connection, now, account, slots))
     return {name: place(before) for before, name in enumerate(names)}
 
 
-def place_at(connection: Connection, now: float, account: str, slots: int, tag: str, number: int) -> Place:
+def place_at(connection: Connection, account: str, counts: Counts, tag: str, number: int) -> Place:
     """Return where one with this tag and this number of a row would stand."""
-    before: int = connection.execute(_BEFORE, {"account": account, "tag": tag, "id": number}).scalar_one()
-    return _placing(connection, now, account, slots)(before)
+    before = 0
+    if counts.waiting:
+        before = connection.execute(_BEFORE, {"account": account, "tag": tag, "id": number}).scalar_one()
+    return _placing(connection, account, counts)(before)
 
 
-def _placing(connection: Connection, now: float, account: str, slots: int) -> Callable[[int], Place]:
+def _standing(connection: Connection, now: float, account: str) -> Row[Any]:
+    return connection.execute(_STANDING, {"account": account, "now": now}).one()
+
+
+def _counts(row: Row[Any], now: float, slots: int) -> Counts:
+    believed = slots
+    if row.learned_slots is not None:
+        over = now - row.learned_until
+        believed = min(slots, row.learned_slots + (0 if over < 0 else 1 + int(over // CREEP_SECONDS)))
+    return Counts(row.waiting, row.held + row.running, believed, row.lapsed, row.clock or 0)
+
+
+def _placing(connection: Connection, account: str, counts: Counts) -> Callable[[int], Place]:
     """Return what tells the place of one before which so many wait."""
-    believed = slots_at(connection.execute(_LINE, {"account": account}).one_or_none(), slots, now)
-    free = believed - busy_at(connection, now, account)
     # Slots are let go one after the other, evenly as far as anybody knows.
-    seconds = _task_seconds(connection, account) / max(believed, 1)
-    return lambda before: Place(before, 0.0 if before < free else (before + 1) * seconds)
+    seconds = cache(lambda: _task_seconds(connection, account) / max(counts.slots, 1))
+    return lambda before: Place(before, 0.0 if before < counts.free else (before + 1) * seconds())
 
 
 def _task_seconds(connection: Connection, account: str) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from kolors_mcp import errors
 from kolors_mcp.ledger import claims
 from kolors_mcp.ledger.ledger import Ledger
-from kolors_mcp.ledger.slots import Terms
+from kolors_mcp.ledger.slots import Counts, Terms, standing
 from kolors_mcp.shelf.shelf import ShelfError
 from tests.support.asking import ON_EACH_DATABASE, ON_EACH_WITH_SEVERAL_PROCESSES, WITH_SEVERAL_PROCESSES
 from tests.support.creates_kling import Fate
@@ -148,10 +149,10 @@ async def test_a_mark_that_asks_for_no_turn_would_pay_twice(service: Service, mo
 async def test_a_claim_that_counts_no_slots_would_overrun_the_account(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none_busy(*_: Any) -> int:
-        return 0
+    def none_busy(*asked: Any) -> Counts:
+        return replace(standing(*asked), busy=0)
 
-    monkeypatch.setattr(claims, "busy_at", none_busy)
+    monkeypatch.setattr(claims, "standing", none_busy)
     replica = service.replica()
     for number in range(3):
         await service.ask(replica, "ann", f"wish {number}")
