@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false
 
 import io
+import zlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from kolors_mcp.sandbox.beside import beside, is_plain, is_worn
 from kolors_mcp.sandbox.figures import Figure, measure
-from kolors_mcp.sandbox.silhouettes import Profile, coarse, foreground, pieces
+from kolors_mcp.sandbox.silhouettes import Profile, coarse, foreground, pieces, shrunken
 
 MARK = "SANDBOX - simulated, not a Kling render"
 # A result's sides, in pixels: small to fetch, and well above what Kling takes as an input.
@@ -73,7 +74,7 @@ def cut_out(cloth: Image.Image) -> list[Garment]:
     mask = foreground(cloth)
     boxes = pieces(mask) or [(0, 0, *cloth.size)]
     # The soft rim has some of the background's colour in it: cut a little inside.
-    alpha = mask.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.GaussianBlur(0.8))
+    alpha = shrunken(mask).filter(ImageFilter.GaussianBlur(0.8))
     garments: list[Garment] = []
     for box in boxes:
         image = cloth.crop(box)
@@ -132,10 +133,21 @@ def _dress(person: Image.Image, garment: Garment, figure: Figure) -> None:
 def _shadow(person: Image.Image, garment: Image.Image, corner: tuple[int, int]) -> None:
     """Darken the person a little around the garment, so that it does not look glued on."""
     depth = max(2, person.height // 160)
-    layer = Image.new("L", person.size, 0)
-    layer.paste(garment.getchannel("A"), (corner[0], corner[1] + depth))
+    left, top = corner[0], corner[1] + depth
+    # Nothing is blurred further than this.
+    around = 5 * depth
+    box = (
+        max(0, left - around),
+        max(0, top - around),
+        min(person.width, left + garment.width + around),
+        min(person.height, top + garment.height + around),
+    )
+    if box[0] >= box[2] or box[1] >= box[3]:
+        return
+    layer = Image.new("L", (box[2] - box[0], box[3] - box[1]), 0)
+    layer.paste(garment.getchannel("A"), (left - box[0], top - box[1]))
     shade = layer.filter(ImageFilter.GaussianBlur(depth)).point([round(value * 0.34) for value in range(256)])
-    person.paste((48, 34, 40), (0, 0), shade)
+    person.paste((48, 34, 40), box, shade)
 
 
 def _mark(person: Image.Image) -> None:
@@ -184,7 +196,8 @@ def _fit(person: Image.Image) -> Image.Image:
 
 def _encode(person: Image.Image) -> bytes:
     file = io.BytesIO()
-    person.save(file, "PNG")
+    # Looking only for runs of a pixel takes a third of the time, and of drawn pictures leaves as few bytes.
+    person.save(file, "PNG", compress_type=zlib.Z_RLE)
     if file.tell() > _MOST_PNG_BYTES:
         file = io.BytesIO()
         person.save(file, "JPEG", quality=88)

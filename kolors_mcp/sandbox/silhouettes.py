@@ -3,7 +3,7 @@
 # Pillow names NumPy's types, which are not installed here.
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
@@ -11,6 +11,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 _COARSE = 240  # Longest side of the small copy on which backgrounds are filled and widths measured.
 _DIFFERENT = 26  # Of 255: a pixel that differs by at least this much in any channel is not background.
 _SOFT = 40  # From so much of 255 on, a soft edge still counts as garment.
+_RUN = re.compile(rb"[^\0]+")
 _LEAST_SHARE = 0.04  # A piece that takes less of the picture's height or width than this is a speck.
 
 
@@ -78,6 +79,19 @@ def coarse(mask: Image.Image) -> Image.Image:
     return mask.resize(size, Image.Resampling.BOX).point(_from(128))
 
 
+def shrunken(mask: Image.Image) -> Image.Image:
+    """Return a mask without its outermost pixels: each is as dark as the darkest of those around it.
+
+    Pillow's own filter sorts the nine for each pixel, which takes ten times as long.
+    """
+    for step in ((1, 0), (0, 1)):
+        before, after = mask.copy(), mask.copy()
+        before.paste(mask, step)
+        after.paste(mask, (-step[0], -step[1]))
+        mask = ImageChops.darker(ImageChops.darker(before, mask), after)
+    return mask
+
+
 def pieces(mask: Image.Image) -> list[tuple[int, int, int, int]]:
     """Return the boxes of the one or two garments on a canvas: above each other, or side by side."""
     box = mask.point(_from(_SOFT)).getbbox()
@@ -133,16 +147,8 @@ def _tight(mask: Image.Image, box: tuple[int, int, int, int]) -> tuple[int, int,
     return (box[0] + inner[0], box[1] + inner[1], box[0] + inner[2], box[1] + inner[3])
 
 
-def _runs(row: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    runs: list[tuple[int, int]] = []
-    start: int | None = None
-    for position, value in enumerate([*row, 0]):
-        if value and start is None:
-            start = position
-        elif not value and start is not None:
-            runs.append((start, position))
-            start = None
-    return tuple(runs)
+def _runs(row: bytes) -> tuple[tuple[int, int], ...]:
+    return tuple(run.span() for run in _RUN.finditer(row))
 
 
 def _distance(run: tuple[int, int], middle: float) -> float:

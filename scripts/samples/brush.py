@@ -107,21 +107,30 @@ class Canvas:
         """Return a smooth line of one width."""
         return self.limb(points, [width] * len(points))
 
-    def paint(self, mask: Image.Image, colour: Colour, strength: float = 1.0) -> None:
-        """Lay a colour on a shape."""
+    def paint(self, mask: Image.Image, colour: Colour, strength: float = 1.0, corner: tuple[int, int] = (0, 0)) -> None:
+        """Lay a colour on a shape; `corner` is where its mask begins, in pixels of the large picture."""
         box = mask.getbbox()
         if box is None:
             return
         shown = mask.crop(box)
         if strength < 1:
             shown = shown.point([round(value * strength) for value in range(256)])
-        self._image.paste(colour, box, shown)
+        self._image.paste(colour, (corner[0] + box[0], corner[1] + box[1]), shown)
 
     def shade(self, mask: Image.Image, within: Image.Image, colour: Colour, strength: float, blur: float) -> None:
         """Lay a softened shape on another one, not beyond its edge."""
-        # A blur needs no fine resolution; a third of the size is nine times as fast.
-        soft = mask.reduce(SCALE).filter(ImageFilter.GaussianBlur(blur)).resize(self._large, Image.Resampling.BILINEAR)
-        self.paint(ImageChops.multiply(soft, within), colour, strength)
+        # A blur needs no fine resolution; a third of the size is nine times as fast. And it reaches only so far.
+        small, reach = mask.reduce(SCALE), math.ceil(4 * blur)
+        box = small.getbbox()
+        if box is None:
+            return
+        left, top = max(0, box[0] - reach), max(0, box[1] - reach)
+        right, bottom = min(small.width, box[2] + reach), min(small.height, box[3] + reach)
+        large = (left * SCALE, top * SCALE, right * SCALE, bottom * SCALE)
+        size = (large[2] - large[0], large[3] - large[1])
+        soft = small.crop((left, top, right, bottom)).filter(ImageFilter.GaussianBlur(blur))
+        soft = soft.resize(size, Image.Resampling.BILINEAR)
+        self.paint(ImageChops.multiply(soft, within.crop(large)), colour, strength, large[:2])
 
     def finished(self) -> Image.Image:
         """Return the picture in its final size."""

@@ -34,6 +34,7 @@ def written(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
+@cache
 def outfit() -> bytes:
     """Put the T-shirt above the jeans on one white canvas."""
     upper, lower = Image.open(sample("upper")), Image.open(sample("lower"))
