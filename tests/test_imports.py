@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import environment, ran
 from tests.support.package import MODULES, lies_in
 
 PROBE = """
@@ -30,19 +29,6 @@ loggers = [logging.getLogger(), *(item for key, item in logging.root.manager.log
            if key.startswith("kolors_mcp") and isinstance(item, logging.Logger))]
 handlers = [f"{item.name} logs to {handler}" for item in loggers for handler in item.handlers]
 print(json.dumps({"loaded": loaded, "deeds": deeds + handlers}))
-"""
-
-SERVED = """
-import json
-from kolors_mcp.cli import main
-main(["serve"])
-import mcp_types
-from pydantic import BaseModel
-class Later(BaseModel):
-    number: int
-models = [model for model in vars(mcp_types).values() if isinstance(model, type) and issubclass(model, BaseModel)]
-built = sum(model.__pydantic_complete__ for model in models)
-print(json.dumps({"models": len(models), "built": built, "later": Later.__pydantic_complete__}))
 """
 
 STARTS = ("kolors_mcp.cli", "kolors_mcp.server", "kolors_mcp.cli.serve")
@@ -111,11 +97,3 @@ def test_a_deed_at_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert len(probe("busy").deeds) == 2
-
-
-def test_the_protocols_models_are_built_when_they_are_used_and_later_ones_at_once(tmp_path: Path) -> None:
-    served = ran("-c", SERVED, env=environment(tmp_path), cwd=tmp_path, really=True)
-    found = json.loads(served.stdout)
-    assert found["models"] > 100
-    assert found["built"] < found["models"] / 4
-    assert found["later"]

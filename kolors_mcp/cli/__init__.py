@@ -40,7 +40,8 @@ def _run(arguments: "Sequence[str] | None") -> int:
 
             return app_demo.run(app_demo.AppOptions(parsed.port, real=parsed.real, bridge=parsed.bridge))
         case "demo":
-            from kolors_mcp.cli import demo  # noqa: PLC0415  (a start as a server must not pay for the other commands)
+            with _StartedSoon():
+                from kolors_mcp.cli import demo  # noqa: PLC0415  (a start as a server must not pay for other commands)
 
             return demo.run(
                 demo.DemoOptions(parsed.human, parsed.cloth, parsed.lower_cloth, parsed.save_dir, real=parsed.real)
@@ -58,20 +59,33 @@ def _run(arguments: "Sequence[str] | None") -> int:
 
             return serve_http.run_http(parsed.host or "127.0.0.1", 8000 if parsed.port is None else parsed.port)
         case _:
-            import gc  # noqa: PLC0415
+            with _StartedSoon():
+                from kolors_mcp.cli import serve  # noqa: PLC0415
 
-            from pydantic import BaseModel  # noqa: PLC0415
-
-            # Nothing that imports make is garbage; collecting while importing costs a tenth of the start.
-            gc.disable()
-            # Of the protocol's hundreds of models a session uses a few, so each is built when it is first used.
-            BaseModel.model_config["defer_build"] = True
-            from kolors_mcp.cli import serve  # noqa: PLC0415
-
-            del BaseModel.model_config["defer_build"]
-            gc.freeze()
-            gc.enable()
             return serve.run_stdio()
+
+
+class _StartedSoon:
+    """Spares a process of one session what importing does for many."""
+
+    def __enter__(self) -> None:
+        import gc  # noqa: PLC0415
+
+        from pydantic import BaseModel  # noqa: PLC0415
+
+        # Nothing that imports make is garbage; collecting while importing costs a tenth of the start.
+        gc.disable()
+        # Of the protocol's hundreds of models a session uses a few, so each is built when it is first used.
+        BaseModel.model_config["defer_build"] = True
+
+    def __exit__(self, *_: object) -> None:
+        import gc  # noqa: PLC0415
+
+        from pydantic import BaseModel  # noqa: PLC0415
+
+        del BaseModel.model_config["defer_build"]
+        gc.freeze()
+        gc.enable()
 
 
 def _parsers() -> "tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]":

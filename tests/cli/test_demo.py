@@ -1,5 +1,6 @@
 """`kolors-mcp demo` as a newcomer runs it: a real process that starts a real server."""
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,22 @@ from tests.support.making import jpeg
 
 LABELS = {"server", "person", "garment", "with", "progress", "task", "note", "link", "saved"}
 
+MODELS = """
+import atexit, json, os, sys
+
+def note():
+    if types := sys.modules.get("mcp_types"):
+        from pydantic import BaseModel
+        class Later(BaseModel):
+            number: int
+        models = [model for model in vars(types).values() if isinstance(model, type) and issubclass(model, BaseModel)]
+        built = sum(model.__pydantic_complete__ for model in models)
+        with open(os.environ["NOTES"], "a") as notes:
+            print(json.dumps([sys.argv[1:2], len(models), built, Later.__pydantic_complete__]), file=notes)
+
+atexit.register(note)
+"""
+"""Has each process write down, when it ends, how many models of the protocol there are, and how many were built."""
 PERCENT = re.compile(rb"progress +(\d+)% \|")
 
 
@@ -49,8 +66,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return running_here(tmp_path, monkeypatch, capsys)
 
 
-def test_the_demo_ends_with_a_link_and_a_saved_picture(tmp_path: Path) -> None:
-    done = kolors("demo", "--save-dir", tmp_path / "out", env=environment(tmp_path), cwd=tmp_path, really=True)
+def test_the_demo_ends_with_a_link_and_a_saved_picture_and_builds_only_the_models_that_it_uses(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(MODELS)
+    paths = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    env = environment(tmp_path, PYTHONPATH=paths, NOTES=str(tmp_path / "notes"))
+    done = kolors("demo", "--save-dir", tmp_path / "out", env=env, cwd=tmp_path, really=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     output, _, farewell = done.stdout.partition("\n\n")
     assert farewell == "The link ends with the demo, because the sandbox does. The saved picture stays.\n"
@@ -62,6 +82,12 @@ def test_the_demo_ends_with_a_link_and_a_saved_picture(tmp_path: Path) -> None:
     assert re.search(r"preparing the pictures \(\d+ s\).*Kling says (submitted|processing) \(\d+ s\)", said)
     assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/results/{lines['task'][0]}/0\.png\?.+", lines["link"][0])
     assert saved_picture(lines, tmp_path / "out").stat().st_size > 10_000
+    server, demo = map(json.loads, (tmp_path / "notes").read_text().splitlines())
+    assert (server[0], demo[0]) == ([], ["demo"])
+    for _, models, built, is_later_one_built in (server, demo):
+        assert models > 100
+        assert built < models / 4
+        assert is_later_one_built
 
 
 def test_ones_own_pictures_may_lie_outside_the_usual_folders(
