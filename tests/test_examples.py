@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,15 +18,13 @@ from PIL import Image
 from kolors_mcp.sandbox.kling import SandboxKling
 from kolors_mcp.sandbox.samples import sample
 from kolors_mcp.settings import Settings
-from tests.support.commands import account_of, environment, ran
+from tests.support.commands import account_of, environment, python, ran
 from tests.support.contract import CONTRACT
+from tests.support.over_stdio import COMMANDS
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 HOSTS = EXAMPLES / "hosts"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-COMMANDS = Path(sys.executable).parent
-"""Where `kolors-mcp` is installed."""
-
 TOOLS = [tool["name"] for tool in json.loads(CONTRACT.read_text("utf-8"))["tools"]]
 
 
@@ -170,9 +169,12 @@ async def test_what_every_host_starts_has_the_tools_and_an_answer_of_its_account
     kling: SandboxKling, tmp_path: Path
 ) -> None:
     (command, *arguments), variables = started_by("codex.toml", tmp_path, kling.api_key)
-    path = os.pathsep.join((str(COMMANDS), os.environ["PATH"]))
-    env = environment(tmp_path, PATH=path, KLING_API_BASE=kling.origin) | variables
-    async with Client(StdioServerParameters(command=command, args=arguments, env=env, cwd=tmp_path)) as client:
+    assert command == "kolors-mcp"
+    assert shutil.which(command, path=str(COMMANDS)) is not None
+    env = environment(tmp_path, KLING_API_BASE=kling.origin) | variables
+    # The command itself is started in tests/processes/test_stdio.py.
+    server = StdioServerParameters(command=python(), args=["-m", "kolors_mcp", *arguments], env=env, cwd=tmp_path)
+    async with Client(server) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == TOOLS
         answer = await client.call_tool("list_try_ons", {})
     assert not answer.is_error

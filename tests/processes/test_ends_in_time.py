@@ -58,7 +58,7 @@ def test_a_ledger_that_never_answers_does_not_hold_up_the_end(kling: SandboxKlin
         # Within an hour nothing but the end of the process ends this wait.
         ledger = f"postgresql://nobody@{place}/none?connect_timeout={HOUR}&sslmode=disable"
         env = server_environment(kling, tmp_path, KLING_API_KEY=kling.api_key, KOLORS_LEDGER=ledger)
-        with by_hand(env, really=True) as process:
+        with by_hand(env) as process:
             begin(process)
             create(process, 2, "navy")
             waiting, _ = silent.accept()

@@ -111,7 +111,7 @@ def test_standard_output_carries_nothing_but_the_protocol_even_when_everything_i
     fast_kling.accounts[0].api_keys.add(secret)
     env = server_environment(fast_kling, tmp_path, KLING_API_KEY=secret, KOLORS_LOG_LEVEL="DEBUG")
     picture = base64.b64encode(jpeg()).decode()
-    with by_hand(env, really=True) as process:
+    with by_hand(env, installed=True) as process:
         say(process.stdin, {"id": 1, "method": "initialize", "params": HELLO})
         hear(process.stdout, 1)
         say(process.stdin, {"method": "notifications/initialized"})

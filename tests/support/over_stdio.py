@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from mcp import StdioServerParameters
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support import commands
 
+COMMANDS = Path(sys.executable).parent
+"""Where `kolors-mcp` is installed."""
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
 
 
@@ -33,11 +36,14 @@ def server(env: dict[str, str], *, really: bool = False) -> StdioServerParameter
 
 @contextmanager
 def by_hand(
-    env: dict[str, str], *program: str, really: bool = False, cwd: Path | None = None
+    env: dict[str, str], *program: str, installed: bool = False, cwd: Path | None = None
 ) -> Generator[subprocess.Popen[bytes]]:
-    """A server that runs until the body ends; another program than its own may be given, a module with arguments."""
+    """A server that runs until the body ends; another program than its own may be given, a module with arguments.
+
+    With `installed` it is the command that hosts start, and no fork.
+    """
     process = subprocess.Popen(
-        [commands.python(really=really), "-m", *(program or ("kolors_mcp",))],
+        [COMMANDS / "kolors-mcp"] if installed else [commands.python(), "-m", *(program or ("kolors_mcp",))],
         cwd=cwd,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
