@@ -20,6 +20,7 @@ from tests.support.commands import end_fork_server, share_fork_server
 from tests.support.made_once import made_once
 from tests.support.making import Era, TurnedClock
 from tests.support.memory_folder import keep_tests_in_memory
+from tests.support.same_loop import asked_in_the_same_loop
 from tests.support.still_time import StillLoop
 from tests.support.wishing import World
 
@@ -165,7 +166,7 @@ def fast_kling(kling_today: SandboxKling) -> SandboxKling:
 def world(tmp_path: Path) -> Iterator[World]:
     """One person's assistants, pictures and ledger, and a simulated Kling that listens."""
     made = World(tmp_path)
-    with running(made.kling):
+    with running(made.kling), asked_in_the_same_loop(made.kling):
         yield made
 
 

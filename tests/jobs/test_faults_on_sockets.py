@@ -111,7 +111,7 @@ async def test_a_reset_right_after_the_last_byte_is_a_doubt(world: World, wall: 
     assert wall.creates == 1
 
 
-async def test_a_slow_first_byte_is_waited_for(world: World) -> None:
+async def test_a_slow_first_byte_is_waited_for(world: World, wall: Gateway) -> None:
     world.kling.faults.next_create(faults.Slow(30, when="after_acceptance"))
     async with world.server() as assistant, AsyncExitStack() as stack:
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -119,7 +119,7 @@ async def test_a_slow_first_byte_is_waited_for(world: World) -> None:
         await asyncio.to_thread(world.kling.clock.wait_for_sleepers)
         world.kling.clock.advance(30)
     assert creating.result().try_on.task_id == world.kling.tasks.all[0].id
-    assert world.posts == 1
+    assert wall.creates == 1
 
 
 @pytest.mark.parametrize("external_ids", ["refuse", "return_first"])

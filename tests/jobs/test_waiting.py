@@ -167,7 +167,14 @@ async def test_a_read_that_stalls_is_given_up_with_the_callers_wait(world: World
         assert "Kling did not answer within" in (said.status_message or "")
 
 
-async def test_somebody_who_leaves_takes_nobody_elses_poll_along(world: World) -> None:
+async def test_somebody_who_leaves_takes_nobody_elses_poll_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    watchers, enter = list[str](), Watching.enter
+
+    def noted(watching: Watching, task_id: str) -> None:
+        watchers.append(task_id)
+        enter(watching, task_id)
+
+    monkeypatch.setattr(Watching, "enter", noted)
     world.kling.faults.next_read(faults.Slow(30))
     async with world.server() as assistant:
         made = (await assistant.create()).try_on
@@ -175,12 +182,12 @@ async def test_somebody_who_leaves_takes_nobody_elses_poll_along(world: World) -
             leaving = group.create_task(assistant.get(made.task_id, wait_seconds=30))
             await asyncio.to_thread(world.kling.clock.wait_for_sleepers)
             staying = group.create_task(assistant.get(made.task_id, wait_seconds=30))
-            await asyncio.sleep(0)
+            await until(lambda: len(watchers) == 2)
             leaving.cancel()
             await asyncio.wait((leaving,))
             world.kling.clock.advance(60)
         assert staying.result().try_on.status == "succeed"
-    assert reads_of(world, made.task_id) <= 2
+    assert reads_of(world, made.task_id) == 1
 
 
 # --- many who wait

@@ -1,6 +1,6 @@
 """The client in memory that the tests of the server share, in both eras of the protocol."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +10,13 @@ from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.in_memory import server_for
 from tests.support.making import Era
 from tests.support.reading import Heard
+from tests.support.same_loop import asked_in_the_same_loop
+
+
+@pytest.fixture
+def kling(kling: SandboxKling) -> Iterator[SandboxKling]:
+    with asked_in_the_same_loop(kling):
+        yield kling
 
 
 @pytest.fixture
