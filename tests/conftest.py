@@ -39,6 +39,7 @@ WAITING = {
     "test_examples.py",
     "test_soak.py",
     "test_fork_server.py",
+    "test_forked_decoders.py",
     "test_ledger_stopped.py",
 }
 """Folders and files of tests that mostly wait for processes."""

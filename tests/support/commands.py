@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kolors_mcp.sandbox.kling import SandboxKling
+from tests.support.forked_decoders import DECODERS, decoder_server, end_decoder_server
 
 HERE = Path(__file__).parent
 FORKS = "TESTS_FORKING_PYTHON"
@@ -57,6 +58,7 @@ def share_fork_server() -> None:
     """Begin it for all workers that are started from here on; it loads while they do."""
     if sys.platform == "linux" and " " not in sys.executable:
         os.environ[FORKS] = str(_fork_server()[1])
+        os.environ[DECODERS] = decoder_server() or ""
 
 
 def ran(
@@ -127,6 +129,7 @@ def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
             # The streams of programs are made like its own: not a terminal's.
             stdout=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
+            env={**os.environ, DECODERS: decoder_server() or ""},
             # An interrupt from the keyboard ends the tests, and with them this process; nothing else does.
             start_new_session=True,
         )
@@ -134,9 +137,11 @@ def _fork_server() -> tuple[subprocess.Popen[bytes], Path]:
 
 
 def end_fork_server() -> None:
-    """End it, and every program that it still runs, if this process has started it."""
+    """End it, and every program that it still runs, if this process has started it; and what forks their decoders."""
     if _fork_server.cache_info().currsize:
         os.environ.pop(FORKS, None)
+        os.environ.pop(DECODERS, None)
         process, _ = _fork_server()
         process.communicate()
         _fork_server.cache_clear()
+    end_decoder_server()

@@ -239,6 +239,7 @@ def load() -> None:
         if not name.endswith(".__main__"):
             import_module(name)
     make_tools()
+    fork_decoders()
     gc.freeze()
     gc.enable()
 
@@ -254,6 +255,15 @@ def make_tools() -> None:
     with patch.object(build, "TryOnServer"):
         for over_http in (False, True):
             build.build_server(Settings(), over_http=over_http)
+
+
+def fork_decoders() -> None:
+    """Let the processes in which programs decode be forks as well."""
+    from forked_decoders import ForkedProcess  # noqa: PLC0415  (beside this file, which is run as a program)
+
+    from kolors_mcp.images import pictures  # noqa: PLC0415  (as above)
+
+    pictures.Decoders = partial(pictures.Decoders, start=ForkedProcess)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def made_once(really_of: "Callable[..., TryOnTool]") -> "Callable[..., TryOnTool]":

@@ -34,6 +34,7 @@ from kolors_mcp.sandbox import kling
 from kolors_mcp.server.http import issuer
 from kolors_mcp.server.tool import TryOnTool
 from tests.support import fork_server
+from tests.support.forked_decoders import ForkedProcess
 
 CERTIFICATES, KEYS = ("SSL_CERT_FILE", "SSL_CERT_DIR"), "SSLKEYLOGFILE"
 """Variables that say which certificates are used, and that they are used unlike others."""
@@ -61,7 +62,7 @@ def made_once() -> Generator[None]:
         Process.end(process)
 
 
-class KeptProcess(Process):
+class KeptProcess(ForkedProcess):
     """One that decodes, and goes on to serve another server where its own has no more use for it."""
 
     def __init__(self, kept: list["KeptProcess"]) -> None:

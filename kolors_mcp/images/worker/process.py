@@ -14,7 +14,8 @@ from kolors_mcp.images.formats.content import SLICE, Content, FileContent
 from kolors_mcp.images.worker.channel import HANDS_OVER, Channel, EndedError
 from kolors_mcp.images.worker.messages import TAKEN, Answer, Done, Given, MalformedError, Request, answer_of
 
-_MODULE = "kolors_mcp.images.worker"
+MODULE = "kolors_mcp.images.worker"
+"""What it runs."""
 _KEPT = (
     "COVERAGE_PROCESS_CONFIG",
     "DYLD_FALLBACK_LIBRARY_PATH",
@@ -129,14 +130,13 @@ class Process:
     def _start(self) -> Channel:
         if not self._executable:
             raise FileNotFoundError(ENOENT, "the Python that runs us has no name")
-        command = (self._executable, "-P", "-m", _MODULE)
         with self._lock:
             if self._killed:
                 raise EndedError
             if self._hands_over:
                 ours, theirs = socket.socketpair()
                 with ours, theirs:
-                    self._running = _popen(command, theirs.fileno(), subprocess.DEVNULL)
+                    self._running = self._popen(theirs.fileno(), subprocess.DEVNULL)
                     end = ours.detach()
                     os.set_blocking(end, True)
                     self._channel = Channel(end, end)
@@ -144,9 +144,21 @@ class Process:
                 with ExitStack() as opened:
                     their_in, our_out = _pipe(opened)
                     our_in, their_out = _pipe(opened)
-                    self._running = _popen(command, their_in, their_out)
+                    self._running = self._popen(their_in, their_out)
                     self._channel = Channel(os.dup(our_in), os.dup(our_out))
             return self._channel
+
+    def _popen(self, standard_input: int, standard_output: int) -> "subprocess.Popen[bytes]":
+        # What decoders and libraries print goes nowhere: a pipe that is not read would stop them one day.
+        return subprocess.Popen(  # noqa: S603  (our own module, run by the Python that runs us)
+            (self._executable, "-P", "-m", MODULE),
+            stdin=standard_input,
+            stdout=standard_output,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            cwd=os.path.dirname(os.path.abspath(self._executable)) or None,  # noqa: PTH100, PTH120  (plain text does)
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
 
     @staticmethod
     def _hand_over(channel: Channel, request: Request, contents: Sequence[Content]) -> None:
@@ -184,19 +196,6 @@ def _pipe(opened: ExitStack) -> tuple[int, int]:
     for end in ends:
         opened.callback(os.close, end)
     return ends
-
-
-def _popen(command: Sequence[str], standard_input: int, standard_output: int) -> "subprocess.Popen[bytes]":
-    # What decoders and libraries print goes nowhere: a pipe that is not read would stop them one day.
-    return subprocess.Popen(  # noqa: S603  (our own module, run by the Python that runs us)
-        command,
-        stdin=standard_input,
-        stdout=standard_output,
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-        cwd=os.path.dirname(os.path.abspath(command[0])) or None,  # noqa: PTH100, PTH120  (plain text does)
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
 
 
 def environment(path: Iterable[str] | None = None) -> dict[str, str]:
