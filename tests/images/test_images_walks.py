@@ -85,6 +85,22 @@ def test_short_scans_in_a_large_file_do_not_each_read_a_large_slice() -> None:
     assert content.bytes_read < 301 * 10_000
 
 
+def test_short_scans_of_a_file_are_not_each_read_from_it(tmp_path: Path) -> None:
+    data = with_scans()(300)
+    (tmp_path / "picture").write_bytes(data)
+    read: list[int] = []
+
+    class Watched(FileContent):
+        def _read_at(self, start: int, count: int) -> bytes:
+            read.append(count)
+            return super()._read_at(start, count)
+
+    content = Watched(os.open(tmp_path / "picture", os.O_RDONLY), len(data))
+    assert jpeg.read_structure(content).digest == jpeg.read_structure(MemoryContent(data)).digest
+    content.close()
+    assert sum(read) < 4 * len(data)
+
+
 async def refusal_of(pictures: Pictures, data: bytes) -> str:
     with pytest.raises(PictureRefusedError) as refusal:
         await pictures.prepare(b64(data), "human_image")

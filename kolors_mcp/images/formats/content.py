@@ -108,7 +108,11 @@ class FileContent:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def slices(self, start: int) -> Iterator[tuple[int, memoryview]]:
-        """Read one after the other."""
+        """Read one after the other; what was read before comes first."""
+        begins, ahead = self._ahead
+        if begins <= start < begins + len(ahead):
+            yield start, memoryview(ahead)[start - begins :]
+            start = begins + len(ahead)
         for offset, count in _places(start, self.size):
             yield offset, memoryview(self.read(offset, count))
 

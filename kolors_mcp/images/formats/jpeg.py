@@ -78,6 +78,7 @@ class _Reader:
         self._colours = _Colours()
         self._frame: Frame | None = None
         self._scans: list[Scan] = []
+        self._sound: dict[bytes, Scan] = {}  # by their headers, which stay sound: tables are only added
         self._scan_bytes = 0
 
     def run(self) -> Structure:
@@ -178,7 +179,8 @@ class _Reader:
         """Check a scan's header and pass over its data; return where the marker behind it begins."""
         if self._frame is None:
             raise BrokenError("a scan before the frame")
-        self._scans.append(read_scan(payload, self._frame, self._tables))
+        scan = self._sound[payload] = self._sound.get(payload) or read_scan(payload, self._frame, self._tables)
+        self._scans.append(scan)
         end = self._end_of_scan(start)
         self._readable.append((start, end))
         self._scan_bytes += end - start
