@@ -59,19 +59,18 @@ async def test_a_large_clear_picture_is_flattened_and_shrunk_row_by_row(place: P
 
 
 MEMORY = """
-import sys
 from kolors_mcp.images.worker import boundaries
 from kolors_mcp.images.worker.messages import Given, Request
-if sys.argv[1] == "bounded":
-    boundaries.set_for(Request("verify", (Given("WebP", 100, handed=True),)))
-try:
-    print(len(bytes(500_000_000)))  # taken from the system, and not touched
-except MemoryError:
-    print("no memory")
+for bounded in (False, True):
+    if bounded:
+        boundaries.set_for(Request("verify", (Given("WebP", 100, handed=True),)))
+    try:
+        print(len(bytes(500_000_000)))  # taken from the system, and not touched
+    except MemoryError:
+        print("no memory")
 """
 
 
-@pytest.mark.parametrize(("how", "said"), [("bounded", "no memory"), ("free", "500000000")])
-def test_a_decoder_cannot_take_more_memory_than_a_picture_may(how: str, said: str) -> None:
-    done = subprocess.run([sys.executable, "-c", MEMORY, how], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == said
+def test_a_decoder_cannot_take_more_memory_than_a_picture_may() -> None:
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["500000000", "no memory"]

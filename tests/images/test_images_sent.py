@@ -38,8 +38,9 @@ async def prepared(data: bytes, folder: Path, sent_side: SentSide = 1_024) -> tu
     pictures = Pictures(folders=[folder], decoder=InProcess(), sent_side=sent_side)
     picture = await pictures.prepare(str(folder / "photo"), "human_image")
     sent = b"".join(picture.blocks())
-    assert_nothing_but_picture(sent)
-    assert opened(sent).size == (picture.width, picture.height)
+    image = opened(sent)
+    assert_nothing_but_picture(sent, image)
+    assert image.size == (picture.width, picture.height)
     return picture, sent
 
 

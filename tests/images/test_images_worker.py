@@ -3,7 +3,6 @@
 import os
 import platform
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from kolors_mcp.images.worker.pool import Decoders
 from kolors_mcp.images.worker.process import Process, environment
 from tests.support.decoding import CANNOT, WEBP, Place, gone, until_gone
 from tests.support.images_support import InProcess, assert_nothing_but_picture, b64, encoded, jpeg, opened, quarters
+from tests.support.still_time import until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -144,8 +144,7 @@ async def test_two_that_never_end_hold_both_places_until_they_are_given_up(place
     async with anyio.create_task_group() as waiting, anyio.create_task_group() as tasks:
         tasks.start_soon(place.prepare)
         tasks.start_soon(place.prepare)
-        while place.decoders.idle:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: not place.decoders.idle)
         waiting.start_soon(third)
         tasks.cancel_scope.cancel()
     assert len(innocent) == 1
@@ -212,21 +211,3 @@ async def test_no_secret_reaches_the_process_and_it_finds_what_we_find(
     assert "made-up" not in given
     assert {entry.partition("=")[0] for entry in given.split("\0") if entry} == environment().keys()
     assert environment(["", "relative", "/a", "/b"])["PYTHONPATH"] == "/a:/b"
-
-
-def test_the_process_ends_with_the_one_that_started_it() -> None:
-    code = (
-        "import anyio, base64, os, signal, sys\n"
-        "from kolors_mcp.images.pictures import Pictures\n"
-        "async def main():\n"
-        "    pictures = Pictures(folders=[])\n"
-        "    await pictures.prepare('data:;base64,' + sys.stdin.readline().strip(), 'human_image')\n"
-        "    print(pictures._decoder.idle[0].pid, flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "anyio.run(main)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], input=b64(WEBP), capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL
-    pid = int(done.stdout)
-    while not gone(pid):
-        os.sched_yield()

@@ -3,13 +3,13 @@
 import sys
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from kolors_mcp.images import limits
 from kolors_mcp.images.worker.messages import Request
 from tests.support.decoding import WEBP, Place, high_water
 from tests.support.hostile_pictures import zeros
+from tests.support.still_time import until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -39,10 +39,13 @@ def watched(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | N
 
 
 async def test_a_picture_that_takes_more_than_its_share_is_decoded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A picture of a quarter of the size shows the same where the share is a quarter too.
+    monkeypatch.setattr(limits, "DECODING_SHARE_BYTES", limits.DECODING_SHARE_BYTES // 4)
+    dear = zeros(1_350, 1_200, colour=6, samples=4, interlaced=True)
     place = Place()
     seen = watched(place, monkeypatch)
     async with anyio.create_task_group() as tasks:
-        for data in (DEAR, DEAR, WEBP, WEBP):
+        for data in (dear, dear, WEBP, WEBP):
             tasks.start_soon(place.prepare, data)
     alone = [others for memory, others in seen if memory == limits.DECODING_BYTES]
     assert alone == [0, 0]
@@ -61,8 +64,7 @@ async def test_whoever_gives_up_while_waiting_to_be_alone_leaves_the_places_free
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(place.prepare, DEAR)
         tasks.start_soon(place.prepare, DEAR)
-        while len(seen) < 3:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: len(seen) == 3)
         tasks.cancel_scope.cancel()
     await place.prepare(DEAR)
     assert seen[-1] == (limits.DECODING_BYTES, 0)

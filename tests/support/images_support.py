@@ -234,9 +234,9 @@ def opened(data: bytes) -> Image.Image:
     return image
 
 
-def assert_nothing_but_picture(data: bytes) -> None:
-    """No EXIF, colour profile, comment, text, thumbnail, second picture or trailing data."""
-    image = opened(data)
+def assert_nothing_but_picture(data: bytes, image: Image.Image | None = None) -> None:
+    """No EXIF, colour profile, comment, text, thumbnail, second picture or trailing data. It may be decoded already."""
+    image = image or opened(data)
     harmless = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "adobe", "adobe_transform"}
     assert not set(image.info) - harmless - {"progressive", "progression"}
     assert dict(image.getexif()) == {}

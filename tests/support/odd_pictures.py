@@ -7,7 +7,7 @@ from functools import lru_cache
 from PIL import Image, ImageCms
 
 from tests.support.images_support import encoded, jpeg
-from tests.support.odd_pngs import packed, rows_of
+from tests.support.odd_pngs import interwoven, packed, rows_of
 
 BLACK_IS_ZERO, WHITE_IS_ZERO, RGB, CMYK = 1, 0, 2, 5
 """What the numbers of a TIFF mean (tag 262)."""
@@ -29,10 +29,11 @@ def tiff(
     samples = len(image.getbands())
     if data is None:
         values = image.tobytes()
+        fractions = [struct.pack(f"{order}f", value / 255) for value in range(256)]
         data = {
             8: lambda: values,
-            16: lambda: struct.pack(f"{order}{len(values)}H", *(value * 257 for value in values)),
-            32: lambda: struct.pack(f"{order}{len(values)}f", *(value / 255 for value in values)),
+            16: lambda: interwoven(values, values),
+            32: lambda: b"".join(map(fractions.__getitem__, values)),
         }[bits]()
     depths = struct.pack(f"{order}{samples}H", *[bits] * samples)
     entries = {256: image.width, 257: image.height, 259: 1, 262: photometric, 277: samples, 278: image.height}

@@ -38,7 +38,7 @@ def interlaced_png(image: Image.Image) -> bytes:
         for y in range(top, height, down):
             row = data[y * width * channels : (y + 1) * width * channels]
             every = [row[channel + left * channels :: right * channels] for channel in range(channels)]
-            rows.append(bytes(value for pixel in zip(*every, strict=True) for value in pixel))
+            rows.append(interwoven(*every))
     return _png(image.size, _COLOURS[image.mode], 8, rows, interlaced=True)
 
 
@@ -68,7 +68,7 @@ def rows_of(image: Image.Image, depth: int) -> list[bytes]:
 def packed(row: bytes, depth: int) -> bytes:
     """Values by so many of their highest bits, several to a byte; of 16 bits the lower ones say nothing."""
     if depth == 16:
-        return bytes(byte for value in row for byte in (value, 0x7F))
+        return interwoven(row, b"\x7f" * len(row))
     if depth == 8:
         return row
     each = 8 // depth
@@ -79,6 +79,14 @@ def packed(row: bytes, depth: int) -> bytes:
         sum((value >> 8 - depth) << shift for value, shift in zip(group, shifts, strict=True))
         for group in zip(*columns, strict=True)
     )
+
+
+def interwoven(*all_alike: bytes) -> bytes:
+    """The first bytes of all, then the second ones, and so on."""
+    woven = bytearray(sum(map(len, all_alike)))
+    for at, one in enumerate(all_alike):
+        woven[at :: len(all_alike)] = one
+    return bytes(woven)
 
 
 def _png(
