@@ -259,10 +259,12 @@ def make_tools() -> None:
 
 def fork_decoders() -> None:
     """Let the processes in which programs decode be forks as well."""
-    from forked_decoders import ForkedProcess  # noqa: PLC0415  (beside this file, which is run as a program)
+    from forked_decoders import ForkedProcess, decoder_server  # noqa: PLC0415  (beside this file, which is run as a program)
 
     from kolors_mcp.images import pictures  # noqa: PLC0415  (as above)
 
+    # While the variable says it, which not every program is given.
+    decoder_server()
     pictures.Decoders = partial(pictures.Decoders, start=ForkedProcess)  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -74,6 +74,7 @@ def forked(place: str, standard_input: int, standard_output: int) -> ForkedDecod
     return ForkedDecoder(int(number), handles[0])
 
 
+@cache
 def decoder_server() -> str | None:
     """Return the socket of the server that forks; it is begun when it is first needed, and none where that is no good.
 
@@ -118,3 +119,4 @@ def end_decoder_server() -> None:
             server.communicate()
             shutil.rmtree(Path(place).parent)
         _begun.cache_clear()
+    decoder_server.cache_clear()
