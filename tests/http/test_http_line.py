@@ -3,6 +3,7 @@
 import base64
 import json
 import signal
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import pytest
 from mcp import Client
 
 from kolors_mcp.sandbox.kling import SandboxKling, SeenRequest
+from kolors_mcp.server.http.bounds import FOR_SERVICE
 from tests.support.commands import HANG_SECONDS, account_of, environment
 from tests.support.making import jpeg
 from tests.support.over_http import Serving, asked, free_port, serving, spoken
@@ -21,8 +23,6 @@ from tests.support.sandbox_door import NO_TLS
 pytestmark = [pytest.mark.process, pytest.mark.anyio]
 
 PERSON = base64.b64encode(jpeg(320, 400, "teal")).decode()
-ROOM_BYTES = 28 * 1024 * 1024
-"""Of blanks after a request: what a pair of large photos takes."""
 SECRET = "whsec_" + base64.b64encode(b"the secret of this shop's account").decode()
 
 
@@ -88,15 +88,19 @@ async def test_a_create_that_waits_for_its_result_is_answered_when_others_need_i
 
     with serving(environment(tmp_path, **account_of(kling)), tmp_path) as service:
 
+        async def without_length(text: str) -> AsyncGenerator[bytes]:
+            """A body that is not small and may become as large as any: three of them take more room than there is."""
+            yield text.encode()
+            yield b" " * FOR_SERVICE.small_body_bytes
+            assert 3 * FOR_SERVICE.body_bytes > FOR_SERVICE.bodies_bytes
+
         async def create(client: httpx.AsyncClient, colour: str) -> None:
             arguments = {"human_image": PERSON, "cloth_image": garment(colour), "wait_seconds": 300}
             headers, body = spoken("tools/call", {"name": "create_try_on", "arguments": arguments})
             # Who hears of progress may wait for as long as they say, which on a slow machine is needed.
             message = json.loads(body)
             message["params"]["_meta"] = {**message["params"]["_meta"], "progressToken": colour}
-            body = json.dumps(message).encode()
-            # Three of them take more room than there is.
-            answer = await client.post(service.url, headers=headers, content=body + b" " * ROOM_BYTES)
+            answer = await client.post(service.url, headers=headers, content=without_length(json.dumps(message)))
             # Once it was told how things go, its answer is the last event of a stream.
             text = answer.text.strip().rpartition("\ndata: ")[2]
             answers.append(json.loads(text)["result"]["structuredContent"])

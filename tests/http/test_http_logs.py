@@ -1,7 +1,6 @@
 """What the service writes down of requests: a line of JSON each, with nothing in it of whom or what they are about."""
 
 import base64
-import hashlib
 import json
 import logging
 import re
@@ -11,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client
 
 from kolors_mcp.server.http.logs import REQUEST, JsonFormatter, Request
 from tests.support.commands import environment
 from tests.support.making import jpeg
 from tests.support.over_http import asked, posted, serving
+from tests.support.shoppers import shopper, tokens_of
 
-SECRET = "s3cr3t-4f1b9c"
+SECRET = "secret-ann-of-the-shop"
 
 
 def lines_of(text: str) -> Iterator[dict[str, Any]]:
@@ -28,9 +27,11 @@ def lines_of(text: str) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.anyio
 @pytest.mark.process
-async def test_each_request_is_one_line_without_names_links_pictures_and_secrets(tmp_path: Path) -> None:
-    (tmp_path / "tokens").write_text(f"ann-of-the-shop {hashlib.sha256(SECRET.encode()).hexdigest()} try_on:read\n")
-    env = environment(tmp_path, KOLORS_SANDBOX="1", KOLORS_TOKENS=str(tmp_path / "tokens"), KOLORS_LOG_LEVEL="DEBUG")
+async def test_each_request_is_one_line_without_names_links_pictures_and_secrets_also_of_older_clients(
+    tmp_path: Path,
+) -> None:
+    tokens = tokens_of(tmp_path, "ann-of-the-shop", scopes="try_on:read")
+    env = environment(tmp_path, KOLORS_SANDBOX="1", KOLORS_LOG_LEVEL="DEBUG", **tokens)
     picture = base64.b64encode(jpeg(320, 400, "teal")).decode()
     mine = ("Authorization", f"Bearer {SECRET}")
     with serving(env, tmp_path) as service:
@@ -45,10 +46,18 @@ async def test_each_request_is_one_line_without_names_links_pictures_and_secrets
             asked(service, "GET", "/healthz", ("Host", f"{SECRET}.example")),
             asked(service, "GET", "/healthz"),
         ]
+        async with shopper(service, "ann-of-the-shop", era="legacy") as ann:
+            await ann.call("get_account")
         service.send(signal.SIGINT)
         _, log = service.process.communicate()
     assert [word for word in (SECRET, "ann-of-the-shop", picture[:40], "shop.example") if word in log] == []
     told = {line["request_id"]: line for line in lines_of(log) if line["logger"] == "kolors_mcp.requests"}
+    by_hand = {answer.headers["x-request-id"] for answer in said}
+    older = [line for number, line in told.items() if number not in by_hand]
+    assert ("tools/call", "get_account", "ok") in {
+        (line.get("method"), line.get("tool"), line["outcome"]) for line in older
+    }
+    assert all(line["path"] == "/mcp" for line in older)
     # Each is found under the number that its answer carries, and that is not the caller's.
     lines = [told[answer.headers["x-request-id"]] for answer in said]
     parts = ("path", "method", "tool", "status", "outcome")
@@ -66,21 +75,6 @@ async def test_each_request_is_one_line_without_names_links_pictures_and_secrets
     assert len({line["user"] for line in lines[:5]}) == 1
     assert not any("user" in line for line in lines[5:])
     assert all(line["ms"] >= 0 and re.fullmatch(r"[0-9T:.+-]{29}", line["time"]) for line in lines)
-
-
-@pytest.mark.anyio
-@pytest.mark.process
-async def test_older_clients_are_told_of_in_the_same_way(tmp_path: Path) -> None:
-    with serving(environment(tmp_path, KOLORS_SANDBOX="1"), tmp_path) as service:
-        async with Client(service.url, mode="legacy") as client:
-            await client.call_tool("get_account", {})
-        service.send(signal.SIGINT)
-        _, log = service.process.communicate()
-    lines = [line for line in lines_of(log) if line["logger"] == "kolors_mcp.requests"]
-    assert ("tools/call", "get_account", "ok") in {
-        (one.get("method"), one.get("tool"), one["outcome"]) for one in lines
-    }
-    assert all(one["path"] == "/mcp" for one in lines)
 
 
 def record_of(name: str, message: str, *given: object, error: Exception | None = None) -> logging.LogRecord:

@@ -1,40 +1,21 @@
 """Photos that each user of the service keeps by name: used by them alone, on the shelf, gone when removed."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mcp_types import TextResourceContents
 
-from kolors_mcp.sandbox.kling import SandboxKling
-from tests.support.commands import account_of, environment
 from tests.support.images_support import assert_nothing_but_picture, b64, corners, distance, exif, jpeg, opened
 from tests.support.making import jpeg as plain_jpeg
-from tests.support.over_http import Serving, serving
-from tests.support.shoppers import shopper, tokens_of
+from tests.support.shop import Shop
+from tests.support.shoppers import shopper
 from tests.support.wishing import Assistant, garment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 PHOTO = jpeg(exif=exif(1)) + b"SECRET-TRAILER"
 ROOM = "ui://kolors-mcp/fitting-room.html"
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Path:
-    return tmp_path / "pictures"
-
-
-@pytest.fixture
-def service(fast_kling: SandboxKling, shelf: Path, tmp_path: Path) -> Iterator[Serving]:
-    variables = {**account_of(fast_kling), **tokens_of(tmp_path, "ana", "ben"), "KOLORS_SHELF": str(shelf)}
-    with serving(environment(tmp_path, **variables), tmp_path) as made:
-        yield made
-
-
-def files_on(shelf: Path) -> list[Path]:
-    return [file for file in shelf.rglob("*") if file.is_file()]
 
 
 async def kept(room: Assistant, name: str = "me", data: bytes = PHOTO) -> str:
@@ -45,21 +26,21 @@ async def kept(room: Assistant, name: str = "me", data: bytes = PHOTO) -> str:
 
 
 async def test_a_kept_photo_is_the_person_of_its_users_next_create_and_of_nobody_elses(
-    service: Serving, shelf: Path, fast_kling: SandboxKling
+    shop: Shop,
 ) -> None:
-    async with shopper(service, "ana", views=True) as room, shopper(service, "ben") as ben:
+    async with shopper(shop.service, shop.ana, views=True) as room, shopper(shop.service, shop.ben) as ben:
         assert await kept(room) == "photo:me"
-        [file] = files_on(shelf)
-        assert "ana" not in str(file.relative_to(shelf))
+        [file] = shop.files
+        assert shop.ana not in str(file.relative_to(shop.shelf))
         assert_nothing_but_picture(file.read_bytes())
         assert b"SECRET" not in file.read_bytes()
         # A model of the same user, in a host without views.
-        async with shopper(service, "ana") as ana:
+        async with shopper(shop.service, shop.ana) as ana:
             listed = await ana.call("list_pictures")
             assert "photo:me" in listed.text
             made = await ana.call("create_try_on", human_image="photo:ME", cloth_image=garment("crimson"))
             assert not made.is_error, made.text
-        sent = fast_kling.tasks.all[0].request.human
+        sent = shop.tasks[0].request.human
         assert distance(corners(opened(sent)), corners(opened(PHOTO))) < 12
         refused = await ben.call("create_try_on", human_image="photo:me", cloth_image=garment("navy"))
         assert 'human_image names no kept photo: "photo:me". None is kept.' in refused.text
@@ -68,11 +49,11 @@ async def test_a_kept_photo_is_the_person_of_its_users_next_create_and_of_nobody
         # One that does not exist at all is answered with the same words.
         other = await ben.call("create_try_on", human_image="photo:you", cloth_image=garment("navy"))
         assert other.text == refused.text.replace("photo:me", "photo:you")
-    assert len(fast_kling.tasks.all) == 1
+    assert len(shop.tasks) == 1
 
 
-async def test_the_fitting_room_works_over_http(service: Serving, shelf: Path, fast_kling: SandboxKling) -> None:
-    async with shopper(service, "ana", views=True) as room:
+async def test_the_fitting_room_works_over_http(shop: Shop) -> None:
+    async with shopper(shop.service, shop.ana, views=True) as room:
         [page] = (await room.client.read_resource(ROOM)).contents
         assert isinstance(page, TextResourceContents)
         assert 'data-text="keep_about_service"' in page.text
@@ -85,18 +66,21 @@ async def test_the_fitting_room_works_over_http(service: Serving, shelf: Path, f
         assert not started.is_error, started.text
         removed = await room.call("remove_photo", name="me")
         assert (removed.is_error, removed.text) == (False, "No photo is kept.")
-        assert files_on(shelf) == []
+        assert shop.files == []
         again = await room.call("create_try_on", human_image=path, cloth_image=garment("navy"))
         assert "None is kept." in again.text
-    assert len(fast_kling.tasks.all) == 1
+    assert len(shop.tasks) == 1
 
 
-async def test_the_rules_are_those_of_the_users_own_machine(service: Serving, shelf: Path) -> None:
-    async with shopper(service, "ana", views=True) as room, shopper(service, "ben", views=True) as other:
+async def test_the_rules_are_those_of_the_users_own_machine(shop: Shop) -> None:
+    async with (
+        shopper(shop.service, shop.ana, views=True) as room,
+        shopper(shop.service, shop.ben, views=True) as other,
+    ):
         assert await kept(room) == "photo:me"
         assert await kept(room) == "photo:me", "the same is kept once"
         assert await kept(room, "Me", plain_jpeg()) == "photo:Me-2"
-        [first] = [file for file in files_on(shelf) if file.stem == "me"]
+        [first] = [file for file in shop.files if file.stem == "me"]
         for number in range(18):
             (first.parent / f"p{number}.jpg").write_bytes(first.read_bytes())
         full = await room.call("keep_photo", image=b64(plain_jpeg(colour="navy")), name="more")
@@ -108,10 +92,10 @@ async def test_the_rules_are_those_of_the_users_own_machine(service: Serving, sh
 
 
 async def test_what_only_the_chat_or_another_machine_has_is_answered_with_the_way_to_hand_it_over(
-    service: Serving, tmp_path: Path
+    shop: Shop, tmp_path: Path
 ) -> None:
     (tmp_path / "me.jpg").write_bytes(base64.b64decode(garment("teal")))
-    async with shopper(service, "ana") as ana:
+    async with shopper(shop.service, shop.ana) as ana:
         for named in ("[Image #1]", "file-abc123", str(tmp_path / "me.jpg"), "me.jpg", "attachment:1"):
             said = await ana.call("create_try_on", human_image=named, cloth_image=garment("navy"))
             assert said.is_error, named

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from mcp import Client
 from mcp.shared.exceptions import MCPError
 
 from kolors_mcp.server.http.rates import Rates
 from tests.support.commands import environment
 from tests.support.making import TurnedClock
 from tests.support.over_http import asked, posted, serving
+from tests.support.shoppers import shopper, tokens_of
 
 
 def test_no_minute_has_more_calls_than_are_allowed_wherever_it_begins() -> None:
@@ -40,28 +40,25 @@ def test_users_who_have_not_called_for_a_minute_are_forgotten() -> None:
     assert len(rates) <= 60
 
 
-def test_a_call_too_many_is_refused_with_when_to_come_again_and_does_nothing(tmp_path: Path) -> None:
-    env = environment(tmp_path, KOLORS_SANDBOX="1", KOLORS_CALLS_PER_MINUTE="2")
-    with serving(env, tmp_path) as service:
-        answers = [posted(service, "tools/list", {}) for _ in range(4)]
-    assert [answer.status for answer in answers] == [200, 200, 429, 429]
-    for refused in answers[2:]:
-        assert 1 <= int(refused.headers["retry-after"]) <= 60
-        assert refused.words == (
-            "You make too many calls a minute, and nothing was done. Wait as long as Retry-After says."
-        )
-
-
 @pytest.mark.anyio
-async def test_a_client_shows_its_user_why_it_was_refused(tmp_path: Path) -> None:
-    env = environment(tmp_path, KOLORS_SANDBOX="1", KOLORS_CALLS_PER_MINUTE="3")
+@pytest.mark.process
+async def test_a_call_too_many_is_refused_with_when_to_come_again_and_a_client_shows_its_user_why(
+    tmp_path: Path,
+) -> None:
     said = "You make too many calls a minute, and nothing was done. Wait as long as Retry-After says."
+    env = environment(tmp_path, KOLORS_SANDBOX="1", KOLORS_CALLS_PER_MINUTE="3", **tokens_of(tmp_path, "ana", "ben"))
+    as_ana = ("Authorization", "Bearer secret-ana")
     with serving(env, tmp_path) as service:
-        async with Client(service.url) as client:
-            await client.list_tools()
-            await client.list_prompts()
-            with pytest.raises(MCPError) as refused:
-                await client.list_resources()
-        assert refused.value.error.message == said
-        by_hand = asked(service, "POST", "/mcp", ("Accept", "text/event-stream"))
+        answers = [posted(service, "tools/list", {}, as_ana) for _ in range(5)]
+        async with shopper(service, "ben") as ben:
+            await ben.client.list_tools()
+            await ben.client.list_prompts()
+            with pytest.raises(MCPError) as shown:
+                await ben.client.list_resources()
+        by_hand = asked(service, "POST", "/mcp", ("Accept", "text/event-stream"), as_ana)
+    assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
+    for refused in answers[3:]:
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.words == said
+    assert shown.value.error.message == said
     assert (by_hand.status, by_hand.body) == (429, f"{said}\n")

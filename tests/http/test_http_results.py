@@ -7,27 +7,29 @@ import pytest
 from kolors_mcp.sandbox.kling import SandboxKling
 from tests.support.commands import account_of, environment
 from tests.support.over_http import serving
+from tests.support.shop import Shop
 from tests.support.shoppers import shopper, tokens_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 
-@pytest.mark.parametrize("asked_for", [True, False])
+async def test_a_folder_keeps_no_copies_where_that_is_not_asked(shop: Shop) -> None:
+    async with shopper(shop.service, shop.ana) as ana:
+        [image] = (await ana.create(wait_seconds=60)).try_on.images
+    assert (shop.files, image.saved_to) == ([], None)
+
+
 async def test_a_folder_keeps_copies_where_that_is_asked_and_the_tools_read_them(
-    asked_for: bool, fast_kling: SandboxKling, tmp_path: Path
+    fast_kling: SandboxKling, tmp_path: Path
 ) -> None:
     shelf = tmp_path / "pictures"
-    place = f"{shelf}?results=keep" if asked_for else str(shelf)
+    place = f"{shelf}?results=keep"
     variables = {**account_of(fast_kling), **tokens_of(tmp_path, "ana", "ben"), "KOLORS_SHELF": place}
     with serving(environment(tmp_path, **variables), tmp_path) as service:
         async with shopper(service, "ana") as ana, shopper(service, "ben") as ben:
             made = (await ana.create(wait_seconds=60)).try_on
             [image] = made.images
-            files = list(shelf.glob("results/*/*/*"))
-            if not asked_for:
-                assert (files, image.saved_to) == ([], None)
-                return
-            [file] = files
+            [file] = shelf.glob("results/*/*/*")
             assert file.relative_to(shelf).parts[2:] == (made.task_id, "0.jpg")
             assert "ana" not in str(file.relative_to(shelf))
             assert image.url.startswith("http")

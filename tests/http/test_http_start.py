@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import environment, kolors, ran
+from tests.support.in_process import Run, running_here
 from tests.support.over_http import asked, serving
 
 PUBLIC = {"KOLORS_PUBLIC_URL": "https://try-on.shop.example"}
@@ -29,11 +30,22 @@ REFUSED: list[tuple[tuple[str, ...], dict[str, str], list[str], list[str]]] = [
 ]
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process: what may not start begins nothing."""
+    return running_here(tmp_path, monkeypatch, capsys)
+
+
 @pytest.mark.parametrize(("arguments", "variables", "named", "unnamed"), REFUSED)
 def test_a_service_that_may_not_start_says_what_is_missing(
-    arguments: tuple[str, ...], variables: dict[str, str], named: list[str], unnamed: list[str], tmp_path: Path
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    named: list[str],
+    unnamed: list[str],
+    here: Run,
+    tmp_path: Path,
 ) -> None:
-    ended = kolors("serve", "--http", *arguments, env=environment(tmp_path, **variables), cwd=tmp_path)
+    ended = here("serve", "--http", *arguments, env=environment(tmp_path, **variables))
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1, ended.stderr

@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
+from kolors_mcp.service_settings import ServiceSettings
 from tests.support.commands import environment
 from tests.support.issuer import AUDIENCE, Issuer, edwards_key, elliptic_key, issuing, public_pem, published, rsa_key
+from tests.support.letting_in import Door
 from tests.support.over_http import ENVELOPE, TAKES, Answer, Serving, asked, serving
 
 METADATA = "/.well-known/oauth-protected-resource/mcp"
@@ -177,15 +180,20 @@ def test_without_an_issuer_static_tokens_are_taken_and_nothing_is_discovered(iss
     assert "wrong" not in refused.body
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("content", [None, "", "\n# nobody\n", "ana secret-ana try_on:read\n", "\0\xff\n"])
-def test_a_file_without_one_good_line_lets_nobody_in_and_the_service_says_that_it_is_not_ready(
-    content: str | None, tmp_path: Path
-) -> None:
-    env = variables(tmp_path, None, tokens=True)
+async def test_a_file_without_one_good_line_lets_nobody_in(content: str | None, tmp_path: Path) -> None:
     path = tmp_path / "tokens"
-    path.unlink()
     if content is not None:
-        path.write_bytes(content.encode("latin-1"))
+        await anyio.Path(path).write_bytes(content.encode("latin-1"))
+    door = Door(ServiceSettings(tokens=path))
+    assert (await door.status("secret-ana"), await door.status(None)) == (401, 401)
+    assert not await door.authentication.can_let_in()
+
+
+def test_a_service_that_can_let_nobody_in_says_that_it_is_not_ready(tmp_path: Path) -> None:
+    env = variables(tmp_path, None, tokens=True)
+    (tmp_path / "tokens").write_text("ana secret-ana try_on:read\n")
     with serving(env, tmp_path) as service:
         assert posted(service, "secret-ana").status == 401
         assert posted(service, None).status == 401

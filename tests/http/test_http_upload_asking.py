@@ -1,9 +1,8 @@
 """How a link for a photo reaches its user: through the host where that opens links itself, else through the model."""
 
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,11 +13,9 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitRequestURLParams, ElicitResult
 
-from kolors_mcp.sandbox.kling import SandboxKling
-from tests.support.commands import account_of, environment
 from tests.support.making import Era, jpeg
-from tests.support.over_http import Serving, asked, serving
-from tests.support.shoppers import tokens_of
+from tests.support.over_http import asked
+from tests.support.shop import Shop
 from tests.support.wishing import Assistant, garment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -41,21 +38,15 @@ class User:
         return ElicitResult(action=self.action)
 
 
-@pytest.fixture
-def service(fast_kling: SandboxKling, tmp_path: Path) -> Iterator[Serving]:
-    variables = {**account_of(fast_kling), **tokens_of(tmp_path, "ana"), "KOLORS_SHELF": str(tmp_path / "pictures")}
-    with serving(environment(tmp_path, **variables), tmp_path) as made:
-        yield made
-
-
 @asynccontextmanager
 async def host(
-    service: Serving, era: Era, asking: Asking, user: User, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, era: Era, asking: Asking, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[Assistant]:
     if asking == "form":
         monkeypatch.setattr(mcp_types, "UrlElicitationCapability", lambda: None)
-    async with httpx2.AsyncClient(headers={"authorization": "Bearer secret-ana"}, trust_env=False, timeout=100) as http:
-        transport = streamable_http_client(service.url, http_client=http)
+    headers = {"authorization": f"Bearer secret-{shop.ana}"}
+    async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=100) as http:
+        transport = streamable_http_client(shop.service.url, http_client=http)
         async with Client(transport, mode=era, elicitation_callback=None if asking == "none" else user.ask) as client:
             yield Assistant(client)
 
@@ -65,19 +56,19 @@ def link_in(text: str) -> str:
     return link
 
 
-async def used_in_a_create(service: Serving, link: str, ana: Assistant) -> None:
+async def used_in_a_create(shop: Shop, link: str, ana: Assistant) -> None:
     """Hand over a photo as the page does, and dress the person on it."""
-    assert asked(service, "PUT", urlsplit(link).path, body=jpeg()).status == 201
+    assert asked(shop.service, "PUT", urlsplit(link).path, body=jpeg()).status == 201
     assert "photo:my-photo" in (await ana.call("list_pictures")).text
     created = await ana.call("create_try_on", human_image="photo:my-photo", cloth_image=garment("navy"))
     assert not created.is_error, created.text
 
 
 async def test_a_host_that_opens_links_is_given_it_and_the_model_does_not_see_it(
-    service: Serving, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = User()
-    async with host(service, "auto", "url", user, monkeypatch) as ana:
+    async with host(shop, "auto", "url", user, monkeypatch) as ana:
         said = (await ana.call("open_fitting_room")).text
         [params] = user.asked
         assert isinstance(params, ElicitRequestURLParams)
@@ -85,39 +76,39 @@ async def test_a_host_that_opens_links_is_given_it_and_the_model_does_not_see_it
         assert "is open in the user's browser" in said
         assert "list_pictures shows it as photo:NAME" in said
         assert "/uploads/" not in said
-        await used_in_a_create(service, params.url, ana)
+        await used_in_a_create(shop, params.url, ana)
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_a_user_who_opens_nothing_gets_a_link_that_works(
-    action: Action, service: Serving, monkeypatch: pytest.MonkeyPatch
+    action: Action, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = User(action)
-    async with host(service, "auto", "url", user, monkeypatch) as ana:
+    async with host(shop, "auto", "url", user, monkeypatch) as ana:
         said = (await ana.call("open_fitting_room")).text
         assert len(user.asked) == 1
         assert "is open" not in said
-        await used_in_a_create(service, link_in(said), ana)
+        await used_in_a_create(shop, link_in(said), ana)
 
 
 @pytest.mark.parametrize("asking", ["form", "none"])
 async def test_a_host_that_opens_no_links_gets_it_as_text_and_its_user_is_asked_nothing(
-    asking: Asking, era: Era, service: Serving, monkeypatch: pytest.MonkeyPatch
+    asking: Asking, era: Era, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = User()
-    async with host(service, era, asking, user, monkeypatch) as ana:
+    async with host(shop, era, asking, user, monkeypatch) as ana:
         said = (await ana.call("open_fitting_room")).text
         assert user.asked == []
         assert said.startswith("Give the user this link, whole: ")
         assert "is open" not in said
-        await used_in_a_create(service, link_in(said), ana)
+        await used_in_a_create(shop, link_in(said), ana)
 
 
 async def test_before_2026_a_service_without_sessions_asks_nothing_and_gives_the_link(
-    service: Serving, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = User()
-    async with host(service, "legacy", "url", user, monkeypatch) as ana:
+    async with host(shop, "legacy", "url", user, monkeypatch) as ana:
         said = (await ana.call("open_fitting_room")).text
         assert user.asked == []
-        await used_in_a_create(service, link_in(said), ana)
+        await used_in_a_create(shop, link_in(said), ana)

@@ -9,6 +9,7 @@ import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.support.making import Era
 from tests.support.over_http import Serving
 from tests.support.rooms import VIEWS
 from tests.support.wishing import Assistant
@@ -22,10 +23,10 @@ def tokens_of(folder: Path, *names: str, scopes: str = "try_on:read,try_on:creat
 
 
 @asynccontextmanager
-async def shopper(service: Serving, name: str, *, views: bool = False) -> AsyncGenerator[Assistant]:
+async def shopper(service: Serving, name: str, *, views: bool = False, era: Era = "auto") -> AsyncGenerator[Assistant]:
     """One of them, in a host that shows views or in one that does not."""
     headers = {"authorization": f"Bearer secret-{name}"}
     async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=100) as http:
         transport = streamable_http_client(service.url, http_client=http)
-        async with Client(transport, extensions=VIEWS if views else None) as client:
+        async with Client(transport, extensions=VIEWS if views else None, mode=era) as client:
             yield Assistant(client)
