@@ -69,7 +69,8 @@ async def test_a_link_is_fetched_through_the_proxy_which_resolves_its_name(
 
 @pytest.mark.parametrize("scheme", PROXIES)
 async def test_https_is_between_this_machine_and_the_server(scheme: str) -> None:
-    authority, inside, trusting = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority = trustme.CA()
+    inside, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.issue_cert("shop.example").configure_cert(inside)  # pyright: ignore[reportUnknownMemberType]
     authority.configure_trust(trusting)  # pyright: ignore[reportUnknownMemberType]
     async with served() as (_, port), http_proxy(port, inside) as secure, PROXIES[scheme](secure.at) as proxy:

@@ -194,6 +194,7 @@ async def test_keys_of_connections_that_fetch_pictures_are_not_written_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "keys"
+    file.touch()
     monkeypatch.setenv("SSLKEYLOGFILE", str(file))
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)

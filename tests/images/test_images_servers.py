@@ -134,7 +134,7 @@ async def test_without_each_limit_the_harm_would_be_done() -> None:
             await site.refused("/a.png")
         assert waited.cancelled_caught
     async with web(FetchLimits(data_bytes=10**9)) as site:
-        site.server.answers["/a.png"] = [b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(65536)] * 1000]
+        site.server.answers["/a.png"] = [b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(65536)] * 320]  # 21 MB
         assert (await site.refused("/a.png")).startswith("cloth_image is no picture of a kind that can be read.")
     async with web(FetchLimits(redirects=6)) as site:
         site.server.answers |= {f"/{step}": redirect(f"/{step + 1}") for step in range(6)}

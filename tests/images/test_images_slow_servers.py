@@ -108,7 +108,7 @@ async def test_without_the_pace_all_that_was_read_would_be_taken_apart_in_one_go
     for name in ("_HEAD_BYTES_AT_ONCE", "_CHUNK_BYTES_AT_ONCE"):
         monkeypatch.setattr(pace, name, 256 * 1024)
     monkeypatch.setattr(pace, "_TURN_EVERY", 10**9)
-    monkeypatch.setattr(pace, "_MANY", 30_000)
+    monkeypatch.setattr(pace, "_MANY", MOST_EVENTS * 10)
     async with web(FetchLimits(seconds=LONG)) as site:
         site.server.behave = endless(CHUNKED, b"1\r\nx\r\n" * 40_000)
         most, _ = await most_events_at_once(site, monkeypatch, "http/a.png")

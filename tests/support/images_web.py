@@ -46,7 +46,8 @@ async def web(costs: FetchLimits | None = None, certificate_for: str | None = No
         authority, inside = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(certificate_for).configure_cert(inside)  # pyright: ignore[reportUnknownMemberType]
         serving = TLSListener(listener, inside, standard_compatible=False)
-        context = ssl.create_default_context()
+        # Reading the usual authorities as well takes longer than all else here.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         authority.configure_trust(context)  # pyright: ignore[reportUnknownMemberType]
     pictures = Pictures(
         folders=[],
