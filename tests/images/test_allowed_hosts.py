@@ -1,6 +1,5 @@
 """KOLORS_ALLOWED_HOSTS: what each kind of entry opens, what it never opens, and which entries are refused."""
 
-import anyio
 import pytest
 
 from kolors_mcp.egress.allowed import read_entries
@@ -9,6 +8,7 @@ from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.settings import Settings
 from tests.support.images_support import png
 from tests.support.network import PUBLIC, Network, redirect, response
+from tests.support.one_loop import run
 
 FAKE = "198.18.0.0/15"
 
@@ -28,7 +28,7 @@ def refusal_of(network: Network, link: str, allowed: str) -> str | None:
             await pictures.aclose()
         return None
 
-    return anyio.run(attempt)
+    return run(attempt)
 
 
 def leading_to(*addresses: str) -> Network:

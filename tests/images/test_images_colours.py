@@ -3,7 +3,6 @@
 import struct
 from collections.abc import Callable
 
-import anyio
 import pytest
 from PIL import Image
 
@@ -33,6 +32,7 @@ from tests.support.images_support import (
     srgb_profile,
     with_chunk,
 )
+from tests.support.one_loop import run
 
 
 def prepared(data: bytes) -> tuple[list[Colour], tuple[str, ...]]:
@@ -40,7 +40,7 @@ def prepared(data: bytes) -> tuple[list[Colour], tuple[str, ...]]:
         picture = await Pictures(folders=[], decoder=InProcess()).prepare(b64(data), "human_image")
         return corners(opened(b"".join(picture.blocks()))), picture.notes
 
-    return anyio.run(attempt)
+    return run(attempt)
 
 
 P3_NOTE = 'colours converted to sRGB from the profile "unnamed"'
@@ -130,7 +130,7 @@ def test_a_png_that_says_srgb_in_any_way_keeps_its_bytes(chunks: bytes) -> None:
         assert picture.notes == ()
         return b"".join(picture.blocks())
 
-    assert anyio.run(attempt) == plain
+    assert run(attempt) == plain
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ from tests.support.images_support import (
     with_chunk,
 )
 from tests.support.images_table import MEGAPIXELS
+from tests.support.one_loop import run
 from tests.support.preparing import prepared, refusal_of
 
 
@@ -217,7 +218,7 @@ def test_arbitrary_bytes_end_in_a_picture_or_one_refusal(data: bytes) -> None:
         with suppress(PictureRefusedError):
             assert len(await pictures.finished.preview(data)) <= limits.PREVIEW_BYTES
 
-    anyio.run(attempt)
+    run(attempt)
 
 
 def test_a_large_file_is_never_held_whole(tmp_path: Path) -> None:

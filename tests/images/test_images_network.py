@@ -3,7 +3,6 @@
 import ipaddress
 from typing import Any
 
-import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from kolors_mcp.images.sources.addresses import is_odd_number, is_public
 from tests.support.dialling import refusal_of
 from tests.support.images_support import png
 from tests.support.network import PUBLIC, Network, redirect, response
+from tests.support.one_loop import run
 
 IPV4_BLOCKS = (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -248,10 +248,10 @@ def test_only_what_the_setting_names_may_be_private(link: str, allowed: str, dia
     names = {"intranet.example": [["10.0.0.7"]], "other.example": [["10.0.0.8"]]}
     network = Network(names=names, scripts={"10.0.0.7": response(png()), "::1": response(png())})  # type: ignore[arg-type]
     if dialled:
-        assert anyio.run(attempt).notes == ()
+        assert run(attempt).notes == ()
     else:
         with pytest.raises(PictureRefusedError):
-            anyio.run(attempt)
+            run(attempt)
     assert network.dialled == dialled
 
 

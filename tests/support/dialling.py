@@ -3,7 +3,6 @@
 import ssl
 from functools import partial
 
-import anyio
 import pytest
 
 from kolors_mcp.errors import PictureRefusedError
@@ -11,6 +10,7 @@ from kolors_mcp.images import pictures as door
 from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.sources.network import PinnedBackend
 from tests.support.network import Network
+from tests.support.one_loop import run
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Made once, since reading certificates takes longer than all else here."""
@@ -32,4 +32,4 @@ def refusal_of(network: Network, link: str, *, guard: bool = True) -> str | None
     with pytest.MonkeyPatch.context() as patch:
         if not guard:
             patch.setattr(door, "PinnedBackend", partial(PinnedBackend, judge=lambda _: True))
-        return anyio.run(attempt)
+        return run(attempt)

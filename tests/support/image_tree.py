@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import anyio
 import pytest
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from tests.support.images_support import InProcess, png
+from tests.support.one_loop import run
 
 
 class Tree:
@@ -32,7 +32,7 @@ class Tree:
             return picture.label
 
         try:
-            return anyio.run(attempt)
+            return run(attempt)
         except PictureRefusedError as error:
             return str(error)
 

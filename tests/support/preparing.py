@@ -1,11 +1,11 @@
 """What would be sent of a picture, and what is said of one that is refused, without a process that decodes."""
 
-import anyio
 import pytest
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.images.pictures import Pictures
 from tests.support.images_support import InProcess, b64
+from tests.support.one_loop import run
 
 
 def prepared(data: bytes) -> bytes:
@@ -14,7 +14,7 @@ def prepared(data: bytes) -> bytes:
     async def attempt() -> bytes:
         return b"".join((await Pictures(folders=[], decoder=InProcess()).prepare(b64(data), "human_image")).blocks())
 
-    return anyio.run(attempt)
+    return run(attempt)
 
 
 def refusal_of(data: bytes) -> str:
