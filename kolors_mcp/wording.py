@@ -16,9 +16,9 @@ def plain(text: str, limit: int = 200) -> str:
     Hidden characters become blanks, runs of white space become one blank, and a cut is marked with an ellipsis.
     """
     # Four times the limit is enough to fill the line, whatever is dropped; megabytes need not be looked at.
-    visible = "".join(
-        " " if unicodedata.category(character) in _HIDDEN else character for character in text[: limit * 4]
-    )
+    visible = text[: limit * 4]
+    if not visible.isprintable():  # most texts are, which is told at once
+        visible = "".join(" " if unicodedata.category(one) in _HIDDEN else one for one in visible)
     line = " ".join(visible.split())
     if len(line) > limit or len(text) > limit * 4:
         return line[: limit - 1].rstrip() + "…"
