@@ -24,7 +24,7 @@ from tests.support.same_loop import asked_in_the_same_loop
 from tests.support.still_time import StillLoop
 from tests.support.wishing import World
 
-pytest_plugins = ["tests.support.asking", "tests.support.postgres"]
+pytest_plugins = ["tests.support.asking", "tests.support.fewer_reports", "tests.support.postgres"]
 # How long an example takes is the machine's affair, and how long it takes to think of one.
 without_a_clock = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("without a clock", settings.default, **without_a_clock)
