@@ -16,6 +16,7 @@ from tests.support.images_support import (
     D65,
     P3_PRIMARIES,
     QUARTERS,
+    SIZE,
     InProcess,
     b64,
     chunk,
@@ -83,10 +84,11 @@ def test_wide_colours_that_are_only_named_by_number_are_converted(kind: str) -> 
 
 def test_a_printers_inks_are_converted_by_their_profile() -> None:
     inks = [(0, 255, 255, 0), (255, 0, 255, 0), (128, 128, 0, 0), (0, 0, 255, 128)]
-    image = Image.new("CMYK", (640, 480))
+    image = Image.new("CMYK", SIZE)
+    width, height = SIZE[0] // 2, SIZE[1] // 2
     for index, ink in enumerate(inks):
-        left, top = (index % 2) * 320, (index // 2) * 240
-        image.paste(ink, (left, top, left + 320, top + 240))
+        left, top = (index % 2) * width, (index // 2) * height
+        image.paste(ink, (left, top, left + width, top + height))
     # The same formula that the profile's table was filled with.
     expected: list[Colour] = []
     for *cmy, k in inks:

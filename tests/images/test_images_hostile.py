@@ -26,6 +26,7 @@ from tests.fuzz.pictures import seeds
 from tests.support.hostile_pictures import packed_zeros
 from tests.support.images_support import (
     BMP_BOMB,
+    SIZE,
     InProcess,
     assert_nothing_but_picture,
     b64,
@@ -174,7 +175,7 @@ def test_a_gif_of_ten_thousand_frames_costs_as_much_as_one() -> None:
 
 
 def test_a_phone_picture_with_a_second_one_inside_is_one_picture() -> None:
-    data = encoded(quarters(), "MPO", save_all=True, append_images=[Image.new("RGB", (640, 480))])
+    data = encoded(quarters(), "MPO", save_all=True, append_images=[Image.new("RGB", SIZE)])
     assert Image.open(io.BytesIO(data)).format == "MPO"
     sent = prepared(data)
     assert opened(sent).tobytes() == opened(data).tobytes()

@@ -9,14 +9,14 @@ import pytest
 
 from kolors_mcp.images.sources import pace
 from kolors_mcp.images.sources.fetch import FetchLimits
-from tests.support.images_support import png
+from tests.support.images_support import png, quarters
 from tests.support.images_web import Web, web
 from tests.support.network import response
 from tests.support.still_time import idle
 
 pytestmark = pytest.mark.anyio
 
-BODY = png()
+BODY = png(quarters((640, 480)))
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 CRUMBS = 'cloth_image cannot be fetched: "shop.example" sends it in too many small pieces.'

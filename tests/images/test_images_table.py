@@ -11,6 +11,7 @@ from kolors_mcp.images.picture import CheckedPicture
 from kolors_mcp.images.pictures import Pictures
 from tests.support.images_support import (
     QUARTERS,
+    SIZE,
     InProcess,
     assert_nothing_but_picture,
     b64,
@@ -163,7 +164,7 @@ async def test_blocks_are_whole_groups_of_three_bytes_and_can_be_read_again(tmp_
 
 
 def test_the_makers_of_test_pictures_make_what_they_say() -> None:
-    assert opened(png(turned(6))).size == (480, 640)
+    assert opened(png(turned(6))).size == SIZE[::-1]
     assert distance(corners(opened(png(turned(3)))), QUARTERS) > 100
     assert chunk(b"IEND", b"") == png()[-12:]
     assert b"SECRET" in jpeg(exif=exif(1))

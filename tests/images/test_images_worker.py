@@ -17,7 +17,16 @@ from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.worker.pool import Decoders
 from kolors_mcp.images.worker.process import Process, environment
 from tests.support.decoding import CANNOT, WEBP, Place, gone, until_gone
-from tests.support.images_support import InProcess, assert_nothing_but_picture, b64, encoded, jpeg, opened, quarters
+from tests.support.images_support import (
+    SIZE,
+    InProcess,
+    assert_nothing_but_picture,
+    b64,
+    encoded,
+    jpeg,
+    opened,
+    quarters,
+)
 from tests.support.still_time import until
 
 pytestmark = [
@@ -61,7 +70,7 @@ async def test_the_process_makes_what_the_server_would_from_memory_and_from_a_fi
         assert b"".join(made.blocks()) == b"".join(expected.blocks())
         assert made.notes == expected.notes == ("converted from WebP to JPEG",)
     data, shrunk = await theirs.finished.for_host(WEBP)
-    assert (opened(data).size, shrunk) == ((640, 480), False)
+    assert (opened(data).size, shrunk) == (SIZE, False)
     assert opened(await theirs.finished.side_by_side(WEBP, data)).width <= limits.PREVIEW_SIDE
     outfit = await theirs.outfit(b64(WEBP), b64(encoded(quarters((400, 500)), "GIF")))
     assert_nothing_but_picture(b"".join(outfit.blocks()))
@@ -113,7 +122,7 @@ async def test_a_decoder_that_never_ends_is_ended_at_its_time_and_the_next_pictu
         place.clock.end(limits.DECODING_SECONDS)
     assert said == [CANNOT]
     place.clock.forget()
-    assert opened(await place.prepare()).size == (640, 480)
+    assert opened(await place.prepare()).size == SIZE
     assert place.pid != stuck
     await until_gone(stuck)
 
@@ -125,7 +134,7 @@ async def test_whoever_is_cancelled_ends_the_decoding_at_once(place: Place) -> N
         await place.clock.begun(limits.DECODING_SECONDS)
         tasks.cancel_scope.cancel()
     await until_gone(stuck)
-    assert opened(await place.prepare()).size == (640, 480)
+    assert opened(await place.prepare()).size == SIZE
 
 
 async def test_two_that_never_end_hold_both_places_until_they_are_given_up(place: Place) -> None:
@@ -163,7 +172,7 @@ async def test_a_process_that_was_killed_before_it_took_a_picture_is_replaced_un
         tasks.start_soon(lucky)
         await place.clock.begun(limits.DECODING_SECONDS)
         os.kill(stuck, signal.SIGKILL)
-    assert opened(made[0]).size == (640, 480)
+    assert opened(made[0]).size == SIZE
     # The same while it has nothing to do.
     idle = place.pid
     os.kill(idle, signal.SIGKILL)

@@ -15,7 +15,7 @@ from kolors_mcp.images.pictures import Pictures
 from kolors_mcp.images.worker.pool import Decoders
 from kolors_mcp.images.worker.process import Process
 from tests.support.decoding import CANNOT, WEBP, Held
-from tests.support.images_support import b64, encoded, jpeg, opened, quarters
+from tests.support.images_support import SIZE, b64, encoded, jpeg, opened, quarters
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="starts programs by their #! line")]
 
@@ -98,7 +98,7 @@ async def test_a_program_that_never_takes_anything_is_no_process_either(tmp_path
         clock.end(limits.DECODING_SECONDS)
     assert said == [NO_PROCESS]
     clock.forget()
-    assert opened(b"".join((await pictures.prepare(b64(WEBP), "human_image")).blocks())).size == (640, 480)
+    assert opened(b"".join((await pictures.prepare(b64(WEBP), "human_image")).blocks())).size == SIZE
     await pictures.aclose()
 
 
@@ -110,5 +110,5 @@ async def test_a_process_that_ends_over_a_picture_is_one_refusal_and_the_picture
     assert await refusal_of(pictures) == CANNOT
     assert len(processes) == 1
     other = encoded(quarters(), "GIF")
-    assert opened(b"".join((await pictures.prepare(b64(other), "human_image")).blocks())).size == (640, 480)
+    assert opened(b"".join((await pictures.prepare(b64(other), "human_image")).blocks())).size == SIZE
     await pictures.aclose()

@@ -24,7 +24,7 @@ from kolors_mcp.images.worker.pool import Task
 RED, GREEN, BLUE, YELLOW = (200, 30, 40), (30, 170, 60), (40, 60, 190), (220, 200, 40)
 QUARTERS = (RED, GREEN, BLUE, YELLOW)
 """Colours of the quarters of an upright picture: top left, top right, bottom left, bottom right."""
-SIZE = (640, 480)
+SIZE = (384, 320)
 
 D65 = (0.3127, 0.3290)
 P3_PRIMARIES = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))

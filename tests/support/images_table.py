@@ -28,6 +28,7 @@ from tests.support.images_support import (
 )
 
 WHITE = (255, 255, 255)
+WIDE, HIGH = SIZE[0] // 2, SIZE[1] // 2
 
 
 def half_clear() -> Image.Image:
@@ -40,13 +41,15 @@ def half_clear() -> Image.Image:
 
 
 def sixteen_bit_grey() -> bytes:
-    rows = [b"".join(value.to_bytes(2, "big") * 320 for value in pair) for pair in ((0x1000, 0x6000), (0xA000, 0xF000))]
-    return sixteen_bit(0, [rows[0]] * 240 + [rows[1]] * 240)
+    rows = [
+        b"".join(value.to_bytes(2, "big") * WIDE for value in pair) for pair in ((0x1000, 0x6000), (0xA000, 0xF000))
+    ]
+    return sixteen_bit(0, [rows[0]] * HIGH + [rows[1]] * HIGH)
 
 
 def sixteen_bit_colour() -> bytes:
-    halves = [b"".join(bytes((value, 0x7F)) for value in colour) * 320 for colour in QUARTERS]
-    return sixteen_bit(2, [halves[0] + halves[1]] * 240 + [halves[2] + halves[3]] * 240)
+    halves = [b"".join(bytes((value, 0x7F)) for value in colour) * WIDE for colour in QUARTERS]
+    return sixteen_bit(2, [halves[0] + halves[1]] * HIGH + [halves[2] + halves[3]] * HIGH)
 
 
 def sixteen_bit(colour: int, rows: list[bytes]) -> bytes:
@@ -273,10 +276,10 @@ def bad() -> dict[str, tuple[bytes, str]]:
             encoded(quarters((299, 600)), "WEBP"),
             "human_image is 299 x 600 pixels; each side must be at least 300. Ask for a larger photo.",
         ),
-        "a cut JPEG": (jpeg()[:-500], f"human_image is a JPEG that {OPEN}"),
-        "a cut PNG": (png()[:-100], f"human_image is a PNG that {OPEN}"),
-        "a cut WebP": (encoded(quarters(), "WEBP")[:-200], f"human_image is a WebP that {OPEN}"),
-        "a cut HEIC": (heic()[:-500], f"human_image is a HEIC that {OPEN}"),
+        "a cut JPEG": (jpeg()[:-230], f"human_image is a JPEG that {OPEN}"),
+        "a cut PNG": (png()[:-60], f"human_image is a PNG that {OPEN}"),
+        "a cut WebP": (encoded(quarters(), "WEBP")[:-100], f"human_image is a WebP that {OPEN}"),
+        "a cut HEIC": (heic()[:-350], f"human_image is a HEIC that {OPEN}"),
         "a PNG with a wrong checksum": (png()[:60] + b"\xff" + png()[61:], f"human_image is a PNG that {OPEN}"),
         "a PDF": (b"%PDF-1.7\n" + b"x" * 2000, f"human_image is a PDF document. {KINDS}"),
         "an archive": (b"PK\x03\x04" + b"x" * 2000, f"human_image is a ZIP archive or an office document. {KINDS}"),
