@@ -27,7 +27,7 @@ class LineReader:
         """Return the next line that says anything; None at the end of all."""
         while (line := self._line()) is not None:
             if isinstance(line, bytes | bytearray):
-                read = None if line.isspace() else message_of(line)
+                read = message_of(line) if line and not line.isspace() else None
             else:
                 read = refusal_of(*line, f"is longer than {MAX_LINE_BYTES:,} bytes; give pictures as files or links")
             if read is not None:

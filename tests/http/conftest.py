@@ -9,7 +9,7 @@ from tests.support.over_http import Serving, serving
 from tests.support.shop import RunningShop, Shop, running_shop
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """One on loopback, open, with a simulated Kling."""
     folder = tmp_path_factory.mktemp("service")

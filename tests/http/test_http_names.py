@@ -1,6 +1,6 @@
 """Under which names the service answers, and pages of which origins may call it."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -59,16 +59,6 @@ BEHIND_A_NAME: list[tuple[str, str | None, int]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A service whose proxy is on this machine."""
-    folder = tmp_path_factory.mktemp("named")
-    env = environment(folder, KOLORS_SANDBOX="1", KOLORS_PUBLIC_URL=PUBLIC)
-    with serving(env, folder) as running:
-        assert running.url == f"{PUBLIC}/mcp"
-        yield running
-
-
 def listed(service: Serving, host: str, origin: str | None) -> Answer:
     """What is answered to a list of tools that is asked for under a name, by a page or by none."""
     port = str(service.port)
@@ -78,29 +68,29 @@ def listed(service: Serving, host: str, origin: str | None) -> Answer:
     return posted(service, "tools/list", {}, *headers)
 
 
-@pytest.mark.parametrize(("host", "origin", "status"), LOOPBACK)
-def test_on_loopback_it_answers_to_loopback_names_with_its_port_alone(
-    service: Serving, host: str, origin: str | None, status: int
+def test_on_loopback_it_answers_to_loopback_names_with_its_port_alone(service: Serving) -> None:
+    answers = {(host, origin): listed(service, host, origin) for host, origin, _ in LOOPBACK}
+    assert {name: answer.status for name, answer in answers.items()} == {row[:2]: row[2] for row in LOOPBACK}
+    assert {(answer.status, answer.words) for answer in answers.values() if answer.status != 200} == {
+        (421, f"This service is at http://{service.host}. Call it by that name; a proxy must pass the Host header on."),
+        (403, "Pages of other origins may not call this service."),
+    }
+
+
+def test_with_a_public_address_it_answers_to_that_alone_and_where_it_listens_to_whoever_looks_after_the_process(
+    tmp_path: Path,
 ) -> None:
-    answer = listed(service, host, origin)
-    assert answer.status == status, answer
-    if status == 421:
-        assert answer.words == (
-            f"This service is at http://{service.host}. Call it by that name; a proxy must pass the Host header on."
-        )
-    if status == 403:
-        assert answer.words == "Pages of other origins may not call this service."
+    # Its proxy is on this machine.
+    with serving(environment(tmp_path, KOLORS_SANDBOX="1", KOLORS_PUBLIC_URL=PUBLIC), tmp_path) as named:
+        assert named.url == f"{PUBLIC}/mcp"
+        statuses = {(host, origin): listed(named, host, origin).status for host, origin, _ in BEHIND_A_NAME}
+        assert statuses == {row[:2]: row[2] for row in BEHIND_A_NAME}
+        for path in ("/healthz", "/readyz"):
+            looked_after(named, path)
 
 
-@pytest.mark.parametrize(("host", "origin", "status"), BEHIND_A_NAME)
-def test_with_a_public_address_it_answers_to_that_alone(
-    named: Serving, host: str, origin: str | None, status: int
-) -> None:
-    assert listed(named, host, origin).status == status
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_whoever_looks_after_the_process_may_ask_where_it_listens_and_no_page_may(named: Serving, path: str) -> None:
+def looked_after(named: Serving, path: str) -> None:
+    """Ask as whoever looks after the process does, and as a page does, which may not."""
     asking = (
         named.host,
         f"localhost:{named.port}",
