@@ -84,7 +84,7 @@ class Jobs:
         self.copies = copies
         """Copies of finished pictures on the shelf of a service, if they are kept."""
         place = FolderCopies(save_dir, pictures) if save_dir else copies
-        self._saving = None if place is None else Saving(place, pictures, self._store)
+        self._saving = None if place is None else Saving(place, pictures, self._store, self._clock)
         self.account = AccountReader(kling, self._clock, observer)
         self.memory = Memory()
         self._submitting = Submitting(kling, self._store, self._refresher, self._joining, self._sending, self.memory)

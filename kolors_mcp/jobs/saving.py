@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from kolors_mcp import errors
-from kolors_mcp.clock import Deadline
+from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.jobs.copies import Copies, Kept
 from kolors_mcp.jobs.in_flight import InFlight, ends
 from kolors_mcp.jobs.store import Store
@@ -24,6 +24,8 @@ UNASKED_AT_ONCE = 2
 """Try-ons that one process saves at the same time while no call waits for them: their pictures are in memory."""
 MAX_UNASKED = 1000
 """Of them that wait for that. What is more is saved when a call asks for it."""
+RETRIED_AFTER_SECONDS = (60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+"""The pauses after which a save for which no call waits is tried again. Then the next call that looks tries it."""
 MAX_REMEMBERED = 100
 """Copies of which it is remembered where they are."""
 Outcomes = dict[int, Kept | str]
@@ -33,13 +35,16 @@ Outcomes = dict[int, Kept | str]
 class Saving:
     """Saves each picture once, however many ask for it at the same time, and goes on saving when they leave."""
 
-    def __init__(self, copies: Copies, pictures: "Pictures", store: Store) -> None:
+    def __init__(self, copies: Copies, pictures: "Pictures", store: Store, clock: Clock) -> None:
         """Save nothing yet."""
+        self._clock = clock
         self._copies = copies
         self._pictures = pictures
         self._store = store
         self._saves: InFlight[Outcomes] = InFlight()
         self._unasked: InFlight[None] = InFlight()
+        self._pausing: set[str] = set()
+        """Those of them that wait until they are tried again."""
         self._room = asyncio.Semaphore(UNASKED_AT_ONCE)
         self._kept: OrderedDict[tuple[str, int], Kept] = OrderedDict()
         """The latest copies, by task and picture, for calls that have looked at the ledger just before."""
@@ -52,14 +57,28 @@ class Saving:
     def begin(self, job: Job, task: Task) -> None:
         """Save what a finished task has come to, whether a call waits for it or not. Returns at once.
 
-        Kling's links end after 30 days, and whoever asked for it may come later. Where this fails, the next call that
-        looks at it tries again.
+        Kling's links end after 30 days, and whoever asked for it may come later. What fails is tried again by itself,
+        and at once when a call looks.
         """
+        if task.id in self._pausing:
+            self._unasked.cancel(task.id)
         is_new = any(image.index not in job.saved for image in task.images)
         if is_new and len(self._unasked) < MAX_UNASKED:
-            self._unasked.join(task.id, lambda: self._save_unasked(job, task))
+            self._unasked.join(task.id, lambda: self._keep_trying(job, task))
 
-    async def _save_unasked(self, job: Job, task: Task) -> None:
+    async def _keep_trying(self, job: Job, task: Task) -> None:
+        for pause in RETRIED_AFTER_SECONDS:
+            if await self._save_unasked(job, task):
+                return
+            self._pausing.add(task.id)
+            try:
+                await self._clock.tick(pause)
+            finally:
+                self._pausing.discard(task.id)
+        await self._save_unasked(job, task)
+
+    async def _save_unasked(self, job: Job, task: Task) -> bool:
+        """Save what is not saved yet; return whether all is."""
         async with self._room:
             # Another process, or a call, may have saved it meanwhile.
             known = await self._store.find(job.user, task.id)
@@ -67,12 +86,15 @@ class Saving:
             missing = [
                 ResultImage(index=image.index, url=image.url) for image in task.images if image.index not in saved
             ]
-            if missing:
-                try_on = TryOn(task_id=task.id, label=job.label, status=task.status)
-                save = self._saves.join(task.id, lambda: self._save(job.user, try_on, missing))
-                for index, outcome in (await asyncio.shield(save)).items():
-                    if isinstance(outcome, str):
-                        logger.info("picture %s of %s is not saved yet: %s", index, plain(task.id), outcome)
+            if not missing:
+                return True
+            try_on = TryOn(task_id=task.id, label=job.label, status=task.status)
+            save = self._saves.join(task.id, lambda: self._save(job.user, try_on, missing))
+            outcomes = await asyncio.shield(save)
+        reasons = {index: outcome for index, outcome in outcomes.items() if isinstance(outcome, str)}
+        for index, reason in reasons.items():
+            logger.info("picture %s of %s is not saved yet: %s", index, plain(task.id), reason)
+        return not reasons
 
     async def save(self, user: str, try_on: TryOn, deadline: Deadline) -> TryOn:
         """Save what is not saved yet, and say in the answer where it is, or why it is not.

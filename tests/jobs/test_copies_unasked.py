@@ -8,7 +8,7 @@ import pytest
 
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.jobs.call import Call
-from kolors_mcp.jobs.saving import UNASKED_AT_ONCE
+from kolors_mcp.jobs.saving import RETRIED_AFTER_SECONDS, UNASKED_AT_ONCE
 from kolors_mcp.ledger.slots import Terms
 from tests.support.line_process import Replica, RestingMachine, Service
 from tests.support.still_time import until
@@ -116,6 +116,23 @@ async def test_looks_and_slots_do_not_wait_for_copies_of_which_few_are_made_at_o
     finished.open.set()
     await until(lambda: len(copies_in(service)) == len(WISHES))
     assert finished.most == UNASKED_AT_ONCE
+
+
+async def test_a_copy_that_failed_is_made_later_though_nobody_comes(service: Service, finished: Finished) -> None:
+    finished.is_there = False
+    replica = service.replica()
+    await service.ask(replica, "ann", "red")
+    await service.machine.pass_by(90)
+    await until(lambda: bool(finished.asked) and not finished.under_way)
+    await service.machine.pass_by(RETRIED_AFTER_SECONDS[0] - 40)
+    tried = len(finished.asked)
+    assert copies_in(service) == []
+    finished.is_there = True
+    await service.machine.pass_by(RETRIED_AFTER_SECONDS[1])
+    await until(lambda: len(copies_in(service)) == 1)
+    assert len(finished.asked) == tried + 1
+    [saved] = await saved_of(replica, "ann")
+    assert list(saved) == [0]
 
 
 async def test_a_copy_that_failed_is_made_when_a_call_looks(service: Service, finished: Finished) -> None:

@@ -35,7 +35,7 @@ class Place:
 
 async def test_who_knows_of_no_copy_is_told_of_the_one_that_was_just_made() -> None:
     place = Place()
-    saving = Saving(place, cast("Any", place), cast("Any", place))
+    saving = Saving(place, cast("Any", place), cast("Any", place), Clock())
     image = ResultImage(index=0, url="https://kling.example/0.png")
     looked_before = TryOn(task_id="1", status="succeed", images=(image,))
     said = [await saving.save("ana", looked_before, Clock().deadline(5)) for _ in range(2)]
