@@ -28,7 +28,6 @@ from tests.support.images_support import (
 )
 
 WHITE = (255, 255, 255)
-WIDE, HIGH = SIZE[0] // 2, SIZE[1] // 2
 
 
 def half_clear() -> Image.Image:
@@ -41,21 +40,19 @@ def half_clear() -> Image.Image:
 
 
 def sixteen_bit_grey() -> bytes:
-    rows = [
-        b"".join(value.to_bytes(2, "big") * WIDE for value in pair) for pair in ((0x1000, 0x6000), (0xA000, 0xF000))
-    ]
-    return sixteen_bit(0, [rows[0]] * HIGH + [rows[1]] * HIGH)
+    return sixteen_bit(0, [bytes((shade, 0)) for shade in (0x10, 0x60, 0xA0, 0xF0)])
 
 
 def sixteen_bit_colour() -> bytes:
-    halves = [b"".join(bytes((value, 0x7F)) for value in colour) * WIDE for colour in QUARTERS]
-    return sixteen_bit(2, [halves[0] + halves[1]] * HIGH + [halves[2] + halves[3]] * HIGH)
+    return sixteen_bit(2, [b"".join(bytes((value, 0x7F)) for value in colour) for colour in QUARTERS])
 
 
-def sixteen_bit(colour: int, rows: list[bytes]) -> bytes:
+def sixteen_bit(colour: int, pixels: list[bytes]) -> bytes:
+    """A PNG whose quarters are of these pixels."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", *SIZE, 16, colour, 0, 0, 0))
-    data = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
-    return b"\x89PNG\r\n\x1a\n" + header + data + chunk(b"IEND", b"")
+    first, second, third, fourth = (pixel * (SIZE[0] // 2) for pixel in pixels)
+    data = zlib.compress(b"".join((b"\0" + row) * (SIZE[1] // 2) for row in (first + second, third + fourth)))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 @dataclass(frozen=True)
