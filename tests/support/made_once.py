@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from mcp import ClientSession
 from mcp_types import CallToolResult
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event, inspect
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
@@ -29,7 +29,7 @@ from kolors_mcp.images.worker.messages import Answer, Request
 from kolors_mcp.images.worker.pool import Decoders
 from kolors_mcp.images.worker.process import Process
 from kolors_mcp.kling import connection
-from kolors_mcp.ledger import opening
+from kolors_mcp.ledger import opening, schema
 from kolors_mcp.sandbox import kling
 from kolors_mcp.server.http import issuer
 from kolors_mcp.server.tool import TryOnTool
@@ -52,6 +52,7 @@ def made_once() -> Generator[None]:
         _read_certificates_of_clients_once(patch)
         _check_answers_by_the_contract(patch)
         _put_statements_together_once(patch)
+        _write_layout_once(patch)
         # The same input gives the same bytes; that it does has a test of its own.
         patch.setattr(kling, "render", lru_cache(maxsize=64)(kling.render))
         kept: list[KeptProcess] = []
@@ -168,6 +169,35 @@ def _put_statements_together_once(patch: pytest.MonkeyPatch) -> None:
     for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
         patch.setattr(dialect, "__eq__", alike)
         patch.setattr(dialect, "__hash__", number)
+
+
+def _write_layout_once(patch: pytest.MonkeyPatch) -> None:
+    # A ledger is made once in its life; tests make thousands, and most of what that costs is putting its SQL together.
+    kept: dict[str, list[str]] = {}
+    really_create = schema.METADATA.create_all
+
+    def create_all(connection: Connection) -> None:
+        texts = kept.get(connection.dialect.name)
+        if texts is not None and not inspect(connection).get_table_names():
+            for text in texts:
+                connection.exec_driver_sql(text)
+            return
+        made: list[str] = []
+
+        def note(_connection: object, _cursor: object, text: str, *_more: object) -> None:
+            made.append(text)
+
+        event.listen(connection, "before_cursor_execute", note)
+        try:
+            really_create(connection)
+        finally:
+            event.remove(connection, "before_cursor_execute", note)
+        written = [text for text in made if text.lstrip().startswith("CREATE")]
+        tables = schema.METADATA.tables.values()
+        if len(written) == len(tables) + sum(len(table.indexes) for table in tables):
+            kept[connection.dialect.name] = written
+
+    patch.setattr(schema.METADATA, "create_all", create_all)
 
 
 def _check_answers_by_the_contract(patch: pytest.MonkeyPatch) -> None:
