@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,17 +92,28 @@ def _of(text: str) -> list[Any]:
     return list(mutants.mutants_of(RULE, text))
 
 
-def _statement_at(tree: ast.Module, line: int) -> list[str]:
-    """What stands on the first level at a line; all of a file is rather much to write down for each change."""
-    return [ast.dump(node) for node in tree.body if node.lineno <= line <= (node.end_lineno or 0)]
-
-
 def _assert_other_code(before: str, made: list[Any]) -> None:
-    unchanged = ast.parse(before)
     for one in made:
-        tree = ast.parse(one.text)
-        compile(tree, one.file, "exec")
-        assert _statement_at(tree, one.line) != _statement_at(unchanged, one.line) != [], one
+        compile(one.text, one.file, "exec")
+        # All of a file is rather much to read and write down for each change.
+        [(start, end)] = [
+            (node.lineno - 1, node.end_lineno or 0)
+            for node in _parsed(before).body
+            if node.lineno <= one.line <= (node.end_lineno or 0)
+        ]
+        old, new = before.splitlines(), one.text.splitlines()
+        assert new[:start] == old[:start]
+        assert new[len(new) - len(old) + end :] == old[end:]
+        changed = "\n".join(new[start : len(new) - len(old) + end])
+        assert _dumped(changed) != _dumped("\n".join(old[start:end])), one
+
+
+_parsed = cache(ast.parse)
+
+
+@cache
+def _dumped(text: str) -> str:
+    return ast.dump(ast.parse(text))
 
 
 def test_every_change_is_code_and_other_code() -> None:

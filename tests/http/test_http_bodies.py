@@ -20,11 +20,13 @@ TOO_LARGE = (
 
 def create_of(size: int) -> tuple[list[tuple[str, str]], bytes]:
     """A create of so many bytes, of two equal parts that are no pictures, so that nothing is sent anywhere."""
-    arguments = {"human_image": "", "cloth_image": "QUJD"}
-    empty = len(spoken("tools/call", {"name": "create_try_on", "arguments": arguments})[1])
-    given = (size - empty) // 2
-    arguments = {"human_image": "Q" * given, "cloth_image": "QUJD" + "R" * (size - empty - given)}
-    headers, body = spoken("tools/call", {"name": "create_try_on", "arguments": arguments})
+    arguments = {"human_image": "PERSON", "cloth_image": "QUJDGARMENT"}
+    headers, named = spoken("tools/call", {"name": "create_try_on", "arguments": arguments})
+    before, _, rest = named.partition(b"PERSON")
+    between, _, after = rest.partition(b"GARMENT")
+    room = size - len(before + between + after)
+    # Put together once: as texts they would be copied by each step.
+    body = b"".join((before, b"Q" * (room // 2), between, b"R" * (room - room // 2), after))
     assert len(body) == size
     return headers, body
 

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import socket
 
 import httpx
@@ -10,7 +9,7 @@ import pytest
 
 from kolors_mcp.sandbox import bodies
 from kolors_mcp.sandbox.requests import MAX_PICTURE_BYTES
-from tests.support.sandbox_door import GARMENT, NO_TLS, PATH, PERSON, Caller, calling, picture, text
+from tests.support.sandbox_door import GARMENT, NO_TLS, PATH, PERSON, Caller, calling, picture
 
 HUGE = "1" + "0" * 400
 NUMBERS = ("NaN", "Infinity", "-Infinity", HUGE, "-" + HUGE, "1e400", "-1", '"x"', "[]", "{}", "true")
@@ -130,8 +129,8 @@ def test_a_page_of_a_browser_does_not_even_read_the_state() -> None:
 def test_the_largest_create_that_the_page_allows_is_taken_even_with_its_slashes_escaped() -> None:
     photo = picture(kind="JPEG")
     # A JPEG may be followed by anything; all of it counts.
-    large = text(photo + b"\xff" * (MAX_PICTURE_BYTES - len(photo)))
-    body = json.dumps({"human_image": large, "cloth_image": large})
+    large = base64.b64encode(photo + b"\xff" * (MAX_PICTURE_BYTES - len(photo)))
+    body = b"".join((b'{"human_image": "', large, b'", "cloth_image": "', large, b'"}'))
     with calling() as caller:
         caller.sandbox.requests = type(caller.sandbox.requests)(maxlen=0)
         answer = caller.http.post(PATH, content=body, headers={"content-type": "application/json"})
