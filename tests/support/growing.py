@@ -32,6 +32,8 @@ BEYOND_DOUBT = FACTOR * FACTOR / 2
 """Time that grows as the square comes to `FACTOR` times `FACTOR`; where it is copying, it hides behind the rest."""
 _FLOOR_SECONDS = 0.00005
 """Noise of the clock; at the sizes used a real fault costs a hundred times it."""
+_QUICK_SECONDS = 0.003
+"""What takes no longer for a megabyte is not judged: caches and pages decide more there than the program."""
 _LEAST_SECONDS = _FLOOR_SECONDS / 8
 """What the smaller input counts at least; below it, the clock itself is measured."""
 _SMALL_TRIES = 12
@@ -190,7 +192,7 @@ def fault_of(
     form: Form,
     *,
     size: int = 512,
-    enough_seconds: float = 0.003,
+    enough_seconds: float = 0.002,
     largest: int = (1 << 20) // FACTOR,
     limit_seconds: float = LIMIT_SECONDS,
     again: Sequence[tuple[int, int]] = AGAIN,
@@ -223,9 +225,8 @@ def fault_of(
                     break
                 needed = ceil(_STEP_SPARE * wanted / max(large, _FLOOR_SECONDS))
                 size = min(largest, size * (8 if large < enough_seconds / 10 else max(2, min(_STEP_MOST, needed))))
-            # A megabyte in three milliseconds: there, caches and pages decide more than the program. And others are
-            # innocent however little the smaller input takes.
-            if large < enough_seconds or large <= _most(0, least):
+            # Some are innocent however little the smaller input takes.
+            if (size >= largest and large < _QUICK_SECONDS) or large <= _most(0, least):
                 return None
             ratio, tries = _ratio(best(size, _SMALL_TRIES) - least, large, least), 1
             for number, (larger, tries) in enumerate(again):
