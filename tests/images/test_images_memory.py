@@ -36,16 +36,18 @@ TOO_LARGE = {
 }
 
 
-@pytest.mark.parametrize("kind", TOO_LARGE)
-async def test_what_would_take_too_much_memory_is_refused_before_it_is_decoded(place: Place, kind: str) -> None:
-    data, size, most = TOO_LARGE[kind]
-    with pytest.raises(PictureRefusedError) as refusal:
-        await place.prepare(data)
-    assert str(refusal.value) == (
-        f"human_image declares {size} pixels; at most {most} megapixels of its kind can be opened. "
-        "Ask for a smaller version."
-    )
-    assert high_water(place.pid) < 60_000_000
+async def test_what_would_take_too_much_memory_is_refused_before_it_is_decoded(
+    place: Place, subtests: pytest.Subtests
+) -> None:
+    for kind, (data, size, most) in TOO_LARGE.items():
+        with subtests.test(kind):
+            with pytest.raises(PictureRefusedError) as refusal:
+                await place.prepare(data)
+            assert str(refusal.value) == (
+                f"human_image declares {size} pixels; at most {most} megapixels of its kind can be opened. "
+                "Ask for a smaller version."
+            )
+            assert high_water(place.pid) < 60_000_000
 
 
 async def test_a_large_clear_picture_is_flattened_and_shrunk_row_by_row(place: Place) -> None:
