@@ -2,6 +2,7 @@
 
 import base64
 import io
+from functools import cache
 
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from tests.support.wishing import PERSON, World, garment
 pytestmark = pytest.mark.anyio
 
 
+@cache
 def scaled(name: SampleName) -> str:
     """A sample as somebody's own copy of it: smaller, and written anew."""
     out = io.BytesIO()
