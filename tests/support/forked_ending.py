@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,10 +35,15 @@ class Ending:
             self._status = error.code if isinstance(error.code, int) else None if error.code else 0
             raise
 
+    def _loaded_since(self) -> list[str]:
+        """Return what was loaded after the fork, without looking at the others: to count a use of one copies its page."""
+        last = next(reversed(self.loaded), None)
+        return list(takewhile(lambda name: name != last, reversed(sys.modules)))
+
     def end(self) -> None:
         """Take apart what the program has made, and end; without a status, let the interpreter tell of the error."""
         if self._status is not None:
-            for name in sys.modules.keys() - self.loaded.keys():
+            for name in self._loaded_since():
                 vars(sys.modules.pop(name)).clear()
             # They are all done, and hold what the program has made.
             atexit._clear()  # pyright: ignore[reportPrivateUsage]  (nothing public lets go of all)
