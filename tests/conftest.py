@@ -1,6 +1,10 @@
 """What many tests need: one event loop, a simulated Kling on loopback, and who speaks with it."""
 
 import gc
+
+# While all this and the tests are loaded there is no garbage, and looking for it takes a tenth of the time.
+gc.disable()
+
 import importlib
 import os
 import signal
@@ -51,8 +55,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Shells let what they start in the background ignore interrupts, and so would all that is started from there.
     """
-    # While the tests are loaded there is no garbage, and looking for it takes a tenth of the time.
-    gc.disable()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     keep_tests_in_memory()

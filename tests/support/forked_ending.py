@@ -36,7 +36,7 @@ class Ending:
             raise
 
     def _loaded_since(self) -> list[str]:
-        """Return what was loaded after the fork, without looking at the others: to count a use of one copies its page."""
+        """Return what was loaded after the fork; to look at any other counts a use of it, which copies its page."""
         last = next(reversed(self.loaded), None)
         return list(takewhile(lambda name: name != last, reversed(sys.modules)))
 
