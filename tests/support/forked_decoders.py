@@ -117,6 +117,7 @@ def end_decoder_server() -> None:
         server, place = _begun()
         if server is not None and place is not None:
             server.communicate()
-            shutil.rmtree(Path(place).parent)
+            # Whatever tidies that folder may have been there before.
+            shutil.rmtree(Path(place).parent, ignore_errors=True)
         _begun.cache_clear()
     decoder_server.cache_clear()
