@@ -47,6 +47,8 @@ WAITING = {
     "test_ledger_stopped.py",
 }
 """Folders and files of tests that mostly wait for processes."""
+WAITING_WORKERS = 3
+"""As many begin with these. Fewer finish them late, and more leave too few workers that keep the cores busy meanwhile."""
 LOADED_TESTS = pytest.StashKey[forked_workers.LoadedTests | None]()
 
 
@@ -83,7 +85,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """More workers than there are cores: many tests wait for processes. Each loads all tests first."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(cores + 3, 8)
+    return min(cores + WAITING_WORKERS, 8)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -97,9 +99,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     waiting = [item for item in items if WAITING & {item.path.name, item.path.parent.name}]
     others = [item for item in items if not WAITING & {item.path.name, item.path.parent.name}]
     size = -(-len(items) // workers)
+    computing = max(1, workers - WAITING_WORKERS)
     items.clear()
     for number in range(workers):
-        first = waiting[number - 1 :: workers - 1] if number else []
+        first = waiting[number - computing :: workers - computing] if number >= computing else []
         rest = size - len(first)
         items += [*first, *others[:rest]]
         del others[:rest]
