@@ -48,7 +48,7 @@ WAITING = {
 }
 """Folders and files of tests that mostly wait for processes."""
 WAITING_WORKERS = 3
-"""As many begin with these. Fewer finish them late, and more leave too few workers that keep the cores busy meanwhile."""
+"""As many begin with these: fewer finish them late, more leave too few that keep the cores busy meanwhile."""
 LOADED_TESTS = pytest.StashKey[forked_workers.LoadedTests | None]()
 
 
