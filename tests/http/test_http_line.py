@@ -15,31 +15,14 @@ from mcp import Client
 
 from kolors_mcp.sandbox.kling import SandboxKling, SeenRequest
 from kolors_mcp.server.http.bounds import FOR_SERVICE
+from tests.support.calling import PERSON, called, created, garment
 from tests.support.commands import HANG_SECONDS, account_of, environment
-from tests.support.making import jpeg
 from tests.support.over_http import Serving, asked, free_port, serving, spoken
 from tests.support.sandbox_door import NO_TLS
 
 pytestmark = [pytest.mark.process, pytest.mark.anyio]
 
-PERSON = base64.b64encode(jpeg(320, 400, "teal")).decode()
 SECRET = "whsec_" + base64.b64encode(b"the secret of this shop's account").decode()
-
-
-def garment(colour: str) -> str:
-    return base64.b64encode(jpeg(320, 400, colour)).decode()
-
-
-async def called(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, result.content
-    answer: dict[str, Any] | None = result.structured_content
-    assert answer is not None
-    return answer
-
-
-async def in_line(client: Client, colour: str) -> dict[str, Any]:
-    return await called(client, "create_try_on", human_image=PERSON, cloth_image=garment(colour))
 
 
 async def test_who_has_no_slot_is_in_line_and_another_process_goes_on_with_what_a_killed_one_left(
@@ -48,9 +31,9 @@ async def test_who_has_no_slot_is_in_line_and_another_process_goes_on_with_what_
     env = environment(tmp_path, KOLORS_SLOTS="1", **account_of(kling))
     with serving(env, tmp_path) as first:
         async with Client(first.url) as client:
-            running_one = await in_line(client, "navy")
-            second, third = await in_line(client, "red"), await in_line(client, "olive")
-            again = await in_line(client, "olive")
+            running_one = await created(client, "navy")
+            second, third = await created(client, "red"), await created(client, "olive")
+            again = await created(client, "olive")
             listed = await called(client, "list_try_ons")
         first.send(signal.SIGKILL)
         first.process.wait(HANG_SECONDS)
@@ -129,7 +112,7 @@ async def test_kling_is_given_an_address_of_ours_at_which_only_it_is_heard(
     env = environment(tmp_path, **set_so, **account_of(kling_today))
     with serving(env, tmp_path, port=port) as service:
         async with Client(service.url) as client:
-            made = await in_line(client, "navy")
+            made = await created(client, "navy")
             given = kling_today.tasks.all[0].request.callback_url
             assert given is not None
             assert given.startswith(f"{origin}/callbacks/{made['reference']}/")
