@@ -42,12 +42,12 @@ def line_of(
     watching: Watching,
     clock: Clock,
     observer: Observer,
-    seen: Callable[[Job, Task], None],
+    copy: Callable[[Job, Task], None] | None,
 ) -> "Line":
     """Return the account's line. What it needs is loaded only where it is turned on."""
     from kolors_mcp.jobs.line import Line  # noqa: PLC0415
 
-    return Line(settings, sending, watching, clock, observer, seen)
+    return Line(settings, sending, watching, clock, observer, copy)
 
 
 def words_of(place: "Place | None") -> str:

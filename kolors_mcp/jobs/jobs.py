@@ -76,7 +76,9 @@ class Jobs:
         self.line = (
             None
             if line is None
-            else line_of(line, self._sending, self._watching, self._clock, observer, self._copy_finished)
+            else line_of(
+                line, self._sending, self._watching, self._clock, observer, self._copy_finished if copies else None
+            )
         )
         """The account's line, where it is turned on."""
         self._refresher = Refresher(self._store, self._reconciler, self._sending, self._clock, self.line)

@@ -50,9 +50,9 @@ class Line:
         watching: Watching,
         clock: Clock,
         observer: Observer,
-        seen: Callable[[Job, Task], None],
+        copy: Callable[[Job, Task], None] | None,
     ) -> None:
-        """Do nothing yet; `observer` hears of the line and of the waits in it, `seen` of looks at what runs."""
+        """Do nothing yet; `observer` hears of the line and of the waits in it, `copy` of looks, if copies are kept."""
         self._observer = observer
         self.settings = settings
         self.wakes = settings.wakes
@@ -60,7 +60,7 @@ class Line:
         self._clock = clock
         closing = asyncio.Event()
         self.parts = LineParts(sending.parts, settings.shelf, closing, Latest(MAX_ENDINGS))
-        self._running = Running(self.parts, watching, clock, seen)
+        self._running = Running(self.parts, watching, clock, copy)
         self._clearing = Clearing(self.parts, clock)
         self._places = Places(self.parts.line, self.wakes, clock)
         self._held: dict[str, tuple[Job, CreateRequest]] = {}
@@ -80,6 +80,7 @@ class Line:
         self.wakes.listen()
         self._go_round("the line", self._round, self.wakes.line)
         self._go_round("the look at what runs", self._running.round, self._looked)
+        self._go_round("the copying of results", self._running.round_of_uncopied, asyncio.Event())
         self._go_round("the clearing of the shelf", self._clearing.round, asyncio.Event())
 
     async def aclose(self) -> None:

@@ -1,4 +1,7 @@
-"""Looks at the account's running tasks until they have ended, whether a call waits for them or not: a slot is a row."""
+"""Looks at the account's running tasks until they have ended, whether a call waits for them or not: a slot is a row.
+
+Where copies of results are kept, it looks again at what has ended and was not copied: a process may have died over it.
+"""
 
 import asyncio
 import logging
@@ -20,15 +23,19 @@ IDLE_SECONDS = 3.0
 """Until the ledger is asked again for what runs, if nothing wakes this before: another process may have made it."""
 AWAY_SECONDS = 15.0
 """Between two rounds in which Kling answered nothing."""
+UNCOPIED_EVERY_SECONDS = 300.0
+"""Between two looks into the ledger for finished try-ons without a copy."""
 
 
 class Running:
     """One process's share of the looks."""
 
-    def __init__(self, parts: LineParts, watching: Watching, clock: Clock, seen: Callable[[Job, Task], None]) -> None:
-        """Look at nothing yet; `seen` hears how each task stands, and has to return at once."""
+    def __init__(
+        self, parts: LineParts, watching: Watching, clock: Clock, copy: Callable[[Job, Task], None] | None
+    ) -> None:
+        """Look at nothing yet; `copy` hears how each task stands, if copies are kept, and has to return at once."""
         self._line = parts
-        self._seen = seen
+        self._copy = copy
         self._watching = watching
         self._clock = clock
 
@@ -46,6 +53,18 @@ class Running:
             return AWAY_SECONDS
         seconds = await line.seconds_to_running()
         return IDLE_SECONDS if seconds is None else min(seconds, IDLE_SECONDS)
+
+    async def round_of_uncopied(self) -> float:
+        """Look at finished try-ons without a copy, so that one is made; return in how many seconds to come again.
+
+        Raises:
+            LedgerError: The ledger cannot be asked.
+        """
+        if self._copy is None:
+            return UNCOPIED_EVERY_SECONDS
+        due = await (await self._line.line()).take_uncopied(LOOKS_AT_ONCE)
+        await asyncio.gather(*(self._look(job) for job in due))
+        return IDLE_SECONDS if len(due) == LOOKS_AT_ONCE else UNCOPIED_EVERY_SECONDS
 
     async def _look_for(self, job: Job) -> None:
         """Look for what a busy account may have taken although it said no: it holds a slot that nobody counts."""
@@ -66,5 +85,6 @@ class Running:
             logger.info("a running task could not be looked at: %s", plain(str(error), 400))
             return False
         await self._line.parts.store.seen(job, task)
-        self._seen(job, task)
+        if self._copy is not None:
+            self._copy(job, task)
         return True

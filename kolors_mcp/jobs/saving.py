@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 UNASKED_AT_ONCE = 2
 """Try-ons that one process saves at the same time while no call waits for them: their pictures are in memory."""
 MAX_UNASKED = 1000
-"""Of them that wait for that. What is more is saved when a call asks for it."""
-RETRIED_AFTER_SECONDS = (60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
-"""The pauses after which a save for which no call waits is tried again. Then the next call that looks tries it."""
+"""Of them that wait for that. What is more is saved at a later look."""
+RETRIED_AFTER_SECONDS = (60.0, 600.0)
+"""The pauses after which a save for which no call waits is tried again. Then the next look at the task tries it."""
 MAX_REMEMBERED = 100
 """Copies of which it is remembered where they are."""
 Outcomes = dict[int, Kept | str]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from kolors_mcp.ledger import claims, outcomes, running, slots
+from kolors_mcp.ledger import claims, outcomes, running, slots, uncopied
 from kolors_mcp.ledger.claims import Claimed, Setback
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.leases import Hand
@@ -149,6 +149,11 @@ class LedgerLine:
             due = running.take_due(connection, now, account, most)
             return due, running.take_denied(connection, now, account, most)
 
+        return await self._transactions.write(taking, synced=False)
+
+    async def take_uncopied(self, most: int) -> list[Job]:
+        """Take the looks that are due at finished try-ons without a copy; no other process takes the same ones."""
+        taking = partial(uncopied.take_uncopied, account=self._account(), most=most)
         return await self._transactions.write(taking, synced=False)
 
     async def hasten(self, name: str) -> bool:

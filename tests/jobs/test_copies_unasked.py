@@ -10,6 +10,7 @@ from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.saving import RETRIED_AFTER_SECONDS, UNASKED_AT_ONCE
 from kolors_mcp.ledger.slots import Terms
+from kolors_mcp.ledger.uncopied import AGAIN_AFTER_SECONDS, FIRST_AFTER_SECONDS
 from tests.support.line_process import Replica, RestingMachine, Service
 from tests.support.still_time import until
 
@@ -133,6 +134,35 @@ async def test_a_copy_that_failed_is_made_later_though_nobody_comes(service: Ser
     assert len(finished.asked) == tried + 1
     [saved] = await saved_of(replica, "ann")
     assert list(saved) == [0]
+
+
+@pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
+async def test_what_a_process_has_left_uncopied_is_copied_by_another_and_looked_at_once_an_hour_by_one_of_them(
+    service: Service, finished: Finished
+) -> None:
+    finished.is_there = False
+    first = service.replica()
+    await service.ask(first, "ann", "red")
+    await service.machine.pass_by(90)
+    await until(lambda: bool(finished.asked) and not finished.under_way)
+    await first.kill()
+    others = [service.replica() for _ in range(3)]
+    finished.asked.clear()
+    kling = service.machine.kling
+    await service.machine.pass_by(FIRST_AFTER_SECONDS - 300)
+    assert finished.asked == []
+    await service.machine.pass_by(AGAIN_AFTER_SECONDS - 300)
+    await until(lambda: not finished.under_way)
+    assert len(finished.asked) == 1 + len(RETRIED_AFTER_SECONDS), "one of them has tried, and again by itself"
+    finished.is_there = True
+    await service.machine.pass_by(AGAIN_AFTER_SECONDS)
+    await until(lambda: len(copies_in(service)) == 1)
+    [saved] = await saved_of(others[0], "ann")
+    assert list(saved) == [0]
+    finished.asked.clear()
+    reads = len(kling.reads)
+    await service.machine.pass_by(3 * AGAIN_AFTER_SECONDS)
+    assert (finished.asked, len(kling.reads)) == ([], reads)
 
 
 async def test_a_copy_that_failed_is_made_when_a_call_looks(service: Service, finished: Finished) -> None:

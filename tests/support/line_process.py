@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from kolors_mcp.images.pictures import Pictures
     from kolors_mcp.jobs.sighting import Sighting
 
-LOOPS = 3
-"""What goes on in the background of each: the line, the looks at what runs, and the clearing of the shelf."""
+LOOPS = 4
+"""What goes on in the background of each: the line, the looks at what runs and at what was not copied, and the clearing
+of the shelf."""
 
 
 class Replica(Process):
