@@ -32,13 +32,9 @@ MAX_MEAN = 2.0
 SECONDS = 240
 COLUMNS, ROWS = 48, 36
 
-HDR = "has its own way from HDR to an ordinary screen"
 INKS = "has a printer's profile for inks without one; browsers have none"
 UNREAD = "does not read these numbers"
 CHROMIUM = {
-    "PNG, cICP, PQ": HDR,
-    "PNG, cICP, HLG": HDR,
-    "AVIF, PQ": HDR,
     "AVIF, alpha": "reads alpha that was packed with losses in other steps",
     "PNG, animated, first frame is a part": "shows that part alone; the still picture is sent",
     "WebP, EXIF 6": "turns no WebP",

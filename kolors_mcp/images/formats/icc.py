@@ -5,10 +5,10 @@ Layout and formulas are those of ICC.1:2010 (profiles) and IEC 61966-2-1 (sRGB).
 
 import struct
 import zlib
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from kolors_mcp.bounds import linear
+from kolors_mcp.images.formats.primaries import Chromaticity, applied, rgb_to_xyz, solve, xyz_of
 
 Curve = Callable[[float], float]
 """From a coded value to light, both 0 to 1."""
@@ -24,6 +24,8 @@ _CURVE_TOLERANCE = 0.012
 """In coded values: three steps of 255. The pure 2.2 curve lies outside, and looks different in the shadows."""
 _SAMPLES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 _D50 = (0.9642, 1.0, 0.8249)
+_BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
+"""From XYZ to what the eye adapts by."""
 _HEADER = 128
 _MAX_TAGS = 100
 _MAX_PROFILE_BYTES = 4_000_000
@@ -90,7 +92,12 @@ def srgb_light(value: float) -> float:
     return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4  # noqa: PLR2004  (the standard's numbers)
 
 
-def matrix_profile(white: tuple[float, float], primaries: Sequence[tuple[float, float]], curve: Curve) -> bytes:
+def srgb_coded(light: float) -> float:
+    """Return the coded sRGB value of a light."""
+    return light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055  # noqa: PLR2004  (the standard's numbers)
+
+
+def matrix_profile(white: Chromaticity, primaries: Sequence[Chromaticity], curve: Curve) -> bytes:
     """Return an RGB profile.
 
     Args:
@@ -180,54 +187,20 @@ def _parametric(kind: int, values: Sequence[float]) -> Curve:
 
 
 def _is_srgb_curve(curve: Curve) -> bool:
-    return all(abs(_coded(curve(sample)) - sample) <= _CURVE_TOLERANCE for sample in _SAMPLES)
+    return all(abs(srgb_coded(curve(sample)) - sample) <= _CURVE_TOLERANCE for sample in _SAMPLES)
 
 
-_STEPS = tuple(step / 1023 for step in range(1024))
-
-
-def _coded(light: float) -> float:
-    """Return the coded sRGB value of a light."""
-    low = min(bisect_left(_STEPS, light, key=srgb_light), 1023)
-    return _STEPS[low]
-
-
-def _adapted_colorants(white: tuple[float, float], primaries: Sequence[tuple[float, float]]) -> list[list[float]]:
+def _adapted_colorants(white: Chromaticity, primaries: Sequence[Chromaticity]) -> list[list[float]]:
     """Return the primaries as XYZ under D50, scaled so that they add up to its white (Bradford adaptation)."""
-    if len(primaries) != 3 or any(not (0 < y <= 1 and 0 <= x <= 1) for x, y in (white, *primaries)):  # noqa: PLR2004  (RGB)
-        raise ValueError("chromaticities")
-    columns = [(x / y, 1.0, (1 - x - y) / y) for x, y in primaries]
-    white_xyz = (white[0] / white[1], 1.0, (1 - white[0] - white[1]) / white[1])
-    shares = _solve([[column[row] for column in columns] for row in range(3)], white_xyz)
-    bradford = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
-    cone = [sum(weight * value for weight, value in zip(row, white_xyz, strict=True)) for row in bradford]
-    cone_d50 = [sum(weight * value for weight, value in zip(row, _D50, strict=True)) for row in bradford]
+    colorants = zip(*rgb_to_xyz(white, primaries), strict=True)
+    cone, cone_d50 = applied(_BRADFORD, xyz_of(white)), applied(_BRADFORD, _D50)
     if min(map(abs, cone)) < 1e-6:  # noqa: PLR2004  (nothing to divide by)
         raise ValueError("chromaticities")
     adapted: list[list[float]] = []
-    for column, share in zip(columns, shares, strict=True):
-        seen = [sum(weight * value for weight, value in zip(row, column, strict=True)) for row in bradford]
+    for colorant in colorants:
+        seen = applied(_BRADFORD, colorant)
         seen = [value * to / of for value, to, of in zip(seen, cone_d50, cone, strict=True)]
-        adapted.append([share * value for value in _solve(bradford, seen)])
+        adapted.append(solve(_BRADFORD, seen))
     if any(abs(value) > 30 for colorant in adapted for value in colorant):  # noqa: PLR2004  (the format ends at 32768)
         raise ValueError("chromaticities")
     return adapted
-
-
-def _solve(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
-    """Return x with matrix x = right (3 x 3, Cramer's rule)."""
-
-    def determinant(m: Sequence[Sequence[float]]) -> float:
-        return (
-            m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
-            - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
-            + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
-        )
-
-    whole = determinant(matrix)
-    if abs(whole) < 1e-9:  # noqa: PLR2004  (nothing to divide by)
-        raise ValueError("chromaticities")
-    return [
-        determinant([[right[row] if at == column else matrix[row][at] for at in range(3)] for row in range(3)]) / whole
-        for column in range(3)
-    ]

@@ -9,28 +9,30 @@ from typing import Any, cast
 from PIL import Image, ImageCms
 
 from kolors_mcp.images.formats.icc import Curve, is_srgb, matrix_profile, srgb_light
+from kolors_mcp.images.pixels.hdr import HLG, PQ, Primaries, from_hdr
 from kolors_mcp.images.pixels.typed_pillow import lab, mapped, scaled_values, srgb
 from kolors_mcp.wording import quoted
 
 COLOUR_CODES, WHITE_IS_ZERO = "kolors colour codes", "kolors white is zero"
 """What is written into a picture's `info` of its colours, where its decoder does not."""
 WHITE = (255, 255, 255)
-_D65 = (0.3127, 0.3290)
+_D65, _C = (0.3127, 0.3290), (0.310, 0.316)
+"""Whites: daylight, and the older illuminant."""
 _BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 # Code points of ITU-T H.273, as PNG, HEIF and AVIF carry them: primaries with their white, and transfers.
-_PRIMARIES = {
+_PRIMARIES: Mapping[int, Primaries] = {
     1: (_D65, _BT709),
+    4: (_C, ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08))),
     5: (_D65, ((0.640, 0.330), (0.290, 0.600), (0.150, 0.060))),
     6: (_D65, ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))),
+    7: (_D65, ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))),
+    8: (_C, ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049))),
     9: (_D65, ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))),
     11: ((0.314, 0.351), ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
     12: (_D65, ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
+    22: (_D65, ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077))),
 }
-_LINEAR, _PQ, _HLG = 8, 16, 18
-_HDR_WHITE = 203.0
-"""Nits of ordinary white in HDR pictures (ITU-R BT.2408)."""
-_HDR_PEAK = 1000 / _HDR_WHITE
-"""What is so many times brighter becomes white: the highlights of most masters end there."""
+_LINEAR = 8
 _USUAL_GAMMA = 1 / 2.2
 _SIXTEEN_TO_EIGHT = [(value * 255 + 32767) // 65535 for value in range(65536)]
 
@@ -43,9 +45,13 @@ def to_srgb(image: Image.Image, head: bytes) -> tuple[Image.Image, list[str]]:
         head: The beginning of a HEIC or AVIF, which names its colours where no decoder tells; else empty.
     """
     notes: list[str] = []
-    profile, is_hdr = _profile(image, head), _is_hdr(image, head)
+    hdr = _hdr(image, head)
+    profile = None if hdr is not None else _profile(image, head)
     image, alpha = _without_alpha(_eight_bits(image, notes), notes)
     name = {"CMYK": "CMYK", "LAB": "Lab", "YCbCr": "YCbCr"}.get(image.mode)
+    if hdr is not None:
+        image = from_hdr(image, *hdr)
+        notes.append("colours converted to sRGB from HDR")
     if profile is not None:
         converted = _converted(image, profile)
         if converted is None:
@@ -53,8 +59,7 @@ def to_srgb(image: Image.Image, head: bytes) -> tuple[Image.Image, list[str]]:
         else:
             image = converted
             if name is None:
-                told = "HDR" if is_hdr else f"the profile {quoted(_name(profile), 60)}"
-                notes.append(f"colours converted to sRGB from {told}")
+                notes.append(f"colours converted to sRGB from the profile {quoted(_name(profile), 60)}")
     if image.mode not in ("RGB", "L"):
         image = _converted(image, None) or image.convert("RGB")
     if name is not None:
@@ -116,11 +121,15 @@ def _profile(image: Image.Image, head: bytes) -> bytes | None:
     return None
 
 
-def _is_hdr(image: Image.Image, head: bytes) -> bool:
+def _hdr(image: Image.Image, head: bytes) -> tuple[Primaries, int] | None:
+    """Return the primaries and the transfer of a picture that says it is HDR."""
     codes = cast("tuple[int, int] | None", image.info.get(COLOUR_CODES))
-    named = head.partition(b"colrnclx")[2][2:4]
-    transfer = codes[1] if codes is not None else int.from_bytes(named, "big")
-    return transfer in (_PQ, _HLG) and (codes is not None or "icc_profile" not in image.info)
+    named = head.partition(b"colrnclx")[2][:4]
+    if codes is None and len(named) == 4 and "icc_profile" not in image.info:  # noqa: PLR2004  (two 16-bit numbers)
+        codes = struct.unpack(">HH", named)
+    if codes is None or codes[0] not in _PRIMARIES or codes[1] not in (PQ, HLG):
+        return None
+    return _PRIMARIES[codes[0]], codes[1]
 
 
 def _png_profile(image: Image.Image) -> bytes | None:
@@ -156,25 +165,9 @@ def _coded_profile(codes: bytes, more: Mapping[int, Curve] = MappingProxyType({}
     return matrix_profile(white, points, curve)
 
 
-def _pq_light(value: float) -> float:
-    """Return the light of a PQ value, 1 for ordinary white (SMPTE ST 2084)."""
-    power = value ** (1 / 78.84375)
-    nits = 10_000 * (max(power - 0.8359375, 0.0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
-    return _within_white(nits / _HDR_WHITE)
-
-
-def _hlg_light(value: float) -> float:
-    """Return the light of an HLG value, 1 for ordinary white at three quarters of the range (ITU-R BT.2100)."""
-
-    def scene(coded: float) -> float:
-        return coded**2 / 3 if coded <= 0.5 else (2.718281828 ** ((coded - 0.55991073) / 0.17883277) + 0.28466892) / 12  # noqa: PLR2004  (the standard's numbers)
-
-    return _within_white((scene(value) / scene(0.75)) ** 1.2)
-
-
-def _within_white(light: float) -> float:
-    """Bring light of up to `_HDR_PEAK` times ordinary white below it, so that skies keep their clouds (Reinhard)."""
-    return min(1.0, light * (1 + light / _HDR_PEAK**2) / (1 + light))
+def _light_of_240m(coded: float) -> float:
+    """Return the light of a value of the first high-definition video (SMPTE ST 240)."""
+    return coded / 4 if coded <= 0.0913 else ((coded + 0.1115) / 1.1115) ** (1 / 0.45)  # noqa: PLR2004  (the standard's numbers)
 
 
 def _converted(image: Image.Image, profile: bytes | None) -> Image.Image | None:
@@ -208,10 +201,12 @@ def _name(profile: bytes) -> str:
         return "unnamed"
 
 
-_CURVES: Mapping[int, Curve] = {_LINEAR: float, _PQ: _pq_light, _HLG: _hlg_light}
+_CURVES: Mapping[int, Curve] = {_LINEAR: float}
 _PNG_CURVES: Mapping[int, Curve] = {
-    **dict.fromkeys((1, 6, 14, 15), lambda value: value**2.4),  # as screens show video (ITU-R BT.1886)
+    **dict.fromkeys((1, 6, 11, 14, 15), lambda value: value**2.4),  # as screens show video (ITU-R BT.1886)
     4: lambda value: value**2.2,
     5: lambda value: value**2.8,
+    7: _light_of_240m,
+    17: lambda value: value**2.6 * 52.37 / 48,  # in the cinema (SMPTE ST 428-1)
 }
 """What browsers read from a PNG. A HEIC or AVIF with these numbers is shown as sRGB, as most of them are meant."""
