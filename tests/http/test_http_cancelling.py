@@ -4,7 +4,7 @@ import json
 import socket
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from mcp import Client
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.process, pytest.mark.anyio]
 
 LATEST_WITH_A_HANDSHAKE = "2025-11-25"
 CALL = 7
-"""The id of the call that is taken back."""
+"""The id of the calls that are taken back."""
 
 
 def message(era: Era, method: str, params: dict[str, Any], **own: Any) -> tuple[list[tuple[str, str]], bytes]:
@@ -60,24 +60,26 @@ def taken_back(service: Serving, era: Era) -> Answer:
     return asked(service, "POST", "/mcp", *headers, body=body)
 
 
-@pytest.mark.parametrize("how", ["told", "gone"])
 async def test_who_takes_a_call_back_in_line_finds_the_wish_where_it_was_and_pays_it_once(
-    era: Era, how: Literal["told", "gone"], kling: SandboxKling, tmp_path: Path
+    era: Era, kling: SandboxKling, tmp_path: Path
 ) -> None:
     env = environment(tmp_path, KOLORS_SLOTS="1", **account_of(kling))
     with serving(env, tmp_path) as service:
         async with Client(service.url) as client:
             await created(client, "navy")
-            with closing(begun(service, era, "red")) as waiting:
-                if how == "told":
-                    assert taken_back(service, era).status == 202
-                waiting.shutdown(socket.SHUT_RDWR)
-            got = again = await created(client, "red")
-            assert (again["reused"], again["status_message"]) == (True, "in line, next")
+            with closing(begun(service, era, "red")) as told, closing(begun(service, era, "olive")) as gone:
+                assert taken_back(service, era).status == 202
+                for connection in (told, gone):
+                    connection.shutdown(socket.SHUT_RDWR)
+            left = [await created(client, colour) for colour in ("red", "olive")]
+            assert [one["reused"] for one in left] == [True, True]
+            assert left[0]["status_message"] == "in line, next"
+            assert left[1]["status_message"].startswith("in line, 1 before you")
             turned_for = 0
-            while got["status"] != "succeed":
-                if turned_for < kling.tasks_created:  # once for each task, so that no clock seems to have jumped
-                    turned_for = kling.tasks_created
-                    kling.clock.advance(120)
-                got = await called(client, "get_try_on", task_id=again["reference"], wait_seconds=1)
-    assert kling.tasks_created == 2
+            for got in left:
+                while got["status"] != "succeed":
+                    if turned_for < kling.tasks_created:  # once for each task, so that no clock seems to have jumped
+                        turned_for = kling.tasks_created
+                        kling.clock.advance(120)
+                    got = await called(client, "get_try_on", task_id=got["reference"], wait_seconds=1)  # noqa: PLW2901
+    assert kling.tasks_created == 3
