@@ -44,6 +44,21 @@ class Threads:
         return await done
 
 
+class AtOnce:
+    """The event loop itself, in place of threads, for work that waits for nothing and is done sooner than handed over.
+
+    What is in memory is an example: a look at it takes less than half of what it takes to hand it to a thread.
+    """
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do some work, once all others who can go on have had their turn, and return or raise what it does."""
+        await asyncio.sleep(0)
+        return work(*args, **kwargs)
+
+
+Workers = Threads | AtOnce
+
+
 def _tell(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[T]", settle: Callable[[V], None], outcome: V) -> None:
     def settling() -> None:
         if not done.done():  # the caller has left

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from kolors_mcp.threads import Threads
+from kolors_mcp.threads import AtOnce, Threads
 from tests.support.still_time import idle
 
 pytestmark = pytest.mark.anyio
@@ -89,3 +89,19 @@ def test_a_loop_that_has_ended_is_told_nothing() -> None:
         return await threads.run(bool, 1)
 
     assert asyncio.run(come_after())
+
+
+async def test_what_is_done_at_once_is_the_callers_too_and_comes_after_the_turn_of_others() -> None:
+    at_once, begun = AtOnce(), list[int]()
+
+    async def other(number: int) -> None:
+        begun.append(number)
+
+    first = asyncio.create_task(other(1))
+    await at_once.run(begun.append, 2)
+    await first
+
+    assert begun == [1, 2]
+    assert await at_once.run(threading.current_thread) is threading.current_thread()
+    with pytest.raises(ZeroDivisionError):
+        await at_once.run(divmod, 1, 0)

@@ -16,7 +16,7 @@ from kolors_mcp.errors import LedgerError
 from kolors_mcp.ledger.connections import Connections
 from kolors_mcp.ledger.failures import in_words
 from kolors_mcp.ledger.opening import SESSIONS, SHRINKS, begin, in_file, in_memory, on_server
-from kolors_mcp.threads import Threads
+from kolors_mcp.threads import AtOnce, Threads, Workers
 from kolors_mcp.wording import quoted
 
 INCREMENTAL = 2
@@ -47,9 +47,12 @@ class Database:
         self.place = place
         self._file = file
         self._identity = None if file is None else _identity(file)
+        is_in_memory = file is None and not self._is_server
         # Two writers of one file would only wait for each other.
-        self._writing = Threads(SESSIONS if self._is_server else 1)
-        self._reading = Threads(SESSIONS)
+        self._writing: Workers = AtOnce() if is_in_memory else Threads(SESSIONS if self._is_server else 1)
+        self._reading: Workers = AtOnce() if is_in_memory else Threads(SESSIONS)
+        # Not behind those who work.
+        self._closing: Workers = AtOnce() if is_in_memory else Threads(1)
 
     @classmethod
     async def open(cls, url: str, max_wait_seconds: float) -> Self:
@@ -71,7 +74,7 @@ class Database:
         return cls(engine, place)
 
     async def read(self, work: Work[T]) -> T:
-        """Do `work` in a thread; it must not write."""
+        """Do `work` in a thread, or at once where it waits for nothing; it must not write."""
 
         def reading() -> T:
             with self._connections.in_use(), self._reader.connect() as connection:
@@ -82,7 +85,7 @@ class Database:
     async def write(
         self, work: Work[T], *, lock: str | Sequence[str] = (), synced: bool = True, in_one: bool = False
     ) -> T:
-        """Do `work` in a thread, as one transaction.
+        """Do `work` in a thread, or at once where it waits for nothing, as one transaction.
 
         Args:
             work: What is done.
@@ -136,8 +139,7 @@ class Database:
 
     async def aclose(self) -> None:
         """Close the connections, and wait for those that are at work; the database's own time-outs end each."""
-        alone = Threads(1)
-        await _guarded(self.place, alone, self._connections.wait_until_closed, self._driver_errors)
+        await _guarded(self.place, self._closing, self._connections.wait_until_closed, self._driver_errors)
 
     @property
     def _driver_errors(self) -> type[Exception]:
@@ -146,7 +148,7 @@ class Database:
 
 
 async def _guarded(
-    place: str, threads: Threads, work: Callable[[], T], driver_errors: type[Exception] = sqlite3.Error
+    place: str, threads: Workers, work: Callable[[], T], driver_errors: type[Exception] = sqlite3.Error
 ) -> T:
     try:
         return await threads.run(work)

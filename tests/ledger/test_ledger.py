@@ -200,6 +200,8 @@ async def test_everything_is_there_when_it_is_opened_again(url: str) -> None:
         assert await asking.joined() == first
 
 
+# In memory nobody can leave in the middle: `test_ledger_closing` shows that.
+@pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
 async def test_a_caller_who_goes_away_leaves_the_row_and_no_disorder(url: str) -> None:
     inside, free = threading.Event(), threading.Event()
     hand = Hand()

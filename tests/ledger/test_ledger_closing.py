@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event, text
 
 from kolors_mcp.ledger.database import Database
 from kolors_mcp.ledger.ledger import Ledger
-from tests.support.asking import ON_EACH_DATABASE, Hand
+from tests.support.asking import Hand
 from tests.support.ledger_deeds import account
 
 pytestmark = pytest.mark.anyio
@@ -61,7 +61,6 @@ class Held:
             await task
 
 
-@ON_EACH_DATABASE
 @pytest.mark.parametrize("way", [Database.read, Database.write])
 async def test_a_ledger_is_closed_once_the_work_has_ended_that_nobody_waits_for(url: str, way: Way) -> None:
     database, held = await Database.open(url, MAX_WAIT_SECONDS), Held()
@@ -73,7 +72,6 @@ async def test_a_ledger_is_closed_once_the_work_has_ended_that_nobody_waits_for(
     assert [is_open(connection) for connection in made] == [False]
 
 
-@ON_EACH_DATABASE
 async def test_an_opening_that_is_given_up_leaves_no_connection(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database, held, hand = await Database.open(url, MAX_WAIT_SECONDS), Held(), Hand()
     made = noted(database)
@@ -89,6 +87,26 @@ async def test_an_opening_that_is_given_up_leaves_no_connection(url: str, monkey
     await held.leave(Ledger.open(url, clock=hand.clock, account=account))
     held.goes_on.set()
     await database.aclose()
+    assert [is_open(connection) for connection in made] == [False]
+
+
+@pytest.mark.parametrize("way", [Database.read, Database.write])
+async def test_in_memory_nothing_is_at_work_that_nobody_waits_for(way: Way) -> None:
+    database, did = await Database.open("sqlite://", MAX_WAIT_SECONDS), list[str]()
+    made = noted(database)
+
+    def work(connection: Connection) -> None:
+        connection.execute(text("SELECT 1"))
+        did.append(threading.current_thread().name)
+
+    left = asyncio.ensure_future(way(database, work))
+    await asyncio.sleep(0)
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    await way(database, work)
+    await database.aclose()
+    assert did == [threading.main_thread().name]
     assert [is_open(connection) for connection in made] == [False]
 
 

@@ -90,15 +90,15 @@ class Asking:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The place of a new ledger, in turn on SQLite and PostgreSQL: for what a statement, a lock or a clock does there.
 
-    Statements are the same in a file and in memory; what its one connection does there needs `ON_EACH_DATABASE`. Where
-    a test is about what is done with a ledger, the database makes no difference, and costs up to four times as much:
-    the tests in `jobs` have one in memory, and say by a mark if they need others.
+    Statements are the same in a file and in memory, where they need no thread. Where a test is about what is done with
+    a ledger, the database makes no difference, and costs up to four times as much: the tests in `jobs` have one in
+    memory, and say by a mark if they need others.
     """
     return place_of(request, tmp_path)
 
 
 ON_EACH_DATABASE = pytest.mark.parametrize("url", ["file", "memory", "postgres"], indirect=True)
-"""For a test of connections; for one of `jobs` under which statements or wake-ups lie that no test in `ledger` has."""
+"""For a test of `jobs` under which statements or wake-ups lie that no test in `ledger` has."""
 WITH_SEVERAL_PROCESSES = pytest.mark.parametrize("url", ["file"], indirect=True)
 """For a test with more than one process, which cannot share what is in memory."""
 ON_EACH_WITH_SEVERAL_PROCESSES = pytest.mark.parametrize("url", ["file", "postgres"], indirect=True)
