@@ -126,6 +126,8 @@ def pytest_collection_finish() -> None:
     """Keep the collector from looking through all tests, which stay, again and again."""
     # Without collecting first, in each of several workers: what little garbage there is may stay too.
     gc.freeze()
+    # Looked for seldom: what a test leaves in circles is little, and what it still uses is looked through each time.
+    gc.set_threshold(10_000)
     gc.enable()
 
 

@@ -276,11 +276,12 @@ class Wishes(RuleBasedStateMachine):
             one.ahead = 0.0
             one.wake()
         await self.rest()
-        for _ in range(20):
+        # In short steps: most have come to an end within seconds, and each second of the line costs some statements.
+        for _ in range(180):
             states = {state for (state,) in self.sql("SELECT state FROM kolors_try_ons")}
             if states <= set(ENDED):
                 break
-            await self.machine.pass_by(45)
+            await self.machine.pass_by(5)
         else:
             raise AssertionError("a wish has come to no end")
         for _ in range(3):
