@@ -11,6 +11,7 @@ from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.saving import RETRIED_AFTER_SECONDS, UNASKED_AT_ONCE
 from kolors_mcp.ledger.slots import Terms
 from kolors_mcp.ledger.uncopied import AGAIN_AFTER_SECONDS, FIRST_AFTER_SECONDS
+from tests.support.asking import ON_EACH_WITH_SEVERAL_PROCESSES
 from tests.support.line_process import Replica, RestingMachine, Service
 from tests.support.still_time import until
 
@@ -136,7 +137,7 @@ async def test_a_copy_that_failed_is_made_later_though_nobody_comes(service: Ser
     assert list(saved) == [0]
 
 
-@pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
+@ON_EACH_WITH_SEVERAL_PROCESSES
 async def test_what_a_process_has_left_uncopied_is_copied_by_another_and_looked_at_once_an_hour_by_one_of_them(
     service: Service, finished: Finished
 ) -> None:

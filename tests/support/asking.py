@@ -112,8 +112,10 @@ def place_of(request: pytest.FixtureRequest, folder: Path) -> str:
             return f"sqlite:///{folder / 'state' / 'ledger.sqlite3'}"
         case "memory":
             return "sqlite://"
-        case _:
+        case "postgres":
             return request.getfixturevalue("postgres_url")
+        case other:
+            raise ValueError(f"no place of a ledger is called {other!r}")
 
 
 @asynccontextmanager
