@@ -5,10 +5,12 @@ creates under way, a look would wait for a piece of each of them before each of 
 """
 
 import sys
-from asyncio import Handle
+from asyncio import AbstractEventLoop, Handle
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
+from functools import partial
+from typing import NamedTuple
 
 if sys.platform == "win32":
     from asyncio import ProactorEventLoop as UsualLoop
@@ -23,13 +25,33 @@ MAX_HELD_SECONDS = 0.002
 """For which small calls may keep large ones from their next spell: these get a tenth of the time at least."""
 
 
+class _Piece(NamedTuple):
+    """Something that a large call has to do."""
+
+    handle: Handle
+    do: Callable[[], object]
+
+    def run(self, loop: AbstractEventLoop) -> None:
+        """Do it, unless it was called off; what fails is told as the loop tells of it elsewhere."""
+        if self.handle.cancelled():
+            return
+        try:
+            self.do()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001  (whatever it is, the loop goes on, as it does for small ones)
+            loop.call_exception_handler(
+                {"message": "a call failed in the loop", "exception": error, "handle": self.handle}
+            )
+
+
 class SmallFirstLoop(UsualLoop):
     """Keeps what `LARGE` calls have to do in a queue of its own."""
 
     def __init__(self) -> None:
         """Have nothing to do."""
         super().__init__()
-        self._large: deque[Handle] = deque()
+        self._large: deque[_Piece] = deque()
         self._is_to_go_on = False
         """Whether `_go_on` will be called."""
         self._small_came = False
@@ -41,8 +63,9 @@ class SmallFirstLoop(UsualLoop):
         if not (LARGE.get() if context is None else context.get(LARGE, False)):
             self._small_came = True
             return super().call_soon(callback, *args, context=context)
+        context = context or copy_context()
         handle = Handle(callback, args, self, context)
-        self._large.append(handle)
+        self._large.append(_Piece(handle, partial(context.run, callback, *args)))
         self._call_go_on()
         return handle
 
@@ -66,10 +89,7 @@ class SmallFirstLoop(UsualLoop):
 
     def _do_large(self, *, until: float) -> None:
         while self._large:
-            handle = self._large.popleft()
-            if not handle.cancelled():
-                # As the loop itself does what is due: in its context, and what fails is told of.
-                handle._run()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportAttributeAccessIssue]
+            self._large.popleft().run(self)
             if self.time() >= until:
                 return
 
