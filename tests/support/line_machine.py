@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from kolors_mcp.jobs.sighting import Sighting
 
 SLOTS = 2
-HOUR = 3600.0
-JUMP = 0.4 * RUNNING_SECONDS
-"""From one end to the other it is less than what a task is believed to run for: one that seems older holds no slot."""
+JUMP = 0.4 * RUNNING_SECONDS  # there and back it is less than that: a task that seems older holds no slot
 LONGEST_PAUSE = 4000.0
 ENDED: tuple[JobState, ...] = ("created", "refused", "unconfirmed")
 
@@ -44,7 +42,7 @@ class Wishes(RuleBasedStateMachine):
         self.runner.get_loop()
         self.url = self.new_ledger()
         self.machine = RestingMachine(self.url)
-        self.service = Service(self.machine, Path(self.folder.name, "shelf"), Terms(SLOTS, 100, HOUR))
+        self.service = Service(self.machine, Path(self.folder.name, "shelf"), Terms(SLOTS, 100, 3600.0))
         self.asked: dict[asyncio.Task[Sighting], str] = {}
         self.refused: set[str] = set()
         """References of calls that were told that nothing was created."""
