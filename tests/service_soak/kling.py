@@ -10,12 +10,13 @@ from typing import Any
 
 import httpx
 
+from scripts.loopback_nginx import free_port
 from tests.support.commands import environment
 
 from .history import Task
 from .pictures import Pictures
 from .plan import Plan
-from .programs import Program, free_port
+from .programs import Program
 
 UNITS = 1_000_000
 SHOWN_SECONDS = 60.0

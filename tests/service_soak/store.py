@@ -10,9 +10,10 @@ from xml.etree import ElementTree as ET
 
 import httpx
 
+from scripts.loopback_nginx import free_port
 from tests.support.commands import environment
 
-from .programs import Program, free_port
+from .programs import Program
 
 BUCKET = "shelf"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
+from scripts.loopback_nginx import free_port
 from tests.support.postgres import Postgres, running
 
 from .history import History, Said
@@ -17,7 +18,6 @@ from .kling import Kling, kling
 from .ledger import noted_in
 from .pictures import Pictures
 from .plan import FAULTS, HEAVY, Happening, Plan, WishKey, chance
-from .programs import free_port
 from .proxy import proxy
 from .replicas import RESTART_PAUSE_SECONDS, Replicas, tokens_of, variables_of
 from .store import store

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.loopback_nginx import free_port
 from tests.support import commands
 
 ENVELOPE = {
@@ -38,12 +39,6 @@ class Serving:
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the program itself, also where another process stands in for it."""
         os.kill(commands.program_of(self.process.pid), number)
-
-
-def free_port() -> int:
-    """A port of loopback that nothing listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 @contextmanager
