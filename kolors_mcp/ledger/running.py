@@ -12,22 +12,31 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.rows import JOB_COLUMNS, job_of, key, named
 from kolors_mcp.ledger.schema import IS_RUNNING, IS_SHELVED, TRY_ONS, C
-from kolors_mcp.ledger.slots import IS_LOOKED_AT, WAITS
+from kolors_mcp.ledger.slots import RUNNING_SECONDS, WAITS
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 3.0, 10.0
 """Between two looks at a task; a fifth of its age in between."""
 MIN_AGE_SHARE = 0.2
 LOOKED_ONCE_SECONDS = 2.0
 """In which a task is looked at once, however often somebody says that it has changed."""
+KEPT_SECONDS = 30 * 86400.0
+"""For as long Kling keeps results (vendor)."""
 
 _SENT_AT = func.coalesce(C.posted_at, C.created_at)
 _LOOK_AT = func.coalesce(C.look_at, _SENT_AT + MIN_PAUSE_SECONDS)
 _NOT_BEFORE = func.coalesce(C.lease_until, 0.0)
 _NEXT_AT = case((_NOT_BEFORE > _LOOK_AT, _NOT_BEFORE), else_=_LOOK_AT)
-_NEXT = select(func.min(_NEXT_AT)).where(IS_LOOKED_AT)
+_IS_LOOKED_AT = and_(
+    C.account == bindparam("account"),
+    IS_RUNNING,
+    bindparam("now") - KEPT_SECONDS < _SENT_AT,
+    # A look that fell due while it was believed to run is taken, however late: every process may have been away.
+    _LOOK_AT <= _SENT_AT + RUNNING_SECONDS,
+)
+_NEXT = select(func.min(_NEXT_AT)).where(_IS_LOOKED_AT)
 _DUE = (
     select(*JOB_COLUMNS, _SENT_AT.label("sent_at"))
-    .where(IS_LOOKED_AT, bindparam("now") >= _NEXT_AT)
+    .where(_IS_LOOKED_AT, bindparam("now") >= _NEXT_AT)
     .order_by(_NEXT_AT)
     .limit(bindparam("most"))
 )

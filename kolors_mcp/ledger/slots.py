@@ -72,7 +72,7 @@ HOLDS_SLOT = and_(
     C.state == "unconfirmed", C.posted_at > bindparam("now") - DOUBT_HOLDS_SECONDS, C.lease_until.is_not(None)
 )
 """What may have been made just now, as far as is known."""
-IS_LOOKED_AT = and_(
+_RUNS = and_(
     C.account == bindparam("account"),
     IS_RUNNING,
     func.coalesce(C.posted_at, C.created_at) > bindparam("now") - RUNNING_SECONDS,
@@ -88,7 +88,7 @@ _STANDING = select(
     LINES,
     _WAITING.scalar_subquery().label("waiting"),
     _MY_OPEN.where(or_(in_state(*BEING_SENT), HOLDS_SLOT)).scalar_subquery().label("held"),
-    select(func.count()).where(IS_LOOKED_AT).scalar_subquery().label("running"),
+    select(func.count()).where(_RUNS).scalar_subquery().label("running"),
     _MY_OPEN.where(HAS_LAPSED).scalar_subquery().label("lapsed"),
 ).select_from(_ONCE.outerjoin(LINES, LINES.c.account == bindparam("account")))
 _NEWEST = (

@@ -8,13 +8,12 @@ from sqlalchemy import Connection, String, bindparam, cast, func, or_, select, u
 
 from kolors_mcp.ledger.job import Job
 from kolors_mcp.ledger.rows import JOB_COLUMNS, job_of
+from kolors_mcp.ledger.running import KEPT_SECONDS
 from kolors_mcp.ledger.schema import TRY_ONS, C
 
 FIRST_AFTER_SECONDS = 900.0
 """After the end of a try-on: whoever saw it makes the copy in that time, if it can be made."""
 AGAIN_AFTER_SECONDS = 3600.0
-LOOKED_FOR_SECONDS = 30 * 86400.0
-"""For as long Kling keeps results (vendor)."""
 NEWEST_ROWS = 10_000
 """Among which they are looked for, since no index has them. What is older is copied when a call looks at it."""
 
@@ -27,7 +26,7 @@ _DUE = (
         C.state == "created",
         C.status == "succeed",
         cast(C.saved, String) == "{}",
-        C.final_at > bindparam("now") - LOOKED_FOR_SECONDS,
+        C.final_at > bindparam("now") - KEPT_SECONDS,
         C.final_at <= bindparam("now") - FIRST_AFTER_SECONDS,
         or_(C.look_at.is_(None), C.look_at <= bindparam("now")),
     )

@@ -9,7 +9,7 @@ import pytest
 from kolors_mcp.errors import PictureRefusedError
 from kolors_mcp.jobs.call import Call
 from kolors_mcp.jobs.saving import RETRIED_AFTER_SECONDS, UNASKED_AT_ONCE
-from kolors_mcp.ledger.slots import Terms
+from kolors_mcp.ledger.slots import RUNNING_SECONDS, Terms
 from kolors_mcp.ledger.uncopied import AGAIN_AFTER_SECONDS, FIRST_AFTER_SECONDS
 from tests.support.asking import ON_EACH_WITH_SEVERAL_PROCESSES
 from tests.support.line_process import Replica, RestingMachine, Service
@@ -169,6 +169,27 @@ async def test_what_a_process_has_left_uncopied_is_copied_by_another_and_looked_
     assert list(saved) == [0]
     reads = len(kling.reads)
     assert (await later(AGAIN_AFTER_SECONDS), len(kling.reads)) == ([], reads)
+
+
+@ON_EACH_WITH_SEVERAL_PROCESSES
+async def test_what_ended_while_every_process_was_away_is_looked_at_once_and_copied(
+    service: Service, finished: Finished
+) -> None:
+    first = service.replica()
+    for wish in ("red", "lost"):
+        await service.ask(first, "ann", wish)
+    await first.kill()
+    kling = service.machine.kling
+    [lost] = service.standing("lost")
+    kling.tasks.remove(lost)
+    reads = len(kling.reads)
+    for _ in range(2):
+        service.machine.now += 5 * RUNNING_SECONDS
+        service.replica()
+        await service.machine.rest()
+        await until(lambda: not finished.under_way)
+    assert len(finished.asked) == 1
+    assert len(kling.reads) == reads + 2
 
 
 async def test_a_copy_that_failed_is_made_when_a_call_looks(service: Service, finished: Finished) -> None:

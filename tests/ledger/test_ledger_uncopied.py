@@ -6,8 +6,9 @@ from kolors_mcp.clock import Clock
 from kolors_mcp.ledger.job import NewJob
 from kolors_mcp.ledger.ledger import Ledger
 from kolors_mcp.ledger.line import LedgerLine
+from kolors_mcp.ledger.running import KEPT_SECONDS
 from kolors_mcp.ledger.slots import Terms
-from kolors_mcp.ledger.uncopied import AGAIN_AFTER_SECONDS, FIRST_AFTER_SECONDS, LOOKED_FOR_SECONDS
+from kolors_mcp.ledger.uncopied import AGAIN_AFTER_SECONDS, FIRST_AFTER_SECONDS
 from kolors_mcp.ledger.wakes import Wakes
 from tests.support.asking import DAY, NOON, Hand
 
@@ -53,8 +54,8 @@ async def test_only_what_succeeded_and_has_no_copy_is_looked_at_again_once_an_ho
         await ledger.saved("k-1", 0, "results/k-1/0.jpg")
         hand.now += AGAIN_AFTER_SECONDS
         assert await taken(line) == ["k-6"]
-        hand.now = NOON + FIRST_AFTER_SECONDS + LOOKED_FOR_SECONDS
+        hand.now = NOON + FIRST_AFTER_SECONDS + KEPT_SECONDS
         assert await taken(line) == []
-        assert LOOKED_FOR_SECONDS == 30 * DAY
+        assert KEPT_SECONDS == 30 * DAY
     finally:
         await ledger.aclose()
