@@ -20,7 +20,7 @@ def _answering(answer: bool | None, *_asked: object) -> bool | None:
 
 
 def without_ports(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(AllowedHosts, "name", partial(_answering, True))
+    patch.setattr(AllowedHosts, "name", staticmethod(partial(_answering, True)))
 
 
 def without_credentials(patch: pytest.MonkeyPatch) -> None:
