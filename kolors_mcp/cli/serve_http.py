@@ -10,6 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import anyio
+
 from kolors_mcp.cli.serve import configure_logging, credentials_of_process, end_after, sandbox_of, settings_of_process
 from kolors_mcp.cli.state_folder import folder_beside
 from kolors_mcp.cli.terminal import print_error, print_line
@@ -77,8 +79,8 @@ def run_http(host: str, port: int) -> int:
         if os.environ.get(name, "").strip():
             logger.warning("%s has no effect over HTTP: no file of this machine is read or kept for callers", name)
     give_pieces_back()
-    with asyncio.Runner(loop_factory=SmallFirstLoop) as runner:
-        runner.run(_serve(settings, service, shelf, listener))
+    # By anyio, which then knows that it runs on asyncio: else it looks for that many times in each call.
+    anyio.run(_serve, settings, service, shelf, listener, backend_options={"loop_factory": SmallFirstLoop})
     return 0
 
 
