@@ -5,6 +5,7 @@ blocks, LangChain's and the AI SDK's. A picture itself counts before the place t
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ _AROUND = frozenset(
     ("image_url", "source", "resource", "inlinedata", "inline_data", "filedata", "file_data", "file", "image", "input")
 )
 """Keys of objects that hold another one, or the place itself."""
+_LIKE_PLACES = re.compile(r".{0,100}(?:url|uri|path|link|image|img|photo|picture)", re.DOTALL)
+"""How other keys of places end, such as the names of our own arguments; they count where none of those above is."""
 _UPLOADS = frozenset(("file_id", "fileid", "upload_file_id", "attachment_id", "asset_id"))
 _MAX_DEPTH = 4
 _MAX_MEMBERS = 40
@@ -78,11 +81,11 @@ def _references(value: Any, depth: int) -> Iterator[str]:
 
 def _of_object(value: dict[str, Any], depth: int) -> Iterator[str]:
     members = {str(key).lower(): member for key, member in list(value.items())[:_MAX_MEMBERS]}
-    for keys in (_CONTENT, _PLACES | _AROUND):
+    for counts in (_CONTENT.__contains__, (_PLACES | _AROUND).__contains__, _LIKE_PLACES.fullmatch):
         found = [
             reference
             for key, member in members.items()
-            if key in keys and isinstance(member, str | list | dict)
+            if counts(key) and isinstance(member, str | list | dict)
             for reference in _references(member, depth + 1)
         ]
         if found:

@@ -80,6 +80,13 @@ def test_links_lead_nowhere_but_inside(tree: Tree) -> None:
     assert tree.read(linked / "dress.png", [linked]) == "dress.png"
 
 
+def test_a_relative_path_may_begin_with_the_name_of_a_folder_that_is_allowed(tree: Tree) -> None:
+    assert tree.read(f"{tree.allowed.name}/dress.png") == "dress.png"
+    assert tree.read(f"{tree.allowed.name}/inner/dress.png") == "dress.png"
+    for elsewhere in (f"{tree.forbidden.name}/dress.png", f"{tree.allowed.name}/../{tree.forbidden.name}/dress.png"):
+        assert "names no file" in tree.read(elsewhere)
+
+
 @posix
 def test_what_is_no_ordinary_file_is_refused_at_once(tree: Tree) -> None:
     os.mkfifo(tree.allowed / "pipe.png")

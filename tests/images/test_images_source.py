@@ -42,6 +42,10 @@ JPEG, PNG = jpeg(), png()
         ("data:,%89PNG", InlineBytes(b"\x89PNG", "data: URI")),
         ("data:;base64,iVBORw0K%0AGgo%3D", InlineBytes(b"\x89PNG\r\n\x1a\n", "data: URI")),
         ("Data:IMAGE/PNG;x=y;Base64,iVBORw0KGgo", InlineBytes(b"\x89PNG\r\n\x1a\n", "data: URI")),
+        ("image/png;base64,iVBORw0KGgo=", InlineBytes(b"\x89PNG\r\n\x1a\n", "base64")),
+        ("base64:iVBORw0KGgo=", InlineBytes(b"\x89PNG\r\n\x1a\n", "base64")),
+        (";BASE64,iVBORw0K Ggo", InlineBytes(b"\x89PNG\r\n\x1a\n", "base64")),
+        (f"data:image/jpeg,{b64(JPEG)}", InlineBytes(JPEG, "data: URI")),
         ("data:image/png;charset=utf-8;base64;odd=1,iVBORw0KGgo=", InlineBytes(b"\x89PNG\r\n\x1a\n", "data: URI")),
     ],
 )  # fmt: skip

@@ -28,6 +28,15 @@ LINK = "https://cdn.shop.example/a.jpg?b=1&c=2"
         LINK.removeprefix("https:"),
         f"'{LINK.removeprefix('https:')}'",
         LINK.replace("//", "/"),
+        f"({LINK})",
+        f"**{LINK}**",
+        f"\u3010{LINK}\u3011",
+        f"@{LINK}",
+        f"Image: {LINK}",
+        f"**Photo URL:** <{LINK}>",
+        f'cloth_image = "{LINK}"',
+        f"url({LINK})",
+        f"URL('{LINK}')",
     ],
 )
 def test_a_link_is_read_from_what_is_around_it(written: str) -> None:
@@ -46,6 +55,8 @@ def test_a_link_is_read_from_what_is_around_it(written: str) -> None:
         ("//server/share/a.png", "//server/share/a.png"),
         ("//wsl.localhost/Ubuntu/home/a.png", "//wsl.localhost/Ubuntu/home/a.png"),
         ("[1] dress.png", "[1] dress.png"),
+        ("(1) dress.png", "(1) dress.png"),
+        ("picture=1.png", "picture=1.png"),
     ],
 )
 def test_a_path_is_read_from_what_is_around_it_and_else_left_alone(written: str, path: str) -> None:
@@ -53,7 +64,7 @@ def test_a_path_is_read_from_what_is_around_it_and_else_left_alone(written: str,
 
 
 def test_a_link_among_other_words_is_told_to_stand_alone() -> None:
-    for written in (f"the dress: {LINK}", f"{LINK[:0]}Here it is: {LINK}. Thanks"):
+    for written in (f"the dress: {LINK}", f"Here: {LINK}. Thanks", f"view-source:{LINK}", f"url({LINK}) no-repeat"):
         with pytest.raises(RefusalError, match=r"^is a link among other words\. Give the link alone\.$"):
             parse(written)
 

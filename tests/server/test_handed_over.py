@@ -94,6 +94,9 @@ async def test_zero_means_left_out_only_where_counting_begins_at_one(kling: Sand
         ({"path": "/home/anna/dress.jpg", "size": 7}, "/home/anna/dress.jpg"),
         ({"index": 0, "url": SHOWN, "saved_to": None, "resource_uri": "tryon://1/images/0"}, SHOWN),  # our own answers
         ({"url": SHOWN, "path": SHOWN}, SHOWN),
+        ({"human_image": SHOWN}, SHOWN),
+        ({"photoUrl": SHOWN, "id": 7, "profile": "mine"}, SHOWN),
+        ({"type": "image", "download_url": SHOWN, "title": "a dress"}, SHOWN),
         (json.dumps({"url": SHOWN}), SHOWN),
         (json.dumps([SHOWN]), SHOWN),
         ("[Image #1]", "[Image #1]"),
@@ -114,6 +117,8 @@ def test_one_picture_is_found_in_what_is_around_it(value: Any, reference: Any) -
         (json.dumps([SHOWN, "b.jpg"]), "names 2 pictures"),
         ([{"url": SHOWN}, {"url": "b.jpg"}, {"url": "c.jpg"}], "names 3 pictures"),
         ({"name": "dress"}, "is an object that names no picture; give one http(s) link"),
+        ({"human_image": SHOWN, "cloth_image": "b.jpg"}, "names 2 pictures"),
+        ({"profile": SHOWN}, "is an object that names no picture"),
         ([7], "is a list that names no picture"),
         ({"type": "text", "text": SHOWN}, "is an object that names no picture"),
         ({"type": "input_image", "file_id": "file-abc123"}, "names an upload of the chat"),

@@ -4,7 +4,7 @@ Between a look at a path and its opening another program may put another file th
 then asked what it is and where it lies.
 """
 # Containment is decided on plain strings, before any link is followed; pathlib hides where links are followed.
-# ruff: noqa: PTH100, PTH111, PTH112, PTH115, PTH116, PTH117, PTH118, PTH119
+# ruff: noqa: PTH100, PTH111, PTH112, PTH115, PTH116, PTH117, PTH118, PTH119, PTH120
 
 import errno
 import os
@@ -47,7 +47,8 @@ _BEGINNING_BYTES = 4096
 def open_file(written: str, folders: Sequence[Path]) -> tuple[FileContent, str]:
     """Open the file that `written` names; return it and its name.
 
-    A relative path is taken from the working directory, and if there is no such file there, from each allowed folder.
+    A relative path is taken from the working directory, and if there is no such file there, from each allowed folder,
+    which it may name first.
     One that is quoted as in a shell, or written as Windows has it, is read where nothing is there as it stands; so is
     one that looks the same as the name of a single file.
 
@@ -106,7 +107,10 @@ def _candidates(reading: str, allowed: Allowed) -> list[str]:
     with suppress(FileNotFoundError):  # a working directory that was removed
         found.append(os.path.abspath(path))
     if not os.path.isabs(path):
-        found += [os.path.normpath(os.path.join(root, path)) for root in allowed.plain]
+        # "Downloads/dress.png" begins with the name of such a folder.
+        begins = os.path.normpath(path).startswith
+        beside = [os.path.dirname(root) for root in allowed.plain if begins(os.path.basename(root) + os.sep)]
+        found += [os.path.normpath(os.path.join(folder, path)) for folder in (*allowed.plain, *beside)]
     return found
 
 

@@ -28,6 +28,10 @@ _FOREIGN = frozenset(("about", "javascript", "mailto", *SCHEMES))
 _SCHEMELESS = re.compile(r"//(?!wsl\.localhost)(?:[A-Za-z0-9_-]{1,63}\.){1,20}[A-Za-z]{2,63}\.?(?::[0-9]{1,5})?[/?#]")
 _ONE_SLASH = re.compile(r"https?:/(?=[A-Za-z0-9])", re.IGNORECASE)
 _LINK_INSIDE = re.compile(r"\bhttps?://[^/\s]", re.IGNORECASE)
+# A data: URI without its scheme: "image/jpeg;base64,...", "base64,...".
+_HEADLESS = re.compile(
+    r"(?:image/[A-Za-z0-9.+-]{1,40}+)?+(?:;[A-Za-z0-9=._-]{1,40}+){0,4}?;?+base64[,:]", re.IGNORECASE
+)
 _HELP = "Give an https link, the path of a file, a data: URI or bare base64."
 
 _MAX_HEADER_CHARACTERS = 4096
@@ -98,8 +102,9 @@ def parse(reference: str) -> Source:
         why = "of a picture that only its chat or page has, which does not reach this server"
         what = (why, INSTEAD) if name in SCHEMES else ("which cannot be read here", _HELP)
         raise RefusalError(f"is a {quoted(name, 20)} link, {what[0]}. {what[1]}")
-    if _looks_like_base64(text):
-        return InlineBytes(_base64(text), "base64")
+    start = head.end() if (head := _HEADLESS.match(text)) else 0
+    if start or _looks_like_base64(text):
+        return InlineBytes(_base64(text, start), "base64")
     return _path(text)
 
 
@@ -184,12 +189,12 @@ def _cleaned(text: str | bytes, start: int = 0) -> bytearray:
 
 @linear(b";", b"%", b"%41", b"%4", b"a", b"\xc3\xa9", b";base64", b" ", opening=b"data:,")
 def _data_uri(text: str) -> bytes:
-    """Read `data:[type][;parameter]...[;base64],content` (RFC 2397)."""
+    """Read `data:[type][;parameter]...[;base64],content` (RFC 2397); a picture's base64 is known without the word."""
     comma = text.find(",", 0, _MAX_HEADER_CHARACTERS)
     if comma < 0:
         raise RefusalError("is a data: URI without a comma near its beginning. Write data:image/jpeg;base64,...")
     parameters = [parameter.strip().lower() for parameter in text[len("data:") : comma].split(";")]
-    if "base64" not in parameters:
+    if "base64" not in parameters and not _looks_like_base64(text[comma + 1 :]):
         return _unescaped(text, comma + 1)
     if text.find("%", comma) < 0:
         return _base64(text, comma + 1)
@@ -238,8 +243,7 @@ def _file_url(text: str) -> str:
     if host.lower() not in ("", "localhost"):
         raise RefusalError("is a file: link to another machine. Give the path of a file on this one.")
     path = unquote(rest[2 + len(host) :])
-    # file:///C:/x is C:/x
-    return path[1:] if _DRIVE.match(path) else path
+    return path[1:] if _DRIVE.match(path) else path  # file:///C:/x is C:/x
 
 
 def _too_large() -> str:
