@@ -1,13 +1,15 @@
 """The arguments of the tools: what each takes, what is said of it, and what a wrong one is told."""
 
 import json
+import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from kolors_mcp.models import MAX_LABEL_CHARACTERS, Model, is_id, looks_like_an_id
+from kolors_mcp.bounds import linear
+from kolors_mcp.models import MAX_LABEL_CHARACTERS, REFERENCE_PREFIX, Model, is_id, looks_like_an_id
 from kolors_mcp.pictures import Given, InlinePicture
 from kolors_mcp.server.handed_over import picture_reference
 from kolors_mcp.try_ons.uris import SCHEME, address_of
@@ -19,6 +21,9 @@ MAX_SHEET_TRY_ONS = 9
 """Try-ons on one sheet."""
 MAX_TRY_ON_NAME_CHARACTERS = 240
 """Characters of whatever names a try-on: an id of 200 in its address."""
+
+_AROUND_IDS = " \t\r\n\"'`<>()[]{}#*.,;:"
+_CALLED = re.compile(r"(?:try-?on(?!:/)|task[ _-]?id|task|reference|id)[\s\"'`:=#*]{1,6}+", re.IGNORECASE)
 
 PICTURE_ENDINGS = frozenset({"jpg", "jpeg", "png", "webp"})
 """Of names that people give to a finished picture."""
@@ -58,8 +63,23 @@ def _is_label(text: str) -> bool:
     return 0 < len(text) <= MAX_LABEL_CHARACTERS and bool(text.strip(".")) and text not in ("null", "0")
 
 
+@linear(b"task", b"8", b"k-", b" ", b'"', b"(", b":", b"tryon://", opening=b"task id: ")
+def _told_id(value: str) -> str | None:
+    """Return the id, reference or address that is written as in an answer or a text ("Try-on 8...:", `task_id: 8...`).
+
+    None if it is not that alone: who is told that a try-on does not exist may have it made and paid again.
+    """
+    text = value.strip(_AROUND_IDS)
+    text = text[called.end() :] if (called := _CALLED.match(text)) else text
+    text = text.lower() if text[: len(REFERENCE_PREFIX)].lower() == REFERENCE_PREFIX else text
+    address = address_of(text)
+    return text if looks_like_an_id(text) or (address is not None and address.task_id is not None) else None
+
+
 def _require_name(value: str) -> str:
     """Return a try-on's id, reference or address as it is, and a label as labels are written."""
+    if (told := _told_id(value)) is not None:
+        return told
     address = address_of(value)
     if is_id(value) or (address is not None and address.task_id is not None):
         return value

@@ -56,6 +56,26 @@ async def test_every_tool_takes_it_for_the_id(assistant: Assistant, named: str) 
         assert task_id in said.text
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        *('"{id}"', "`{id}`", "<{id}>", "({id}).", "#{id}", "Try-on {id}:", "task_id: {id}", "**Task ID:** `{id}`"),
+        *("reference {reference}", "{upper}", "`tryon://{id}`", "id={id}"),
+    ],
+)
+async def test_an_id_is_known_as_it_stands_in_a_text(assistant: Assistant, written: str) -> None:
+    made = await assistant.create(wait_seconds=60)
+    reference = made.reference
+    named = written.format(id=made.try_on.task_id, reference=reference, upper=reference.upper())
+    assert (await assistant.get(named)).try_on.task_id == made.try_on.task_id
+
+
+@pytest.mark.parametrize("label", ["task 7", "Try-on 2", "(red)", "id: 12345678901", "k-pop"])
+async def test_a_label_that_only_resembles_an_id_in_a_text_stays_a_label(assistant: Assistant, label: str) -> None:
+    task_id = await finished(assistant, label=label)
+    assert (await assistant.get(label)).try_on.task_id == task_id
+
+
 async def test_a_label_of_several_lists_them_and_one_of_none_is_an_unknown_id(
     world: World, assistant: Assistant
 ) -> None:
