@@ -108,6 +108,7 @@ def test_what_stands_before_the_tag_neither_hides_nor_replaces_it(before: str) -
         '<meta property="og:image" content="/img/shop-logo_1200x630.png">',
         '<meta property="og:image" content="https://cdn.example/logo.svg?v=/dress.png">',
         '<meta name="twitter:image" content="/default.jpg">',
+        '<meta property="og:image" content="/img/dress.svg?v=2">',
         '<link rel="image_src" href="/social-share.png">',
         json_of('{"@type": "Product", "image": 7}'),
         json_of('{"@type": "Product", "image": []}'),
@@ -172,6 +173,13 @@ def test_a_page_behind_a_byte_order_mark_is_read_and_damaged_text_does_no_harm()
 def test_the_product_of_a_page_is_found_in_its_structured_data(wrapped: str, image: str) -> None:
     texts = json_of("{broken") + json_of('{"@type": "Article", "image": "/other.png"}') + json_of(wrapped % image)
     assert main_picture(f"<html>{texts}".encode()) == "/b.png"
+
+
+def test_the_type_of_structured_data_may_name_an_encoding() -> None:
+    product = '{"@type": "Product", "image": "/b.png"}'
+    for kind in ("Application/LD+JSON; charset=utf-8", " application/ld+json ", "application/ld+json;"):
+        assert main_picture(json_of(product, kind).encode()) == "/b.png"
+    assert main_picture(json_of(product, "application/ld+jsonp").encode()) is None
 
 
 def test_a_link_to_the_picture_is_used_where_nothing_else_names_one() -> None:

@@ -39,11 +39,12 @@ _PARTS = re.compile(
     r"offer|aggregateoffer|aggregaterating|rating|imageobject|propertyvalue|quantitativevalue|pricespecification|"
     r"unitpricespecification|offershippingdetails"
 )
-# What shops put in the place of a picture, by the words of the file's name.
+# What shops put in the place of a picture, by the words of the file's name; drawings (SVG) are never photos.
 _NO_PRODUCT = re.compile(
     r"(?:\A|[^a-z])(?:logos?|favicon|touch-icon|sprites?|placeholder|no-?(?:image|photo|picture)|social|share|sharing|opengraph)"
-    r"(?:[^a-z]|\Z)|\A(?:default|og|blank|avatar)[^a-z]*\.[a-z]+\Z"
+    r"(?:[^a-z]|\Z)|\A(?:default|og|blank|avatar)[^a-z]*\.[a-z]+\Z|\.svgz?\Z"
 )
+_JSON = re.compile(r"\s*+application/ld\+json\s*+(?:;|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _take(found: _Page, tag: bytes, given: dict[str, str], text: bytes) -> None:
     if tag == b"title":
         found.title = found.title or " ".join(_text(text[:_MAX_VALUE_BYTES]).split())
     elif tag == b"script":
-        if given.get("type", "").lower() == "application/ld+json" and len(found.json_texts) < _MAX_JSON_TEXTS:
+        if _JSON.match(given.get("type", "")) and len(found.json_texts) < _MAX_JSON_TEXTS:
             found.json_texts.append(text)
         return
     elif tag == b"link" and given.get("rel", "").lower() == "image_src":
