@@ -38,6 +38,12 @@ GOOGLE = "https://drive.google.com/uc?export=download&id=1AbC-dEfGhIjKlMn_o"
         ),
         ("https://github.com/o/r/blob/main/a/dress.png?raw=true", "https://github.com/o/r/raw/main/a/dress.png"),
         ("https://gitlab.com/o/r/-/blob/main/dress.png", "https://gitlab.com/o/r/-/raw/main/dress.png"),
+        ("https://gitee.com/o/r/blob/master/dress.png", "https://gitee.com/o/r/raw/master/dress.png"),
+        (
+            "https://huggingface.co/spaces/o/r/blob/main/assets/human/001.png",
+            "https://huggingface.co/spaces/o/r/resolve/main/assets/human/001.png",
+        ),
+        ("https://huggingface.co/o/r/blob/main/a.png", "https://huggingface.co/o/r/resolve/main/a.png"),
     ],
 )
 def test_a_share_link_stands_for_the_file_itself(shared: str, original: str) -> None:
@@ -81,6 +87,7 @@ async def test_a_share_link_that_leads_to_no_file_says_how_to_get_it(link: str) 
         "https://user@drive.google.com/file/d/1AbC-dEfGhIjKlMn_o/view",
         "https://drive.google.com:8443/file/d/1AbC-dEfGhIjKlMn_o/view",
         "https://github.com/o/r",
+        "https://huggingface.co/spaces/o/r",
         "https://dl.dropboxusercontent.com/s/a1b2/dress.jpg",
         "https://[broken/",
     ],

@@ -10,7 +10,7 @@ from kolors_mcp.images.sources.links import MAX_LINK_CHARACTERS
 
 _ID = r"([A-Za-z0-9_-]{10,200})"
 _GOOGLE_FILE = re.compile(rf"/(?:a/[^/]{{1,100}}/)?file/(?:u/[0-9]{{1,2}}/)?d/{_ID}(?:/.*)?", re.DOTALL)
-_CODE_FILE = re.compile(r"(/[^/]{1,100}/[^/]{1,100}(?:/-)?)/blob/(.+)", re.DOTALL)
+_CODE_FILE = re.compile(r"(/(?:(?:spaces|datasets)/)?[^/]{1,100}/[^/]{1,100}(?:/-)?)/blob/(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,16 @@ def _sharepoint(link: SplitResult, query: dict[str, str]) -> str | None:
 
 
 def _code(link: SplitResult, _: dict[str, str]) -> str | None:
+    return _file_of(link, "raw")
+
+
+def _models(link: SplitResult, _: dict[str, str]) -> str | None:
+    return _file_of(link, "resolve")
+
+
+def _file_of(link: SplitResult, word: str) -> str | None:
     found = _CODE_FILE.fullmatch(link.path)
-    return link._replace(path=f"{found[1]}/raw/{found[2]}", query="", fragment="").geturl() if found else None
+    return link._replace(path=f"{found[1]}/{word}/{found[2]}", query="", fragment="").geturl() if found else None
 
 
 def _none(_: SplitResult, __: dict[str, str]) -> None:
@@ -73,7 +81,9 @@ _DRIVES: tuple[tuple[re.Pattern[str], str, Callable[[SplitResult, dict[str, str]
     (re.compile(r"(?:www\.)?dropbox\.com"), "Dropbox", _dropbox),
     (re.compile(r"onedrive\.live\.com|1drv\.ms"), "OneDrive", _onedrive),
     (re.compile(r"[a-z0-9-]{1,63}\.sharepoint\.com"), "OneDrive", _sharepoint),
-    (re.compile(r"github\.com|gitlab\.com"), "a code host", _code),
+    (re.compile(r"github\.com|gitlab\.com|gitee\.com"), "a code host", _code),
+    # Where the samples of the vendor's own demonstration are.
+    (re.compile(r"huggingface\.co|hf\.co"), "a code host", _models),
     (re.compile(r"(?:www|share)\.icloud\.com"), "iCloud", _none),
     (re.compile(r"(?:[a-z0-9-]{1,63}\.)?box\.com"), "Box", _none),
     (re.compile(r"(?:www\.)?wetransfer\.com|we\.tl"), "WeTransfer", _none),
@@ -103,7 +113,7 @@ def share_of(link: str) -> Share | None:
         if hosts.fullmatch(host):
             original = original_of(parts._replace(scheme="https"), query)
             # Other pages of a code host are pages like any.
-            return None if original is None and original_of is _code else Share(drive, original)
+            return None if original is None and original_of in (_code, _models) else Share(drive, original)
     return None
 
 
