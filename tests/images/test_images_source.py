@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kolors_mcp.images.refusal import RefusalError
 from kolors_mcp.images.sources.reference import FilePath, InlineBytes, WebLink, parse
 from tests.support.images_support import b64, encoded, heic, jpeg, png, quarters
+from tests.support.preparing import refusal_of
 
 JPEG, PNG = jpeg(), png()
 
@@ -79,7 +80,7 @@ def test_bare_base64_of_every_kind_of_picture_is_known(kind: str) -> None:
         (b64(JPEG)[:5001], "is base64 that is damaged"),
         ("a\0b.png", "is neither a link nor a path"),
         ("a\nb.png", "is neither a link nor a path"),
-        ("x" * 5000, "is neither a link nor a path"),
+        ("x." * 5000, "is neither a link nor a path"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else None,
 )
@@ -87,6 +88,12 @@ def test_what_is_nothing_is_told_so(written: str, text: str) -> None:
     with pytest.raises(RefusalError) as refusal:
         parse(written)
     assert str(refusal.value).startswith(text)
+
+
+def test_base64_of_what_is_no_picture_is_told_what_it_is() -> None:
+    assert "is a PDF document." in refusal_of(b"%PDF-1.7" + b" " * 5000)
+    jpeg_2000 = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(5000)
+    assert "is a JPEG 2000 picture, which cannot be read." in refusal_of(jpeg_2000)
 
 
 @pytest.mark.parametrize(

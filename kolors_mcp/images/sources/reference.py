@@ -135,22 +135,22 @@ def _link(text: str) -> str:
 
 
 def _looks_like_base64(text: str) -> bool:
-    """Return whether `text` is base64 that begins with a picture.
+    """Return whether `text` is base64, by two of three signs: a picture's beginning, its length, its alphabet.
 
     The alphabet alone would make a mistyped path base64, and the first letters alone ("/9j/") make base64 a path.
     """
-    if len(text) < _MIN_BASE64_CHARACTERS:
-        return False
+    signs = (_begins_as_picture(text), len(text) > MAX_PATH_CHARACTERS)
+    return all(signs) or (any(signs) and re.fullmatch(r"[A-Za-z0-9+/_\-=\s]+", text) is not None)
+
+
+def _begins_as_picture(text: str) -> bool:
     start = re.match(r"[A-Za-z0-9+/_\-\s]*", text[:_HEAD_CHARACTERS])
-    head = "".join(start[0].split()) if start else ""
+    head = "".join(start[0].split()) if start and len(text) >= _MIN_BASE64_CHARACTERS else ""
     try:
         decoded = binascii.a2b_base64(head[: len(head) // 4 * 4].encode("ascii").translate(_STANDARD))
     except (binascii.Error, UnicodeEncodeError):
         return False
-    if kind_of(decoded) is None:
-        return False
-    # Longer than any path can be, it must be base64 with something wrong in it, and is told so.
-    return len(text) > MAX_PATH_CHARACTERS or re.fullmatch(r"[A-Za-z0-9+/_\-=\s]+", text) is not None
+    return kind_of(decoded) is not None
 
 
 @linear(b"A", b"A ", b"A\n", b"=", b"-_", b"?", b"\xc3\xa9", b" ")
@@ -194,7 +194,7 @@ def _data_uri(text: str) -> bytes:
     if comma < 0:
         raise RefusalError("is a data: URI without a comma near its beginning. Write data:image/jpeg;base64,...")
     parameters = [parameter.strip().lower() for parameter in text[len("data:") : comma].split(";")]
-    if "base64" not in parameters and not _looks_like_base64(text[comma + 1 :]):
+    if "base64" not in parameters and not _begins_as_picture(text[comma + 1 : comma + 1 + _HEAD_CHARACTERS]):
         return _unescaped(text, comma + 1)
     if text.find("%", comma) < 0:
         return _base64(text, comma + 1)
