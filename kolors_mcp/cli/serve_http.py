@@ -16,7 +16,8 @@ from kolors_mcp.cli.serve import configure_logging, credentials_of_process, end_
 from kolors_mcp.cli.state_folder import folder_beside
 from kolors_mcp.cli.terminal import print_error, print_line
 from kolors_mcp.clock import Clock
-from kolors_mcp.errors import NotConfiguredError
+from kolors_mcp.errors import LedgerError, NotConfiguredError
+from kolors_mcp.ledger.opening import require_place
 from kolors_mcp.server import build_server
 from kolors_mcp.server.http.application import MCP_PATH, application_of
 from kolors_mcp.server.http.authentication import Authentication
@@ -67,9 +68,11 @@ def run_http(host: str, port: int) -> int:
         settings = _over_http(settings_of_process())
         service = ServiceSettings.from_env(os.environ)
         _require_authentication(service, host)
+        if settings.ledger is not None:
+            require_place(settings.ledger)
         shelf = Shelf.at(service.shelf or folder_beside(settings.ledger, os.environ))
         listener = listen(host, port)
-    except NotConfiguredError as error:
+    except (NotConfiguredError, LedgerError) as error:
         print_error(f"kolors-mcp: {error}")
         return 2
     _configure_logging(settings)

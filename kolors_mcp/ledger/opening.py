@@ -37,6 +37,18 @@ SHRINKS = "PRAGMA auto_vacuum = INCREMENTAL"
 """Makes a SQLite file one that can give pages back to the disk."""
 
 
+def require_place(url: str) -> None:
+    """Refuse what names no ledger that can ever be opened; whether one can be reached now is not asked.
+
+    Raises:
+        LedgerError: It is no such URL, or the driver for it is missing.
+    """
+    if url in ("sqlite:///", "sqlite:////"):
+        raise LedgerError(f"KOLORS_LEDGER names no file. {FORMS}")
+    if url != "sqlite://" and not url.startswith("sqlite:///"):
+        on_server(url, 0.0)[0].dispose()
+
+
 def in_memory() -> Engine:
     """Return the engine of a database that ends with it."""
     # The one connection is the database; it is used by one at a time.

@@ -27,6 +27,10 @@ REFUSED: list[tuple[tuple[str, ...], dict[str, str], list[str], list[str]]] = [
     ((), {"KOLORS_PUBLIC_URL": "shop"}, ["KOLORS_PUBLIC_URL is not an address"], []),
     ((), {"KOLORS_SLOTS": "0"}, ["KOLORS_SLOTS is"], []),
     ((), {"KOLORS_MODEL": "none"}, ["KOLORS_MODEL is"], []),
+    ((), {"KOLORS_LEDGER": "/var/ledger"}, ["KOLORS_LEDGER is no URL", "sqlite:///PATH"], []),
+    ((), {"KOLORS_LEDGER": "sqlite:///"}, ["KOLORS_LEDGER names no file"], []),
+    ((), {"KOLORS_LEDGER": "sqlite://ledger"}, ['KOLORS_LEDGER begins with "sqlite"'], []),
+    ((), {"KOLORS_LEDGER": "mysql://a:secret@b/c"}, ['KOLORS_LEDGER begins with "mysql"'], ["secret"]),
 ]
 
 
