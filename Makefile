@@ -13,7 +13,7 @@ export PYTHON PIP_ONLY_BINARY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo service test check lint bench bench-compare contract conformance deploy-check browser hosts frameworks decoders fuzz soak service-soak mutants licences lock clean
+.PHONY: help demo service test check lint bench bench-compare contract conformance deploy-check browser hosts frameworks decoders fuzz soak service-soak mutants pythons licences lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ service-soak: .venv/test.stamp  ## Serve 200 shoppers over HTTP while replicas a
 
 mutants: .venv/test.stamp  ## Change code about money and access in a copy; print what no test notices (ARGS="--seed 7 --number 20")
 	@$(BIN)/python scripts/mutants.py $(ARGS)
+
+pythons: .venv/test.stamp  ## Run the tests of what is committed under every other Python that is found (ARGS="tests/jobs")
+	@sh scripts/pythons.sh $(ARGS)
 
 contract: .venv/test.stamp  ## Write tests/contract.json anew from the tools as they are
 	$(BIN)/python -m tests.support.contract --write
