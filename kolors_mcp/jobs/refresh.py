@@ -230,7 +230,8 @@ class Refresher:
         try:
             return await watcher.read(job.task_id, deadline)
         except errors.KolorsError as error:
-            return _as_written(job, f"Kling could not be asked just now ({type(error).__name__})")
+            could = "does not know it" if isinstance(error, errors.TaskNotFoundError) else "could not be asked"
+            return _as_written(job, f"Kling {could} just now ({type(error).__name__})")
 
 
 def _came_to_nothing(job: Job) -> errors.RefusedError:
@@ -245,6 +246,5 @@ def _came_to_nothing(job: Job) -> errors.RefusedError:
 def _as_written(job: Job, why: str) -> Task:
     """Return what is written down of a create that Kling cannot tell about now."""
     assert job.task_id is not None
-    status, odd = status_of(job.status)
-    message = odd or f"{why}; this is its last known status."
-    return Task(job.task_id, None, status, message, created_at=datetime.fromtimestamp(job.created_at, UTC))
+    (status, odd), created_at = status_of(job.status), datetime.fromtimestamp(job.created_at, UTC)
+    return Task(job.task_id, None, status, odd or f"{why}; this is its last known status.", created_at)

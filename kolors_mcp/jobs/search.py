@@ -102,8 +102,8 @@ class Search:
         found: dict[str, Task] = {}
         seen: set[str] = set()
         since = self._sent_at(age)
-        sizes = [(1, NEWEST_ROWS), *((number, PAGE_ROWS) for number in range(1, MAX_PAGES + 1))]
-        for number, size in sizes:
+        number, size, tells = 1, NEWEST_ROWS, False
+        for _ in range(MAX_PAGES + 1):
             try:
                 rows = await self._kling.page(number, size, deadline)
             except errors.KolorsError as error:
@@ -111,14 +111,16 @@ class Search:
                 return Answer(found, words, is_whole=_is_answer(error), was_shown=False)
             fresh = [row for row in rows if row.id not in seen]
             seen.update(row.id for row in fresh)
+            tells = tells or any(row.reference is not None for row in fresh)
             found |= {row.reference: row for row in fresh if row.reference in references and row.reference is not None}
-            if not fresh:
-                return Answer(found, f"not among all {len(seen)} tasks")
+            if not fresh and (number > 1 or not rows):
+                return Answer(found, f"not among all {len(seen)} tasks" if tells or not seen else _untold(seen))
             if len(found) == len(references):
                 break
             if any(row.created_at is not None and row.created_at.timestamp() < since for row in fresh):
-                return Answer(found, f"{_not_among(seen)}, back to {minute(since)}")
-        return Answer(found, _not_among(seen))
+                return Answer(found, f"{_not_among(seen) if tells else _untold(seen)}, back to {minute(since)}")
+            number, size = _next_page(number, size, len(rows))
+        return Answer(found, _not_among(seen) if tells else _untold(seen))
 
     async def _newest_rows(self) -> list[Task]:
         return await self._kling.page(1, NEWEST_ROWS, self._clock.deadline(MAX_SEARCH_SECONDS))
@@ -128,6 +130,21 @@ class Search:
         # An age and the clock that dates the rows are all that is needed: what our clock shows does not matter.
         now = self._kling.time()
         return -math.inf if math.isinf(age) else (self._clock.wall() if now is None else now) - age - SKEW_SECONDS
+
+
+def _next_page(number: int, size: int, rows: int) -> tuple[int, int]:
+    """Return the number and size of the page that is asked for next.
+
+    A first page with fewer rows than were asked for is all there is, or all that Kling gives at a time: only a second
+    one of that size tells.
+    """
+    if number > 1 or rows < size:
+        return number + 1, min(size, rows) if number == 1 else size
+    return (1, PAGE_ROWS) if size == NEWEST_ROWS else (2, size)
+
+
+def _untold(seen: Collection[str]) -> str:
+    return f"of {len(seen)} tasks none says which create it is from"
 
 
 def _not_among(seen: Collection[str]) -> str:

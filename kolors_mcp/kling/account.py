@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from kolors_mcp.clock import Clock, Deadline
 from kolors_mcp.kling.exchange import Reply
 from kolors_mcp.kling.http import SignedHttp
+from kolors_mcp.kling.refusals import Verdict, error_for
 from kolors_mcp.kling.wire import Answer, Lenient, Moment, without_data
 
 PATH = "/account/costs"
@@ -97,9 +98,20 @@ async def read_packs(http: SignedHttp, clock: Clock, deadline: Deadline | None) 
     ]
 
 
+class _Told(Answer):
+    """What the data of this endpoint begins with: a second envelope, which may say no where the outer one does not."""
+
+    code: Annotated[int, Lenient] = 0
+    msg: Annotated[str | None, Lenient] = None
+
+
 def _packs_of(reply: Reply) -> list[_Pack]:
     data = reply.envelope.data
     try:
+        told = _Told.model_validate(data)
+        if told.code:
+            verdict = Verdict(told.code, told.msg, reply.envelope.request_id, status=reply.status)
+            raise error_for(verdict, creating=False)
         return _PACKS.validate_python(data["resource_pack_subscribe_infos"][:MAX_PACKS])
     except (TypeError, LookupError, ValidationError):
         raise without_data() from None

@@ -35,11 +35,12 @@ class Task:
 
 def status_of(word: str | None) -> tuple[Status, str | None]:
     """Return the status that Kling's word means, and what is odd about the word if anything is."""
-    if word == "succeeded":  # newer pages of the vendor's
-        return "succeed", None
-    if word in get_args(Status):
-        return cast("Status", word), None
     if word is None:
         return "submitted", None
+    known = word.strip().lower()
+    if known == "succeeded":  # newer pages of the vendor's
+        return "succeed", None
+    if known in get_args(Status):
+        return cast("Status", known), None
     # Neither finished nor failed as far as can be told: waiting goes on, and the word is shown.
     return "processing", f"Kling reports a status this version does not know: {quoted(word, 40)}"

@@ -18,11 +18,24 @@ MAX_IMAGES = 16
 
 _LINK = re.compile(r"https?://[!-~]{3,4000}", re.IGNORECASE)
 """What a result's link must look like before it is shown: a web address in visible ASCII."""
+_NO_SUCH = re.compile(
+    r"\b(?:task|job|id|record)\b[^,.:;]{0,30}?\b(?:not\s?found|notfound|not\s?exist|doesn't\s?exist)"
+    r"|\b(?:no\s?such|unknown)\s?(?:task|job|id|record)\b|\A\W{0,9}not\s?found\W{0,9}\Z"
+    "|\u4efb\u52a1[^\uff0c\u3002\uff1a]{0,9}?(?:\u4e0d\u5b58\u5728|\u672a\u627e\u5230|\u627e\u4e0d\u5230)"
+    "|(?:\u4e0d\u5b58\u5728|\u672a\u627e\u5230|\u627e\u4e0d\u5230)[^\uff0c\u3002\uff1a]{0,9}?\u4efb\u52a1",
+    re.IGNORECASE,
+)
+"""That a task is not there, in Kling's two languages; a face that is not found in a picture is something else."""
 
 
 @linear(b"https://", b"a", b"%", "é".encode(), opening=b"https://a.example/")
 def _is_link(text: str) -> bool:
     return _LINK.fullmatch(text) is not None
+
+
+@linear(b"not", b" ", b"no ", b"unknown ", b"n't ", "\u4e0d".encode())
+def _says_no_such(text: str) -> bool:
+    return _NO_SUCH.search(text) is not None
 
 
 def _readable_images(value: Any) -> Any:
@@ -82,12 +95,14 @@ class KlingTask(Answer):
     def says_not_found(self) -> bool:
         """Whether it only says that there is no such task."""
         # Seen right after a good create: HTTP 200, code 0, "failed". It proves nothing, least of all a failure.
-        return self.task_status == "failed" and "not found" in (self.task_status_msg or "").lower() and not self.images
+        failed = status_of(self.task_status)[0] == "failed"
+        return failed and not self.images and _says_no_such(self.task_status_msg or "")
 
     def to_task(self) -> Task:
         """Return what it says, without its form."""
-        status, odd = status_of(self.task_status)
-        said = plain(self.task_status_msg) if self.task_status_msg else None
+        # Whoever shows a task has it: it has not failed for not being there.
+        status, odd = ("submitted", None) if self.says_not_found else status_of(self.task_status)
+        said = plain(self.task_status_msg) if self.task_status_msg and not self.says_not_found else None
         return Task(
             id=self.task_id,
             reference=self.reference,
@@ -140,7 +155,8 @@ def tasks(reply: Reply, max_rows: int) -> list[KlingTask]:
     Raises:
         UnexpectedAnswerError: There is no list.
     """
-    data = reply.envelope.data
+    # Where there is nothing, some write no list.
+    data: Any = [] if reply.envelope.data is None else reply.envelope.data
     if not isinstance(data, list):
         raise without_data()
     rows: list[KlingTask] = []

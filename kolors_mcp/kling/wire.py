@@ -27,6 +27,8 @@ from kolors_mcp.pictures import PictureBytes
 TRY_LATER = "Try again in a minute."
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_FROM, _MILLISECONDS_FROM = 1e9, 1e11
+"""Numbers from which on a moment is taken for seconds (of 2001 to 5138) and for milliseconds (from 1973 on)."""
 
 
 def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -57,8 +59,12 @@ def _moment(value: Any) -> Any:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
+    # Nothing of Kling's is from before 1973: what would be is written in seconds, or is no moment, as 0.
+    milliseconds = value * 1000 if _SECONDS_FROM <= value < _MILLISECONDS_FROM else value
+    if milliseconds < _MILLISECONDS_FROM:
+        return None
     try:
-        return _EPOCH + timedelta(milliseconds=value)
+        return _EPOCH + timedelta(milliseconds=milliseconds)
     except (OverflowError, ValueError):
         return None
 

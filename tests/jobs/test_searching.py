@@ -87,7 +87,7 @@ async def test_the_list_is_read_no_further_than_to_an_hour_before_the_sending(
         before = len(pages(world))
         said = await assistant.get(reference)
         assert said.in_doubt
-        assert "not among the newest 24 tasks, back to 2027-01-16 07:00 UTC" in said.text
+        assert "of 24 tasks none says which create it is from, back to 2027-01-16 07:00 UTC" in said.text
         assert pages(world)[before:] == [(1, 4), (1, 8), (2, 8), (3, 8)]
 
 
@@ -100,7 +100,7 @@ async def test_a_look_reads_a_bounded_number_of_pages(world: World, monkeypatch:
         before = len(pages(world))
         said = await assistant.get(reference)
         assert said.in_doubt
-        assert "not among the newest 24 tasks)" in said.text
+        assert "of 24 tasks none says which create it is from)" in said.text
         assert len(pages(world)) - before == 4
 
 
@@ -131,7 +131,7 @@ def tasks(*references: str | None) -> list[Task]:
     return [Task(f"8{number}", reference, "submitted", None) for number, reference in enumerate(references)]
 
 
-async def searched(kling: OddKling) -> tuple[dict[str, str], str]:
+async def searched(kling: object) -> tuple[dict[str, str], str]:
     clock = TurnedClock().clock()
     search = Search(kling, clock)  # pyright: ignore[reportArgumentType]  (all that is asked of a client)
     answer = await search.in_list({"k-1", "k-2"}, 0.0, clock.deadline(None))
@@ -149,6 +149,27 @@ async def test_a_kling_that_always_answers_with_the_same_page_is_not_asked_for_a
     kling = OddKling(tasks("k-1", None, "k-3"))
     assert await searched(kling) == ({"k-1": "80"}, "not among all 3 tasks")
     assert kling.asked == 2
+
+
+class ShortPages:
+    """Gives fewer rows at a time than it is asked for, and counts pages by its own size."""
+
+    def __init__(self, rows: Sequence[Task], most: int) -> None:
+        self.rows, self.most = rows, most
+
+    def time(self) -> float | None:
+        return None
+
+    async def page(self, number: int, size: int, _deadline: Any) -> Sequence[Task]:
+        size = min(size, self.most)
+        return self.rows[(number - 1) * size : number * size]
+
+
+@pytest.mark.parametrize("most", [20, 50, 100, 200])
+async def test_a_kling_that_gives_few_rows_at_a_time_is_read_to_its_end(most: int) -> None:
+    others = [f"k-{number}" for number in range(3, 122)]
+    assert (await searched(ShortPages(tasks(*others, "k-1"), most)))[0] == {"k-1": "8119"}
+    assert await searched(ShortPages(tasks(*others), most)) == ({}, "not among all 119 tasks")
 
 
 async def test_rows_that_cannot_be_read_do_not_end_the_list() -> None:

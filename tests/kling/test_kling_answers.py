@@ -84,6 +84,73 @@ async def test_what_a_task_cost_is_read_where_it_is_a_number_of_units(
     assert (await client.read("1")).units == units
 
 
+@pytest.mark.parametrize("word", ["SUCCEED", "Succeeded", " succeed "])
+async def test_the_letter_case_of_a_status_and_blanks_around_it_mean_nothing(
+    kling: SandboxKling, client: KlingClient, word: str
+) -> None:
+    images = [{"index": 0, "url": "https://a.example/0"}]
+    data = {"task_id": "1", "task_status": word, "task_result": {"images": images}}
+    kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
+    read = await client.read("1")
+    assert (read.status, read.message, len(read.images)) == ("succeed", None, 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [(1_722_769_557, "2024-08-04T11:05:57+00:00"), ("1722769557", "2024-08-04T11:05:57+00:00"), (0, None), (-1, None)],
+)
+async def test_a_time_in_seconds_is_known_as_such_and_zero_is_none(
+    kling: SandboxKling, client: KlingClient, written: object, moment: str | None
+) -> None:
+    data = {"task_id": "1", "task_status": "succeed", "updated_at": written}
+    kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
+    read = await client.read("1")
+    assert (read.updated_at and read.updated_at.isoformat()) == moment
+
+
+NOT_THERE = (
+    *("task not found", "The task does not exist", "Task not exist", "task id notfound", "No such task"),
+    *("The task doesn't exist.", "\u4efb\u52a1\u4e0d\u5b58\u5728", "\u672a\u627e\u5230\u4efb\u52a1"),
+)
+
+
+@pytest.mark.parametrize("words", NOT_THERE)
+async def test_a_failure_for_not_being_there_is_none_wherever_it_is_said(
+    kling: SandboxKling, client: KlingClient, words: str
+) -> None:
+    data = {"task_id": "1", "task_status": "failed", "task_status_msg": words}
+    kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
+    with pytest.raises(errors.TaskNotFoundError):
+        await client.read("1")
+    kling.faults.next_list(faults.Raw(200, json.dumps({"code": 0, "data": [data]}), "application/json"))
+    assert [(row.status, row.message) for row in await client.page(1, 9)] == [("submitted", None)]
+    kling.faults.next_create(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
+    assert (await client.create(create_request())).status == "submitted"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Failure to pass the risk control system",
+        "Face not found",
+        "Task failed: human not found in the image",
+        "",
+        None,
+    ],
+)
+async def test_a_failure_for_anything_else_stays_one(
+    kling: SandboxKling, client: KlingClient, words: str | None
+) -> None:
+    data = {"task_id": "1", "task_status": "failed", "task_status_msg": words}
+    kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
+    assert (await client.read("1")).status == "failed"
+
+
+async def test_no_list_is_a_list_of_nothing(kling: SandboxKling, client: KlingClient) -> None:
+    kling.faults.next_list(faults.Raw(200, '{"code": 0, "data": null}', "application/json"))
+    assert await client.page(1, 9) == []
+
+
 async def test_links_that_are_no_web_addresses_are_dropped(kling: SandboxKling, client: KlingClient) -> None:
     bad = ["javascript:alert(1)", "file:///etc/passwd", "https://a.example/\u202e", "https://a b/", "http://"]
     images = [{"index": number, "url": url} for number, url in enumerate(bad)]

@@ -56,6 +56,16 @@ async def test_the_units_are_those_of_packs_that_can_be_used_and_both_parts_say_
     assert told["packs"][0]["expires_at"] in told["text"]
 
 
+async def test_a_refusal_inside_a_success_is_told_as_one(world: World) -> None:
+    refused: dict[str, Any] = {"code": 1002, "msg": "the key is invalid", "resource_pack_subscribe_infos": []}
+    answer = json.dumps({"code": 0, "message": "", "request_id": "r", "data": refused})
+    world.kling.faults.next_costs(faults.Raw(200, body=answer), times=None)
+    async with world.server() as assistant:
+        said = await assistant.call("get_account")
+    assert "code 1002" in said.text
+    assert "no pack" not in said.text
+
+
 @pytest.mark.parametrize(
     ("packs", "left", "why"),
     [
