@@ -69,6 +69,13 @@ def _moment(value: Any) -> Any:
         return None
 
 
+def _no_truth(value: Any) -> Any:
+    # True is 1 to Python, and no code of Kling's.
+    return None if isinstance(value, bool) else value
+
+
+MAX_CODE = 10**40
+"""The vendor's codes have one to four digits; what fills a line is none."""
 Text = Annotated[str, BeforeValidator(_text_of_number)]
 Id = Annotated[str, BeforeValidator(_text_of_number), AfterValidator(_sound_id)]
 """1 to 200 characters of the alphabet of ids."""
@@ -86,7 +93,7 @@ class Answer(BaseModel):
 class Envelope(Answer):
     """What every answer is wrapped in. `code` 0 is success; gateways sometimes send it as text."""
 
-    code: int
+    code: Annotated[int, BeforeValidator(_no_truth), Field(ge=-MAX_CODE, le=MAX_CODE)]
     message: Annotated[str | None, Lenient] = None
     request_id: Annotated[Text | None, Lenient] = None
     data: Any = None

@@ -21,6 +21,8 @@ BROKEN = {
     "an array": faults.Raw(200, "[1, 2]", "application/json"),
     "no code": faults.Raw(200, '{"message": "hi"}', "application/json"),
     "code without a number": faults.Raw(200, '{"code": "ok"}', "application/json"),
+    "a code of thousands of digits": faults.Raw(200, '{"code": %s}' % ("9" * 4_000), "application/json"),
+    "truth for a code": faults.Raw(200, '{"code": true}', "application/json"),
     "deep nesting": faults.Raw(200, "[" * 100_000, "application/json"),
     "no id": faults.Raw(200, '{"code": 0, "data": {"task_status": "submitted"}}', "application/json"),
     "an error status around success": faults.Raw(500, '{"code": 0, "data": {"task_id": "1"}}', "application/json"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kolors_mcp.images import limits
 from kolors_mcp.images.bounds import Bounds
-from kolors_mcp.images.formats import jpeg, png
+from kolors_mcp.images.formats import jpeg, png, tiff
 from kolors_mcp.images.formats.content import Content, MemoryContent
 from kolors_mcp.images.formats.sniff import HEAD_BYTES, Kind, description_of, kind_of
 from kolors_mcp.images.formats.structure import BrokenError, Structure
@@ -61,6 +61,8 @@ def look(content: Content, *, least: int = limits.MIN_SIDE) -> Looked:
     if kind is None:
         raise RefusalError(f"is {description_of(head)}. Give a JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture.")
     read = {"JPEG": jpeg.read_structure, "PNG": png.read_structure}.get(kind)
+    if kind == "TIFF":
+        tiff.require_few_pieces(content)
     if read is None:
         return Looked(kind, None)
     try:

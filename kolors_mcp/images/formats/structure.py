@@ -53,10 +53,11 @@ class Structure:
 
 def steps() -> Steps:
     """Return the budget for reading one picture's structure."""
-    return Steps(_too_many_pieces)
+    return Steps(too_many_pieces)
 
 
-def _too_many_pieces() -> RefusalError:
+def too_many_pieces() -> RefusalError:
+    """Return the refusal of a picture of more pieces than are read."""
     return RefusalError(f"is built of more than {MAX_STEPS} pieces, which takes too long to read. Save it anew first.")
 
 
