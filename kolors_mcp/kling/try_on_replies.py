@@ -102,6 +102,9 @@ class KlingTask(Answer):
         """Return what it says, without its form."""
         # Whoever shows a task has it: it has not failed for not being there.
         status, odd = ("submitted", None) if self.says_not_found else status_of(self.task_status)
+        numbers = [place if image.index is None else image.index for place, image in enumerate(self.images)]
+        if len(set(numbers)) < len(numbers):
+            numbers = list(range(len(numbers)))  # or one of two could not be asked for
         said = plain(self.task_status_msg) if self.task_status_msg and not self.says_not_found else None
         return Task(
             id=self.task_id,
@@ -110,10 +113,7 @@ class KlingTask(Answer):
             message=odd or said,
             created_at=self.created_at,
             updated_at=self.updated_at,
-            images=tuple(
-                TaskImage(number if image.index is None else image.index, image.url)
-                for number, image in enumerate(self.images)
-            ),
+            images=tuple(TaskImage(number, image.url) for number, image in zip(numbers, self.images, strict=True)),
             units=self.final_unit_deduction,
         )
 

@@ -161,13 +161,18 @@ async def test_links_that_are_no_web_addresses_are_dropped(kling: SandboxKling, 
     assert (await client.read("1")).images == ()
 
 
+@pytest.mark.parametrize(
+    ("given", "numbers"), [([3, None], [3, 1]), ([0, 0], [0, 1]), ([1, None], [0, 1]), ([7, 7, 2], [0, 1, 2])]
+)
 async def test_a_picture_has_the_number_that_kling_gives_it_else_its_place(
-    kling: SandboxKling, client: KlingClient
+    kling: SandboxKling, client: KlingClient, given: list[int | None], numbers: list[int]
 ) -> None:
-    images = [{"index": 3, "url": "https://a.example/3"}, {"url": "https://a.example/1"}]
+    images = [{"index": index, "url": f"https://a.example/{place}"} for place, index in enumerate(given)]
     data = {"task_id": "1", "task_status": "succeed", "task_result": {"images": images}}
     kling.faults.next_read(faults.Raw(200, json.dumps({"code": 0, "data": data}), "application/json"))
-    assert [(image.index, image.url[-1]) for image in (await client.read("1")).images] == [(3, "3"), (1, "1")]
+    read = await client.read("1")
+    assert [image.index for image in read.images] == numbers
+    assert [image.url[-1] for image in read.images] == [str(place) for place in range(len(given))]
 
 
 async def test_an_endless_answer_is_cut_off(
