@@ -105,6 +105,8 @@ def test_what_stands_before_the_tag_neither_hides_nor_replaces_it(before: str) -
         '<div itemscope itemtype="https://schema.org/Organization"><img itemprop="image" src="/b.png">',
         '<p itemtype="//schema.org/Product"><p itemtype="//schema.org/Brand"><img itemprop=image src=/b.png>',
         '<img itemprop="image" src="/b.png">',
+        '<p itemprop=item itemtype="//schema.org/Product"><img itemprop=image src=/b.png>',
+        '<p itemprop="isRelatedTo" itemtype="//schema.org/Product"><img itemprop=image src=/b.png>',
         '<meta property="og:image" content="/img/shop-logo_1200x630.png">',
         '<meta property="og:image" content="https://cdn.example/logo.svg?v=/dress.png">',
         '<meta name="twitter:image" content="/default.jpg">',

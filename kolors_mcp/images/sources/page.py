@@ -39,6 +39,7 @@ _PARTS = re.compile(
     r"offer|aggregateoffer|aggregaterating|rating|imageobject|propertyvalue|quantitativevalue|pricespecification|"
     r"unitpricespecification|offershippingdetails"
 )
+_OTHERS = frozenset(("itemlistelement", "item", "isrelatedto", "issimilarto", "isaccessoryorsparepartfor"))
 # What shops put in the place of a picture, by the words of the file's name; drawings (SVG) are never photos.
 _NO_PRODUCT = re.compile(
     r"(?:\A|[^a-z])(?:logos?|favicon|touch-icon|sprites?|placeholder|no-?(?:image|photo|picture)|social|share|sharing|opengraph)"
@@ -144,7 +145,8 @@ def _take_marks(found: _Page, given: dict[str, str]) -> None:
     kind = given.get("itemtype") or given.get("typeof") or ""
     names = (given.get("itemprop") or given.get("property") or "").lower().replace("schema:", "").split()
     if is_product(kind):
-        found.in_product = True
+        # One of a list, or that goes with the page's own, is another product.
+        found.in_product = _OTHERS.isdisjoint(names)
     elif kind and not _PARTS.fullmatch(re.split(r"[/:#]", kind.strip().lower())[-1]):
         found.in_product = False
     if not found.in_product or not ("image" in names or (found.in_image and {"url", "contenturl"}.intersection(names))):

@@ -10,6 +10,8 @@ _QUOTES = frozenset((
     *('""', "''", "``", "\u201c\u201d", "\u2018\u2019", "\xab\xbb", "\u300c\u300d"),
     *("<>", "()", "\uff08\uff09", "\u3010\u3011", "**"),
 ))  # fmt: skip
+_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+"""What is copied along with a path, from Windows' own dialog for one, and seen by nobody."""
 _MAX_WRAPPING_CHARACTERS = 10_000
 """Quotation marks and blanks that are taken from around a reference, before it is taken for none."""
 _MAX_MARKUP_CHARACTERS = 16_384
@@ -65,7 +67,7 @@ def _inner(text: str) -> str | None:
 
 
 def _unquoted(reference: str) -> str:
-    text = reference.strip()
+    text = reference.strip().strip(_INVISIBLE).strip()
     start, stop, left = 0, len(text), _MAX_WRAPPING_CHARACTERS
     while stop - start > 1 and text[start] + text[stop - 1] in _QUOTES:
         start, stop, left = start + 1, stop - 1, left - 1
